@@ -1,0 +1,148 @@
+//! The whole configuration of a run: one serde value for the command line, `run.toml`, the page and the checkpoint.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::net::EncoderConfig;
+use crate::optim::{OptimizerConfig, Schedule};
+
+/// The two settings every method comes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// 28 to 32 px, a small encoder, minutes on a CPU; runs in the page.
+    Small,
+    /// The published setting with its backbone, for desktop GPUs.
+    Full,
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Preset::Small => "small",
+            Preset::Full => "full",
+        })
+    }
+}
+
+impl FromStr for Preset {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "small" => Ok(Preset::Small),
+            "full" => Ok(Preset::Full),
+            _ => Err(Error::Config(format!("there is no preset `{text}`; choose small or full"))),
+        }
+    }
+}
+
+/// Everything that decides what a run computes. The same value and the same device give the same run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Method id, for example `rotation`.
+    pub method: String,
+    /// The preset the other values started from.
+    pub preset: Preset,
+    /// Data set name, for example `fashion-mnist`.
+    pub data: String,
+    /// Use only the first so many training images; 0 means all.
+    #[serde(default)]
+    pub images: usize,
+    /// Seed of weights, order and views.
+    pub seed: u64,
+    /// Images a step. Views are counted separately: rotation makes four of each image.
+    pub batch: usize,
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Steps after which the run ends, whatever the epochs say; 0 means that the epochs decide.
+    #[serde(default)]
+    pub steps: usize,
+    /// The network whose features are wanted.
+    pub encoder: EncoderConfig,
+    /// How weights move.
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate moves.
+    pub schedule: Schedule,
+    /// The method's own settings; which there are, the method says.
+    #[serde(default)]
+    pub options: Map<String, Value>,
+}
+
+impl RunConfig {
+    /// Changes one value by name: `batch`, `optimizer.lr`, `encoder.width`, `options.flip`; an option of the method
+    /// needs no prefix. The text is read as whatever type the value has now.
+    pub fn set(&mut self, key: &str, text: &str) -> Result<()> {
+        let mut whole = self.to_value();
+        let path = locate(&whole, key)?;
+        let slot = path.iter().fold(&mut whole, |value, part| &mut value[part.as_str()]);
+        *slot = read_as(slot, text)
+            .ok_or_else(|| Error::Config(format!("`{key}` is {slot} now and cannot be set to `{text}`")))?;
+        *self = serde_json::from_value(whole)
+            .map_err(|error| Error::Config(format!("`{key}` cannot be set to `{text}`: {error}")))?;
+        Ok(())
+    }
+
+    /// Refuses values that no run can work with, in words.
+    pub fn check(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::Config(what.to_string()));
+        if self.batch < 2 {
+            return wrong("batch must be at least 2: batch normalisation needs more than one image");
+        }
+        if self.epochs == 0 && self.steps == 0 {
+            return wrong("epochs and steps are both 0: give one of them");
+        }
+        let lr = self.optimizer.lr;
+        if !(lr.is_finite() && lr > 0.0) {
+            return wrong("optimizer.lr must be a positive number");
+        }
+        self.encoder.check()?;
+        self.optimizer.check()
+    }
+
+    fn to_value(&self) -> Value {
+        serde_json::to_value(self).expect("a run configuration has only string keys")
+    }
+}
+
+/// The path to `key` inside the configuration, with the method's options searched last.
+fn locate(whole: &Value, key: &str) -> Result<Vec<String>> {
+    let direct: Vec<String> = key.split('.').map(str::to_string).collect();
+    let short = vec!["options".to_string(), key.to_string()];
+    let leaf = |path: &[String]| {
+        let found = path.iter().try_fold(whole, |value, part| value.get(part));
+        found.is_some_and(|value| !value.is_object())
+    };
+    [direct, short].into_iter().find(|path| leaf(path)).ok_or_else(|| {
+        let mut known = Vec::new();
+        leaves(whole, String::new(), &mut known);
+        Error::Config(format!("there is no setting `{key}`; there are: {}", known.join(", ")))
+    })
+}
+
+fn leaves(value: &Value, prefix: String, into: &mut Vec<String>) {
+    let Value::Object(map) = value else { return into.push(prefix) };
+    for (name, inner) in map {
+        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        leaves(inner, path, into);
+    }
+}
+
+/// Reads `text` as the JSON type of `like`; whole numbers may be written as 1e3.
+fn read_as(like: &Value, text: &str) -> Option<Value> {
+    match like {
+        Value::String(_) => Some(Value::from(text)),
+        Value::Bool(_) => text.parse::<bool>().ok().map(Value::from),
+        Value::Number(n) if n.is_u64() => match text.parse::<u64>() {
+            Ok(whole) => Some(Value::from(whole)),
+            Err(_) => text.parse::<f64>().ok().filter(|x| *x >= 0.0 && x.fract() == 0.0).map(|x| Value::from(x as u64)),
+        },
+        Value::Number(_) => text.parse::<f64>().ok().filter(|x| x.is_finite()).map(Value::from),
+        _ => serde_json::from_str(text).ok(),
+    }
+}

@@ -1,0 +1,148 @@
+//! Images in memory: bytes as they were read, turned into tensors a batch at a time.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::error::{Error, Result};
+
+/// The size of every image of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// 1 (gray) or 3 (red, green, blue).
+    pub channels: usize,
+    /// Pixels down.
+    pub height: usize,
+    /// Pixels across.
+    pub width: usize,
+}
+
+impl Size {
+    /// Bytes an image.
+    pub fn bytes(self) -> usize {
+        self.channels * self.height * self.width
+    }
+}
+
+/// Some of a data set's images with their labels. Images may still be arriving: `total` says how many there will be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    size: Size,
+    total: usize,
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl Split {
+    /// An empty split that will hold `total` images; memory is taken as images arrive.
+    pub fn expecting(size: Size, total: usize) -> Self {
+        Self { size, total, pixels: Vec::new(), labels: Vec::new() }
+    }
+
+    /// A complete split.
+    ///
+    /// # Errors
+    /// When the pixels are not one image a label.
+    pub fn new(size: Size, pixels: Vec<u8>, labels: Vec<u8>) -> Result<Self> {
+        let mut split = Self::expecting(size, labels.len());
+        split.push_labels(&labels)?;
+        split.push_images(&pixels)?;
+        if split.len() != split.total {
+            return Err(Error::Data(format!("there are {} images but {} labels", split.len(), split.total)));
+        }
+        Ok(split)
+    }
+
+    /// Adds images (planar channels, rows of bytes) that arrived.
+    ///
+    /// # Errors
+    /// When the bytes are not whole images or more come than were announced.
+    pub fn push_images(&mut self, pixels: &[u8]) -> Result<()> {
+        let arrived = pixels.len() / self.size.bytes();
+        if pixels.len() % self.size.bytes() != 0 || self.len() + arrived > self.total {
+            return Err(Error::Data(format!("{} bytes do not fit a split of {} images", pixels.len(), self.total)));
+        }
+        self.pixels.extend_from_slice(pixels);
+        Ok(())
+    }
+
+    /// Adds labels that arrived.
+    ///
+    /// # Errors
+    /// When more come than were announced.
+    pub fn push_labels(&mut self, labels: &[u8]) -> Result<()> {
+        if self.labels.len() + labels.len() > self.total {
+            return Err(Error::Data(format!("there are more labels than the {} images", self.total)));
+        }
+        self.labels.extend_from_slice(labels);
+        Ok(())
+    }
+
+    /// Images that are there.
+    pub fn len(&self) -> usize {
+        self.pixels.len() / self.size.bytes()
+    }
+
+    /// Whether no image is there yet.
+    pub fn is_empty(&self) -> bool {
+        self.pixels.is_empty()
+    }
+
+    /// Images there will be.
+    pub fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Whether every image and label is there.
+    pub fn is_complete(&self) -> bool {
+        self.len() == self.total && self.labels.len() == self.total
+    }
+
+    /// The size of the images.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// The labels that are there, in the order of the images.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// One image's bytes.
+    pub fn image(&self, index: usize) -> &[u8] {
+        let bytes = self.size.bytes();
+        &self.pixels[index * bytes..(index + 1) * bytes]
+    }
+
+    /// The images at `indices` as `[n, c, h, w]` in 0 to 1.
+    pub fn tensor(&self, indices: &[usize], device: &Device) -> Tensor<4> {
+        let mut values = Vec::with_capacity(indices.len() * self.size.bytes());
+        for &index in indices {
+            values.extend(self.image(index).iter().map(|&byte| f32::from(byte) / 255.0));
+        }
+        let Size { channels, height, width } = self.size;
+        Tensor::from_data(TensorData::new(values, [indices.len(), channels, height, width]), device)
+    }
+
+    /// The first `count` images as a split of their own (all, when there are fewer).
+    pub fn first(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        Self {
+            size: self.size,
+            total: count,
+            pixels: self.pixels[..count * self.size.bytes()].to_vec(),
+            labels: self.labels[..count.min(self.labels.len())].to_vec(),
+        }
+    }
+}
+
+/// A data set with names for its classes. Labels are used by probes alone, never by training.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    /// The name in the catalogue, for example `fashion-mnist`.
+    pub name: String,
+    /// What the labels mean.
+    pub classes: Vec<String>,
+    /// Images to learn from.
+    pub train: Split,
+    /// Images that nothing is chosen by.
+    pub test: Split,
+}

@@ -1,0 +1,7 @@
+//! Images: where they lie, how they are read, and how a run holds them.
+
+pub mod catalogue;
+pub mod dataset;
+pub mod idx;
+
+pub use dataset::{Dataset, Size, Split};

@@ -1,0 +1,39 @@
+//! nolabel trains image encoders without labels, on whatever GPU or CPU is there: in a browser tab (this crate as
+//! wasm, WebGPU) and on the desktop (the same crate, native).
+//!
+//! Layers point one way; a module uses only what stands below it:
+//!
+//! ```text
+//! cli (main.rs)        page (bin/page.rs) <-messages-> worker (bin/worker.rs)
+//!          \                                          /
+//!           session   a run as a stream of events; pause, save, resume
+//!            /     \
+//!       method     probe      one file a method, one row in the list
+//!          |   \
+//!        loss   view   net   optim      pure functions and modules, no knowledge of methods
+//!                |
+//!           data, device, rng, platform
+//! ```
+
+pub mod config;
+pub mod data;
+pub mod device;
+pub mod error;
+pub mod loss;
+pub mod method;
+pub mod net;
+pub mod optim;
+pub mod platform;
+pub mod probe;
+pub mod rng;
+pub mod session;
+pub mod view;
+pub mod worker;
+
+#[cfg(not(target_family = "wasm"))]
+pub mod cli;
+#[cfg(target_family = "wasm")]
+pub mod page;
+
+pub use config::{Preset, RunConfig};
+pub use error::{Error, Result};

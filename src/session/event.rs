@@ -1,0 +1,156 @@
+//! What a run says while it goes: the one stream that the progress bar, `events.jsonl`, the page and the tests read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::RunConfig;
+
+/// One message of a run. As JSON, the field `event` names the kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The run is set up and about to take its first step (or the first after a resume).
+    Started(Started),
+    /// A training step whose loss was read back: each one on the CPU, each tenth on a GPU.
+    Step(Step),
+    /// The means over one finished pass through the training images.
+    Epoch(Epoch),
+    /// The pretext task on images the network never trained on.
+    Pretext(Pretext),
+    /// Accuracy of frozen features, with their controls.
+    Probe(Probe),
+    /// Something the user should know, in a sentence.
+    Warning {
+        /// The sentence.
+        message: String,
+    },
+    /// A checkpoint was written.
+    Saved {
+        /// Steps taken when it was written.
+        step: usize,
+        /// Where it lies, relative to the run folder.
+        path: String,
+    },
+    /// The run ended.
+    Done(Done),
+}
+
+/// The plan of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// Everything the run was configured with.
+    pub config: RunConfig,
+    /// The device in words, for example `CPU (flex, 2 threads)`.
+    pub device: String,
+    /// Training images.
+    pub images: usize,
+    /// Steps in one pass over the training images.
+    pub steps_per_epoch: usize,
+    /// Steps until the run is done.
+    pub total_steps: usize,
+    /// Steps already taken before this start; 0 for a fresh run.
+    pub resumed_at: usize,
+    /// Trainable parameters.
+    pub parameters: usize,
+}
+
+/// One training step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Steps taken so far, this one included: the first is 1.
+    pub step: usize,
+    /// Passes over the training images so far, as a fraction.
+    pub epoch: f64,
+    /// The loss of this step's batch, in nats where it is a cross-entropy.
+    pub loss: f64,
+    /// The method's own measure on this batch (for rotation: accuracy, 0 to 1).
+    pub metric: Option<f64>,
+    /// The learning rate of this step, before the factor of a parameter group.
+    pub learning_rate: f64,
+    /// Images (not views) per second since the last step event.
+    pub images_per_second: f64,
+    /// Seconds of training so far, probes and pauses left out, earlier parts of a resumed run included.
+    pub elapsed_seconds: f64,
+}
+
+/// One finished pass over the training images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// The first is 1.
+    pub epoch: usize,
+    /// Steps taken so far.
+    pub step: usize,
+    /// Mean loss over the step events of the epoch.
+    pub loss: f64,
+    /// Mean of the method's measure over the step events of the epoch.
+    pub metric: Option<f64>,
+}
+
+/// The pretext task on held-out images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pretext {
+    /// Steps taken so far.
+    pub step: usize,
+    /// Held-out images used.
+    pub images: usize,
+    /// The name of the measure.
+    pub name: String,
+    /// Its value (for accuracies 0 to 1).
+    pub value: f64,
+    /// What guessing would give, where that is defined.
+    pub chance: Option<f64>,
+}
+
+/// What the probed features come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The encoder as trained so far.
+    Trained,
+    /// The same encoder with the weights it had before its first step: a control.
+    Untrained,
+    /// The pixels themselves: a control.
+    RawPixels,
+}
+
+/// A round of probes: trained features and the controls, measured alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Steps taken so far.
+    pub step: usize,
+    /// Passes over the training images so far.
+    pub epoch: f64,
+    /// Labelled training images the probe saw.
+    pub train_images: usize,
+    /// Test images the accuracy was counted on.
+    pub test_images: usize,
+    /// One row a layer and kind of probe.
+    pub rows: Vec<ProbeRow>,
+}
+
+/// The accuracy of one probe on one layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeRow {
+    /// Where the features come from.
+    pub source: Source,
+    /// The layer (`block1`, ..., `gap`; `pixels` for raw pixels).
+    pub layer: String,
+    /// Features a vector: channels times grid cells.
+    pub width: usize,
+    /// `linear` or `knn`.
+    pub probe: String,
+    /// Share of test images named rightly, 0 to 1.
+    pub accuracy: f64,
+    /// The L2 penalty chosen on the validation split; linear probe only.
+    pub l2: Option<f64>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// Steps taken.
+    pub step: usize,
+    /// Seconds of training, probes left out.
+    pub elapsed_seconds: f64,
+    /// True when all planned steps were taken, false when somebody stopped the run before.
+    pub finished: bool,
+}
