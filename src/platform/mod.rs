@@ -1,0 +1,11 @@
+//! What differs between a browser and a desktop, behind one set of names.
+
+#[cfg(not(target_family = "wasm"))]
+mod native;
+#[cfg(target_family = "wasm")]
+mod web;
+
+#[cfg(not(target_family = "wasm"))]
+pub use native::{now, yield_now};
+#[cfg(target_family = "wasm")]
+pub use web::{now, yield_now};
