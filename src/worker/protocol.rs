@@ -2,15 +2,66 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::RunConfig;
-use crate::device::{DeviceChoice, Readout};
+use crate::config::{Preset, RunConfig};
+use crate::device::{DeviceChoice, Kind, Readout};
 use crate::session::event::Event;
 use crate::session::picture::Picture;
+
+/// Where the built page keeps the data set's four files, relative to the worker's own address.
+pub const DATA_FOLDER: &str = "data/fashion-mnist/";
+/// Channels of the encoder's first stage on the CPU path, where something shall happen within seconds.
+pub const CPU_WIDTH: usize = 16;
+
+/// A method as the page shows it: the facts of [`crate::method::Info`], and its presets as full configurations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MethodCard {
+    /// The name in links.
+    pub id: String,
+    /// The name among people.
+    pub title: String,
+    /// Year of the paper.
+    pub year: u16,
+    /// Authors and title.
+    pub paper: String,
+    /// Where the paper is.
+    pub url: String,
+    /// What the network is asked to do.
+    pub task: String,
+    /// Why that needs no labels.
+    pub lesson: String,
+    /// The name of the method's own measure.
+    pub metric: String,
+    /// What guessing gives, where that is defined.
+    pub chance: Option<f64>,
+    /// Every preset as a full configuration.
+    pub presets: Vec<RunConfig>,
+}
+
+impl MethodCard {
+    /// The configuration the page starts from: the preset's, with the small encoder narrowed on the CPU.
+    pub fn config(&self, preset: Preset, kind: Kind) -> Option<RunConfig> {
+        let mut config = self.presets.iter().find(|config| config.preset == preset)?.clone();
+        if preset == Preset::Small && kind == Kind::Cpu {
+            config.encoder.width = config.encoder.width.min(CPU_WIDTH);
+        }
+        Some(config)
+    }
+}
+
+/// How often a run looks at itself; what is left out, the engine chooses by the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looks {
+    /// Read the loss back every so many steps.
+    pub read_every: Option<usize>,
+    /// Probe every so many steps; 0 means never.
+    pub probe_every: Option<usize>,
+}
 
 /// From the page to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
-    /// Choose and test a device, and begin to load the data. Answered by [`Reply::Device`].
+    /// Choose and test a device, and begin to load the data. Answered by [`Reply::Device`] or [`Reply::Failed`]. May be
+    /// sent again while no run is set up, to choose another device.
     Prepare {
         /// What the visitor asked for.
         device: DeviceChoice,
@@ -21,6 +72,8 @@ pub enum Command {
         config: Box<RunConfig>,
         /// Set up and stay paused; [`Command::Step`] and [`Command::Resume`] go on.
         paused: bool,
+        /// How often the run looks at itself.
+        looks: Looks,
     },
     /// Stop after the current step; the run is kept.
     Pause,
@@ -42,7 +95,10 @@ pub enum Command {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Reply {
     /// The engine runs and listens.
-    Awake,
+    Awake {
+        /// Every method, in the order menus show them.
+        methods: Vec<MethodCard>,
+    },
     /// The device is chosen and tested.
     Device(Readout),
     /// Progress of the data's download.
