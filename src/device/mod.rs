@@ -17,7 +17,7 @@ mod web;
 #[cfg(not(target_family = "wasm"))]
 pub use native::{list, select};
 #[cfg(target_family = "wasm")]
-pub use web::{list, select};
+pub use web::{list, on_lost, select};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,19 @@
 //! Browser, in the page or in a worker.
 
-use js_sys::Reflect;
-use wasm_bindgen::JsCast;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use js_sys::{Function, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{MessageChannel, MessagePort};
+
+thread_local! {
+    /// Those who wait for their turn.
+    static WAITING: RefCell<VecDeque<Function>> = const { RefCell::new(VecDeque::new()) };
+    /// Each message posted here gives one of them its turn.
+    static PORT: Option<MessagePort> = open();
+}
 
 /// Seconds since some fixed moment; never runs backwards.
 pub fn now() -> f64 {
@@ -12,7 +24,27 @@ pub fn now() -> f64 {
 
 /// Lets the event loop run: messages arrive, the GPU's answers come in.
 ///
-/// A timer, not a resolved promise: promises are served before anything else gets its turn.
+/// A message to ourselves: a resolved promise would be served before anything else gets its turn, and browsers stretch
+/// repeated timers to 4 ms, which is as long as a step on a good GPU.
 pub async fn yield_now() {
-    gloo::timers::future::TimeoutFuture::new(0).await;
+    let Some(port) = PORT.with(Clone::clone) else { return gloo::timers::future::TimeoutFuture::new(0).await };
+    let turn = Promise::new(&mut |resolve, _| WAITING.with_borrow_mut(|waiting| waiting.push_back(resolve)));
+    match port.post_message(&JsValue::NULL) {
+        // the promise is never refused: only the handler below settles it
+        Ok(()) => drop(JsFuture::from(turn).await),
+        Err(_) => gloo::timers::future::TimeoutFuture::new(0).await,
+    }
+}
+
+fn open() -> Option<MessagePort> {
+    let channel = MessageChannel::new().ok()?;
+    let serve = Closure::<dyn FnMut()>::new(|| {
+        if let Some(resolve) = WAITING.with_borrow_mut(VecDeque::pop_front) {
+            // resolving a promise cannot throw
+            let _ = resolve.call0(&JsValue::NULL);
+        }
+    });
+    channel.port1().set_onmessage(Some(serve.as_ref().unchecked_ref()));
+    serve.forget();
+    Some(channel.port2())
 }

@@ -1,0 +1,181 @@
+//! The loop that hears commands, takes steps in between and tells the page what happened.
+
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
+use web_sys::MessageEvent;
+
+use super::data::{self, Arrived, Store};
+use super::inbox::{Inbox, Input};
+use super::protocol::{Command, Looks, MethodCard, Reply};
+use super::run::{Run, Work};
+use super::{page, wire};
+use crate::config::{Preset, RunConfig};
+use crate::device::{self, DeviceChoice, Kind, Selected};
+use crate::error::{Error, Result};
+use crate::method::{Entry, METHODS};
+use crate::platform;
+use crate::session::event::Event;
+
+/// What waits for the first images.
+enum Plan {
+    Fresh { config: Box<RunConfig>, paused: bool, looks: Looks },
+    Restored { checkpoint: Vec<u8> },
+}
+
+/// Device, data and run.
+struct Engine {
+    inbox: Inbox,
+    selected: Option<Selected>,
+    store: Store,
+    run: Option<Run>,
+    planned: Option<Plan>,
+}
+
+/// Starts the engine in this worker; it runs until the page ends the worker.
+pub fn run() {
+    page::report_panics();
+    device::on_lost(|message| page::lose(&message));
+    let inbox = Inbox::default();
+    listen(inbox.clone());
+    page::post(&Reply::Awake { methods: METHODS.iter().map(card).collect() });
+    let engine = Engine { store: Store::new(inbox.clone()), inbox, selected: None, run: None, planned: None };
+    wasm_bindgen_futures::spawn_local(engine.serve());
+}
+
+fn listen(inbox: Inbox) {
+    let hear = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match wire::from_js(message.data()) {
+        Ok(command) => inbox.push(Input::Command(command)),
+        Err(error) => page::fail(&Error::Config(format!("the engine does not understand the page: {error}"))),
+    });
+    page::scope().set_onmessage(Some(hear.as_ref().unchecked_ref()));
+    hear.forget();
+}
+
+fn card(entry: &Entry) -> MethodCard {
+    let info = entry.info();
+    MethodCard {
+        id: info.id.into(),
+        title: info.title.into(),
+        year: info.year,
+        paper: info.paper.into(),
+        url: info.url.into(),
+        task: info.task.into(),
+        lesson: info.lesson.into(),
+        metric: info.metric.name.into(),
+        chance: info.metric.chance,
+        presets: [Preset::Small, Preset::Full].map(|preset| entry.config(preset, data::NAME)).into(),
+    }
+}
+
+impl Engine {
+    async fn serve(mut self) {
+        loop {
+            while let Some(input) = self.inbox.take() {
+                self.hear(input).await;
+            }
+            if self.run.as_ref().is_some_and(Run::is_busy) {
+                self.work().await;
+                platform::yield_now().await;
+            } else {
+                let input = self.inbox.next().await;
+                self.hear(input).await;
+            }
+        }
+    }
+
+    async fn work(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        match run.work().await {
+            Ok(Work::Went(replies)) => replies.iter().for_each(page::post),
+            Ok(Work::Waits) => run.wait(),
+            Err(error) => {
+                run.stop();
+                page::fail(&error);
+            }
+        }
+    }
+
+    async fn hear(&mut self, input: Input) {
+        let heard = match input {
+            Input::Command(command) => self.obey(command).await,
+            Input::Data(arrived) => self.receive(arrived).await,
+        };
+        if let Err(error) = heard {
+            page::fail(&error);
+        }
+    }
+
+    async fn obey(&mut self, command: Command) -> Result<()> {
+        match command {
+            Command::Prepare { device } => return self.prepare(device).await,
+            Command::Start { config, paused, looks } => return self.begin(Plan::Fresh { config, paused, looks }).await,
+            Command::Restore { checkpoint } => return self.begin(Plan::Restored { checkpoint }).await,
+            Command::Reset => self.drop_run(),
+            Command::Pause => self.steer(Run::pause),
+            Command::Resume => self.steer(Run::resume),
+            Command::Step => self.steer(Run::single),
+        }
+        Ok(())
+    }
+
+    fn steer(&mut self, change: impl FnOnce(&mut Run) -> Option<bool>) {
+        if let Some(running) = self.run.as_mut().and_then(change) {
+            page::post(&Reply::Running(running));
+        }
+    }
+
+    async fn prepare(&mut self, choice: DeviceChoice) -> Result<()> {
+        self.drop_run();
+        self.store.load();
+        let selected = device::select(choice).await?;
+        page::set_on_gpu(selected.readout.kind != Kind::Cpu);
+        page::post(&Reply::Device(selected.readout.clone()));
+        self.selected = Some(selected);
+        self.begin_planned().await
+    }
+
+    async fn begin(&mut self, plan: Plan) -> Result<()> {
+        self.drop_run();
+        self.planned = Some(plan);
+        self.begin_planned().await
+    }
+
+    /// Sets up the run that waits, once device and first images are there.
+    async fn begin_planned(&mut self) -> Result<()> {
+        let Some(selected) = &self.selected else { return Ok(()) };
+        if !self.store.is_ready() {
+            return Ok(());
+        }
+        let Some(plan) = self.planned.take() else { return Ok(()) };
+        let skeleton = self.store.skeleton();
+        let (mut run, paused) = match plan {
+            Plan::Fresh { config, paused, looks } => (Run::fresh(*config, looks, skeleton, selected).await?, paused),
+            Plan::Restored { checkpoint } => (Run::restored(&checkpoint, skeleton, selected).await?, false),
+        };
+        self.store.lend(run.data_mut());
+        page::post(&Reply::Event(Box::new(Event::Started(run.started()))));
+        if !paused {
+            run.resume();
+        }
+        page::post(&Reply::Running(!paused));
+        self.run = Some(run);
+        Ok(())
+    }
+
+    /// Ends the run and takes its images back.
+    fn drop_run(&mut self) {
+        self.planned = None;
+        if let Some(mut run) = self.run.take() {
+            self.store.take_back(run.data_mut());
+        }
+    }
+
+    async fn receive(&mut self, arrived: Arrived) -> Result<()> {
+        let data = self.run.as_mut().map(Run::data_mut);
+        self.store.receive(arrived, data)?;
+        if let Some(run) = &mut self.run {
+            run.wake();
+        }
+        self.begin_planned().await
+    }
+}

@@ -1,0 +1,57 @@
+//! What waits for the engine: messages of the page and data that arrived.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use super::data::Arrived;
+use super::protocol::Command;
+
+/// One thing to deal with.
+pub(super) enum Input {
+    Command(Command),
+    Data(Arrived),
+}
+
+/// A queue that the engine empties between two steps, and sleeps on when there is nothing to do.
+#[derive(Clone, Default)]
+pub(super) struct Inbox(Rc<RefCell<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
+    inputs: VecDeque<Input>,
+    sleeper: Option<Waker>,
+}
+
+impl Inbox {
+    pub(super) fn push(&self, input: Input) {
+        let sleeper = {
+            let mut waiting = self.0.borrow_mut();
+            waiting.inputs.push_back(input);
+            waiting.sleeper.take()
+        };
+        sleeper.into_iter().for_each(Waker::wake);
+    }
+
+    /// The next input, if one is there.
+    pub(super) fn take(&self) -> Option<Input> {
+        self.0.borrow_mut().inputs.pop_front()
+    }
+
+    /// The next input, as soon as there is one.
+    pub(super) async fn next(&self) -> Input {
+        poll_fn(|context| {
+            let mut waiting = self.0.borrow_mut();
+            match waiting.inputs.pop_front() {
+                Some(input) => Poll::Ready(input),
+                None => {
+                    waiting.sleeper = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
