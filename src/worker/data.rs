@@ -11,6 +11,8 @@ use crate::session::SHARD;
 
 /// The data set of the page.
 pub(super) const NAME: &str = "fashion-mnist";
+/// Bytes of the header of an image file.
+const HEADER: usize = 16;
 /// Test images handed over at a time.
 const TEST_SHARD: usize = 1000;
 
@@ -145,5 +147,83 @@ async fn try_load(inbox: &Inbox) -> Result<()> {
         }
         let parts = some.map(|pixels| (Side::Test, pixels)).into_iter().chain(more.map(|pixels| (Side::Train, pixels)));
         parts.for_each(|(side, pixels)| inbox.push(Input::Data(Arrived::Images(side, pixels))));
+    }
+}
+
+fn empty(size: Size, [train, test]: [usize; 2]) -> Dataset {
+    Dataset {
+        name: NAME.into(),
+        classes: catalogue::FASHION_MNIST.classes.iter().map(ToString::to_string).collect(),
+        train: Split::expecting(size, train),
+        test: Split::expecting(size, test),
+    }
+}
+
+/// All labels of a file.
+async fn labels(what: &'static str, file: &str) -> Result<Vec<u8>> {
+    let mut download = Download::open(what, &format!("{DATA_FOLDER}{file}")).await?;
+    let mut bytes = Vec::new();
+    while let Some(more) = download.next().await? {
+        bytes.extend(more);
+    }
+    let header = idx::Header::parse(&bytes).map_err(|_| damaged(what))?;
+    let labels = bytes.split_off(header.bytes().min(bytes.len()));
+    if header.dims() != [labels.len()] {
+        return Err(damaged(what));
+    }
+    Ok(labels)
+}
+
+/// The images of a file, handed on in shards.
+struct Images {
+    download: Download,
+    buffer: Vec<u8>,
+    size: Size,
+    total: usize,
+    shard: usize,
+    given: usize,
+}
+
+impl Images {
+    /// Reads until size and number are known.
+    async fn open(what: &'static str, file: &str, shard: usize) -> Result<Self> {
+        let mut download = Download::open(what, &format!("{DATA_FOLDER}{file}")).await?;
+        let mut buffer = Vec::new();
+        while buffer.len() < HEADER {
+            buffer.extend(download.next().await?.ok_or_else(|| damaged(what))?);
+        }
+        let header = idx::Header::parse(&buffer).map_err(|_| damaged(what))?;
+        let &[total, height, width] = header.dims() else { return Err(damaged(what)) };
+        buffer.drain(..header.bytes());
+        Ok(Self { download, buffer, size: Size { channels: 1, height, width }, total, shard, given: 0 })
+    }
+
+    /// The next shard, the rest at the end, nothing after that.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        if self.given == self.total {
+            return Ok(None);
+        }
+        let wanted = self.shard.min(self.total - self.given);
+        let bytes = wanted * self.size.bytes();
+        while self.buffer.len() < bytes {
+            let more = self.download.next().await?.ok_or_else(|| damaged(self.download.what()))?;
+            self.buffer.extend(more);
+            platform::yield_now().await;
+        }
+        self.given += wanted;
+        let rest = self.buffer.split_off(bytes);
+        let pixels = std::mem::replace(&mut self.buffer, rest);
+        if self.given == self.total {
+            self.end().await?;
+        }
+        Ok(Some(pixels))
+    }
+
+    /// Hears the checksum at the end of the file.
+    async fn end(&mut self) -> Result<()> {
+        while let Some(more) = self.download.next().await? {
+            self.buffer.extend(more);
+        }
+        if self.buffer.is_empty() { Ok(()) } else { Err(damaged(self.download.what())) }
     }
 }

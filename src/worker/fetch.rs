@@ -19,6 +19,7 @@ pub(super) struct Download {
     what: &'static str,
     reader: ReadableStreamDefaultReader,
     unpack: Unpack,
+    ended: bool,
 }
 
 /// Whether the bytes are packed: some hosts send `.gz` files as such, others tell the browser to unpack them.
@@ -41,29 +42,24 @@ impl Download {
         }
         let body = response.body().ok_or_else(|| failed(what, "the answer is empty", "Run `make data` and build the page again."))?;
         let reader = body.get_reader().dyn_into().map_err(|_| offline(JsValue::NULL))?;
-        Ok(Self { what, reader, unpack: Unpack::Unknown(Vec::new()) })
+        Ok(Self { what, reader, unpack: Unpack::Unknown(Vec::new()), ended: false })
     }
 
     /// The next unpacked bytes, possibly none yet; nothing at the end of a whole file.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        if self.ended {
+            return Ok(None);
+        }
         let broke = |_| failed(self.what, "the connection broke", "Check that the page's server still runs, then try again.");
         let read: Promise = self.reader.read();
         let result = JsFuture::from(read).await.map_err(broke)?;
         let done = Reflect::get(&result, &"done".into()).map_err(broke)?.is_truthy();
         if done {
-            self.finish()?;
-            return Ok(None);
+            self.ended = true;
+            return self.unpack.finish().map(Some).map_err(|_| damaged(self.what));
         }
         let chunk: Uint8Array = Reflect::get(&result, &"value".into()).map_err(broke)?.dyn_into().map_err(broke)?;
         self.unpack.feed(chunk.to_vec()).map(Some).map_err(|_| damaged(self.what))
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        match &mut self.unpack {
-            Unpack::Gzip(decoder) => decoder.try_finish().map_err(|_| damaged(self.what)),
-            Unpack::Plain => Ok(()),
-            Unpack::Unknown(_) => Err(damaged(self.what)),
-        }
     }
 
     /// For people: what is being fetched.
@@ -88,6 +84,18 @@ impl Unpack {
                 let start = std::mem::take(start);
                 *self = if start.starts_with(&GZIP_MAGIC) { Unpack::Gzip(MultiGzDecoder::new(Vec::new())) } else { Unpack::Plain };
                 self.feed(start)
+            }
+        }
+    }
+
+    /// What the decoder still held back. A packed file that ends before its checksum is an error.
+    fn finish(&mut self) -> std::io::Result<Vec<u8>> {
+        match self {
+            Unpack::Plain => Ok(Vec::new()),
+            Unpack::Unknown(_) => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Unpack::Gzip(decoder) => {
+                decoder.try_finish()?;
+                Ok(std::mem::take(decoder.get_mut()))
             }
         }
     }
