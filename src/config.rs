@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -86,6 +87,15 @@ impl RunConfig {
         *self = serde_json::from_value(whole)
             .map_err(|error| Error::Config(format!("`{key}` cannot be set to `{text}`: {error}")))?;
         Ok(())
+    }
+
+    /// One of the method's own settings.
+    ///
+    /// # Errors
+    /// When it is missing or of another type.
+    pub fn option<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
+        let value = self.options.get(key).cloned().unwrap_or(Value::Null);
+        serde_json::from_value(value).map_err(|error| Error::Config(format!("options.{key} of {}: {error}", self.method)))
     }
 
     /// Refuses values that no run can work with, in words.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
+pub use crate::probe::{ProbeRow, Source};
 
 /// One message of a run. As JSON, the field `event` names the kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,18 +101,6 @@ pub struct Pretext {
     pub chance: Option<f64>,
 }
 
-/// What the probed features come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Source {
-    /// The encoder as trained so far.
-    Trained,
-    /// The same encoder with the weights it had before its first step: a control.
-    Untrained,
-    /// The pixels themselves: a control.
-    RawPixels,
-}
-
 /// A round of probes: trained features and the controls, measured alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
@@ -125,23 +114,6 @@ pub struct Probe {
     pub test_images: usize,
     /// One row a layer and kind of probe.
     pub rows: Vec<ProbeRow>,
-}
-
-/// The accuracy of one probe on one layer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ProbeRow {
-    /// Where the features come from.
-    pub source: Source,
-    /// The layer (`block1`, ..., `gap`; `pixels` for raw pixels).
-    pub layer: String,
-    /// Features a vector: channels times grid cells.
-    pub width: usize,
-    /// `linear` or `knn`.
-    pub probe: String,
-    /// Share of test images named rightly, 0 to 1.
-    pub accuracy: f64,
-    /// The L2 penalty chosen on the validation split; linear probe only.
-    pub l2: Option<f64>,
 }
 
 /// How a run ended.

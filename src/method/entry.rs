@@ -1,0 +1,60 @@
+//! The row of the list: a method without its type.
+
+use std::fmt;
+
+use burn::tensor::Device;
+
+use super::learner::{Learner, Training};
+use super::{Facts, Info, METHODS, Method};
+use crate::config::{Preset, RunConfig};
+use crate::error::{Error, Result};
+
+/// One method, as the shells see it.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    info: &'static Info,
+    preset: fn(Preset, &str) -> RunConfig,
+    build: fn(&RunConfig, &Facts, &Device) -> Result<Box<dyn Training>>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("id", &self.info.id).finish_non_exhaustive()
+    }
+}
+
+impl Entry {
+    pub(super) const fn of<M: Method>() -> Self {
+        Self { info: &M::INFO, preset: M::preset, build: |config, facts, device| Ok(Box::new(Learner::<M>::new(config, facts, device)?)) }
+    }
+
+    /// What the method says of itself.
+    pub fn info(&self) -> &'static Info {
+        self.info
+    }
+
+    /// A preset as a full configuration for a data set of this name.
+    pub fn config(&self, preset: Preset, data: &str) -> RunConfig {
+        (self.preset)(preset, data)
+    }
+
+    /// The method with fresh weights, ready to train on `device` (given without gradient tracking).
+    ///
+    /// # Errors
+    /// When the configuration cannot work.
+    pub fn build(&self, config: &RunConfig, facts: &Facts, device: &Device) -> Result<Box<dyn Training>> {
+        config.check()?;
+        (self.build)(config, facts, device)
+    }
+}
+
+/// The method of this id.
+///
+/// # Errors
+/// When there is none; the sentence lists those there are.
+pub fn find(id: &str) -> Result<&'static Entry> {
+    METHODS.iter().find(|entry| entry.info.id == id).ok_or_else(|| {
+        let known: Vec<_> = METHODS.iter().map(|entry| entry.info.id).collect();
+        Error::Config(format!("there is no method `{id}`; there are: {}", known.join(", ")))
+    })
+}

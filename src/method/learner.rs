@@ -1,0 +1,141 @@
+//! A method under training, without its type: model, optimiser and the last views.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{Batch, Facts, Method, Moment, Outcome, Shown, Views};
+use crate::config::RunConfig;
+use crate::error::Result;
+use crate::net::tensors::{self, Named};
+use crate::net::{Encoder, Init};
+use crate::optim::Optimizer;
+use crate::rng::{Purpose, Rng, stream};
+
+/// Prefixes of the tensors in a checkpoint.
+const MODEL: &str = "model.";
+const OPTIMIZER: &str = "optimizer.";
+
+/// What the session knows of a method.
+pub trait Training {
+    /// One step at learning rate `rate`.
+    fn step(&mut self, batch: &Batch, moment: &Moment, rng: &mut Rng, rate: f64) -> Answer;
+
+    /// The same task without learning: running statistics, no gradients.
+    fn answer(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Answer;
+
+    /// The encoder as it is now, for inference on the plain device.
+    fn encoder(&self) -> Encoder;
+
+    /// The views and answers of the last step.
+    fn shown(&self) -> Option<Shown>;
+
+    /// Trainable numbers.
+    fn parameters(&self) -> usize;
+
+    /// Everything a later [`Training::load`] needs, by name.
+    fn tensors(&self) -> Vec<Named>;
+
+    /// Takes up the state that [`Training::tensors`] gave.
+    ///
+    /// # Errors
+    /// When the tensors are not those of such a model.
+    fn load(&mut self, values: HashMap<String, TensorData>) -> Result<()>;
+}
+
+/// Loss and measure of a batch, still on the device.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// `[1]`.
+    pub loss: Tensor<1>,
+    /// `[1]`, where the method has one.
+    pub metric: Option<Tensor<1>>,
+}
+
+impl From<&Outcome> for Answer {
+    fn from(outcome: &Outcome) -> Self {
+        let plain = |x: &Tensor<1>| x.clone().inner();
+        Self { loss: plain(&outcome.loss), metric: outcome.metric.as_ref().map(plain) }
+    }
+}
+
+/// The typed side of [`Training`].
+pub(super) struct Learner<M> {
+    /// Taken only while the optimiser holds it.
+    model: Option<M>,
+    optimizer: Optimizer,
+    last: Option<(Views, Outcome)>,
+    device: Device,
+}
+
+impl<M: Method> Learner<M> {
+    pub(super) fn new(config: &RunConfig, facts: &Facts, device: &Device) -> Result<Self> {
+        let tracking = device.clone().autodiff();
+        let model = M::init(config, facts, &mut Init::new(stream(config.seed, Purpose::Weights, 0), &tracking))?;
+        let optimizer = Optimizer::new(config.optimizer.clone(), M::groups(config));
+        Ok(Self { model: Some(model), optimizer, last: None, device: device.clone() })
+    }
+
+    fn model(&self) -> &M {
+        self.model.as_ref().expect("the model is away only inside step")
+    }
+}
+
+impl<M: Method> Training for Learner<M> {
+    fn step(&mut self, batch: &Batch, moment: &Moment, rng: &mut Rng, rate: f64) -> Answer {
+        let views = self.model().views(batch, moment, rng);
+        let mut outcome = self.model().loss(&views.tracked(), moment);
+        let mut gradients = outcome.loss.backward();
+        let model = self.model.take().expect("the model is away only inside step");
+        let model = self.optimizer.step(model, &mut gradients, rate, moment.step);
+        let carry = std::mem::take(&mut outcome.carry);
+        self.model = Some(model.after_step(carry, moment));
+        let answer = Answer::from(&outcome);
+        self.last = Some((views, outcome));
+        answer
+    }
+
+    fn answer(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Answer {
+        let model = self.model().valid();
+        Answer::from(&model.loss(&model.views(batch, moment, rng), moment))
+    }
+
+    fn encoder(&self) -> Encoder {
+        self.model().valid().encoder().clone()
+    }
+
+    fn shown(&self) -> Option<Shown> {
+        self.last.as_ref().map(|(views, outcome)| self.model().show(views, outcome))
+    }
+
+    fn parameters(&self) -> usize {
+        tensors::count(self.model())
+    }
+
+    fn tensors(&self) -> Vec<Named> {
+        let prefixed = |prefix: &'static str| move |named: Named| Named { name: format!("{prefix}{}", named.name), ..named };
+        let model = tensors::gather(&self.model().valid()).into_iter().map(prefixed(MODEL));
+        model.chain(self.optimizer.tensors(&self.device).into_iter().map(prefixed(OPTIMIZER))).collect()
+    }
+
+    fn load(&mut self, values: HashMap<String, TensorData>) -> Result<()> {
+        let mut model = part(&values, MODEL);
+        let fresh = self.model.take().expect("the model is away only inside step");
+        self.model = Some(tensors::scatter(fresh.clone(), &mut model).inspect_err(|_| self.model = Some(fresh))?);
+        self.optimizer.load(part(&values, OPTIMIZER), &self.device)
+    }
+}
+
+/// The tensors whose names start with `prefix`, without it.
+fn part(values: &HashMap<String, TensorData>, prefix: &str) -> HashMap<String, TensorData> {
+    let matching = values.iter().filter_map(|(name, data)| Some((name.strip_prefix(prefix)?, data)));
+    matching.map(|(name, data)| (name.to_string(), data.clone())).collect()
+}
+
+impl Views {
+    /// The same views on the device that tracks gradients, where batch norm uses the batch's own statistics.
+    fn tracked(&self) -> Self {
+        let images = self.images.iter().map(|images| Tensor::from_inner(images.clone())).collect();
+        Self { images, labels: self.labels.clone() }
+    }
+}

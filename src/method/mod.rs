@@ -1,0 +1,147 @@
+//! The methods. One file and one line of the list each; menus, help, README table and tests are made from the list.
+
+mod entry;
+mod info;
+mod learner;
+
+use std::fmt::Debug;
+
+use burn::module::Module;
+use burn::tensor::{Int, Tensor};
+
+use crate::config::{Preset, RunConfig};
+use crate::data::Size;
+use crate::error::Result;
+use crate::net::{Encoder, Init};
+use crate::optim::ParamGroup;
+use crate::rng::Rng;
+
+pub use entry::{Entry, find};
+pub use info::{Info, Metric, Needs};
+pub use learner::{Answer, Training};
+
+macro_rules! methods {
+    ($($file:ident::$model:ident),+ $(,)?) => {
+        $(pub mod $file;)+
+        /// Every method, in the order menus show them.
+        pub const METHODS: &[Entry] = &[$(Entry::of::<$file::$model>()),+];
+    };
+}
+
+methods! {
+    rotation::Rotation,
+}
+
+/// A way to train an encoder without labels.
+///
+/// The task is split in two: [`views`](Method::views) draws what the network gets to see, on the plain device and with
+/// host randomness alone; [`loss`](Method::loss) is a pure function of those views. The rest of a method's needs have a
+/// place each: a slow copy, a queue, a memory bank or prototypes are fields whose parameters do not require gradients,
+/// moved in [`after_step`](Method::after_step) by what the loss handed over; a discriminator or a predictor with its own
+/// learning rate is a [`ParamGroup`].
+pub trait Method: Module + Debug + 'static {
+    /// What the method says of itself.
+    const INFO: Info;
+
+    /// The configuration of a preset for a data set of this name.
+    fn preset(preset: Preset, data: &str) -> RunConfig;
+
+    /// Builds the model for such data; `init` draws the weights.
+    ///
+    /// # Errors
+    /// When an option has a value the method cannot work with.
+    fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self>;
+
+    /// The network whose features are wanted.
+    fn encoder(&self) -> &Encoder;
+
+    /// Parameters that learn differently from the rest.
+    fn groups(_config: &RunConfig) -> Vec<ParamGroup> {
+        Vec::new()
+    }
+
+    /// What the network gets to see of a batch.
+    fn views(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Views;
+
+    /// How well it did.
+    fn loss(&self, views: &Views, moment: &Moment) -> Outcome;
+
+    /// Moves what no gradient moves, after the optimiser's step. `carry` is what [`Outcome::carry`] held.
+    fn after_step(self, _carry: Vec<Tensor<2>>, _moment: &Moment) -> Self {
+        self
+    }
+
+    /// The views and answers, for drawing.
+    fn show(&self, views: &Views, outcome: &Outcome) -> Shown;
+}
+
+/// What a method may know of the data when it is built.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// The size of every image.
+    pub size: Size,
+    /// Training images: the rows of a memory bank.
+    pub images: usize,
+}
+
+/// Images of one step, on the plain device.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[n, c, h, w]` in 0 to 1.
+    pub images: Tensor<4>,
+    /// Each image's place in the data set.
+    pub indices: Vec<usize>,
+}
+
+/// Where in the run a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Steps taken before this one.
+    pub step: usize,
+    /// Steps of the whole run.
+    pub total: usize,
+    /// Steps an epoch.
+    pub steps_per_epoch: usize,
+}
+
+/// What the network gets to see.
+#[derive(Clone, Debug)]
+pub struct Views {
+    /// Each view's images `[m, c, h, w]`; sizes may differ between views.
+    pub images: Vec<Tensor<4>>,
+    /// The right answers `[m]`, where the task has classes.
+    pub labels: Option<Tensor<1, Int>>,
+}
+
+/// What came of a step.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What is minimised `[1]`: all parts added, for only one backward pass may run through a graph.
+    pub loss: Tensor<1>,
+    /// The method's own measure `[1]`, no gradient.
+    pub metric: Option<Tensor<1>>,
+    /// The network's answers `[m, k]` as logits, where the task has classes.
+    pub answers: Option<Tensor<2>>,
+    /// Detached tensors for [`Method::after_step`]: keys for a queue, rows for a memory bank.
+    pub carry: Vec<Tensor<2>>,
+}
+
+/// The views and answers of a step, still on the device.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Rows of images in 0 to 1: title and `[m, c, h, w]`.
+    pub rows: Vec<(String, Tensor<4>)>,
+    /// For the images of the first row, where the task has classes.
+    pub verdicts: Option<Verdicts>,
+}
+
+/// Questions with their right and their given answers.
+#[derive(Clone, Debug)]
+pub struct Verdicts {
+    /// What the classes are called.
+    pub names: &'static [&'static str],
+    /// `[m]`.
+    pub truth: Tensor<1, Int>,
+    /// `[m, k]`, the largest counts.
+    pub answers: Tensor<2>,
+}

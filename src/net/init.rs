@@ -1,0 +1,48 @@
+//! Initial weights: drawn on the host in the order of construction, so one seed gives one network on every device.
+
+use burn::module::{Param, ParamId};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::rng::{self, Rng};
+
+/// Draws the weights of a network under construction.
+#[derive(Debug)]
+pub struct Init {
+    rng: Rng,
+    device: Device,
+}
+
+impl Init {
+    /// Weights come from `rng` and go to `device`, which tracks gradients if the network is to be trained.
+    pub fn new(rng: Rng, device: &Device) -> Self {
+        Self { rng, device: device.clone() }
+    }
+
+    /// Where the weights go.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// A parameter drawn uniformly from `[-bound, bound)`.
+    pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f64) -> Param<Tensor<D>> {
+        let values = rng::uniform(&mut self.rng, shape.iter().product(), -bound as f32, bound as f32);
+        self.parameter(values, shape)
+    }
+
+    /// A parameter drawn from the normal distribution with mean 0.
+    pub fn normal<const D: usize>(&mut self, shape: [usize; D], std: f64) -> Param<Tensor<D>> {
+        let values = rng::normal(&mut self.rng, shape.iter().product(), std as f32);
+        self.parameter(values, shape)
+    }
+
+    /// A parameter with one value everywhere.
+    pub fn constant<const D: usize>(&mut self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
+        self.parameter(vec![value; shape.iter().product()], shape)
+    }
+
+    fn parameter<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+        let tensor = Tensor::from_data(TensorData::new(values, shape), &self.device);
+        let tensor = if self.device.is_autodiff() { tensor.require_grad() } else { tensor };
+        Param::initialized(ParamId::new(), tensor)
+    }
+}

@@ -1,0 +1,33 @@
+//! Fully connected layer.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use super::Init;
+
+/// `y = x W^T + b`.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[out, in]`, as in PyTorch.
+    pub weight: Param<Tensor<2>>,
+    /// `[out]`.
+    pub bias: Option<Param<Tensor<1>>>,
+}
+
+impl Linear {
+    /// Weights from U(-b, b) with b = 1 / sqrt(in), PyTorch's default; the bias, if wanted, starts at 0.
+    pub fn init(input: usize, output: usize, bias: bool, init: &mut Init) -> Self {
+        let weight = init.uniform([output, input], 1.0 / (input as f64).sqrt());
+        let bias = bias.then(|| init.constant([output], 0.0));
+        Self { weight, bias }
+    }
+
+    /// `[n, in]` -> `[n, out]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let y = x.matmul(self.weight.val().transpose());
+        match &self.bias {
+            Some(bias) => y + bias.val().unsqueeze_dim(0),
+            None => y,
+        }
+    }
+}

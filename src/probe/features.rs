@@ -1,0 +1,93 @@
+//! Frozen features on the host, one row an image.
+
+use burn::tensor::{Device, TensorData, Tensor, Transaction};
+
+use crate::data::Split;
+use crate::error::{Error, Result};
+use crate::net::Encoder;
+use crate::platform;
+
+/// Images a forward pass.
+const BATCH: usize = 250;
+
+/// The features of some images at one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Features {
+    /// The layer's name.
+    pub layer: String,
+    /// Features an image.
+    pub width: usize,
+    /// `[n, width]` in row-major order.
+    pub values: Vec<f32>,
+}
+
+impl Features {
+    /// Images.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.width
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The features as rows.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(self.width)
+    }
+
+    /// Rows from `start` to `end` as `[end - start, width]`.
+    pub fn tensor(&self, start: usize, end: usize, device: &Device) -> Tensor<2> {
+        let values = self.values[start * self.width..end * self.width].to_vec();
+        Tensor::from_data(TensorData::new(values, [end - start, self.width]), device)
+    }
+}
+
+/// The features of the first `wanted` images (0: all) at the layers named, in the encoder's order. The encoder is in
+/// inference mode: one from [`crate::method::Training::encoder`].
+///
+/// # Errors
+/// When the device is lost.
+pub async fn of_encoder(
+    encoder: &Encoder,
+    split: &Split,
+    wanted: usize,
+    grid: usize,
+    layers: &[String],
+    device: &Device,
+) -> Result<Vec<Features>> {
+    let total = super::count(split, wanted);
+    let chosen: Vec<usize> = encoder.layer_names().iter().enumerate().filter(|(_, name)| layers.contains(name)).map(|(i, _)| i).collect();
+    let mut found: Vec<Features> = chosen
+        .iter()
+        .map(|&index| Features { layer: encoder.layer_names()[index].clone(), width: 1, values: Vec::new() })
+        .collect();
+    for start in (0..total).step_by(BATCH) {
+        let indices: Vec<usize> = (start..(start + BATCH).min(total)).collect();
+        let outputs = encoder.layers(split.tensor(&indices, device), grid);
+        let mut transaction = Transaction::default();
+        for (features, &index) in found.iter_mut().zip(&chosen) {
+            features.width = outputs[index].dims()[1];
+            transaction = transaction.register(outputs[index].clone());
+        }
+        let read = transaction.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+        for (features, data) in found.iter_mut().zip(read) {
+            features.values.extend(floats(data)?);
+        }
+        platform::yield_now().await;
+    }
+    Ok(found)
+}
+
+/// The pixels of the first `wanted` images (0: all) in 0 to 1.
+pub fn of_pixels(split: &Split, wanted: usize) -> Features {
+    let total = super::count(split, wanted);
+    let values = (0..total).flat_map(|index| split.image(index).iter().map(|&byte| f32::from(byte) / 255.0)).collect();
+    Features { layer: "pixels".to_string(), width: split.size().bytes(), values }
+}
+
+/// Floats that were read back.
+pub(super) fn floats(data: TensorData) -> Result<Vec<f32>> {
+    data.try_into_vec().map_err(|error| Error::DeviceLost(format!("{error:?}")))
+}

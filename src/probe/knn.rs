@@ -1,0 +1,103 @@
+//! Nearest neighbours by cosine, weighted by closeness (Wu et al. 2018, section 3.4).
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::features::{Features, floats};
+use crate::error::{Error, Result};
+use crate::platform;
+
+/// Test rows compared at once; bounds the block of similarities in memory.
+const CHUNK: usize = 256;
+
+/// How neighbours vote.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Votes {
+    /// Neighbours.
+    pub k: usize,
+    /// A neighbour at cosine s votes with exp(s / temperature).
+    pub temperature: f64,
+    /// Classes.
+    pub classes: usize,
+}
+
+/// Names a class for every test row by the votes of its k nearest training rows.
+///
+/// # Errors
+/// When the device is lost.
+pub async fn predict(train: &Features, labels: &[u8], test: &Features, votes: &Votes, device: &Device) -> Result<Vec<u8>> {
+    let bank = unit_rows(train, 0, train.len(), device).transpose(); // [d, n]
+    let mut named = Vec::with_capacity(test.len());
+    for start in (0..test.len()).step_by(CHUNK) {
+        let end = (start + CHUNK).min(test.len());
+        let similarities = unit_rows(test, start, end, device).matmul(bank.clone()); // [m, n]
+        let data = similarities.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+        named.extend(floats(data)?.chunks_exact(train.len()).map(|row| vote(row, labels, votes)));
+        platform::yield_now().await;
+    }
+    Ok(named)
+}
+
+fn unit_rows(features: &Features, start: usize, end: usize, device: &Device) -> Tensor<2> {
+    let mut values = Vec::with_capacity((end - start) * features.width);
+    for row in features.rows().skip(start).take(end - start) {
+        let norm = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt().max(1e-12) as f32;
+        values.extend(row.iter().map(|x| x / norm));
+    }
+    Tensor::from_data(TensorData::new(values, [end - start, features.width]), device)
+}
+
+/// The class with the most weight among the k largest similarities; ties go to the lower class.
+fn vote(similarities: &[f32], labels: &[u8], votes: &Votes) -> u8 {
+    let mut weights = vec![0f64; votes.classes];
+    for (similarity, index) in nearest(similarities, votes.k) {
+        weights[usize::from(labels[index])] += (f64::from(similarity) / votes.temperature).exp();
+    }
+    let best = weights.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
+    best.map_or(0, |(class, _)| class as u8)
+}
+
+/// The k largest values with their places, kept sorted while passing through once.
+fn nearest(values: &[f32], k: usize) -> Vec<(f32, usize)> {
+    let mut best: Vec<(f32, usize)> = Vec::with_capacity(k + 1);
+    for (index, &value) in values.iter().enumerate() {
+        if best.len() == k && best.last().is_some_and(|last| value <= last.0) {
+            continue;
+        }
+        let place = best.partition_point(|kept| kept.0 >= value);
+        best.insert(place, (value, index));
+        best.truncate(k);
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_lite::future::block_on;
+
+    fn features(values: &[f32], width: usize) -> Features {
+        Features { layer: "test".into(), width, values: values.to_vec() }
+    }
+
+    #[test]
+    fn length_of_a_row_does_not_matter_and_weights_do() {
+        // towards (1, 0): one very close of class 1, two less close of class 0
+        let train = features(&[10.0, 0.1, 1.0, 1.0, 0.5, 0.5, -1.0, 0.0], 2);
+        let test = features(&[3.0, 0.0], 2);
+        let name = |temperature, k| {
+            let votes = Votes { k, temperature, classes: 2 };
+            block_on(predict(&train, &[1, 0, 0, 0], &test, &votes, &Device::flex())).expect("a vote")[0]
+        };
+        assert_eq!(name(0.07, 3), 1, "at a low temperature the closest decides");
+        assert_eq!(name(100.0, 3), 0, "at a high one the majority");
+        assert_eq!(name(100.0, 1), 1);
+    }
+
+    #[test]
+    fn nearest_agrees_with_sorting() {
+        let values: Vec<f32> = (0..500).map(|i| ((i * 7919) % 1009) as f32).collect();
+        let mut sorted: Vec<(f32, usize)> = values.iter().copied().zip(0..).collect();
+        sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
+        assert_eq!(nearest(&values, 20), sorted[..20]);
+    }
+}

@@ -1,0 +1,155 @@
+//! Whether anything was learned: how well simple readers name the classes from frozen features, beside controls that
+//! learned nothing, measured alike.
+
+pub mod features;
+pub mod knn;
+pub mod linear;
+mod row;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Dataset, Split};
+use crate::error::{Error, Result};
+use crate::net::Encoder;
+use features::Features;
+pub use row::{ProbeRow, Source};
+
+/// What is measured and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeSettings {
+    /// Fit the linear probe.
+    pub linear: bool,
+    /// Ask the nearest neighbours.
+    pub knn: bool,
+    /// One layer by name, or all.
+    pub layer: Option<String>,
+    /// Labelled training images, the first of the split; 0 means all.
+    pub train_images: usize,
+    /// Test images, the first of the split; 0 means all.
+    pub test_images: usize,
+    /// Maps are averaged over this many cells in each direction (fewer where the map is smaller).
+    pub grid: usize,
+    /// Neighbours that vote.
+    pub k: usize,
+    /// A neighbour at cosine s votes with weight exp(s / temperature).
+    pub temperature: f64,
+    /// L2 penalties of the linear probe. With more than one, the last sixth of the training images chooses.
+    pub penalties: Vec<f64>,
+}
+
+impl Default for ProbeSettings {
+    fn default() -> Self {
+        Self {
+            linear: true,
+            knn: true,
+            layer: None,
+            train_images: 0,
+            test_images: 0,
+            grid: 3,
+            k: 20,
+            temperature: 0.07,
+            penalties: vec![1e-1, 1e-2, 1e-3, 1e-4],
+        }
+    }
+}
+
+impl ProbeSettings {
+    /// The settings in words, as printed under a table.
+    pub fn describe(&self, data: &Dataset) -> String {
+        let train = count(&data.train, self.train_images);
+        let test = count(&data.test, self.test_images);
+        let choice = match self.penalties.as_slice() {
+            [only] => format!("L2 {only}"),
+            [first, .., last] => format!("L2 from {last} to {first} chosen on the last {} training images", train / 6),
+            [] => "no L2".to_string(),
+        };
+        let (grid, k, temperature) = (self.grid, self.k, self.temperature);
+        format!(
+            "{train} training and {test} test images; maps averaged over a {grid}x{grid} grid. Linear: logistic regression \
+             on standardised features, {choice}. kNN: cosine, k = {k}, T = {temperature}."
+        )
+    }
+}
+
+/// How many of a split's images are used when `wanted` are asked for (0: all).
+pub fn count(split: &Split, wanted: usize) -> usize {
+    let there = split.len().min(split.labels().len());
+    if wanted == 0 { there } else { wanted.min(there) }
+}
+
+/// Probes an encoder layer by layer, from pixels to head. `tell` hears what is being done.
+///
+/// # Errors
+/// When the layer does not exist, labels are missing, or the device is lost.
+pub async fn encoder(
+    encoder: &Encoder,
+    source: Source,
+    data: &Dataset,
+    settings: &ProbeSettings,
+    device: &Device,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Vec<ProbeRow>> {
+    let names = encoder.layer_names();
+    let wanted: Vec<String> = match &settings.layer {
+        None => names,
+        Some(layer) if names.contains(layer) => vec![layer.clone()],
+        Some(layer) => return Err(Error::Config(format!("there is no layer `{layer}`; there are: {}", names.join(", ")))),
+    };
+    tell(&format!("{}: features", source.words()));
+    let train = features::of_encoder(encoder, &data.train, settings.train_images, settings.grid, &wanted, device).await?;
+    let test = features::of_encoder(encoder, &data.test, settings.test_images, settings.grid, &wanted, device).await?;
+    let mut rows = Vec::new();
+    for (train, test) in train.iter().zip(&test) {
+        tell(&format!("{}: {}", source.words(), train.layer));
+        rows.extend(layer(train, test, source, data, settings, device).await?);
+    }
+    Ok(rows)
+}
+
+/// Probes the pixels themselves.
+///
+/// # Errors
+/// When labels are missing or the device is lost.
+pub async fn pixels(data: &Dataset, settings: &ProbeSettings, device: &Device, tell: &mut dyn FnMut(&str)) -> Result<Vec<ProbeRow>> {
+    tell(Source::RawPixels.words());
+    let train = features::of_pixels(&data.train, settings.train_images);
+    let test = features::of_pixels(&data.test, settings.test_images);
+    layer(&train, &test, Source::RawPixels, data, settings, device).await
+}
+
+async fn layer(
+    train: &Features,
+    test: &Features,
+    source: Source,
+    data: &Dataset,
+    settings: &ProbeSettings,
+    device: &Device,
+) -> Result<Vec<ProbeRow>> {
+    let (train_labels, test_labels) = (&data.train.labels()[..train.len()], &data.test.labels()[..test.len()]);
+    let classes = data.classes.len();
+    if train.len() < 2 || test.is_empty() {
+        return Err(Error::Data("a probe needs labelled training and test images".into()));
+    }
+    let mut rows = Vec::new();
+    let mut row = |probe: &str, accuracy: f64, l2: Option<f64>| {
+        let (layer, probe) = (train.layer.clone(), probe.to_string());
+        rows.push(ProbeRow { source, layer, width: train.width, probe, accuracy, l2 });
+    };
+    if settings.linear {
+        let fit = linear::fit(train, train_labels, classes, &settings.penalties, device).await?;
+        let named = fit.predict(test, device).await?;
+        row("linear", share_right(&named, test_labels), Some(fit.l2));
+    }
+    if settings.knn {
+        let votes = knn::Votes { k: settings.k, temperature: settings.temperature, classes };
+        let named = knn::predict(train, train_labels, test, &votes, device).await?;
+        row("knn", share_right(&named, test_labels), None);
+    }
+    Ok(rows)
+}
+
+fn share_right(named: &[u8], labels: &[u8]) -> f64 {
+    let right = named.iter().zip(labels).filter(|(a, b)| a == b).count();
+    right as f64 / labels.len() as f64
+}

@@ -1,0 +1,43 @@
+//! One measured number with what it takes to read it.
+
+use serde::{Deserialize, Serialize};
+
+/// What the probed features come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The encoder as trained so far.
+    Trained,
+    /// The same encoder with the weights it had before its first step: a control.
+    Untrained,
+    /// The pixels themselves: a control.
+    RawPixels,
+}
+
+impl Source {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Source::Trained => "trained encoder",
+            Source::Untrained => "untrained encoder",
+            Source::RawPixels => "raw pixels",
+        }
+    }
+}
+
+/// The accuracy of one probe on one layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeRow {
+    /// Where the features come from.
+    pub source: Source,
+    /// The layer (`block1`, ..., `gap`; `pixels` for raw pixels).
+    pub layer: String,
+    /// Features a vector: channels times grid cells.
+    pub width: usize,
+    /// `linear` or `knn`.
+    pub probe: String,
+    /// Share of test images named rightly, 0 to 1.
+    pub accuracy: f64,
+    /// The L2 penalty in use; linear probe only.
+    pub l2: Option<f64>,
+}

@@ -1,0 +1,327 @@
+//! A run: a configuration, a data set and a device, pulled forward one unit of work at a time.
+
+pub mod checkpoint;
+pub mod event;
+mod observe;
+pub mod pace;
+pub mod picture;
+mod order;
+
+pub use order::SHARD;
+
+use crate::config::RunConfig;
+use crate::data::Dataset;
+use crate::device::Selected;
+use crate::error::{Error, Result};
+use crate::method::{Batch, Facts, Moment, Training, find};
+use crate::net::Encoder;
+use crate::platform;
+use crate::rng::{Purpose, stream};
+use checkpoint::Header;
+use event::{Done, Epoch, Event, Started, Step};
+use observe::Controls;
+use order::Order;
+use pace::Pace;
+use picture::Picture;
+
+/// What one call of [`Session::advance`] came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// Work was done; steps whose loss was not read back say nothing.
+    Events(Vec<Event>),
+    /// The images of the next step have not arrived.
+    WaitingForData,
+    /// There is nothing left to do: [`Event::Done`] was given before.
+    Finished,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Probe,
+    Train,
+    HeldOut,
+    Finish,
+    Nothing,
+}
+
+/// A run in progress.
+pub struct Session {
+    config: RunConfig,
+    data: Dataset,
+    selected: Selected,
+    pace: Pace,
+    learner: Box<dyn Training>,
+    order: Order,
+    controls: Controls,
+    next: Next,
+    step: usize,
+    resumed_at: usize,
+    total: usize,
+    elapsed: f64,
+    since_read: Meter,
+    epoch: Means,
+}
+
+/// Images and seconds since the last loss was read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Meter {
+    images: usize,
+    seconds: f64,
+}
+
+/// Means over the step events of an epoch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Means {
+    count: usize,
+    loss: f64,
+    metric: Option<f64>,
+}
+
+impl Session {
+    /// Sets up a fresh run.
+    ///
+    /// # Errors
+    /// When the configuration and the data cannot work together.
+    pub async fn new(config: RunConfig, data: Dataset, selected: &Selected, pace: Pace) -> Result<Self> {
+        config.check()?;
+        let images = if config.images == 0 { data.train.total() } else { config.images.min(data.train.total()) };
+        if images < config.batch {
+            return Err(Error::Config(format!("batch is {} but there are only {images} training images", config.batch)));
+        }
+        let facts = Facts { size: data.train.size(), images };
+        let learner = find(&config.method)?.build(&config, &facts, &selected.device)?;
+        let order = Order::new(config.seed, images, config.batch);
+        let total = if config.steps > 0 { config.steps } else { config.epochs * order.steps_per_epoch() };
+        let controls = Controls::new(learner.encoder());
+        let next = if pace.probe.is_some() { Next::Probe } else { Next::Train };
+        Ok(Self {
+            config,
+            data,
+            selected: selected.clone(),
+            pace,
+            learner,
+            order,
+            controls,
+            next,
+            step: 0,
+            resumed_at: 0,
+            total,
+            elapsed: 0.0,
+            since_read: Meter::default(),
+            epoch: Means::default(),
+        })
+    }
+
+    /// Continues a run exactly where its checkpoint was written.
+    ///
+    /// # Errors
+    /// When the bytes are not a whole checkpoint of this version or do not fit the data.
+    pub async fn restore(bytes: &[u8], data: Dataset, selected: &Selected, pace: Pace) -> Result<Self> {
+        let (header, tensors) = checkpoint::read(bytes)?;
+        let mut session = Self::new(header.config, data, selected, pace).await?;
+        session.learner.load(tensors)?;
+        session.step = header.step;
+        session.resumed_at = header.step;
+        session.elapsed = header.elapsed_seconds;
+        session.epoch = Means { count: header.epoch_count, loss: header.epoch_loss, metric: header.epoch_metric };
+        if session.step >= session.total {
+            session.next = Next::HeldOut;
+        }
+        Ok(session)
+    }
+
+    /// The run as a checkpoint: a safetensors file with the configuration and the position in its metadata.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub async fn checkpoint(&self) -> Result<Vec<u8>> {
+        let header = Header {
+            version: checkpoint::VERSION,
+            config: self.config.clone(),
+            step: self.step,
+            elapsed_seconds: self.elapsed,
+            epoch_count: self.epoch.count,
+            epoch_loss: self.epoch.loss,
+            epoch_metric: self.epoch.metric,
+        };
+        checkpoint::write(&header, self.learner.tensors()).await
+    }
+
+    /// The plan, for the first event of the run.
+    pub fn started(&self) -> Started {
+        Started {
+            config: self.config.clone(),
+            device: self.selected.readout.name.clone(),
+            images: self.order.images(),
+            steps_per_epoch: self.order.steps_per_epoch(),
+            total_steps: self.total,
+            resumed_at: self.resumed_at,
+            parameters: self.learner.parameters(),
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// Steps taken.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// The encoder as it is now.
+    pub fn encoder(&self) -> Encoder {
+        self.learner.encoder()
+    }
+
+    /// The encoder with the weights it had before its first step.
+    pub fn untrained(&self) -> &Encoder {
+        self.controls.untrained()
+    }
+
+    /// The images the run learns from.
+    pub fn data(&self) -> &Dataset {
+        &self.data
+    }
+
+    /// For adding images that arrive while the run goes on.
+    pub fn data_mut(&mut self) -> &mut Dataset {
+        &mut self.data
+    }
+
+    /// The latest step's views and answers; empty before the first step.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub async fn picture(&self) -> Result<Picture> {
+        observe::picture(self.step, self.learner.shown()).await
+    }
+
+    /// One unit of work: a training step, or a round of measuring.
+    ///
+    /// # Errors
+    /// When the device is lost or the loss is no number any more.
+    pub async fn advance(&mut self) -> Result<Progress> {
+        match self.next {
+            Next::Train => self.train().await,
+            Next::Probe => self.probe().await,
+            Next::HeldOut => self.held_out().await,
+            Next::Finish => {
+                self.next = Next::Nothing;
+                let done = Done { step: self.step, elapsed_seconds: self.elapsed, finished: self.step >= self.total };
+                Ok(Progress::Events(vec![Event::Done(done)]))
+            }
+            Next::Nothing => Ok(Progress::Finished),
+        }
+    }
+
+    /// The pretext task on the first `images` test images (0: all), without learning.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub async fn pretext(&self, images: usize) -> Result<Option<event::Pretext>> {
+        observe::pretext(self.learner.as_ref(), &self.data, &self.config, self.moment(), images, &self.selected.device).await
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { step: self.step, total: self.total, steps_per_epoch: self.order.steps_per_epoch() }
+    }
+
+    async fn train(&mut self) -> Result<Progress> {
+        let indices = self.order.batch(self.step);
+        if indices.iter().any(|&index| index >= self.data.train.len()) {
+            return Ok(Progress::WaitingForData);
+        }
+        let start = platform::now();
+        let moment = self.moment();
+        let device = &self.selected.device;
+        let batch = Batch { images: self.data.train.tensor(&indices, device), indices };
+        let lr = self.config.optimizer.lr;
+        let rate = self.config.schedule.rate(lr, self.step, self.total, moment.steps_per_epoch);
+        let mut rng = stream(self.config.seed, Purpose::Views, self.step as u64);
+        let answer = self.learner.step(&batch, &moment, &mut rng, rate);
+        self.step += 1;
+        self.since_read.images += batch.indices.len();
+        let read = self.step.is_multiple_of(self.pace.read_every.max(1)) || self.step == self.total;
+        let values = if read { Some(observe::read(answer).await?) } else { None };
+        self.clock(platform::now() - start);
+        let mut events = Vec::new();
+        if let Some((loss, metric)) = values {
+            events.push(Event::Step(self.step_event(loss, metric, rate)));
+            if !loss.is_finite() {
+                return Err(Error::Config(format!(
+                    "the loss is {loss} at step {}: the run has diverged; try a learning rate below {lr}",
+                    self.step
+                )));
+            }
+        }
+        if self.step.is_multiple_of(moment.steps_per_epoch) {
+            events.extend(self.epoch_event());
+        }
+        self.next = self.after_step();
+        Ok(Progress::Events(events))
+    }
+
+    fn clock(&mut self, seconds: f64) {
+        self.elapsed += seconds;
+        self.since_read.seconds += seconds;
+    }
+
+    fn after_step(&self) -> Next {
+        if self.step >= self.total {
+            return if self.pace.probe.is_some() { Next::Probe } else { Next::HeldOut };
+        }
+        match &self.pace.probe {
+            Some(probe) if self.step.is_multiple_of(probe.every.max(1)) => Next::Probe,
+            _ => Next::Train,
+        }
+    }
+
+    fn step_event(&mut self, loss: f64, metric: Option<f64>, learning_rate: f64) -> Step {
+        let meter = std::mem::take(&mut self.since_read);
+        self.epoch.add(loss, metric);
+        Step {
+            step: self.step,
+            epoch: self.step as f64 / self.order.steps_per_epoch() as f64,
+            loss,
+            metric,
+            learning_rate,
+            images_per_second: meter.images as f64 / meter.seconds.max(1e-9),
+            elapsed_seconds: self.elapsed,
+        }
+    }
+
+    fn epoch_event(&mut self) -> Option<Event> {
+        let means = std::mem::take(&mut self.epoch);
+        let count = means.count.max(1) as f64;
+        let epoch = self.step / self.order.steps_per_epoch();
+        let (loss, metric) = (means.loss / count, means.metric.map(|sum| sum / count));
+        (means.count > 0).then_some(Event::Epoch(Epoch { epoch, step: self.step, loss, metric }))
+    }
+
+    async fn probe(&mut self) -> Result<Progress> {
+        let Some(pace) = &self.pace.probe else { return Ok(Progress::Events(Vec::new())) };
+        self.next = if self.step >= self.total { Next::HeldOut } else { Next::Train };
+        let epoch = self.step as f64 / self.order.steps_per_epoch() as f64;
+        let encoder = self.learner.encoder();
+        let probe = self.controls.probe(&encoder, self.step, epoch, &self.data, pace, &self.selected.device).await?;
+        Ok(Progress::Events(probe.into_iter().map(Event::Probe).collect()))
+    }
+
+    async fn held_out(&mut self) -> Result<Progress> {
+        self.next = Next::Finish;
+        let pretext = self.pretext(self.pace.held_out).await?;
+        Ok(Progress::Events(pretext.into_iter().map(Event::Pretext).collect()))
+    }
+
+}
+
+impl Means {
+    fn add(&mut self, loss: f64, metric: Option<f64>) {
+        self.count += 1;
+        self.loss += loss;
+        self.metric = metric.map(|metric| self.metric.unwrap_or(0.0) + metric);
+    }
+}

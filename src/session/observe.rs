@@ -1,0 +1,187 @@
+//! Looking at a run from outside: reading numbers back, drawing, probing, the task on held-out images.
+
+use burn::tensor::{Device, Int, Tensor, Transaction};
+
+use super::event::{Pretext, Probe, ProbeRow, Source};
+use super::pace::ProbePace;
+use super::picture::{Caption, Picture, PictureRow};
+use crate::config::RunConfig;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::method::{Answer, Batch, Moment, Shown, Training, Verdicts, find};
+use crate::net::Encoder;
+use crate::platform;
+use crate::probe;
+use crate::rng::{Purpose, stream};
+
+/// Images drawn of one row.
+const DRAWN: usize = 16;
+/// Held-out images a batch.
+const HELD_OUT_BATCH: usize = 250;
+
+/// Loss and measure as numbers, in one round trip.
+pub(super) async fn read(answer: Answer) -> Result<(f64, Option<f64>)> {
+    let both = match answer.metric {
+        Some(metric) => Tensor::cat(vec![answer.loss, metric], 0),
+        None => answer.loss,
+    };
+    let data = both.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+    let mut numbers = data.iter::<f64>();
+    Ok((numbers.next().unwrap_or(f64::NAN), numbers.next()))
+}
+
+/// The controls of a run's probes, measured once.
+pub(super) struct Controls {
+    untrained: Encoder,
+    rows: Option<Vec<ProbeRow>>,
+}
+
+impl Controls {
+    pub(super) fn new(untrained: Encoder) -> Self {
+        Self { untrained, rows: None }
+    }
+
+    pub(super) fn untrained(&self) -> &Encoder {
+        &self.untrained
+    }
+
+    /// Probes the encoder and, the first time, the controls; nothing while labelled images are still missing.
+    pub(super) async fn probe(
+        &mut self,
+        encoder: &Encoder,
+        step: usize,
+        epoch: f64,
+        data: &Dataset,
+        pace: &ProbePace,
+        device: &Device,
+    ) -> Result<Option<Probe>> {
+        let settings = &pace.settings;
+        let train_images = probe::count(&data.train, settings.train_images);
+        let test_images = probe::count(&data.test, settings.test_images);
+        if train_images < settings.train_images || test_images < settings.test_images.max(1) {
+            return Ok(None);
+        }
+        let mut tell = |_: &str| {};
+        let controls = match &self.rows {
+            Some(rows) => rows.clone(),
+            None => {
+                let mut rows = probe::pixels(data, settings, device, &mut tell).await?;
+                rows.extend(probe::encoder(&self.untrained, Source::Untrained, data, settings, device, &mut tell).await?);
+                self.rows.insert(rows).clone()
+            }
+        };
+        let mut rows = if step == 0 {
+            // before the first step the encoder is its own control
+            let own = controls.iter().filter(|row| row.source == Source::Untrained);
+            own.map(|row| ProbeRow { source: Source::Trained, ..row.clone() }).collect()
+        } else {
+            probe::encoder(encoder, Source::Trained, data, settings, device, &mut tell).await?
+        };
+        rows.extend(controls);
+        Ok(Some(Probe { step, epoch, train_images, test_images, rows }))
+    }
+}
+
+/// The pretext task on test images, weighted by batch.
+pub(super) async fn pretext(
+    learner: &dyn Training,
+    data: &Dataset,
+    config: &RunConfig,
+    moment: Moment,
+    wanted: usize,
+    device: &Device,
+) -> Result<Option<Pretext>> {
+    let total = if wanted == 0 { data.test.len() } else { wanted.min(data.test.len()) };
+    let (mut sum, mut counted) = (0.0, 0);
+    for start in (0..total).step_by(HELD_OUT_BATCH) {
+        let indices: Vec<usize> = (start..(start + HELD_OUT_BATCH).min(total)).collect();
+        let count = indices.len();
+        let batch = Batch { images: data.test.tensor(&indices, device), indices };
+        let mut rng = stream(config.seed, Purpose::HeldOut, (start / HELD_OUT_BATCH) as u64);
+        if let (_, Some(metric)) = read(learner.answer(&batch, &moment, &mut rng)).await? {
+            sum += metric * count as f64;
+            counted += count;
+        }
+        platform::yield_now().await;
+    }
+    let metric = find(&config.method)?.info().metric;
+    Ok((counted > 0).then(|| Pretext {
+        step: moment.step,
+        images: counted,
+        name: metric.name.to_string(),
+        value: sum / counted as f64,
+        chance: metric.chance,
+    }))
+}
+
+/// Draws what was shown: up to sixteen images a row, spread evenly over the batch so that every class of question occurs.
+pub(super) async fn picture(step: usize, shown: Option<Shown>) -> Result<Picture> {
+    let mut rows = Vec::new();
+    let Some(shown) = shown else { return Ok(Picture { step, rows }) };
+    for (number, (title, images)) in shown.rows.into_iter().enumerate() {
+        let verdicts = if number == 0 { shown.verdicts.as_ref() } else { None };
+        rows.push(row(title, images, verdicts).await?);
+    }
+    Ok(Picture { step, rows })
+}
+
+async fn row(title: String, images: Tensor<4>, verdicts: Option<&Verdicts>) -> Result<PictureRow> {
+    let [n, channels, height, width] = images.dims();
+    let device = images.device();
+    let places = spread(n, DRAWN);
+    let chosen = Tensor::<1, Int>::from_ints(places.as_slice(), &device);
+    let bytes = (images.select(0, chosen.clone()).permute([0, 2, 3, 1]).clamp(0.0, 1.0) * 255.0).round();
+    let mut transaction = Transaction::default().register(bytes);
+    if let Some(verdicts) = verdicts {
+        let guess = verdicts.answers.clone().argmax(1).squeeze_dim::<1>(1);
+        transaction = transaction.register(verdicts.truth.clone().select(0, chosen.clone())).register(guess.select(0, chosen));
+    }
+    let read = transaction.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+    let mut read = read.into_iter();
+    let pixels = read.next().map(|data| data.iter::<f32>().map(|value| value as u8).collect()).unwrap_or_default();
+    let captions = match (verdicts, read.next(), read.next()) {
+        (Some(verdicts), Some(truth), Some(guess)) => {
+            let name = |class: i64| verdicts.names.get(class as usize).copied().unwrap_or("?").to_string();
+            let pairs = truth.iter::<i64>().zip(guess.iter::<i64>());
+            pairs.map(|(truth, guess)| Caption { truth: name(truth), guess: name(guess), right: truth == guess }).collect()
+        }
+        _ => Vec::new(),
+    };
+    Ok(PictureRow { title, width, height, channels, pixels, captions })
+}
+
+/// Up to `wanted` places of `n`, in steps that share no factor with n, so that they fall on different quarters of it.
+fn spread(n: usize, wanted: usize) -> Vec<i32> {
+    let count = wanted.min(n);
+    let stride = n / 4 + 1;
+    let mut places = Vec::with_capacity(count);
+    let mut place = 0;
+    while places.len() < count {
+        if !places.contains(&(place as i32)) {
+            places.push(place as i32);
+            place = (place + stride) % n;
+        } else {
+            place = (place + 1) % n;
+        }
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawn_places_differ_and_reach_every_quarter() {
+        for n in [1, 3, 4, 8, 16, 100, 256, 257] {
+            let places = spread(n, DRAWN);
+            assert_eq!(places.len(), DRAWN.min(n));
+            let distinct: std::collections::BTreeSet<_> = places.iter().collect();
+            assert_eq!(distinct.len(), places.len());
+            if n >= 16 {
+                let quarters: std::collections::BTreeSet<_> = places.iter().map(|&place| place as usize * 4 / n).collect();
+                assert_eq!(quarters.len(), 4, "n = {n}");
+            }
+        }
+    }
+}

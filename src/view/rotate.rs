@@ -1,0 +1,62 @@
+//! Quarter turns.
+
+use burn::tensor::Tensor;
+
+/// Turns every image counter-clockwise by `quarters` times 90 degrees.
+///
+/// Only transposes and flips: pixels move and none is computed anew. A rotation by resampling leaves traces
+/// (interpolation, filled corners) by which a network can tell the angle without looking at the content.
+///
+/// `[n, c, s, s]` -> `[n, c, s, s]`.
+pub fn rotate(images: Tensor<4>, quarters: usize) -> Tensor<4> {
+    let [_, _, height, width] = images.dims();
+    assert_eq!(height, width, "rotate: images that are not square would show their turn by their shape");
+    match quarters % 4 {
+        0 => images,
+        1 => images.swap_dims(2, 3).flip([2]),
+        2 => images.flip([2, 3]),
+        _ => images.swap_dims(2, 3).flip([3]),
+    }
+}
+
+/// All four quarter turns of every image: `[n, c, s, s]` -> `[4n, c, s, s]`, the n unturned images first, then those
+/// turned by 90, 180 and 270 degrees (Gidaris et al. 2018, section 3.1).
+pub fn all_rotations(images: Tensor<4>) -> Tensor<4> {
+    Tensor::cat((0..4).map(|quarters| rotate(images.clone(), quarters)).collect(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    fn image() -> Tensor<4> {
+        Tensor::from_data([[[[1.0f32, 2.0], [3.0, 4.0]]]], &Device::flex())
+    }
+
+    fn values(x: Tensor<4>) -> Vec<f32> {
+        x.into_data().try_to_vec().expect("floats")
+    }
+
+    #[test]
+    fn follows_rotnets_convention() {
+        let expected = [[1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 1.0, 3.0], [4.0, 3.0, 2.0, 1.0], [3.0, 1.0, 4.0, 2.0]];
+        for (quarters, expected) in expected.into_iter().enumerate() {
+            assert_eq!(values(rotate(image(), quarters)), expected, "{quarters} quarters");
+        }
+        assert_eq!(values(all_rotations(image())), expected.concat());
+    }
+
+    #[test]
+    fn four_quarters_are_none_and_three_undo_one() {
+        let x = Tensor::<4>::from_data([[[[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]], &Device::flex());
+        assert_eq!(values(rotate(rotate(x.clone(), 1), 3)), values(x.clone()));
+        assert_eq!(values((0..4).fold(x.clone(), |x, _| rotate(x, 1))), values(x));
+    }
+
+    #[test]
+    #[should_panic(expected = "not square")]
+    fn refuses_what_shows_its_turn() {
+        rotate(Tensor::zeros([1, 1, 2, 3], &Device::flex()), 1);
+    }
+}
