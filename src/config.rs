@@ -95,7 +95,8 @@ impl RunConfig {
     /// When it is missing or of another type.
     pub fn option<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
         let value = self.options.get(key).cloned().unwrap_or(Value::Null);
-        serde_json::from_value(value).map_err(|error| Error::Config(format!("options.{key} of {}: {error}", self.method)))
+        serde_json::from_value(value)
+            .map_err(|error| Error::Config(format!("options.{key} of {}: {error}", self.method)))
     }
 
     /// Refuses values that no run can work with, in words.

@@ -30,10 +30,5 @@ pub mod session;
 pub mod view;
 pub mod worker;
 
-#[cfg(not(target_family = "wasm"))]
-pub mod cli;
-#[cfg(target_family = "wasm")]
-pub mod page;
-
 pub use config::{Preset, RunConfig};
 pub use error::{Error, Result};

@@ -3,5 +3,7 @@
 pub mod catalogue;
 pub mod dataset;
 pub mod idx;
+#[cfg(not(target_family = "wasm"))]
+pub mod store;
 
 pub use dataset::{Dataset, Size, Split};

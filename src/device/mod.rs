@@ -54,7 +54,9 @@ impl FromStr for DeviceChoice {
                 .strip_prefix("gpu:")
                 .and_then(|index| index.parse().ok())
                 .map(|index| DeviceChoice::Gpu(Some(index)))
-                .ok_or_else(|| Error::Device(format!("there is no device `{text}`; choose auto, gpu, gpu:0, ... or cpu"))),
+                .ok_or_else(|| {
+                    Error::Device(format!("there is no device `{text}`; choose auto, gpu, gpu:0, ... or cpu"))
+                }),
         }
     }
 }

@@ -42,11 +42,12 @@ async fn convolution(device: &Device) -> Result<[(&'static str, Vec<f32>); 3]> {
     let for_input = input.grad(&gradients).ok_or_else(lost)?;
     let for_weight = weight.grad(&gradients).ok_or_else(lost)?;
     let all = Transaction::default().register(value.inner()).register(for_input).register(for_weight);
-    let unread = |error: String| Error::Device(format!("a test convolution could not be read back ({error}); choose the CPU"));
+    let unread =
+        |error: String| Error::Device(format!("a test convolution could not be read back ({error}); choose the CPU"));
     let read = all.execute_async().await.map_err(|error| unread(error.to_string()))?;
     let values = read.into_iter().map(|data| data.try_into_vec::<f32>().map_err(|error| unread(format!("{error:?}"))));
-    let [value, for_input, for_weight] =
-        <[Vec<f32>; 3]>::try_from(values.collect::<Result<Vec<_>>>()?).map_err(|_| unread("a part is missing".into()))?;
+    let [value, for_input, for_weight] = <[Vec<f32>; 3]>::try_from(values.collect::<Result<Vec<_>>>()?)
+        .map_err(|_| unread("a part is missing".into()))?;
     Ok([("value", value), ("gradient for the input", for_input), ("gradient for the weights", for_weight)])
 }
 

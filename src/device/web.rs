@@ -78,7 +78,9 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected> {
         (DeviceChoice::Cpu, _) => Ok(cpu("You chose it.".into(), available)),
         (DeviceChoice::Gpu(_), found) => gpu(found?).await.map_err(Error::from),
         (DeviceChoice::Auto, Ok(Adapter { name, software: true })) => Ok(cpu(
-            format!("The only GPU here is played by the CPU ({name}), which takes many times longer than the CPU itself."),
+            format!(
+                "The only GPU here is played by the CPU ({name}), which takes many times longer than the CPU itself."
+            ),
             true,
         )),
         (DeviceChoice::Auto, Ok(adapter)) => Ok(gpu(adapter).await.unwrap_or_else(|obstacle| fallback(obstacle, true))),
@@ -103,7 +105,8 @@ async fn gpu(adapter: Adapter) -> Result<Selected, Obstacle> {
     };
     let Adapter { name, software } = adapter;
     let (kind, why) = if software {
-        let why = "You chose it. It is no real GPU: the CPU plays one, which takes many times longer than the CPU itself.";
+        let why =
+            "You chose it. It is no real GPU: the CPU plays one, which takes many times longer than the CPU itself.";
         (Kind::SoftwareGpu, why)
     } else {
         (Kind::Gpu, "It is the GPU this browser offers, and it passed a test calculation.")
@@ -119,7 +122,9 @@ async fn start() -> Result<Device, Obstacle> {
     setup.device.set_device_lost_callback(|_, message| {
         LISTENER.with_borrow(|listener| listener.as_ref().inspect(|listener| listener(message)).is_some());
     });
-    self_test(&device).await.map_err(|error| Obstacle::new(format!("it failed a test calculation ({error})"), REMEDY))?;
+    self_test(&device)
+        .await
+        .map_err(|error| Obstacle::new(format!("it failed a test calculation ({error})"), REMEDY))?;
     STARTED.set(Some(device.clone()));
     Ok(device)
 }
@@ -129,7 +134,10 @@ async fn adapter() -> Result<Adapter, Obstacle> {
     let global: JsValue = js_sys::global().into();
     if get(&global, "isSecureContext").is_falsy() {
         let remedy = "Open the page over https or from localhost, or choose the CPU.";
-        return Err(Obstacle::new("browsers offer it only to pages that came over https or from this very machine", remedy));
+        return Err(Obstacle::new(
+            "browsers offer it only to pages that came over https or from this very machine",
+            remedy,
+        ));
     }
     let gpu = get(&get(&global, "navigator"), "gpu");
     if gpu.is_falsy() {

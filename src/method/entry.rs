@@ -25,7 +25,11 @@ impl fmt::Debug for Entry {
 
 impl Entry {
     pub(super) const fn of<M: Method>() -> Self {
-        Self { info: &M::INFO, preset: M::preset, build: |config, facts, device| Ok(Box::new(Learner::<M>::new(config, facts, device)?)) }
+        Self {
+            info: &M::INFO,
+            preset: M::preset,
+            build: |config, facts, device| Ok(Box::new(Learner::<M>::new(config, facts, device)?)),
+        }
     }
 
     /// What the method says of itself.

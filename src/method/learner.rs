@@ -113,7 +113,8 @@ impl<M: Method> Training for Learner<M> {
     }
 
     fn tensors(&self) -> Vec<Named> {
-        let prefixed = |prefix: &'static str| move |named: Named| Named { name: format!("{prefix}{}", named.name), ..named };
+        let prefixed =
+            |prefix: &'static str| move |named: Named| Named { name: format!("{prefix}{}", named.name), ..named };
         let model = tensors::gather(&self.model().valid()).into_iter().map(prefixed(MODEL));
         model.chain(self.optimizer.tensors(&self.device).into_iter().map(prefixed(OPTIMIZER))).collect()
     }

@@ -52,7 +52,9 @@ impl Method for Rotation {
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         if facts.size.height != facts.size.width {
-            return Err(Error::Data("rotation needs square images: the shape of others would give the turn away".into()));
+            return Err(Error::Data(
+                "rotation needs square images: the shape of others would give the turn away".into(),
+            ));
         }
         let encoder = Encoder::init(&config.encoder, facts.size.channels, init);
         let head = Linear::init(encoder.width(), ANGLES.len(), true, init);
@@ -100,7 +102,9 @@ impl Method for Rotation {
 }
 
 fn options(flip: bool, crop_padding: usize) -> Map<String, Value> {
-    [("flip".to_string(), Value::from(flip)), ("crop_padding".to_string(), Value::from(crop_padding))].into_iter().collect()
+    [("flip".to_string(), Value::from(flip)), ("crop_padding".to_string(), Value::from(crop_padding))]
+        .into_iter()
+        .collect()
 }
 
 /// The toy: the four-block encoder, minutes on two CPU cores.
@@ -159,7 +163,8 @@ mod tests {
         let images = Tensor::<4>::random([3, 1, 28, 28], burn::tensor::Distribution::Uniform(0.0, 1.0), &device);
         let batch = Batch { images: images.clone(), indices: vec![0, 1, 2] };
         let views = build(&device).views(&batch, &MOMENT, &mut stream(1, Purpose::Views, 0));
-        let labels: Vec<i64> = views.labels.expect("labels").into_data().convert::<i64>().try_to_vec().expect("integers");
+        let labels: Vec<i64> =
+            views.labels.expect("labels").into_data().convert::<i64>().try_to_vec().expect("integers");
         assert_eq!(labels, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
         assert_eq!(views.images[0].dims(), [12, 1, 28, 28]);
         // the third block is the batch upside down: label and turn belong together

@@ -163,7 +163,12 @@ fn small(width: usize, channels: usize, init: &mut Init) -> (Vec<Stage>, usize) 
 /// Three convolutions a stage, of which the last two look at single pixels (methods as in RotNet's CIFAR network).
 fn nin(width: usize, channels: usize, init: &mut Init) -> (Vec<Stage>, usize) {
     let first = [width, (width * 5 / 6).max(1), (width / 2).max(1)];
-    let plan = [(first, 5, Pool::Max3), ([width; 3], 5, Pool::Mean3), ([width; 3], 3, Pool::None), ([width; 3], 3, Pool::None)];
+    let plan = [
+        (first, 5, Pool::Max3),
+        ([width; 3], 5, Pool::Mean3),
+        ([width; 3], 3, Pool::None),
+        ([width; 3], 3, Pool::None),
+    ];
     let mut input = channels;
     let mut stages = Vec::with_capacity(plan.len());
     for (widths, kernel, pool) in plan {
@@ -202,7 +207,8 @@ mod tests {
     fn nin_follows_rotnets_plan() {
         let config = EncoderConfig { kind: EncoderKind::Nin, width: 192, input_mean: 0.5, input_std: 0.25 };
         let encoder = build(&config, &Device::flex());
-        let shapes: Vec<_> = encoder.maps(Tensor::ones([1, 1, 32, 32], &Device::flex())).iter().map(|m| m.dims()).collect();
+        let shapes: Vec<_> =
+            encoder.maps(Tensor::ones([1, 1, 32, 32], &Device::flex())).iter().map(|m| m.dims()).collect();
         assert_eq!(shapes, [[1, 96, 16, 16], [1, 192, 8, 8], [1, 192, 8, 8], [1, 192, 8, 8]]);
         let [out, input, height, width] = encoder.stages[0].units[1].conv.weight.dims();
         assert_eq!([out, input, height, width], [160, 192, 1, 1]);

@@ -84,8 +84,14 @@ mod tests {
         // one batch from mean 0, variance 1: 0.1 * (2, 20) and 0.9 + 0.1 * (2, 200), the unbiased variances
         let mean = norm.running_mean.value_sync().into_data();
         let var = norm.running_var.value_sync().into_data();
-        mean.assert_approx_eq::<f32>(&Tensor::<1>::from_floats([0.2, 2.0], &device).into_data(), Tolerance::absolute(1e-6));
-        var.assert_approx_eq::<f32>(&Tensor::<1>::from_floats([1.1, 20.9], &device).into_data(), Tolerance::absolute(1e-5));
+        mean.assert_approx_eq::<f32>(
+            &Tensor::<1>::from_floats([0.2, 2.0], &device).into_data(),
+            Tolerance::absolute(1e-6),
+        );
+        var.assert_approx_eq::<f32>(
+            &Tensor::<1>::from_floats([1.1, 20.9], &device).into_data(),
+            Tolerance::absolute(1e-5),
+        );
     }
 
     #[test]

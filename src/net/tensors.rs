@@ -111,7 +111,8 @@ impl ModuleMapper for Scatter<'_> {
         };
         let found: Vec<usize> = data.shape().iter().copied().collect();
         if found != expected {
-            self.wrong.get_or_insert_with(|| format!("the checkpoint's `{name}` is {found:?}, the model's {expected:?}"));
+            self.wrong
+                .get_or_insert_with(|| format!("the checkpoint's `{name}` is {found:?}, the model's {expected:?}"));
             return param;
         }
         param.map(|old| {

@@ -65,7 +65,11 @@ impl Optimizer {
         let mut named = Vec::new();
         for (name, slots) in &self.state {
             for (index, values) in slots.tensors.iter().enumerate() {
-                named.push(Named { name: format!("{name}#{index}"), shape: values.dims().to_vec(), values: values.clone() });
+                named.push(Named {
+                    name: format!("{name}#{index}"),
+                    shape: values.dims().to_vec(),
+                    values: values.clone(),
+                });
             }
             let updates = Tensor::from_data(split(slots.updates), device);
             named.push(Named { name: format!("{name}#updates"), shape: vec![2], values: updates });
@@ -82,9 +86,8 @@ impl Optimizer {
         sorted.sort_by(|a, b| a.0.cmp(&b.0));
         self.state.clear();
         for (label, data) in sorted {
-            let (name, slot) = label
-                .rsplit_once('#')
-                .ok_or_else(|| Error::Checkpoint(format!("`{label}` is no optimiser state")))?;
+            let (name, slot) =
+                label.rsplit_once('#').ok_or_else(|| Error::Checkpoint(format!("`{label}` is no optimiser state")))?;
             let entry = self.state.entry(name.to_string()).or_insert(Slots { tensors: Vec::new(), updates: 0 });
             if slot == "updates" {
                 entry.updates = join(&data)?;
@@ -97,7 +100,9 @@ impl Optimizer {
 
     fn settings(&self, name: &str, vector: bool, lr: f64, step: usize) -> Option<(f64, f64)> {
         let mut decay = if vector && !self.config.decay_vectors { 0.0 } else { self.config.weight_decay };
-        let Some(group) = self.groups.iter().rev().find(|group| (group.matches)(name)) else { return Some((lr, decay)) };
+        let Some(group) = self.groups.iter().rev().find(|group| (group.matches)(name)) else {
+            return Some((lr, decay));
+        };
         decay = group.weight_decay.unwrap_or(decay);
         let lr = match group.rate {
             Rate::Factor(factor) => lr * factor,

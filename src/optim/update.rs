@@ -56,14 +56,24 @@ impl OptimizerConfig {
             return Err(Error::Config("optimizer.momentum and optimizer.beta2 must lie in [0, 1)".into()));
         }
         if !(self.weight_decay >= 0.0 && self.epsilon > 0.0) {
-            return Err(Error::Config("optimizer.weight_decay must not be negative and optimizer.epsilon positive".into()));
+            return Err(Error::Config(
+                "optimizer.weight_decay must not be negative and optimizer.epsilon positive".into(),
+            ));
         }
         Ok(())
     }
 
     /// Moves `w` against gradient `g`, all flat and on one device. `slots` is this parameter's state, empty at first.
     /// `t` counts this parameter's updates from 1.
-    pub(super) fn apply(&self, w: Tensor<1>, g: Tensor<1>, slots: &mut Vec<Tensor<1>>, t: u64, lr: f64, decay: f64) -> Tensor<1> {
+    pub(super) fn apply(
+        &self,
+        w: Tensor<1>,
+        g: Tensor<1>,
+        slots: &mut Vec<Tensor<1>>,
+        t: u64,
+        lr: f64,
+        decay: f64,
+    ) -> Tensor<1> {
         match self.kind {
             OptimizerKind::Sgd | OptimizerKind::Nesterov => {
                 let g = if decay == 0.0 { g } else { g + w.clone() * decay };

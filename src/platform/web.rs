@@ -18,7 +18,9 @@ thread_local! {
 /// Seconds since some fixed moment; never runs backwards.
 pub fn now() -> f64 {
     let global = js_sys::global();
-    let clock = Reflect::get(&global, &"performance".into()).ok().and_then(|clock| clock.dyn_into::<web_sys::Performance>().ok());
+    let clock = Reflect::get(&global, &"performance".into())
+        .ok()
+        .and_then(|clock| clock.dyn_into::<web_sys::Performance>().ok());
     clock.map_or_else(js_sys::Date::now, |clock| clock.now()) / 1000.0
 }
 

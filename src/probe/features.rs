@@ -1,6 +1,6 @@
 //! Frozen features on the host, one row an image.
 
-use burn::tensor::{Device, TensorData, Tensor, Transaction};
+use burn::tensor::{Device, Tensor, TensorData, Transaction};
 
 use crate::data::Split;
 use crate::error::{Error, Result};
@@ -58,7 +58,8 @@ pub async fn of_encoder(
     device: &Device,
 ) -> Result<Vec<Features>> {
     let total = super::count(split, wanted);
-    let chosen: Vec<usize> = encoder.layer_names().iter().enumerate().filter(|(_, name)| layers.contains(name)).map(|(i, _)| i).collect();
+    let chosen: Vec<usize> =
+        encoder.layer_names().iter().enumerate().filter(|(_, name)| layers.contains(name)).map(|(i, _)| i).collect();
     let mut found: Vec<Features> = chosen
         .iter()
         .map(|&index| Features { layer: encoder.layer_names()[index].clone(), width: 1, values: Vec::new() })

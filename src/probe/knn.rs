@@ -24,7 +24,13 @@ pub struct Votes {
 ///
 /// # Errors
 /// When the device is lost.
-pub async fn predict(train: &Features, labels: &[u8], test: &Features, votes: &Votes, device: &Device) -> Result<Vec<u8>> {
+pub async fn predict(
+    train: &Features,
+    labels: &[u8],
+    test: &Features,
+    votes: &Votes,
+    device: &Device,
+) -> Result<Vec<u8>> {
     let bank = unit_rows(train, 0, train.len(), device).transpose(); // [d, n]
     let mut named = Vec::with_capacity(test.len());
     for start in (0..test.len()).step_by(CHUNK) {

@@ -51,7 +51,13 @@ pub async fn fit(train: &Features, labels: &[u8], classes: usize, penalties: &[f
     Ok(Fit { l2, converged, scale, theta, classes })
 }
 
-async fn choose(train: &Features, labels: &[u8], classes: usize, penalties: &[f64], device: &Device) -> Result<(f64, Vec<f64>)> {
+async fn choose(
+    train: &Features,
+    labels: &[u8],
+    classes: usize,
+    penalties: &[f64],
+    device: &Device,
+) -> Result<(f64, Vec<f64>)> {
     let cut = train.len() - (train.len() / 6).max(1);
     let scale = Scale::of(train, cut);
     let problem = Problem::new(train, labels, 0..cut, classes, &scale, device);
@@ -116,11 +122,22 @@ struct Problem {
 }
 
 impl Problem {
-    fn new(features: &Features, labels: &[u8], rows: std::ops::Range<usize>, classes: usize, scale: &Scale, device: &Device) -> Self {
+    fn new(
+        features: &Features,
+        labels: &[u8],
+        rows: std::ops::Range<usize>,
+        classes: usize,
+        scale: &Scale,
+        device: &Device,
+    ) -> Self {
         let (n, width) = (rows.len(), features.width);
         let mut values = Vec::with_capacity(n * width);
         for row in features.rows().skip(rows.start).take(n) {
-            let scaled = row.iter().zip(&scale.mean).zip(&scale.std).map(|((&x, mean), std)| ((f64::from(x) - mean) / std) as f32);
+            let scaled = row
+                .iter()
+                .zip(&scale.mean)
+                .zip(&scale.std)
+                .map(|((&x, mean), std)| ((f64::from(x) - mean) / std) as f32);
             values.extend(scaled);
         }
         let mut hot = vec![0f32; n * classes];
@@ -251,8 +268,8 @@ fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_lite::future::block_on;
     use crate::rng::{Purpose, normal, stream};
+    use futures_lite::future::block_on;
 
     /// Three overlapping clouds in five dimensions of very different scales.
     fn clouds(n: usize) -> (Features, Vec<u8>) {
@@ -277,7 +294,8 @@ mod tests {
             let mut loss = 0.0;
             for (row, &label) in features.rows().zip(&labels) {
                 let x: Vec<f64> = (0..5).map(|j| (f64::from(row[j]) - fit.scale.mean[j]) / fit.scale.std[j]).collect();
-                let z: Vec<f64> = (0..3).map(|c| (0..5).map(|j| x[j] * theta[j * 3 + c]).sum::<f64>() + theta[15 + c]).collect();
+                let z: Vec<f64> =
+                    (0..3).map(|c| (0..5).map(|j| x[j] * theta[j * 3 + c]).sum::<f64>() + theta[15 + c]).collect();
                 loss += z.iter().map(|z| z.exp()).sum::<f64>().ln() - z[usize::from(label)];
             }
             loss / 300.0 + 0.005 * theta[..15].iter().map(|w| w * w).sum::<f64>()

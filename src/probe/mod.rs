@@ -94,10 +94,13 @@ pub async fn encoder(
     let wanted: Vec<String> = match &settings.layer {
         None => names,
         Some(layer) if names.contains(layer) => vec![layer.clone()],
-        Some(layer) => return Err(Error::Config(format!("there is no layer `{layer}`; there are: {}", names.join(", ")))),
+        Some(layer) => {
+            return Err(Error::Config(format!("there is no layer `{layer}`; there are: {}", names.join(", "))));
+        }
     };
     tell(&format!("{}: features", source.words()));
-    let train = features::of_encoder(encoder, &data.train, settings.train_images, settings.grid, &wanted, device).await?;
+    let train =
+        features::of_encoder(encoder, &data.train, settings.train_images, settings.grid, &wanted, device).await?;
     let test = features::of_encoder(encoder, &data.test, settings.test_images, settings.grid, &wanted, device).await?;
     let mut rows = Vec::new();
     for (train, test) in train.iter().zip(&test) {
@@ -111,7 +114,12 @@ pub async fn encoder(
 ///
 /// # Errors
 /// When labels are missing or the device is lost.
-pub async fn pixels(data: &Dataset, settings: &ProbeSettings, device: &Device, tell: &mut dyn FnMut(&str)) -> Result<Vec<ProbeRow>> {
+pub async fn pixels(
+    data: &Dataset,
+    settings: &ProbeSettings,
+    device: &Device,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Vec<ProbeRow>> {
     tell(Source::RawPixels.words());
     let train = features::of_pixels(&data.train, settings.train_images);
     let test = features::of_pixels(&data.test, settings.test_images);

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use burn::tensor::TensorData;
-use safetensors::tensor::{Dtype, TensorView};
 use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
@@ -51,7 +51,10 @@ pub async fn write(header: &Header, named: Vec<Named>) -> Result<Vec<u8>> {
         bytes.push((name, shape, little));
     }
     let views = bytes.iter().map(|(name, shape, little)| {
-        Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), little).map_err(|error| broken(error.to_string()))?))
+        Ok((
+            name.as_str(),
+            TensorView::new(Dtype::F32, shape.clone(), little).map_err(|error| broken(error.to_string()))?,
+        ))
     });
     let views: Vec<_> = views.collect::<Result<_>>()?;
     let metadata = HashMap::from([(KEY.to_string(), text)]);
@@ -77,7 +80,8 @@ pub fn read(bytes: &[u8]) -> Result<(Header, HashMap<String, TensorData>)> {
         if view.dtype() != Dtype::F32 {
             return Err(Error::Checkpoint(format!("`{name}` is not stored as 32-bit floats")));
         }
-        let floats: Vec<f32> = view.data().chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect();
+        let floats: Vec<f32> =
+            view.data().chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect();
         values.insert(name.to_string(), TensorData::new(floats, view.shape().to_vec()));
     }
     Ok((header, values))
@@ -86,11 +90,17 @@ pub fn read(bytes: &[u8]) -> Result<(Header, HashMap<String, TensorData>)> {
 fn parse(bytes: &[u8]) -> Result<(Header, SafeTensors<'_>)> {
     let damaged = |what: String| Error::Checkpoint(format!("this is not a whole checkpoint: {what}"));
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
-    let text = metadata.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| damaged("nolabel did not write it".into()))?;
+    let text = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|map| map.get(KEY))
+        .ok_or_else(|| damaged("nolabel did not write it".into()))?;
     let version: Version = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
     if version.version != VERSION {
         let written = version.version;
-        return Err(Error::Checkpoint(format!("the checkpoint has version {written}, this program reads version {VERSION}")));
+        return Err(Error::Checkpoint(format!(
+            "the checkpoint has version {written}, this program reads version {VERSION}"
+        )));
     }
     let header = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
     let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;

@@ -3,9 +3,9 @@
 pub mod checkpoint;
 pub mod event;
 mod observe;
+mod order;
 pub mod pace;
 pub mod picture;
-mod order;
 
 pub use order::SHARD;
 
@@ -87,7 +87,10 @@ impl Session {
         config.check()?;
         let images = if config.images == 0 { data.train.total() } else { config.images.min(data.train.total()) };
         if images < config.batch {
-            return Err(Error::Config(format!("batch is {} but there are only {images} training images", config.batch)));
+            return Err(Error::Config(format!(
+                "batch is {} but there are only {images} training images",
+                config.batch
+            )));
         }
         let facts = Facts { size: data.train.size(), images };
         let learner = find(&config.method)?.build(&config, &facts, &selected.device)?;
@@ -222,7 +225,8 @@ impl Session {
     /// # Errors
     /// When the device is lost.
     pub async fn pretext(&self, images: usize) -> Result<Option<event::Pretext>> {
-        observe::pretext(self.learner.as_ref(), &self.data, &self.config, self.moment(), images, &self.selected.device).await
+        observe::pretext(self.learner.as_ref(), &self.data, &self.config, self.moment(), images, &self.selected.device)
+            .await
     }
 
     fn moment(&self) -> Moment {
@@ -315,7 +319,6 @@ impl Session {
         let pretext = self.pretext(self.pace.held_out).await?;
         Ok(Progress::Events(pretext.into_iter().map(Event::Pretext).collect()))
     }
-
 }
 
 impl Means {

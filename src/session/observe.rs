@@ -66,7 +66,9 @@ impl Controls {
             Some(rows) => rows.clone(),
             None => {
                 let mut rows = probe::pixels(data, settings, device, &mut tell).await?;
-                rows.extend(probe::encoder(&self.untrained, Source::Untrained, data, settings, device, &mut tell).await?);
+                rows.extend(
+                    probe::encoder(&self.untrained, Source::Untrained, data, settings, device, &mut tell).await?,
+                );
                 self.rows.insert(rows).clone()
             }
         };
@@ -134,7 +136,8 @@ async fn row(title: String, images: Tensor<4>, verdicts: Option<&Verdicts>) -> R
     let mut transaction = Transaction::default().register(bytes);
     if let Some(verdicts) = verdicts {
         let guess = verdicts.answers.clone().argmax(1).squeeze_dim::<1>(1);
-        transaction = transaction.register(verdicts.truth.clone().select(0, chosen.clone())).register(guess.select(0, chosen));
+        transaction =
+            transaction.register(verdicts.truth.clone().select(0, chosen.clone())).register(guess.select(0, chosen));
     }
     let read = transaction.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
     let mut read = read.into_iter();
@@ -143,7 +146,9 @@ async fn row(title: String, images: Tensor<4>, verdicts: Option<&Verdicts>) -> R
         (Some(verdicts), Some(truth), Some(guess)) => {
             let name = |class: i64| verdicts.names.get(class as usize).copied().unwrap_or("?").to_string();
             let pairs = truth.iter::<i64>().zip(guess.iter::<i64>());
-            pairs.map(|(truth, guess)| Caption { truth: name(truth), guess: name(guess), right: truth == guess }).collect()
+            pairs
+                .map(|(truth, guess)| Caption { truth: name(truth), guess: name(guess), right: truth == guess })
+                .collect()
         }
         _ => Vec::new(),
     };
@@ -179,7 +184,8 @@ mod tests {
             let distinct: std::collections::BTreeSet<_> = places.iter().collect();
             assert_eq!(distinct.len(), places.len());
             if n >= 16 {
-                let quarters: std::collections::BTreeSet<_> = places.iter().map(|&place| place as usize * 4 / n).collect();
+                let quarters: std::collections::BTreeSet<_> =
+                    places.iter().map(|&place| place as usize * 4 / n).collect();
                 assert_eq!(quarters.len(), 4, "n = {n}");
             }
         }

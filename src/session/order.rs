@@ -66,7 +66,10 @@ mod tests {
         for epoch in 0..2 {
             let mut seen: Vec<usize> = (0..120).flat_map(|step| order.batch(epoch * 120 + step)).collect();
             if epoch == 0 {
-                assert!(seen[..5000].iter().all(|&index| index < 5000), "the first shard is enough for the first steps");
+                assert!(
+                    seen[..5000].iter().all(|&index| index < 5000),
+                    "the first shard is enough for the first steps"
+                );
             } else {
                 assert!(seen[..100].iter().any(|&index| index >= 5000), "later epochs mix all images");
             }

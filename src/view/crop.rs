@@ -21,7 +21,8 @@ pub fn crop_shifted(images: Tensor<4>, padding: usize, rng: &mut Rng) -> Tensor<
         return images;
     }
     let [n, _, h, w] = images.dims();
-    let mut shift = || (0..n).map(|_| rng.random_range(0..=2 * padding) as isize - padding as isize).collect::<Vec<_>>();
+    let mut shift =
+        || (0..n).map(|_| rng.random_range(0..=2 * padding) as isize - padding as isize).collect::<Vec<_>>();
     let (down, across) = (shift(), shift());
     let device = images.device();
     moved(moved(images, 2, &down, h, &device), 3, &across, w, &device)
@@ -85,9 +86,9 @@ mod tests {
         };
         let mut offsets = std::collections::BTreeSet::new();
         for image in 0..40 {
-            let found = (-1..=1).flat_map(|dr| (-1..=1).map(move |dc| (dr, dc))).find(|&(dr, dc)| {
-                (0..9).all(|i| y[image * 9 + i as usize] == at(image, i / 3 + dr, i % 3 + dc))
-            });
+            let found = (-1..=1)
+                .flat_map(|dr| (-1..=1).map(move |dc| (dr, dc)))
+                .find(|&(dr, dc)| (0..9).all(|i| y[image * 9 + i as usize] == at(image, i / 3 + dr, i % 3 + dc)));
             offsets.insert(found.unwrap_or_else(|| panic!("image {image} is no shift of its source")));
         }
         assert!(offsets.len() >= 7, "only {} of 9 offsets occurred", offsets.len());

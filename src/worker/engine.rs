@@ -43,10 +43,11 @@ pub fn run() {
 }
 
 fn listen(inbox: Inbox) {
-    let hear = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match wire::from_js(message.data()) {
-        Ok(command) => inbox.push(Input::Command(command)),
-        Err(error) => page::fail(&Error::Config(format!("the engine does not understand the page: {error}"))),
-    });
+    let hear =
+        Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match wire::from_js(message.data()) {
+            Ok(command) => inbox.push(Input::Command(command)),
+            Err(error) => page::fail(&Error::Config(format!("the engine does not understand the page: {error}"))),
+        });
     page::scope().set_onmessage(Some(hear.as_ref().unchecked_ref()));
     hear.forget();
 }

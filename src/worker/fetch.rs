@@ -33,14 +33,17 @@ enum Unpack {
 impl Download {
     /// Asks for the file at `address`, relative to the worker.
     pub(super) async fn open(what: &'static str, address: &str) -> Result<Self> {
-        let offline = |_| failed(what, "the connection failed", "Check that the page's server still runs, then try again.");
+        let offline =
+            |_| failed(what, "the connection failed", "Check that the page's server still runs, then try again.");
         let answer = JsFuture::from(scope().fetch_with_str(address)).await.map_err(offline)?;
         let response: Response = answer.dyn_into().map_err(offline)?;
         if !response.ok() {
             let status = format!("HTTP {} for {address}", response.status());
             return Err(failed(what, &status, "Run `make data` and build the page again."));
         }
-        let body = response.body().ok_or_else(|| failed(what, "the answer is empty", "Run `make data` and build the page again."))?;
+        let body = response
+            .body()
+            .ok_or_else(|| failed(what, "the answer is empty", "Run `make data` and build the page again."))?;
         let reader = body.get_reader().dyn_into().map_err(|_| offline(JsValue::NULL))?;
         Ok(Self { what, reader, unpack: Unpack::Unknown(Vec::new()), ended: false })
     }
@@ -50,7 +53,8 @@ impl Download {
         if self.ended {
             return Ok(None);
         }
-        let broke = |_| failed(self.what, "the connection broke", "Check that the page's server still runs, then try again.");
+        let broke =
+            |_| failed(self.what, "the connection broke", "Check that the page's server still runs, then try again.");
         let read: Promise = self.reader.read();
         let result = JsFuture::from(read).await.map_err(broke)?;
         let done = Reflect::get(&result, &"done".into()).map_err(broke)?.is_truthy();
@@ -82,7 +86,11 @@ impl Unpack {
                     return Ok(Vec::new());
                 }
                 let start = std::mem::take(start);
-                *self = if start.starts_with(&GZIP_MAGIC) { Unpack::Gzip(MultiGzDecoder::new(Vec::new())) } else { Unpack::Plain };
+                *self = if start.starts_with(&GZIP_MAGIC) {
+                    Unpack::Gzip(MultiGzDecoder::new(Vec::new()))
+                } else {
+                    Unpack::Plain
+                };
                 self.feed(start)
             }
         }
@@ -108,5 +116,7 @@ fn failed(what: &str, why: &str, remedy: &str) -> Error {
 
 /// A file that came and is not what it should be.
 pub(super) fn damaged(what: &str) -> Error {
-    Error::Data(format!("What the server sent as {what} is damaged or cut short. Run `make data` and build the page again."))
+    Error::Data(format!(
+        "What the server sent as {what} is damaged or cut short. Run `make data` and build the page again."
+    ))
 }

@@ -1,6 +1,5 @@
 //! The engine behind the page: it owns device, data and run, and talks in messages.
 
-pub mod protocol;
 #[cfg(target_family = "wasm")]
 mod data;
 #[cfg(target_family = "wasm")]
@@ -13,6 +12,7 @@ mod inbox;
 mod pace;
 #[cfg(target_family = "wasm")]
 mod page;
+pub mod protocol;
 #[cfg(target_family = "wasm")]
 mod run;
 #[cfg(target_family = "wasm")]

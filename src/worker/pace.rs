@@ -14,7 +14,8 @@ pub(super) fn of(kind: Kind, looks: Looks) -> Pace {
         Kind::SoftwareGpu => (1, 250, 0),
     };
     let every = looks.probe_every.unwrap_or(probe_every);
-    let settings = ProbeSettings { train_images: 1000, test_images: 500, penalties: vec![1e-1], ..ProbeSettings::default() };
+    let settings =
+        ProbeSettings { train_images: 1000, test_images: 500, penalties: vec![1e-1], ..ProbeSettings::default() };
     Pace {
         read_every: looks.read_every.unwrap_or(read_every),
         held_out,

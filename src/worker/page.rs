@@ -49,7 +49,8 @@ pub(super) fn fail(error: &Error) {
 pub(super) fn lose(message: &str) {
     if !LOSS_TOLD.replace(true) {
         let said = if message.is_empty() { "the browser does not say why".to_string() } else { message.to_string() };
-        let message = format!("The GPU stopped answering: {said}. Continue on the CPU, or reload the page to try the GPU again.");
+        let message =
+            format!("The GPU stopped answering: {said}. Continue on the CPU, or reload the page to try the GPU again.");
         post(&Reply::Failed { message, device_lost: true });
     }
 }

@@ -9,7 +9,8 @@ use wasm_bindgen::JsValue;
 /// # Errors
 /// When the message holds an integer that JavaScript cannot hold (a seed above 2^53).
 pub fn to_js<T: Serialize>(message: &T) -> Result<JsValue, String> {
-    let serializer = serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true).serialize_missing_as_null(true);
+    let serializer =
+        serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true).serialize_missing_as_null(true);
     message.serialize(&serializer).map_err(|error| error.to_string())
 }
 
