@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Installs the named parts where they are missing: wasm trunk bindgen binaryen chromium.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+TRUNK=0.21.14
+# the command line tool must be of the very version that the crate is compiled against
+BINDGEN=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
+
+# Tools run for seconds: compiling them with little effort saves minutes.
+install_tool() {
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/tools" cargo install --locked "$1" --version "$2"
+}
+
+# Debian packages, by hand elsewhere.
+packages() {
+    if ! command -v apt-get > /dev/null; then
+        echo "please install: $*" >&2
+        exit 1
+    fi
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" > /dev/null
+}
+
+for part in "$@"; do
+    case $part in
+        wasm) rustc --print target-libdir --target wasm32-unknown-unknown | xargs test -d || rustup target add wasm32-unknown-unknown ;;
+        trunk) [ "$(trunk --version 2> /dev/null)" = "trunk $TRUNK" ] || install_tool trunk "$TRUNK" ;;
+        bindgen) [ "$(wasm-bindgen --version 2> /dev/null)" = "wasm-bindgen $BINDGEN" ] || install_tool wasm-bindgen-cli "$BINDGEN" ;;
+        binaryen) command -v wasm-opt > /dev/null || packages binaryen ;;
+        chromium) command -v chromium chromedriver > /dev/null || packages chromium chromium-driver ;;
+        *) echo "setup.sh knows no part '$part'" >&2; exit 2 ;;
+    esac
+done
