@@ -50,7 +50,7 @@ unit: data ## Run the tests that need no browser
 
 browser: ## Run the page in headless Chromium (needs dist/)
 	@scripts/setup.sh chromium
-	cargo test --release --locked --test browser
+	cargo test --release --locked --package browser-tests
 
 clean: ## Remove what was built
 	rm -rf dist $(CARGO_TARGET_DIR)

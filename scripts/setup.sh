@@ -7,10 +7,12 @@ TRUNK=0.21.14
 # the command line tool must be of the very version that the crate is compiled against
 BINDGEN=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
 
-# Tools run for seconds: compiling them with little effort saves minutes.
+# Tools run for seconds: compiling them with little effort saves minutes. A tool's own lock file may name a crate that
+# was withdrawn since; then its nearest neighbours serve.
 install_tool() {
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-        CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/tools" cargo install --locked "$1" --version "$2"
+    export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+    local target=${CARGO_TARGET_DIR:-target}/tools
+    cargo install --locked --target-dir "$target" "$1" --version "$2" || cargo install --target-dir "$target" "$1" --version "$2"
 }
 
 # Debian packages, by hand elsewhere.

@@ -1,22 +1,26 @@
 //! Multinomial logistic regression on standardised frozen features, solved to convergence, so that no learning rate can
 //! flatter or hurt a method.
 //!
-//! `min_{W, b} -1/n sum_i log softmax(W x_i + b)[y_i] + l2 / 2 |W|^2`, by L-BFGS (Nocedal and Wright 2006, algorithm 7.5)
-//! until no partial derivative exceeds 1e-4. scikit-learn's C is 1 / (n l2).
-
-use std::collections::VecDeque;
+//! `min_{W, b} -1/n sum_i log softmax(W x_i + b)[y_i] + l2 / 2 |W|^2`, until no partial derivative exceeds 1e-4.
+//! scikit-learn's C is 1 / (n l2).
+//!
+//! Features of neighbouring pixels go together, which makes the problem a narrow valley. L-BFGS therefore starts from a
+//! bound of the curvature, `1/2 X^T X / n + l2` for every class (Boehning 1992), instead of from the identity.
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
 
+use super::cholesky::Cholesky;
 use super::features::{Features, floats};
+use super::lbfgs::{Minimum, minimise};
 use crate::error::{Error, Result};
 use crate::platform;
 
 const TOLERANCE: f64 = 1e-4;
-const MAX_ITERATIONS: usize = 300;
-/// Pairs of steps and gradient changes that L-BFGS remembers.
-const MEMORY: usize = 10;
+/// Boehning's bound of `diag(p) - p p^T`.
+const CURVATURE: f64 = 0.5;
+/// Added to the curvature's bound, so that features that never change do not make it singular.
+const RIDGE: f64 = 1e-6;
 
 /// A fitted probe.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,33 +43,41 @@ pub struct Fit {
 pub async fn fit(train: &Features, labels: &[u8], classes: usize, penalties: &[f64], device: &Device) -> Result<Fit> {
     let mut sorted = penalties.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
-    let zeros = vec![0.0; (train.width + 1) * classes];
-    let (l2, start) = match sorted.as_slice() {
-        [] => (0.0, zeros),
-        [only] => (*only, zeros),
-        several => choose(train, labels, classes, several, device).await?,
+    let chosen = match sorted.as_slice() {
+        [] | [_] => None,
+        several => Some(choose(train, labels, classes, several, device).await?),
     };
     let scale = Scale::of(train, train.len());
     let problem = Problem::new(train, labels, 0..train.len(), classes, &scale, device);
-    let (theta, converged) = problem.solve(start, l2).await?;
-    Ok(Fit { l2, converged, scale, theta, classes })
+    let Start { l2, theta, gram } = match chosen {
+        Some(start) => start,
+        None => Start {
+            l2: sorted.first().copied().unwrap_or(0.0),
+            theta: vec![0.0; (train.width + 1) * classes],
+            gram: problem.gram().await?,
+        },
+    };
+    let Minimum { at, converged } = problem.solve(theta, l2, &gram).await?;
+    Ok(Fit { l2, converged, scale, theta: at, classes })
 }
 
-async fn choose(
-    train: &Features,
-    labels: &[u8],
-    classes: usize,
-    penalties: &[f64],
-    device: &Device,
-) -> Result<(f64, Vec<f64>)> {
+/// Where the last fit begins.
+struct Start {
+    l2: f64,
+    theta: Vec<f64>,
+    gram: Vec<f32>,
+}
+
+async fn choose(train: &Features, labels: &[u8], classes: usize, penalties: &[f64], device: &Device) -> Result<Start> {
     let cut = train.len() - (train.len() / 6).max(1);
     let scale = Scale::of(train, cut);
     let problem = Problem::new(train, labels, 0..cut, classes, &scale, device);
     let held_out = Problem::new(train, labels, cut..train.len(), classes, &scale, device);
+    let gram = problem.gram().await?;
     let mut theta = vec![0.0; (train.width + 1) * classes];
     let mut best: Option<(usize, f64, Vec<f64>)> = None;
     for &l2 in penalties {
-        theta = problem.solve(theta, l2).await?.0;
+        theta = problem.solve(theta, l2, &gram).await?.at;
         let named = held_out.predict(&theta).await?;
         let right = named.iter().zip(&labels[cut..]).filter(|(a, b)| a == b).count();
         if best.as_ref().is_none_or(|best| right > best.0) {
@@ -73,7 +85,7 @@ async fn choose(
         }
     }
     let (_, l2, theta) = best.expect("there is at least one penalty");
-    Ok((l2, theta))
+    Ok(Start { l2, theta, gram })
 }
 
 impl Fit {
@@ -186,83 +198,24 @@ impl Problem {
         Ok((loss + penalty, gradient))
     }
 
-    /// Minimises from `theta`; says whether the tolerance was met.
-    async fn solve(&self, mut theta: Vec<f64>, l2: f64) -> Result<(Vec<f64>, bool)> {
-        let mut memory = Memory::default();
-        let (mut value, mut gradient) = self.evaluate(&theta, l2).await?;
-        for _ in 0..MAX_ITERATIONS {
-            if gradient.iter().all(|slope| slope.abs() < TOLERANCE) {
-                return Ok((theta, true));
-            }
-            let direction = memory.direction(&gradient);
-            let slope = dot(&direction, &gradient);
-            let mut length = if memory.pairs.is_empty() { 1.0 / dot(&gradient, &gradient).sqrt() } else { 1.0 };
-            let (next, next_value, next_gradient) = loop {
-                let next: Vec<f64> = theta.iter().zip(&direction).map(|(w, d)| w + length * d).collect();
-                let (next_value, next_gradient) = self.evaluate(&next, l2).await?;
-                if next_value <= value + 1e-4 * length * slope {
-                    break (next, next_value, next_gradient);
-                }
-                length *= 0.5;
-                if length < 1e-10 {
-                    // single precision allows no further descent
-                    return Ok((theta, false));
-                }
-            };
-            memory.remember(difference(&next, &theta), difference(&next_gradient, &gradient));
-            (theta, value, gradient) = (next, next_value, next_gradient);
-        }
-        Ok((theta, false))
-    }
-}
-
-/// What L-BFGS knows of the curvature.
-#[derive(Default)]
-struct Memory {
-    pairs: VecDeque<(Vec<f64>, Vec<f64>)>,
-}
-
-impl Memory {
-    fn remember(&mut self, step: Vec<f64>, change: Vec<f64>) {
-        if dot(&step, &change) > 1e-12 {
-            self.pairs.push_back((step, change));
-            if self.pairs.len() > MEMORY {
-                self.pairs.pop_front();
-            }
-        }
+    /// `X^T X / n`, `[d, d]`.
+    async fn gram(&self) -> Result<Vec<f32>> {
+        let n = self.x.dims()[0] as f64;
+        let gram = self.x.clone().transpose().matmul(self.x.clone()) / n;
+        floats(gram.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?)
     }
 
-    /// Minus the inverse curvature times the gradient, by the two-loop recursion.
-    fn direction(&self, gradient: &[f64]) -> Vec<f64> {
-        let mut q: Vec<f64> = gradient.iter().map(|slope| -slope).collect();
-        let mut alphas = Vec::with_capacity(self.pairs.len());
-        for (s, y) in self.pairs.iter().rev() {
-            let alpha = dot(s, &q) / dot(s, y);
-            add(&mut q, -alpha, y);
-            alphas.push(alpha);
-        }
-        if let Some((s, y)) = self.pairs.back() {
-            let scale = dot(s, y) / dot(y, y);
-            q.iter_mut().for_each(|value| *value *= scale);
-        }
-        for ((s, y), alpha) in self.pairs.iter().zip(alphas.into_iter().rev()) {
-            let beta = dot(y, &q) / dot(s, y);
-            add(&mut q, alpha - beta, s);
-        }
-        q
+    /// Minimises from `theta`. `gram` need only be about right: it decides how fast the minimum is found, not where it is.
+    async fn solve(&self, theta: Vec<f64>, l2: f64, gram: &[f32]) -> Result<Minimum> {
+        let weights = self.width * self.classes;
+        let bound = Cholesky::of(gram, self.width, CURVATURE, l2 + RIDGE);
+        let precondition = |q: &mut [f64]| {
+            let (w, b) = q.split_at_mut(weights);
+            bound.solve(w, self.classes);
+            b.iter_mut().for_each(|slope| *slope /= CURVATURE);
+        };
+        minimise(theta, TOLERANCE, async |theta: &[f64]| self.evaluate(theta, l2).await, precondition).await
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn add(to: &mut [f64], factor: f64, what: &[f64]) {
-    to.iter_mut().zip(what).for_each(|(to, what)| *to += factor * what);
-}
-
-fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
-    a.iter().zip(b).map(|(a, b)| a - b).collect()
 }
 
 #[cfg(test)]

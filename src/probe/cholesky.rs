@@ -1,0 +1,93 @@
+//! Solving linear equations with a symmetric positive matrix.
+
+/// `A = L L^T`, the rows of L packed one after another up to the diagonal.
+#[derive(Clone, Debug)]
+pub(super) struct Cholesky {
+    rows: Vec<Vec<f64>>,
+}
+
+impl Cholesky {
+    /// Factors `factor * gram + ridge * I`, `gram` a symmetric `[d, d]` in row-major order. A pivot that rounding made
+    /// negative is taken as the ridge.
+    pub(super) fn of(gram: &[f32], d: usize, factor: f64, ridge: f64) -> Self {
+        let mut rows: Vec<Vec<f64>> = Vec::with_capacity(d);
+        for i in 0..d {
+            let mut row = Vec::with_capacity(i + 1);
+            for j in 0..=i {
+                let known: f64 = if j < i { dot(&row[..j], &rows[j][..j]) } else { dot(&row, &row) };
+                let rest = factor * f64::from(gram[i * d + j]) - known;
+                row.push(if j < i { rest / rows[j][j] } else { (rest + ridge).max(ridge).sqrt() });
+            }
+            rows.push(row);
+        }
+        Self { rows }
+    }
+
+    /// Replaces each column of `b`, `[d, k]` in row-major order, by the solution of `A x = b`.
+    pub(super) fn solve(&self, b: &mut [f64], k: usize) {
+        let d = self.rows.len();
+        for i in 0..d {
+            let (done, rest) = b.split_at_mut(i * k);
+            let target = &mut rest[..k];
+            for (j, solved) in done.chunks_exact(k).enumerate() {
+                subtract(target, self.rows[i][j], solved);
+            }
+            target.iter_mut().for_each(|value| *value /= self.rows[i][i]);
+        }
+        for i in (0..d).rev() {
+            let (before, rest) = b.split_at_mut(i * k);
+            let solved = &mut rest[..k];
+            solved.iter_mut().for_each(|value| *value /= self.rows[i][i]);
+            for (j, target) in before.chunks_exact_mut(k).enumerate() {
+                subtract(target, self.rows[i][j], solved);
+            }
+        }
+    }
+}
+
+fn subtract(from: &mut [f64], factor: f64, what: &[f64]) {
+    from.iter_mut().zip(what).for_each(|(from, what)| *from -= factor * what);
+}
+
+/// In four strands, which the processor adds side by side.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (fours_a, rest_a) = a.as_chunks::<4>();
+    let (fours_b, rest_b) = b.as_chunks::<4>();
+    let mut sums = [0f64; 4];
+    for (a, b) in fours_a.iter().zip(fours_b) {
+        for strand in 0..4 {
+            sums[strand] += a[strand] * b[strand];
+        }
+    }
+    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, normal, stream};
+
+    #[test]
+    fn the_solution_solves() {
+        let (d, k) = (13, 3);
+        let x = normal(&mut stream(2, Purpose::Probe, 0), 40 * d, 1.0);
+        let gram: Vec<f32> =
+            (0..d * d).map(|at| (0..40).map(|n| x[n * d + at / d] * x[n * d + at % d]).sum()).collect();
+        let b: Vec<f64> = (0..d * k).map(|i| (i as f64 * 0.7).sin()).collect();
+        let mut solved = b.clone();
+        Cholesky::of(&gram, d, 0.5, 0.1).solve(&mut solved, k);
+        for (i, column) in (0..d).flat_map(|i| (0..k).map(move |column| (i, column))) {
+            let product =
+                |j: usize| (0.5 * f64::from(gram[i * d + j]) + if i == j { 0.1 } else { 0.0 }) * solved[j * k + column];
+            let found: f64 = (0..d).map(product).sum();
+            assert!((found - b[i * k + column]).abs() < 1e-9, "{found} is not {}", b[i * k + column]);
+        }
+    }
+
+    #[test]
+    fn a_matrix_without_full_rank_is_held_up_by_the_ridge() {
+        let mut b = vec![1.0, 2.0];
+        Cholesky::of(&[1.0, 1.0, 1.0, 1.0], 2, 1.0, 1e-3).solve(&mut b, 1);
+        assert!(b.iter().all(|x| x.is_finite()), "{b:?}");
+    }
+}
