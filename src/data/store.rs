@@ -140,7 +140,7 @@ fn open(path: &Path) -> Result<BufReader<Handle>> {
 fn split(folder: &Path, images: &File, labels: &File) -> Result<Split> {
     let path = |file: &File| {
         find(folder, file)
-            .ok_or_else(|| Error::Data(format!("{} has no file {} or {0}.gz", folder.display(), file.name)))
+            .ok_or_else(|| Error::Data(format!("{} has no file {1} or {1}.gz", folder.display(), file.name)))
     };
     let (images, labels) = (path(images)?, path(labels)?);
     let named = |error: Error| Error::Data(format!("{} with {}: {error}", images.display(), labels.display()));
@@ -208,8 +208,8 @@ mod tests {
     use super::*;
 
     fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
-        let dims = dims.iter().flat_map(|dim| dim.to_be_bytes());
-        [0, 0, 8, dims.len() as u8 / 4].into_iter().chain(dims).chain(values.iter().copied()).collect()
+        let sizes = dims.iter().flat_map(|dim| dim.to_be_bytes());
+        [0, 0, 8, dims.len() as u8].into_iter().chain(sizes).chain(values.iter().copied()).collect()
     }
 
     fn folder(labels: &[u8]) -> tempfile::TempDir {
@@ -228,10 +228,9 @@ mod tests {
         let spec = format!("fashion-mnist:{}", here.path().display());
         let data = load(&spec).expect("a data set");
         assert_eq!((data.train.len(), data.test.labels()), (2, &[1u8, 9][..]));
-        assert_ne!(
-            digest(&data),
-            digest(&load(&format!("fashion-mnist:{}", folder(&[1, 8]).path().display())).expect("another"))
-        );
+        let other = folder(&[1, 8]);
+        let other = load(&format!("fashion-mnist:{}", other.path().display())).expect("another data set");
+        assert_ne!(digest(&data), digest(&other));
     }
 
     #[test]
