@@ -45,7 +45,7 @@ impl Features {
 }
 
 /// The features of the first `wanted` images (0: all) at the layers named, in the encoder's order. The encoder is in
-/// inference mode: one from [`crate::method::Training::encoder`].
+/// inference mode: taken with `valid()` from a model in training.
 ///
 /// # Errors
 /// When the device is lost.
