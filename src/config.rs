@@ -89,6 +89,13 @@ impl RunConfig {
         Ok(())
     }
 
+    /// Every setting that [`RunConfig::set`] knows, with its value.
+    pub fn settings(&self) -> Vec<(String, Value)> {
+        let mut found = Vec::new();
+        leaves(&self.to_value(), String::new(), &mut found);
+        found
+    }
+
     /// One of the method's own settings.
     ///
     /// # Errors
@@ -130,14 +137,15 @@ fn locate(whole: &Value, key: &str) -> Result<Vec<String>> {
         found.is_some_and(|value| !value.is_object())
     };
     [direct, short].into_iter().find(|path| leaf(path)).ok_or_else(|| {
-        let mut known = Vec::new();
-        leaves(whole, String::new(), &mut known);
+        let mut settings = Vec::new();
+        leaves(whole, String::new(), &mut settings);
+        let known: Vec<String> = settings.into_iter().map(|(name, _)| name).collect();
         Error::Config(format!("there is no setting `{key}`; there are: {}", known.join(", ")))
     })
 }
 
-fn leaves(value: &Value, prefix: String, into: &mut Vec<String>) {
-    let Value::Object(map) = value else { return into.push(prefix) };
+fn leaves(value: &Value, prefix: String, into: &mut Vec<(String, Value)>) {
+    let Value::Object(map) = value else { return into.push((prefix, value.clone())) };
     for (name, inner) in map {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         leaves(inner, path, into);

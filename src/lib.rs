@@ -15,6 +15,8 @@
 //!           data, device, rng, platform
 //! ```
 
+#[cfg(not(target_family = "wasm"))]
+pub mod cli;
 pub mod config;
 pub mod data;
 pub mod device;

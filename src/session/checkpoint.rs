@@ -7,6 +7,7 @@ use burn::tensor::TensorData;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
@@ -14,8 +15,9 @@ use crate::net::tensors::{self, Named};
 
 /// Raised when checkpoints written before can no longer be continued.
 pub const VERSION: u32 = 1;
-/// The metadata's key.
+/// The metadata's keys: the header as JSON, and a digest of header and tensors.
 const KEY: &str = "nolabel";
+const DIGEST: &str = "sha256";
 
 /// What a checkpoint says beside its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,13 +29,52 @@ pub struct Header {
     /// Steps taken.
     pub step: usize,
     /// Seconds of training.
+    #[serde(with = "exact")]
     pub elapsed_seconds: f64,
     /// Step events of the epoch under way.
     pub epoch_count: usize,
     /// The sum of their losses.
+    #[serde(with = "exact")]
     pub epoch_loss: f64,
     /// The sum of their measures.
+    #[serde(with = "exact::option")]
     pub epoch_metric: Option<f64>,
+}
+
+/// Floats as text: as a JSON number one of 17 digits is read back to within its last bit only, and a resumed run shall
+/// equal an uninterrupted one to the last bit.
+mod exact {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+
+    pub(super) mod option {
+        use super::*;
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            value: &Option<f64>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match value {
+                Some(value) => serializer.collect_str(value),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<f64>, D::Error> {
+            let text = Option::<String>::deserialize(deserializer)?;
+            text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+        }
+    }
 }
 
 /// Reads tensors back and packs them.
@@ -57,7 +98,8 @@ pub async fn write(header: &Header, named: Vec<Named>) -> Result<Vec<u8>> {
         ))
     });
     let views: Vec<_> = views.collect::<Result<_>>()?;
-    let metadata = HashMap::from([(KEY.to_string(), text)]);
+    let sealed = digest(&text, views.iter().map(|(name, view)| (*name, view)));
+    let metadata = HashMap::from([(KEY.to_string(), text), (DIGEST.to_string(), sealed)]);
     safetensors::serialize(views, Some(metadata)).map_err(|error| broken(error.to_string()))
 }
 
@@ -90,11 +132,9 @@ pub fn read(bytes: &[u8]) -> Result<(Header, HashMap<String, TensorData>)> {
 fn parse(bytes: &[u8]) -> Result<(Header, SafeTensors<'_>)> {
     let damaged = |what: String| Error::Checkpoint(format!("this is not a whole checkpoint: {what}"));
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
-    let text = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|map| map.get(KEY))
-        .ok_or_else(|| damaged("nolabel did not write it".into()))?;
+    let entry = |key| metadata.metadata().as_ref().and_then(|map| map.get(key));
+    let foreign = || damaged("nolabel did not write it".into());
+    let text = entry(KEY).ok_or_else(foreign)?;
     let version: Version = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
     if version.version != VERSION {
         let written = version.version;
@@ -104,10 +144,88 @@ fn parse(bytes: &[u8]) -> Result<(Header, SafeTensors<'_>)> {
     }
     let header = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
     let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
+    let views: Vec<_> = file.iter().collect();
+    if *entry(DIGEST).ok_or_else(foreign)? != digest(text, views.iter().map(|(name, view)| (*name, view))) {
+        return Err(damaged("its content does not have the digest it was written with".into()));
+    }
     Ok((header, file))
+}
+
+/// SHA-256 over the header and every tensor's name, shape and values, in the order of names.
+fn digest<'a>(header: &str, tensors: impl Iterator<Item = (&'a str, &'a TensorView<'a>)>) -> String {
+    let mut sorted: Vec<_> = tensors.collect();
+    sorted.sort_by_key(|(name, _)| *name);
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    part(header.as_bytes());
+    for (name, view) in sorted {
+        part(name.as_bytes());
+        part(&view.shape().iter().flat_map(|&dim| (dim as u64).to_le_bytes()).collect::<Vec<u8>>());
+        part(view.data());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[derive(Deserialize)]
 struct Version {
     version: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Preset;
+    use crate::method::METHODS;
+    use burn::tensor::{Device, Tensor};
+    use futures_lite::future::block_on;
+
+    fn header() -> Header {
+        Header {
+            version: VERSION,
+            config: METHODS[0].config(Preset::Small, "test"),
+            step: 7,
+            elapsed_seconds: 1.0 / 3.0,
+            epoch_count: 3,
+            epoch_loss: 0.1 + 0.2,
+            epoch_metric: Some(2.0 / 3.0),
+        }
+    }
+
+    fn packed(header: &Header) -> Vec<u8> {
+        let values = Tensor::<1>::from_floats([0.1, -2.5, 3e-9], &Device::flex());
+        let named = Named { name: "weight".into(), shape: vec![3, 1], values };
+        block_on(write(header, vec![named])).expect("a checkpoint")
+    }
+
+    #[test]
+    fn what_is_written_reads_back_to_the_last_bit() {
+        // sums of many losses, as they stand in the middle of an epoch
+        let mut written = header();
+        for _ in 0..1000 {
+            written.epoch_loss += f64::from(written.epoch_loss as f32) / 7.0;
+            written.epoch_loss %= 3.0;
+            let text = serde_json::to_string(&written).expect("a text");
+            assert_eq!(serde_json::from_str::<Header>(&text).expect("a header"), written);
+        }
+        let (found, tensors) = read(&packed(&written)).expect("whole");
+        assert_eq!(found, written);
+        assert_eq!(tensors["weight"], TensorData::new(vec![0.1f32, -2.5, 3e-9], [3, 1]));
+    }
+
+    #[test]
+    fn any_byte_that_changes_is_noticed() {
+        let bytes = packed(&header());
+        super::header(&bytes).expect("whole");
+        for place in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[place] ^= 1;
+            // blanks between header and tensors hold nothing that could be damaged
+            let harmless = bytes[place] == b' ';
+            assert!(super::header(&flipped).is_err() || harmless, "byte {place} of {}", bytes.len());
+            assert!(super::header(&bytes[..place]).is_err(), "cut at {place}");
+        }
+    }
 }

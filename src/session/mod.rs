@@ -2,6 +2,8 @@
 
 pub mod checkpoint;
 pub mod event;
+#[cfg(not(target_family = "wasm"))]
+pub mod folder;
 mod observe;
 mod order;
 pub mod pace;
@@ -172,6 +174,11 @@ impl Session {
     /// Steps taken.
     pub fn step(&self) -> usize {
         self.step
+    }
+
+    /// Seconds of training so far, earlier parts of a resumed run included.
+    pub fn elapsed_seconds(&self) -> f64 {
+        self.elapsed
     }
 
     /// The encoder as it is now.

@@ -1,0 +1,276 @@
+//! Arguments that several commands take, and how their values are read.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args, Command};
+
+use super::failure::{Failure, Outcome};
+use crate::config::{Preset, RunConfig};
+use crate::data::catalogue::CATALOGUE;
+use crate::device::DeviceChoice;
+use crate::method::METHODS;
+
+/// The data set where none is named and none need be.
+pub(super) const DEFAULT_DATA: &str = CATALOGUE[0].name;
+/// Settings that have arguments of their own and cannot be changed by `--set`.
+pub(super) const CHOSEN_OTHERWISE: [&str; 3] = ["method", "preset", "data"];
+/// How alike two names must be for one to be taken for the other, misspelt; as clap does it.
+const ALIKE: f64 = 0.7;
+
+/// The methods' ids, each with its task, for reading and for the help.
+pub(super) fn methods() -> PossibleValuesParser {
+    PossibleValuesParser::new(METHODS.iter().map(|entry| {
+        let info = entry.info();
+        PossibleValue::new(info.id).help(info.task)
+    }))
+}
+
+/// The names of the data sets.
+pub(super) fn data_sets() -> PossibleValuesParser {
+    PossibleValuesParser::new(CATALOGUE.iter().map(|entry| PossibleValue::new(entry.name).help(entry.title)))
+}
+
+/// The presets.
+pub(super) fn presets() -> impl TypedValueParser<Value = Preset> {
+    let small = PossibleValue::new("small").help("A small encoder on small images: minutes on a CPU");
+    let full = PossibleValue::new("full").help("The published setting with its backbone, for desktop GPUs");
+    PossibleValuesParser::new([small, full]).try_map(|text| text.parse::<Preset>())
+}
+
+/// `NAME` or `NAME:DIR`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct DataSpec {
+    pub(super) name: String,
+    pub(super) folder: Option<PathBuf>,
+}
+
+impl DataSpec {
+    pub(super) fn named(name: &str) -> Self {
+        Self { name: name.to_string(), folder: None }
+    }
+}
+
+/// Reads a [`DataSpec`]; a name nobody knows is answered by the nearest one.
+pub(super) fn data_specs() -> impl TypedValueParser<Value = DataSpec> {
+    DataSpecs
+}
+
+#[derive(Clone)]
+struct DataSpecs;
+
+impl TypedValueParser for DataSpecs {
+    type Value = DataSpec;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<DataSpec, clap::Error> {
+        let text = value.to_str().ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidUtf8))?;
+        let (name, folder) = text.split_once(':').map_or((text, None), |(name, folder)| (name, Some(folder.into())));
+        let name = data_sets().parse_ref(command, arg, OsStr::new(name))?;
+        Ok(DataSpec { name, folder })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(CATALOGUE.iter().map(|entry| PossibleValue::new(entry.name).help(entry.title))))
+    }
+}
+
+/// What decides when a checkpoint is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum SaveEvery {
+    Steps(usize),
+    Seconds(f64),
+}
+
+impl FromStr for SaveEvery {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let number: u32 = digits.parse().ok().filter(|number| *number > 0).ok_or(Self::HELP)?;
+        match unit {
+            "" => Ok(SaveEvery::Steps(number as usize)),
+            "s" => Ok(SaveEvery::Seconds(f64::from(number))),
+            "m" => Ok(SaveEvery::Seconds(60.0 * f64::from(number))),
+            "h" => Ok(SaveEvery::Seconds(3600.0 * f64::from(number))),
+            _ => Err(Self::HELP.to_string()),
+        }
+    }
+}
+
+impl SaveEvery {
+    const HELP: &str = "write 500 for every 500 steps, or 90s, 5m or 1h";
+}
+
+/// `KEY=VALUE`.
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE, for example optimizer.momentum=0.95")?;
+    Ok((key.trim().to_string(), value.trim().to_string()))
+}
+
+/// What every command that trains can be told.
+#[derive(Args, Clone, Debug)]
+pub(super) struct RunArgs {
+    /// Passes over the training images
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = at_least_one())]
+    #[arg(help_heading = "What is computed")]
+    epochs: Option<u64>,
+
+    /// Steps after which the run ends, instead of epochs
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = "What is computed")]
+    steps: Option<u64>,
+
+    /// Use only the first N training images
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = "What is computed")]
+    images: Option<u64>,
+
+    /// Images a step
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = "What is computed")]
+    batch: Option<u64>,
+
+    /// Learning rate, before the schedule
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = "What is computed")]
+    lr: Option<f64>,
+
+    /// Seed of weights, order and views: the same seed gives the same run
+    #[arg(long, value_name = "N", help_heading = "What is computed")]
+    seed: Option<u64>,
+
+    /// Change any other setting; `nolabel methods METHOD` lists them. May be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, help_heading = "What is computed")]
+    set: Vec<(String, String)>,
+
+    /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(super) device: DeviceChoice,
+
+    /// The run's folder; by default one under runs/, named after what is trained
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+
+    /// Continue the run in its folder exactly where it was saved last
+    #[arg(long)]
+    pub(super) resume: bool,
+
+    /// Save the run every so many steps, or after a time such as 90s, 5m or 1h
+    #[arg(long, value_name = "STEPS|TIME", default_value = "1m")]
+    pub(super) save_every: SaveEvery,
+
+    /// Probe the features every so many steps, on a few thousand images [default: not while training]
+    #[arg(long, value_name = "STEPS", value_parser = at_least_one())]
+    pub(super) probe_every: Option<u64>,
+
+    /// Show no progress, only warnings and the result
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..)
+}
+
+impl RunArgs {
+    /// Changes `config` by everything that was asked for.
+    pub(super) fn apply(&self, config: &mut RunConfig) -> Outcome {
+        let number = |key: &'static str, value: Option<u64>| value.map(|value| (key, value.to_string()));
+        // epochs asked for by name are not to be cut short by steps set before
+        let no_steps = self.epochs.map(|_| ("steps", "0".to_string()));
+        let rate = self.lr.map(|rate| ("optimizer.lr", rate.to_string()));
+        let named = [
+            number("epochs", self.epochs),
+            no_steps,
+            number("steps", self.steps),
+            number("images", self.images),
+            number("batch", self.batch),
+            rate,
+            number("seed", self.seed),
+        ];
+        for (key, value) in named.into_iter().flatten() {
+            config.set(key, &value)?;
+        }
+        self.set.iter().try_for_each(|(key, value)| set(config, key, value))
+    }
+
+    /// The arguments that decide how, not what: a resumed run needs them again.
+    pub(super) fn manner(&self) -> String {
+        let mut words = String::new();
+        if self.device != DeviceChoice::Auto {
+            words.push_str(&format!(" --device {}", self.device));
+        }
+        if let Some(steps) = self.probe_every {
+            words.push_str(&format!(" --probe-every {steps}"));
+        }
+        match self.save_every {
+            SaveEvery::Steps(steps) => words.push_str(&format!(" --save-every {steps}")),
+            SaveEvery::Seconds(60.0) => {}
+            SaveEvery::Seconds(seconds) => words.push_str(&format!(" --save-every {seconds}s")),
+        }
+        words
+    }
+}
+
+fn set(config: &mut RunConfig, key: &str, value: &str) -> Outcome {
+    if CHOSEN_OTHERWISE.contains(&key) {
+        return Err(Failure::Usage(format!("`{key}` cannot be changed with --set; it has an argument of its own")));
+    }
+    let settings = config.settings();
+    let known: Vec<&str> = settings.iter().map(|(name, _)| name.as_str()).collect();
+    let exists = |name: &&str| *name == key || name.strip_prefix("options.") == Some(key);
+    if known.iter().any(exists) {
+        return Ok(config.set(key, value)?);
+    }
+    let hint = nearest(key, &known).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    let list = format!("`nolabel methods {}` lists the settings", config.method);
+    let joint = if hint.is_empty() { "; " } else { " " };
+    Err(Failure::Usage(format!("there is no setting `{key}`{hint}{joint}{list}")))
+}
+
+/// The name that `wanted` is most likely meant to be, whether written out or without the part before its last dot.
+fn nearest<'a>(wanted: &str, known: &[&'a str]) -> Option<&'a str> {
+    let likeness = |name: &str| {
+        let short = name.rsplit('.').next().unwrap_or(name);
+        strsim::jaro(wanted, name).max(strsim::jaro(wanted, short))
+    };
+    let scored = known.iter().map(|name| (likeness(name), *name)).filter(|(score, _)| *score > ALIKE);
+    scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::find;
+
+    fn config() -> RunConfig {
+        find("rotation").expect("a method").config(Preset::Small, "fashion-mnist")
+    }
+
+    fn refused(key: &str, value: &str) -> String {
+        match set(&mut config(), key, value) {
+            Err(Failure::Usage(sentence)) => sentence,
+            other => panic!("`{key}={value}` must be bad usage, not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_answered_by_the_nearest() {
+        assert!(refused("optimzer.lr", "1").contains("did you mean `optimizer.lr`?"));
+        assert!(refused("momentun", "1").contains("did you mean `optimizer.momentum`?"));
+        assert!(refused("flp", "true").contains("did you mean `options.flip`?"));
+        assert!(!refused("zzzzzzzz", "1").contains("did you mean"));
+        assert!(refused("data", "cifar-10").contains("an argument of its own"));
+        assert!(refused("batch", "many").contains("cannot be set to `many`"));
+        set(&mut config(), "flip", "true").expect("an option needs no prefix");
+    }
+
+    #[test]
+    fn checkpoints_are_asked_for_by_steps_or_by_time() {
+        let read = |text: &str| text.parse::<SaveEvery>();
+        assert_eq!(read("500"), Ok(SaveEvery::Steps(500)));
+        assert_eq!(read("90s"), Ok(SaveEvery::Seconds(90.0)));
+        assert_eq!(read("2h"), Ok(SaveEvery::Seconds(7200.0)));
+        for text in ["", "0", "m", "5 m", "-3", "1.5h", "7d", "99999999999"] {
+            assert!(read(text).is_err(), "`{text}` must be refused");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! From arguments to a run that is ready to go, fresh or continued.
+
+use std::path::{Path, PathBuf};
+
+use futures_lite::future::block_on;
+
+use super::args::{DataSpec, RunArgs};
+use super::failure::{Failure, Outcome};
+use super::summary::Summary;
+use super::words;
+use crate::config::{Preset, RunConfig};
+use crate::data::{Dataset, store};
+use crate::device::{self, Kind, Selected};
+use crate::method::find;
+use crate::probe::{self, ProbeSettings};
+use crate::session::Session;
+use crate::session::folder::{Checkpoint, DataRecord, Folder, Log, Place, Record, place};
+use crate::session::pace::{Pace, ProbePace};
+
+/// Images for the probes of a run under way: enough to see where it is going.
+const PROBE_TRAIN: usize = 2000;
+const PROBE_TEST: usize = 1000;
+
+/// What a command that trains was asked for. What is absent was left to the run in its folder, or to the defaults.
+pub(super) struct Wanted {
+    /// The command itself, for hints.
+    pub(super) command: &'static str,
+    pub(super) method: Option<String>,
+    pub(super) data: Option<DataSpec>,
+    pub(super) preset: Option<Preset>,
+    /// The folder where none is named.
+    pub(super) out: Option<PathBuf>,
+    pub(super) args: RunArgs,
+}
+
+/// A run that is ready to go.
+pub(super) struct Run {
+    pub(super) session: Session,
+    pub(super) selected: Selected,
+    pub(super) folder: Folder,
+    pub(super) log: Log,
+    /// What an earlier start of it came to.
+    pub(super) earlier: Summary,
+    /// Things to know before it goes on.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Wanted {
+    /// Sets up the run.
+    pub(super) fn begin(&self) -> Outcome<Run> {
+        if self.args.resume { self.resume() } else { self.fresh() }
+    }
+
+    fn fresh(&self) -> Outcome<Run> {
+        let (Some(method), Some(data)) = (&self.method, &self.data) else {
+            return Err(Failure::Usage("name a method and its data, or --resume a run".into()));
+        };
+        let mut config = find(method)?.config(self.preset.unwrap_or(Preset::Small), &data.name);
+        self.args.apply(&mut config)?;
+        config.check()?;
+        let path = self.args.out.clone().or_else(|| self.out.clone()).unwrap_or_else(|| default_folder(&config));
+        refuse_taken(&path)?;
+        let folder = data.folder.as_deref().map(absolute).transpose()?;
+        let record = |data: &Dataset| DataRecord::of(data, folder.clone());
+        let (images, selected) = (load(data)?, block_on(device::select(self.args.device))?);
+        let (data, pace) = (record(&images), self.pace(&images, &selected));
+        let session = block_on(Session::new(config.clone(), images, &selected, pace))?;
+        let folder = Folder::create(&path, &Record::new(config, data, selected.readout.clone()))?;
+        let log = folder.log()?;
+        Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings: Vec::new() })
+    }
+
+    fn resume(&self) -> Outcome<Run> {
+        let path = self.path_of_old()?;
+        let (mut folder, record) = Folder::open(&path)?;
+        self.refuse_contradictions(&path, &record)?;
+        folder.claim()?;
+        let checkpoint = folder.newest()?;
+        let data = self.data.clone().filter(|data| data.folder.is_some());
+        let images = load(&data.unwrap_or_else(|| recorded(&record.data)))?;
+        refuse_other_data(&images, &record)?;
+        let selected = block_on(device::select(self.args.device))?;
+        let mut warnings = changes(&record, &selected);
+        warnings.extend(checkpoint.iter().flat_map(damages));
+        let pace = self.pace(&images, &selected);
+        let probes = pace.probe.is_some();
+        let session = match &checkpoint {
+            Some(checkpoint) => block_on(Session::restore(&checkpoint.bytes, images, &selected, pace))?,
+            None => block_on(Session::new(record.config, images, &selected, pace))?,
+        };
+        folder.set_aside(checkpoint.as_ref().map_or(&[], |checkpoint| &checkpoint.damaged))?;
+        let (mut log, mut earlier) = (folder.log()?, Summary::default());
+        log.read(|event| earlier.hear(event))?;
+        // a run that ended, but whose last checkpoint is damaged, has steps to take again
+        if !earlier.is_finished() || session.step() < session.started().total_steps {
+            log.rewind(session.step(), probes)?;
+            earlier = Summary::default();
+        }
+        Ok(Run { session, selected, folder, log, earlier, warnings })
+    }
+
+    /// The folder of the run to continue.
+    fn path_of_old(&self) -> Outcome<PathBuf> {
+        if let Some(path) = self.args.out.clone().or_else(|| self.out.clone()) {
+            return Ok(path);
+        }
+        let (Some(method), Some(data)) = (&self.method, &self.data) else {
+            return Err(Failure::Usage("name the run to continue with --out DIR, or its method and data".into()));
+        };
+        let mut config = find(method)?.config(self.preset.unwrap_or(Preset::Small), &data.name);
+        self.args.apply(&mut config)?;
+        Ok(default_folder(&config))
+    }
+
+    /// A run is continued as it is; what was asked for besides must agree with it.
+    fn refuse_contradictions(&self, path: &Path, record: &Record) -> Outcome {
+        let old = &record.config;
+        let mut config = old.clone();
+        self.args.apply(&mut config)?;
+        if let Some(method) = &self.method {
+            config.method.clone_from(method);
+        }
+        if let Some(data) = &self.data {
+            config.data.clone_from(&data.name);
+        }
+        config.preset = self.preset.unwrap_or(config.preset);
+        let differing = old.settings().into_iter().zip(config.settings()).filter(|(old, new)| old != new);
+        let differing: Vec<String> =
+            differing.map(|((key, old), (_, new))| format!("{key} is {old}, not {new}")).collect();
+        if differing.is_empty() {
+            return Ok(());
+        }
+        let (path, differing) = (path.display(), differing.join("; "));
+        Err(Failure::Usage(format!(
+            "{path} is another run: {differing}. Leave those arguments out to continue it, or start a new run in another \
+             folder with --out"
+        )))
+    }
+
+    fn pace(&self, data: &Dataset, selected: &Selected) -> Pace {
+        let every = self.args.probe_every.map(|every| every as usize);
+        let settings = ProbeSettings {
+            train_images: PROBE_TRAIN.min(probe::count(&data.train, 0)),
+            test_images: PROBE_TEST.min(probe::count(&data.test, 0)),
+            penalties: vec![1e-1],
+            ..ProbeSettings::default()
+        };
+        Pace {
+            // a read stalls a GPU; one that is played by the CPU takes so long for a step that it does not matter
+            read_every: if selected.readout.kind == Kind::Gpu { 10 } else { 1 },
+            held_out: 0,
+            probe: every.map(|every| ProbePace { every, settings }),
+        }
+    }
+
+    /// The command that continues the run.
+    pub(super) fn resume_command(&self, folder: &Folder) -> String {
+        let out = words::quoted(&folder.path().display().to_string());
+        format!("nolabel {} --resume --out {out}{}", self.command, self.args.manner())
+    }
+}
+
+/// `runs/METHOD-DATA-SEED`, with the preset where it is not the small one.
+pub(super) fn default_folder(config: &RunConfig) -> PathBuf {
+    let preset = match config.preset {
+        Preset::Small => String::new(),
+        other => format!("-{other}"),
+    };
+    PathBuf::from("runs").join(format!("{}-{}-{}{preset}", config.method, config.data, config.seed))
+}
+
+fn refuse_taken(path: &Path) -> Outcome {
+    let shown = path.display();
+    match place(path) {
+        Place::Free => Ok(()),
+        Place::Run => Err(Failure::Failed(format!(
+            "{shown} holds a run already; add --resume to continue it, or choose another folder with --out"
+        ))),
+        Place::Taken => {
+            Err(Failure::Failed(format!("{shown} is not empty and holds no run; choose another folder with --out")))
+        }
+    }
+}
+
+/// Loads the images a run was asked for.
+pub(super) fn load(spec: &DataSpec) -> Outcome<Dataset> {
+    let text = match &spec.folder {
+        Some(folder) => format!("{}:{}", spec.name, folder.display()),
+        None => spec.name.clone(),
+    };
+    Ok(store::load(&text)?)
+}
+
+/// Where a run found its images.
+pub(super) fn recorded(data: &DataRecord) -> DataSpec {
+    DataSpec { name: data.name.clone(), folder: data.folder.clone() }
+}
+
+/// So that the run can be continued from any folder.
+fn absolute(folder: &Path) -> Outcome<PathBuf> {
+    std::path::absolute(folder).map_err(|error| Failure::Failed(format!("{}: {error}", folder.display())))
+}
+
+fn refuse_other_data(images: &Dataset, record: &Record) -> Outcome {
+    if store::digest(images) == record.data.sha256 {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "the images of {} are not those the run learned from; name their folder with --data {0}:DIR",
+        record.data.name
+    )))
+}
+
+/// What is not as it was when the run started.
+fn changes(record: &Record, selected: &Selected) -> Vec<String> {
+    let mut changes = Vec::new();
+    let (old, new) = (&record.device, &selected.readout);
+    if old.kind != new.kind {
+        changes
+            .push(format!("the run started on {} and goes on on {}: numbers will differ a little", old.name, new.name));
+    }
+    changes
+}
+
+fn damages(checkpoint: &Checkpoint) -> Vec<String> {
+    let step = checkpoint.step;
+    let said = |(path, wrong): &(PathBuf, String)| {
+        format!("{} is damaged ({wrong}); the run goes on from step {step} instead", path.display())
+    };
+    checkpoint.damaged.iter().map(said).collect()
+}

@@ -1,0 +1,199 @@
+//! `nolabel eval`: what an encoder learned, beside what it takes no learning to know.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use futures_lite::future::block_on;
+use serde::Serialize;
+
+use super::args::{self, DataSpec};
+use super::begin;
+use super::failure::{Failure, Outcome};
+use super::print;
+use super::results;
+use super::spinner::Spinner;
+use super::words;
+use crate::data::Dataset;
+use crate::device::{self, DeviceChoice, Readout, Selected};
+use crate::probe::{self, ProbeSettings};
+use crate::session::Session;
+use crate::session::event::{ProbeRow, Source};
+use crate::session::folder::{DataRecord, Folder, Record};
+use crate::session::pace::Pace;
+
+const EXAMPLES: &str = "\
+Examples:
+  nolabel eval runs/rotation-fashion-mnist-1
+      every layer, with all labelled images
+  nolabel eval runs/rotation-fashion-mnist-1 --images 5000 --probe knn
+      a first impression in seconds
+  nolabel eval runs/rotation-fashion-mnist-1 --layer block3 --json
+      one layer, for programs";
+
+/// Measure what the encoder of a run learned
+///
+/// Its features are frozen and two simple readers name the classes from them: a linear probe and the nearest neighbours.
+/// The same is done with the features of the encoder as it was before training and with raw pixels: what does not beat
+/// those has learned nothing. The newest checkpoint is measured, whether the run has ended or not.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Eval {
+    /// The run's folder
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+
+    /// The readers, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PROBES", default_value = "linear,knn")]
+    probe: Vec<Reader>,
+
+    /// The layer whose features are read, from block1 to gap, or all of them
+    #[arg(long, value_name = "NAME|all", default_value = "all")]
+    layer: String,
+
+    /// Use only the first N labelled training images [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
+    images: Option<u64>,
+
+    /// Use only the first N test images [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    test_images: Option<u64>,
+
+    /// Average feature maps over N x N cells
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=64))]
+    grid: u64,
+
+    /// Other images than those the run learned from, or the folder they have moved to
+    #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
+    data: Option<DataSpec>,
+
+    /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Show no progress, only warnings and the result
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Reader {
+    /// Logistic regression on standardised features
+    Linear,
+    /// Nearest neighbours by cosine
+    Knn,
+}
+
+/// Everything it takes to read the numbers, and to get them again.
+#[derive(Serialize)]
+struct Report {
+    run: PathBuf,
+    nolabel: &'static str,
+    method: String,
+    seed: u64,
+    step: usize,
+    data: DataRecord,
+    device: Readout,
+    settings: ProbeSettings,
+    rows: Vec<ProbeRow>,
+}
+
+impl Eval {
+    pub(super) fn run(self) -> Outcome {
+        let (folder, record) = Folder::open(&self.run)?;
+        let (step, bytes) = newest(&folder)?;
+        let spec = self.data.clone().unwrap_or_else(|| begin::recorded(&record.data));
+        let images = begin::load(&spec)?;
+        let data = DataRecord::of(&images, spec.folder);
+        if data.sha256 != record.data.sha256 && self.data.is_none() {
+            print::err("warning: these are not the images the run learned from; they have changed since");
+        }
+        let selected = block_on(device::select(self.device))?;
+        let pace = Pace { read_every: 1, held_out: 0, probe: None };
+        let session = block_on(Session::restore(&bytes, images, &selected, pace))?;
+        let settings = self.settings();
+        let rows = measure(&session, &selected, &settings, self.quiet)?;
+        if !self.json {
+            let text = present(&rows, &settings, session.data(), &selected);
+            return print::out(&format!("{}\n\n{text}", self.title(&record, step)));
+        }
+        let Record { config, .. } = record;
+        print::json(&Report {
+            run: self.run,
+            nolabel: env!("CARGO_PKG_VERSION"),
+            method: config.method,
+            seed: config.seed,
+            step,
+            data,
+            device: selected.readout,
+            settings,
+            rows,
+        })
+    }
+
+    fn settings(&self) -> ProbeSettings {
+        ProbeSettings {
+            linear: self.probe.contains(&Reader::Linear),
+            knn: self.probe.contains(&Reader::Knn),
+            layer: Some(self.layer.clone()).filter(|layer| layer != "all"),
+            train_images: self.images.unwrap_or(0) as usize,
+            test_images: self.test_images.unwrap_or(0) as usize,
+            grid: self.grid as usize,
+            ..ProbeSettings::default()
+        }
+    }
+
+    fn title(&self, record: &Record, step: usize) -> String {
+        let config = &record.config;
+        let steps = words::count(step, "step");
+        format!("{}: {} on {}, seed {}, after {steps}", self.run.display(), config.method, config.data, config.seed)
+    }
+}
+
+/// Step and bytes of the newest whole checkpoint.
+fn newest(folder: &Folder) -> Outcome<(usize, Vec<u8>)> {
+    let path = folder.path().display();
+    let found = folder.newest()?.ok_or_else(|| {
+        Failure::Failed(format!("the run in {path} has saved nothing yet; continue it with --resume, or wait"))
+    })?;
+    for (path, wrong) in &found.damaged {
+        print::err(&format!("warning: {} is damaged ({wrong}); step {} is measured", path.display(), found.step));
+    }
+    Ok((found.step, found.bytes))
+}
+
+/// Probes the trained encoder, the same encoder before its first step, and raw pixels, all alike.
+pub(super) fn measure(
+    session: &Session,
+    selected: &Selected,
+    settings: &ProbeSettings,
+    quiet: bool,
+) -> Outcome<Vec<ProbeRow>> {
+    let spinner = Spinner::new(quiet);
+    let mut tell = |text: &str| spinner.tell(text);
+    let (data, device) = (session.data(), &selected.device);
+    let encoder = session.encoder();
+    let trained = probe::encoder(&encoder, Source::Trained, data, settings, device, &mut tell);
+    let mut rows = block_on(trained)?;
+    let untrained = probe::encoder(session.untrained(), Source::Untrained, data, settings, device, &mut tell);
+    rows.extend(block_on(untrained)?);
+    rows.extend(block_on(probe::pixels(data, settings, device, &mut tell))?);
+    Ok(rows)
+}
+
+/// The table, what it comes to, and how it was measured.
+pub(super) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Dataset, selected: &Selected) -> String {
+    let how = format!(
+        "Measured with {} One run, one seed. The best layer is picked by these very test images, for all alike. On {}.",
+        settings.describe(data),
+        selected.readout.name
+    );
+    let (table, verdict) = (results::table(rows), results::verdict(rows));
+    format!("{table}\n\n{}\n\n{}", words::wrap(&verdict, TEXT_WIDTH), words::wrap(&how, TEXT_WIDTH))
+}
+
+/// Characters of a line of running text.
+const TEXT_WIDTH: usize = 96;

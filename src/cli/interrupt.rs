@@ -1,0 +1,30 @@
+//! Ctrl-C and its like: the first lets the step under way finish, the second ends the program at once.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::failure::{Failure, Outcome, STOPPED};
+
+static STATE: AtomicU8 = AtomicU8::new(NOTHING_TO_SAVE);
+const NOTHING_TO_SAVE: u8 = 0;
+const TRAINING: u8 = 1;
+const ASKED_TO_STOP: u8 = 2;
+
+/// From now until [`release`] a first Ctrl-C is only noted, and `tell` is called.
+pub(super) fn watch(tell: impl Fn() + Send + 'static) -> Outcome {
+    let heard = move || match STATE.compare_exchange(TRAINING, ASKED_TO_STOP, Ordering::SeqCst, Ordering::SeqCst) {
+        Ok(_) => tell(),
+        Err(_) => std::process::exit(i32::from(STOPPED)),
+    };
+    STATE.store(TRAINING, Ordering::SeqCst);
+    ctrlc::set_handler(heard).map_err(|error| Failure::Failed(format!("Ctrl-C cannot be heard: {error}")))
+}
+
+/// Whether the user wants to stop.
+pub(super) fn requested() -> bool {
+    STATE.load(Ordering::SeqCst) == ASKED_TO_STOP
+}
+
+/// All is saved: from now on Ctrl-C ends the program at once.
+pub(super) fn release() {
+    STATE.store(NOTHING_TO_SAVE, Ordering::SeqCst);
+}

@@ -1,0 +1,118 @@
+//! `nolabel methods`: what can be trained.
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::args;
+use super::failure::Outcome;
+use super::print;
+use super::table::Table;
+use super::words;
+use crate::config::{Preset, RunConfig};
+use crate::method::{Entry, Info, METHODS, find};
+
+const EXAMPLES: &str = "\
+Examples:
+  nolabel methods             one line each
+  nolabel methods rotation    how it works, and every setting with its value in both presets
+  nolabel methods --json      everything, for programs";
+/// Characters of a line of running text.
+const TEXT_WIDTH: usize = 96;
+
+/// List the methods, or explain one and its settings
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Methods {
+    /// The method to explain; all are listed without it
+    #[arg(value_name = "METHOD", value_parser = args::methods(), hide_possible_values = true)]
+    method: Option<String>,
+
+    /// Show the settings as they are for this data set
+    #[arg(long, value_name = "NAME", value_parser = args::data_sets(), default_value = args::DEFAULT_DATA)]
+    data: String,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A method as JSON.
+#[derive(Serialize)]
+struct Card {
+    #[serde(flatten)]
+    info: &'static Info,
+    small: RunConfig,
+    full: RunConfig,
+}
+
+impl Methods {
+    pub(super) fn run(self) -> Outcome {
+        let chosen = self.method.as_deref().map(find).transpose()?;
+        match (chosen, self.json) {
+            (Some(entry), false) => explain(entry, &self.data),
+            (Some(entry), true) => print::json(&self.card(entry)),
+            (None, true) => print::json(&METHODS.iter().map(|entry| self.card(entry)).collect::<Vec<_>>()),
+            (None, false) => list(),
+        }
+    }
+
+    fn card(&self, entry: &Entry) -> Card {
+        let preset = |preset| entry.config(preset, &self.data);
+        Card { info: entry.info(), small: preset(Preset::Small), full: preset(Preset::Full) }
+    }
+}
+
+fn list() -> Outcome {
+    let mut table = Table::bare();
+    for info in METHODS.iter().map(Entry::info) {
+        table.row([info.id.into(), info.year.to_string(), format!("{}{}", info.task, needs(info))]);
+    }
+    print::out(&format!("{table}\n\n`nolabel methods METHOD` explains one and lists its settings."))
+}
+
+fn needs(info: &Info) -> &'static str {
+    match (info.needs.colour, info.needs.clips) {
+        (true, true) => " (needs clips in colour)",
+        (true, false) => " (needs colour images)",
+        (false, true) => " (needs clips)",
+        (false, false) => "",
+    }
+}
+
+fn explain(entry: &Entry, data: &str) -> Outcome {
+    let info = entry.info();
+    let chance =
+        info.metric.chance.map(|chance| format!("; guessing gives {}", words::measured(info.metric.name, chance)));
+    let text = [
+        format!("{}, {}: {}{}", info.id, info.year, info.title, needs(info)),
+        words::wrap(info.paper, TEXT_WIDTH),
+        format!("{}\n", info.url),
+        format!("{}\n", words::wrap(info.task, TEXT_WIDTH)),
+        format!("{}\n", words::wrap(info.lesson, TEXT_WIDTH)),
+        format!("Its own measure: {}{}.\n", info.metric.name, chance.unwrap_or_default()),
+        format!("Settings for {data}; `--set KEY=VALUE` changes them:"),
+        settings(entry, data).to_string(),
+    ];
+    print::out(&text.join("\n"))
+}
+
+fn settings(entry: &Entry, data: &str) -> Table {
+    let (small, full) = (entry.config(Preset::Small, data).settings(), entry.config(Preset::Full, data).settings());
+    let keys = small.iter().chain(full.iter().filter(|(key, _)| value(&small, key).is_none())).map(|(key, _)| key);
+    let mut table = Table::new(["key", "small", "full"], usize::MAX);
+    for key in keys.filter(|key| !args::CHOSEN_OTHERWISE.contains(&key.as_str())) {
+        let said = |settings| value(settings, key).map_or("-".to_string(), plain);
+        table.row([key.clone(), said(&small), said(&full)]);
+    }
+    table
+}
+
+fn value<'a>(settings: &'a [(String, Value)], key: &str) -> Option<&'a Value> {
+    settings.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+}
+
+/// Strings without their quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}

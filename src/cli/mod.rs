@@ -1,0 +1,101 @@
+//! The command line: it reads arguments, starts a session and prints its events. Results go to stdout, progress to
+//! stderr; bad usage ends with code 2, failure with 1.
+
+mod args;
+mod begin;
+mod failure;
+mod interrupt;
+mod print;
+mod progress;
+mod results;
+mod spinner;
+mod summary;
+mod table;
+mod training;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Outcome;
+
+macro_rules! commands {
+    ($($file:ident::$command:ident),+ $(,)?) => {
+        $(mod $file;)+
+
+        // a comment for documentation would take the place of the program's own in the help
+        #[derive(Debug, Subcommand)]
+        enum Command {
+            $($command($file::$command)),+
+        }
+
+        impl Command {
+            fn run(self) -> Outcome {
+                match self {
+                    $(Command::$command(command) => command.run()),+
+                }
+            }
+        }
+    };
+}
+
+// in the order of the help
+commands! {
+    toy::Toy,
+    methods::Methods,
+    data::Data,
+    devices::Devices,
+    train::Train,
+    eval::Eval,
+    serve::Serve,
+}
+
+const START_HERE: &str = "\
+Start here:
+  nolabel toy                                   train, probe and compare, all in one
+  nolabel methods                               what can be trained
+  nolabel train rotation --data fashion-mnist   train an encoder
+  nolabel eval runs/rotation-fashion-mnist-1    find out what it learned
+
+`nolabel help COMMAND` explains a command and gives examples.";
+
+/// Trains image encoders without labels, on the GPU or CPU that is there.
+///
+/// The network is given a task that needs no labels, for example to say by how much an image was turned. Whether it
+/// learned to see anything is then measured with labels that it was never shown.
+#[derive(Debug, Parser)]
+#[command(name = "nolabel", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = START_HERE)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Runs the command line; returns the code for the system.
+pub fn main() -> ExitCode {
+    match Cli::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_and_option_explains_itself() {
+        let mut cli = Cli::command();
+        cli.clone().debug_assert();
+        for command in cli.get_subcommands_mut() {
+            let name = command.get_name().to_string();
+            assert!(command.get_about().is_some(), "`{name}` says nothing of itself");
+            assert!(command.get_after_help().is_some() || command.has_subcommands(), "`{name}` gives no example");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "`{name}`: `{}` says nothing of itself", argument.get_id());
+            }
+        }
+    }
+}

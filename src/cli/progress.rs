@@ -1,0 +1,199 @@
+//! What is told while a run goes on: a bar on a terminal, plain lines elsewhere, nothing when nobody wants it.
+
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::print;
+use super::words;
+use crate::device::Kind;
+use crate::device::Readout;
+use crate::method::{Metric, find};
+use crate::platform;
+use crate::session::event::{Epoch, Event, Pretext, Probe, ProbeRow, Source, Started, Step};
+
+/// Seconds between two plain lines.
+const LINE_EVERY: f64 = 5.0;
+/// The weight of the latest step in the speed that the time left is told from.
+const LATEST: f64 = 0.1;
+
+/// Whoever watches.
+pub(super) struct Watcher {
+    face: Face,
+    plan: Option<Plan>,
+    /// Images a second, smoothed.
+    speed: Option<f64>,
+    said: f64,
+}
+
+enum Face {
+    Quiet,
+    Lines,
+    Bar(ProgressBar),
+}
+
+/// What the numbers of a run refer to.
+struct Plan {
+    metric: Metric,
+    total: usize,
+    epochs: usize,
+    batch: usize,
+}
+
+impl Watcher {
+    pub(super) fn new(quiet: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let face = match (quiet, stderr().is_terminal() && !dumb) {
+            (true, _) => Face::Quiet,
+            (false, false) => Face::Lines,
+            (false, true) => Face::Bar(ProgressBar::no_length()),
+        };
+        Self { face, plan: None, speed: None, said: f64::NEG_INFINITY }
+    }
+
+    /// Says something that is worth a line of its own.
+    pub(super) fn say(&self, text: &str) {
+        match &self.face {
+            Face::Quiet => {}
+            Face::Lines => print::err(text),
+            Face::Bar(bar) => bar.suspend(|| print::err(text)),
+        }
+    }
+
+    /// Says something that has to be heard.
+    pub(super) fn warn(&self, text: &str) {
+        match &self.face {
+            Face::Bar(bar) => bar.suspend(|| print::err(text)),
+            Face::Quiet | Face::Lines => print::err(text),
+        }
+    }
+
+    /// Something that another thread can speak with.
+    pub(super) fn voice(&self) -> impl Fn(&str) + Send + 'static {
+        let bar = match &self.face {
+            Face::Bar(bar) => Some(bar.clone()),
+            Face::Quiet | Face::Lines => None,
+        };
+        move |text| match &bar {
+            Some(bar) => bar.suspend(|| print::err(text)),
+            None => print::err(text),
+        }
+    }
+
+    /// Tells the plan.
+    pub(super) fn begin(&mut self, started: &Started, device: &Readout) {
+        let config = &started.config;
+        let Ok(entry) = find(&config.method) else { return };
+        let epochs = started.total_steps.div_ceil(started.steps_per_epoch.max(1));
+        self.plan = Some(Plan { metric: entry.info().metric, total: started.total_steps, epochs, batch: config.batch });
+        self.say(&format!(
+            "{} on {} ({}): {}, {} an epoch, {} in all; {}",
+            entry.info().title,
+            config.data,
+            config.preset,
+            words::count(started.images, "image"),
+            words::count(started.steps_per_epoch, "step"),
+            words::thousands(started.total_steps),
+            words::count(started.parameters, "trainable parameter"),
+        ));
+        self.say(&format!("device: {}; {}", device.name, device.why));
+        if device.kind == Kind::Gpu {
+            self.say("the first steps take longer: kernels are compiled and the fastest are chosen");
+        }
+        if started.resumed_at > 0 {
+            self.say(&format!("continued after step {}", words::thousands(started.resumed_at)));
+        }
+        if let Face::Bar(bar) = &self.face {
+            let style =
+                ProgressStyle::with_template("{bar:20} {pos}/{len}  {wide_msg}").expect("the template is right");
+            bar.set_style(style.progress_chars("━╸─"));
+            bar.set_length(started.total_steps as u64);
+            bar.set_position(started.resumed_at as u64);
+            bar.enable_steady_tick(Duration::from_millis(250));
+        }
+    }
+
+    /// Tells what the run said.
+    pub(super) fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Step(step) => self.step(step),
+            Event::Epoch(epoch) => self.epoch(epoch),
+            Event::Pretext(pretext) => self.say(&pretext_words(pretext)),
+            Event::Probe(probe) => self.say(&probe_words(probe)),
+            Event::Warning { message } => self.warn(&format!("warning: {message}")),
+            Event::Started(_) | Event::Saved { .. } | Event::Done(_) => {}
+        }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn end(&mut self) {
+        if let Face::Bar(bar) = &self.face {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let latest = step.images_per_second;
+        let speed = self.speed.map_or(latest, |speed| speed + LATEST * (latest - speed));
+        self.speed = Some(speed);
+        let Some(plan) = &self.plan else { return };
+        let text = plan.words(step, speed);
+        match &self.face {
+            Face::Quiet => {}
+            Face::Bar(bar) => {
+                bar.set_message(text);
+                bar.set_position(step.step as u64);
+            }
+            Face::Lines => {
+                let now = platform::now();
+                if now - self.said >= LINE_EVERY || step.step == plan.total {
+                    self.said = now;
+                    print::err(&format!("step {}/{}  {text}", step.step, plan.total));
+                }
+            }
+        }
+    }
+
+    fn epoch(&mut self, epoch: &Epoch) {
+        let Some(plan) = &self.plan else { return };
+        let metric = epoch.metric.map(|value| format!("  {}", words::measure(&plan.metric, value)));
+        let metric = metric.unwrap_or_default();
+        self.say(&format!("epoch {}/{}  mean loss {:.4}{metric}", epoch.epoch, plan.epochs, epoch.loss));
+    }
+}
+
+impl Plan {
+    fn words(&self, step: &Step, speed: f64) -> String {
+        let metric = step.metric.map(|value| format!("  {}", words::measure(&self.metric, value))).unwrap_or_default();
+        let left = (self.total - step.step.min(self.total)) * self.batch;
+        let left = words::duration(left as f64 / speed.max(1e-9));
+        format!("loss {:.4}{metric}  {speed:.0} images/s  {left} left", step.loss)
+    }
+}
+
+/// The measure on held-out images, beside what guessing gives.
+pub(super) fn pretext_words(pretext: &Pretext) -> String {
+    let Pretext { images, name, value, chance, .. } = pretext;
+    let chance = chance.map(|chance| format!(" (guessing gives {})", words::measured(name, chance)));
+    let images = words::count(*images, "test image");
+    format!("{name} on {images}: {}{}", words::measured(name, *value), chance.unwrap_or_default())
+}
+
+/// The best layer of each source, for one line.
+fn probe_words(probe: &Probe) -> String {
+    let mut text = format!("probe at step {} ({} labelled images):", probe.step, words::thousands(probe.train_images));
+    for (kind, title) in [("linear", "linear"), ("knn", "kNN")] {
+        let best = |source| best_of(&probe.rows, source, kind);
+        let (Some(trained), Some(untrained)) = (best(Source::Trained), best(Source::Untrained)) else { continue };
+        let (own, control) = (words::percent(trained.accuracy), words::percent(untrained.accuracy));
+        text.push_str(&format!("  {title} {own} at {} (untrained {control} at {})", trained.layer, untrained.layer));
+    }
+    text
+}
+
+/// The best row of this source and kind; the earlier layer, where two tie.
+pub(super) fn best_of<'a>(rows: &'a [ProbeRow], source: Source, kind: &str) -> Option<&'a ProbeRow> {
+    let of_kind = rows.iter().filter(|row| row.source == source && row.probe == kind);
+    of_kind.reduce(|best, row| if row.accuracy > best.accuracy { row } else { best })
+}

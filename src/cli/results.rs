@@ -1,0 +1,107 @@
+//! Probe results as a table and in words.
+
+use super::progress::best_of;
+use super::table::Table;
+use super::words;
+use crate::session::event::{ProbeRow, Source};
+
+const SOURCES: [Source; 3] = [Source::Trained, Source::Untrained, Source::RawPixels];
+const KINDS: [(&str, &str); 2] = [("linear", "linear"), ("knn", "kNN")];
+
+/// One line a layer: what it is of, its width, the accuracy of each probe. A star marks the best of each block.
+pub(super) fn table(rows: &[ProbeRow]) -> String {
+    let mut table = Table::new(["features of", "layer", "width", "linear", "kNN"], 2);
+    for source in SOURCES {
+        let mut title = source.words();
+        for row in layers(rows, source) {
+            let [linear, knn] = KINDS.map(|(kind, _)| cell(rows, source, &row.layer, kind));
+            table.row([title.into(), row.layer.clone(), row.width.to_string(), linear, knn]);
+            title = "";
+        }
+    }
+    table.to_string()
+}
+
+/// The first row of each layer.
+fn layers(rows: &[ProbeRow], source: Source) -> Vec<&ProbeRow> {
+    let mut found: Vec<&ProbeRow> = Vec::new();
+    for row in rows.iter().filter(|row| row.source == source) {
+        if found.iter().all(|known| known.layer != row.layer) {
+            found.push(row);
+        }
+    }
+    found
+}
+
+fn cell(rows: &[ProbeRow], source: Source, layer: &str, kind: &str) -> String {
+    let found = rows.iter().find(|row| row.source == source && row.layer == layer && row.probe == kind);
+    let Some(row) = found else { return "-".into() };
+    let best = best_of(rows, source, kind).is_some_and(|best| best.layer == layer);
+    format!("{}{}", words::percent(row.accuracy), if best { " *" } else { "  " })
+}
+
+/// Best compared with best, a sentence a probe.
+pub(super) fn verdict(rows: &[ProbeRow]) -> String {
+    let sentences: Vec<String> = KINDS.iter().filter_map(|(kind, title)| sentence(rows, kind, title)).collect();
+    format!("Best with best (*): {}.", sentences.join("; "))
+}
+
+fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
+    let [trained, untrained, pixels] = SOURCES.map(|source| best_of(rows, source, kind));
+    let (trained, untrained, pixels) = (trained?, untrained?, pixels?);
+    let control = untrained.accuracy.max(pixels.accuracy);
+    let points = 100.0 * (trained.accuracy - control);
+    let judged = match format!("{:.1}", points.abs()).as_str() {
+        "0.0" => "no better and no worse than the better control".to_string(),
+        size if points > 0.0 => format!("{size} points above the better control"),
+        size => format!("{size} points below the better control, so nothing useful was learned"),
+    };
+    Some(format!(
+        "{title} {} at {} after training, {} at {} before it, {} on raw pixels, which is {judged}",
+        words::percent(trained.accuracy),
+        trained.layer,
+        words::percent(untrained.accuracy),
+        untrained.layer,
+        words::percent(pixels.accuracy),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(trained: [f64; 2], untrained: f64, pixels: f64) -> Vec<ProbeRow> {
+        let row = |source, layer: &str, probe: &str, accuracy| ProbeRow {
+            source,
+            layer: layer.into(),
+            width: 8,
+            probe: probe.into(),
+            accuracy,
+            l2: None,
+        };
+        vec![
+            row(Source::Trained, "block1", "knn", trained[0]),
+            row(Source::Trained, "block2", "knn", trained[1]),
+            row(Source::Untrained, "block1", "knn", untrained),
+            row(Source::RawPixels, "pixels", "knn", pixels),
+        ]
+    }
+
+    #[test]
+    fn the_table_has_a_line_a_layer_and_a_star_for_the_best() {
+        let text = table(&rows([0.5, 0.75], 0.6, 0.7));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "features of        layer   width  linear     kNN");
+        assert_eq!(lines[1], "trained encoder    block1      8       -  50.0 %");
+        assert_eq!(lines[2], "                   block2      8       -  75.0 % *");
+        assert_eq!(lines.len(), 5);
+    }
+
+    #[test]
+    fn the_better_control_is_the_one_to_beat() {
+        assert!(verdict(&rows([0.5, 0.75], 0.6, 0.7)).contains("5.0 points above"));
+        assert!(verdict(&rows([0.65, 0.5], 0.7, 0.6)).contains("5.0 points below"));
+        assert!(verdict(&rows([0.7, 0.5], 0.7, 0.6)).contains("no better and no worse"));
+        assert!(!verdict(&rows([0.7, 0.5], 0.7, 0.6)).contains("linear"), "what was not measured is not judged");
+    }
+}

@@ -1,0 +1,87 @@
+//! `nolabel toy`: the toy example, from images to a verdict.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::args::{self, DataSpec, RunArgs};
+use super::begin::{self, Wanted};
+use super::eval;
+use super::failure::Outcome;
+use super::print;
+use super::training::{self, Finished};
+use crate::config::Preset;
+use crate::method::Method;
+use crate::method::rotation::Rotation;
+use crate::probe::{self, ProbeSettings};
+use crate::session::Session;
+use crate::session::event::{Event, Probe};
+
+const EXAMPLES: &str = "\
+Examples:
+  nolabel toy
+      all of Fashion-MNIST, in runs/toy-rotation-fashion-mnist-1
+  nolabel toy --images 5000 --epochs 2
+      the same in a few minutes, with weaker results
+  nolabel toy --resume
+      go on where it was stopped";
+
+/// Rotation prediction on Fashion-MNIST, from images to a verdict
+///
+/// Trains the small encoder to say by how much an image was turned and measures how well it does that on test images. Then
+/// asks what its features are good for: a linear probe and the nearest neighbours name the kinds of clothing from every
+/// layer of the trained encoder, of the same encoder before training, and from raw pixels. It is an ordinary run, with a
+/// folder of its own; it can be stopped, resumed and evaluated like any other.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Toy {
+    /// The images, with the folder they lie in where that is an unusual one [default: fashion-mnist]
+    #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs(), hide_possible_values = true)]
+    data: Option<DataSpec>,
+
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+impl Toy {
+    pub(super) fn run(self) -> Outcome {
+        let quiet = self.run.quiet;
+        let Finished { mut run, summary } = training::train(&self.wanted()?)?;
+        print::out(&summary.words())?;
+        let settings = ProbeSettings { train_images: run.session.config().images, ..ProbeSettings::default() };
+        let rows = match summary.probe {
+            Some(known) => known.rows,
+            None => {
+                let rows = eval::measure(&run.session, &run.selected, &settings, quiet)?;
+                run.log.append(&Event::Probe(probe(&run.session, &settings, rows.clone())))?;
+                rows
+            }
+        };
+        let text = eval::present(&rows, &settings, run.session.data(), &run.selected);
+        print::out(&format!("\n{text}\n\nrun folder: {}", run.folder.path().display()))
+    }
+
+    fn wanted(self) -> Outcome<Wanted> {
+        let Self { data, run } = self;
+        let data = data.or_else(|| (!run.resume).then(|| DataSpec::named(args::DEFAULT_DATA)));
+        let (method, preset) = (Rotation::INFO.id.to_string(), Preset::Small);
+        let name = data.as_ref().map_or(args::DEFAULT_DATA, |data| &data.name);
+        let mut config = Rotation::preset(preset, name);
+        run.apply(&mut config)?;
+        let ordinary = begin::default_folder(&config);
+        let name = ordinary.file_name().unwrap_or_default().to_string_lossy();
+        let out = Some(ordinary.parent().unwrap_or(Path::new("")).join(format!("toy-{name}")));
+        Ok(Wanted { command: "toy", method: Some(method), data, preset: Some(preset), out, args: run })
+    }
+}
+
+fn probe(session: &Session, settings: &ProbeSettings, rows: Vec<crate::session::event::ProbeRow>) -> Probe {
+    let started = session.started();
+    Probe {
+        step: session.step(),
+        epoch: session.step() as f64 / started.steps_per_epoch as f64,
+        train_images: probe::count(&session.data().train, settings.train_images),
+        test_images: probe::count(&session.data().test, settings.test_images),
+        rows,
+    }
+}

@@ -1,0 +1,56 @@
+//! `nolabel train`: an encoder, trained without labels.
+
+use clap::Args;
+
+use super::args::{self, DataSpec, RunArgs};
+use super::begin::Wanted;
+use super::failure::Outcome;
+use super::print;
+use super::training;
+use super::words;
+use crate::config::Preset;
+
+const EXAMPLES: &str = "\
+Examples:
+  nolabel train rotation --data fashion-mnist
+      the small preset on all images, in runs/rotation-fashion-mnist-1
+  nolabel train rotation --data fashion-mnist --images 5000 --epochs 2 --seed 7
+      a first impression in a minute or two
+  nolabel train rotation --data fashion-mnist:my/folder --set encoder.width=16 --out runs/narrow
+      data from a folder of your own, a narrower encoder, a name of your choice
+  nolabel train --resume --out runs/narrow
+      go on where it was stopped; Ctrl-C saves a run and prints this line";
+
+/// Train an encoder without labels
+///
+/// A run is a folder: run.toml says what it was started with, events.jsonl what happened, checkpoints/ holds its latest
+/// states. On the CPU a run that was stopped and resumed equals one that was not, bit for bit. `nolabel eval` measures
+/// afterwards what the encoder learned.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Train {
+    /// What to train
+    #[arg(value_name = "METHOD", value_parser = args::methods(), required_unless_present = "resume")]
+    method: Option<String>,
+
+    /// The images: a data set by name, with the folder it lies in where that is an unusual one
+    #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs(), required_unless_present = "resume")]
+    data: Option<DataSpec>,
+
+    /// What the settings start from [default: small]
+    #[arg(long, value_name = "PRESET", value_parser = args::presets(), help_heading = "What is computed")]
+    preset: Option<Preset>,
+
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+impl Train {
+    pub(super) fn run(self) -> Outcome {
+        let Self { method, data, preset, run } = self;
+        let finished = training::train(&Wanted { command: "train", method, data, preset, out: None, args: run })?;
+        let folder = finished.run.folder.path().display().to_string();
+        print::out(&finished.summary.words())?;
+        print::out(&format!("run folder: {folder}\nwhat it learned: nolabel eval {}", words::quoted(&folder)))
+    }
+}

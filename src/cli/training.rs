@@ -1,0 +1,139 @@
+//! The loop that pulls a session forward, writes down what it says, saves it and hears when the user wants to stop.
+
+use futures_lite::future::block_on;
+
+use super::args::SaveEvery;
+use super::begin::{Run, Wanted};
+use super::failure::{Failure, Outcome};
+use super::interrupt;
+use super::progress::Watcher;
+use super::summary::Summary;
+use crate::error::Error;
+use crate::platform;
+use crate::session::event::{Done, Event};
+use crate::session::{Progress, Session};
+
+/// A finished run, still in hand.
+pub(super) struct Finished {
+    pub(super) run: Run,
+    pub(super) summary: Summary,
+}
+
+/// Begins, trains to the end, and says how to go on where that is not reached.
+pub(super) fn train(wanted: &Wanted) -> Outcome<Finished> {
+    let mut watcher = Watcher::new(wanted.args.quiet);
+    let mut run = wanted.begin()?;
+    run.warnings.iter().for_each(|warning| watcher.warn(&format!("warning: {warning}")));
+    let earlier = std::mem::take(&mut run.earlier);
+    if earlier.is_finished() {
+        watcher.say(&format!("{} is finished: all its steps were taken", run.folder.path().display()));
+        return Ok(Finished { run, summary: earlier });
+    }
+    let voice = watcher.voice();
+    interrupt::watch(move || voice("stopping: this step is finished first; Ctrl-C again quits at once, unsaved"))?;
+    let started = run.session.started();
+    watcher.begin(&started, &run.selected.readout);
+    watcher.say(&format!("run folder: {}", run.folder.path().display()));
+    let mut training = Training::new(run, watcher, wanted.args.save_every);
+    training.told(Event::Started(started))?;
+    let ended = training.go();
+    interrupt::release();
+    training.watcher.end();
+    match ended {
+        Ok(true) => Ok(Finished { run: training.run, summary: training.summary }),
+        Ok(false) => {
+            training.watcher.warn(&training.stopped(wanted));
+            Err(Failure::Stopped)
+        }
+        Err(failure) => Err(training.explain(failure, wanted)),
+    }
+}
+
+struct Training {
+    run: Run,
+    watcher: Watcher,
+    summary: Summary,
+    every: SaveEvery,
+    /// Step and time of the latest checkpoint.
+    saved: (Option<usize>, f64),
+}
+
+impl Training {
+    fn new(run: Run, watcher: Watcher, every: SaveEvery) -> Self {
+        let saved = (run.session.started().resumed_at, platform::now());
+        let saved = (Some(saved.0).filter(|&step| step > 0), saved.1);
+        Self { run, watcher, summary: Summary::default(), every, saved }
+    }
+
+    /// Whether the end was reached.
+    fn go(&mut self) -> Result<bool, Error> {
+        let total = self.run.session.started().total_steps;
+        loop {
+            let before = self.session().step();
+            match block_on(self.run.session.advance())? {
+                Progress::Events(events) => events.into_iter().try_for_each(|event| self.told(event))?,
+                Progress::Finished => return Ok(true),
+                Progress::WaitingForData => unreachable!("on a desktop all images are there before the run begins"),
+            }
+            let step = self.session().step();
+            if step > before && (self.is_due() || step == total) {
+                self.save()?;
+            }
+            if interrupt::requested() && !self.summary.is_finished() {
+                return self.stop().map(|()| false);
+            }
+        }
+    }
+
+    fn session(&self) -> &Session {
+        &self.run.session
+    }
+
+    /// Writes an event down and passes it on.
+    fn told(&mut self, event: Event) -> Result<(), Error> {
+        self.run.log.append(&event)?;
+        self.watcher.hear(&event);
+        self.summary.hear(&event);
+        Ok(())
+    }
+
+    fn is_due(&self) -> bool {
+        match self.every {
+            SaveEvery::Steps(steps) => self.session().step().is_multiple_of(steps),
+            SaveEvery::Seconds(seconds) => platform::now() - self.saved.1 >= seconds,
+        }
+    }
+
+    fn save(&mut self) -> Result<(), Error> {
+        let step = self.session().step();
+        let bytes = block_on(self.session().checkpoint())?;
+        self.run.log.sync()?;
+        let path = self.run.folder.save(step, &bytes)?;
+        self.saved = (Some(step), platform::now());
+        self.told(Event::Saved { step, path })
+    }
+
+    fn stop(&mut self) -> Result<(), Error> {
+        let step = self.session().step();
+        if self.saved.0 != Some(step) {
+            self.save()?;
+        }
+        let elapsed_seconds = self.session().elapsed_seconds();
+        self.told(Event::Done(Done { step, elapsed_seconds, finished: false }))
+    }
+
+    fn stopped(&self, wanted: &Wanted) -> String {
+        let (step, command) = (self.session().step(), wanted.resume_command(&self.run.folder));
+        format!("saved after step {step}; continue with\n  {command}")
+    }
+
+    /// A failure under way is no bad usage; what was saved before it can be gone on from.
+    fn explain(&self, error: Error, wanted: &Wanted) -> Failure {
+        let saved = self.saved.0.filter(|_| !matches!(error, Error::Config(_)));
+        let hint = saved.map(|step| {
+            let command = wanted.resume_command(&self.run.folder);
+            format!("\nthe run was saved after step {step}; continue with\n  {command}")
+        });
+        Failure::Failed(format!("{error}{}", hint.unwrap_or_default()))
+    }
+}

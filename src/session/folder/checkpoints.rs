@@ -1,0 +1,150 @@
+//! `checkpoints/`: the latest states of a run.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{Folder, write};
+use crate::error::{Error, Result};
+use crate::session::checkpoint;
+
+pub(super) const CHECKPOINTS: &str = "checkpoints";
+/// Checkpoints that are kept: one to go on from, and one for the case that it is damaged.
+const KEPT: usize = 2;
+const SUFFIX: &str = ".safetensors";
+
+/// A checkpoint that was read and found whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Steps taken when it was written.
+    pub step: usize,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Newer files that are not whole, each with what is wrong with it.
+    pub damaged: Vec<(PathBuf, String)>,
+}
+
+impl Folder {
+    /// Writes a checkpoint and drops those no longer kept; returns its path within the run.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, step: usize, bytes: &[u8]) -> Result<String> {
+        let folder = self.path().join(CHECKPOINTS);
+        fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+        let name = format!("step-{step:08}{SUFFIX}");
+        write::whole(&folder, &name, bytes)?;
+        for (_, path) in self.checkpoints()?.into_iter().skip(KEPT) {
+            fs::remove_file(&path).map_err(Error::file(&path))?;
+        }
+        Ok(format!("{CHECKPOINTS}/{name}"))
+    }
+
+    /// The newest checkpoint that is whole; nothing where none was ever written.
+    ///
+    /// # Errors
+    /// When there are some and none is whole.
+    pub fn newest(&self) -> Result<Option<Checkpoint>> {
+        let mut damaged = Vec::new();
+        for (_, path) in self.checkpoints()? {
+            let read = fs::read(&path).map_err(Error::file(&path));
+            match read.and_then(|bytes| Ok((checkpoint::header(&bytes)?.step, bytes))) {
+                Ok((step, bytes)) => return Ok(Some(Checkpoint { step, bytes, damaged })),
+                Err(error) => damaged.push((path, error.to_string())),
+            }
+        }
+        match damaged.first() {
+            None => Ok(None),
+            Some((path, wrong)) => {
+                Err(Error::Checkpoint(format!("{} cannot be used, nor can an earlier one: {wrong}", path.display())))
+            }
+        }
+    }
+
+    /// Renames files that are not whole, so that they are not taken for checkpoints again.
+    ///
+    /// # Errors
+    /// When they cannot be renamed.
+    pub fn set_aside(&self, damaged: &[(PathBuf, String)]) -> Result<()> {
+        for (path, _) in damaged {
+            let aside = path.with_extension("safetensors.damaged");
+            fs::rename(path, &aside).map_err(Error::file(path))?;
+        }
+        Ok(())
+    }
+
+    /// All checkpoints, the newest first.
+    fn checkpoints(&self) -> Result<Vec<(usize, PathBuf)>> {
+        let folder = self.path().join(CHECKPOINTS);
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(Error::file(&folder))? {
+            let entry = entry.map_err(Error::file(&folder))?;
+            let step = entry.file_name().to_str().and_then(step_of);
+            found.extend(step.map(|step| (step, entry.path())));
+        }
+        found.sort_by(|a, b| b.cmp(a));
+        Ok(found)
+    }
+}
+
+fn step_of(name: &str) -> Option<usize> {
+    name.strip_prefix("step-")?.strip_suffix(SUFFIX)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Preset;
+    use crate::method::METHODS;
+    use futures_lite::future::block_on;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let here = tempfile::tempdir().expect("a folder");
+        let folder = Folder { path: here.path().to_path_buf(), lock: None };
+        (here, folder)
+    }
+
+    fn bytes(step: usize) -> Vec<u8> {
+        let header = checkpoint::Header {
+            version: checkpoint::VERSION,
+            config: METHODS[0].config(Preset::Small, "fashion-mnist"),
+            step,
+            elapsed_seconds: 0.0,
+            epoch_count: 0,
+            epoch_loss: 0.0,
+            epoch_metric: None,
+        };
+        block_on(checkpoint::write(&header, Vec::new())).expect("a checkpoint")
+    }
+
+    #[test]
+    fn the_last_two_are_kept_by_number_not_by_name() {
+        let (here, folder) = folder();
+        for step in [7, 99_999_999, 100_000_000] {
+            folder.save(step, &bytes(step)).expect("saved");
+        }
+        let steps: Vec<usize> = folder.checkpoints().expect("a list").into_iter().map(|(step, _)| step).collect();
+        assert_eq!(steps, [100_000_000, 99_999_999]);
+        assert_eq!(folder.newest().expect("whole").map(|found| found.step), Some(100_000_000));
+        let files = fs::read_dir(here.path().join(CHECKPOINTS)).expect("a folder").count();
+        assert_eq!(files, 2, "nothing else is left behind");
+    }
+
+    #[test]
+    fn a_damaged_one_falls_back_to_the_one_before() {
+        let (_here, folder) = folder();
+        assert_eq!(folder.newest().expect("none is no error"), None);
+        folder.save(10, &bytes(10)).expect("saved");
+        let cut = bytes(20);
+        folder.save(20, &cut[..cut.len() - 1]).expect("saved");
+        let found = folder.newest().expect("the first is whole").expect("a checkpoint");
+        assert_eq!((found.step, found.damaged.len()), (10, 1));
+        folder.set_aside(&found.damaged).expect("renamed");
+        assert_eq!(folder.newest().expect("whole").map(|found| found.damaged), Some(Vec::new()));
+        fs::write(folder.path().join(CHECKPOINTS).join("step-00000010.safetensors"), "nothing").expect("a file");
+        let refused = folder.newest().expect_err("none is whole").to_string();
+        assert!(refused.contains("step-00000010") && refused.contains("nor can an earlier one"), "{refused}");
+    }
+}

@@ -1,0 +1,173 @@
+//! `events.jsonl`: every event of a run as one line of JSON.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::session::event::Event;
+
+const FILE: &str = "events.jsonl";
+
+/// The file, open at its end.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    file: File,
+}
+
+impl Log {
+    pub(super) fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let mut open = OpenOptions::new();
+        let file = open.create(true).truncate(false).write(true).open(&path).map_err(Error::file(&path))?;
+        let mut log = Self { path, file };
+        log.seek_end()?;
+        Ok(log)
+    }
+
+    /// Adds an event. A line is written in one piece, so that readers never see half of one.
+    ///
+    /// # Errors
+    /// When the disk is full or gone.
+    pub fn append(&mut self, event: &Event) -> Result<()> {
+        let mut line = serde_json::to_string(event).expect("events have only string keys");
+        line.push('\n');
+        self.file.write_all(line.as_bytes()).map_err(Error::file(&self.path))
+    }
+
+    /// Brings what was added to disk. A checkpoint must not be on disk before the steps that led to it.
+    ///
+    /// # Errors
+    /// When the disk is gone.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(Error::file(&self.path))
+    }
+
+    /// Cuts off what was said after step `step` was taken, so that the run can be told again from there. What was
+    /// `measured` at that step goes too, if it is going to be measured again.
+    ///
+    /// # Errors
+    /// When the file cannot be read or cut.
+    pub fn rewind(&mut self, step: usize, measured: bool) -> Result<()> {
+        let end = self.lines(|event| !is_beyond(event, step, measured))?;
+        self.file.set_len(end).and_then(|()| self.file.sync_all()).map_err(Error::file(&self.path))?;
+        self.seek_end()
+    }
+
+    fn seek_end(&mut self) -> Result<()> {
+        self.file.seek(SeekFrom::End(0)).map(|_| ()).map_err(Error::file(&self.path))
+    }
+
+    /// Hands every event to `hear`; what is no event is left out.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(&self, mut hear: impl FnMut(&Event)) -> Result<()> {
+        let all = |event: &Event| {
+            hear(event);
+            true
+        };
+        self.lines(all).map(|_| ())
+    }
+
+    /// Reads line by line until `keep` says no; returns where the last line kept ends. A last line without its end, as a
+    /// killed process leaves it, is not kept.
+    fn lines(&self, mut keep: impl FnMut(&Event) -> bool) -> Result<u64> {
+        let mut file = BufReader::new(File::open(&self.path).map_err(Error::file(&self.path))?);
+        let (mut line, mut end) = (Vec::new(), 0);
+        loop {
+            line.clear();
+            let count = file.read_until(b'\n', &mut line).map_err(Error::file(&self.path))?;
+            if line.last() != Some(&b'\n') {
+                return Ok(end);
+            }
+            if serde_json::from_slice(&line).is_ok_and(|event| !keep(&event)) {
+                return Ok(end);
+            }
+            end += count as u64;
+        }
+    }
+}
+
+fn is_beyond(event: &Event, taken: usize, measured: bool) -> bool {
+    match event {
+        Event::Step(event) => event.step > taken,
+        Event::Epoch(event) => event.step > taken,
+        Event::Saved { step, .. } => *step > taken,
+        Event::Probe(event) => event.step > taken || (measured && event.step == taken),
+        Event::Pretext(_) | Event::Done(_) => true,
+        Event::Started(event) => event.resumed_at > taken,
+        Event::Warning { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::event::{Done, Probe, Step};
+    use std::fs;
+
+    fn step(step: usize) -> Event {
+        Event::Step(Step {
+            step,
+            epoch: 0.1,
+            loss: 1.0 / step as f64,
+            metric: None,
+            learning_rate: 0.1,
+            images_per_second: 5.0,
+            elapsed_seconds: 1.0,
+        })
+    }
+
+    fn probe(step: usize) -> Event {
+        Event::Probe(Probe { step, epoch: 0.1, train_images: 1, test_images: 1, rows: Vec::new() })
+    }
+
+    fn saved(step: usize) -> Event {
+        Event::Saved { step, path: "here".into() }
+    }
+
+    fn done(step: usize) -> Event {
+        Event::Done(Done { step, elapsed_seconds: 1.0, finished: false })
+    }
+
+    fn all(log: &Log) -> Vec<Event> {
+        let mut events = Vec::new();
+        log.read(|event| events.push(event.clone())).expect("readable");
+        events
+    }
+
+    #[test]
+    fn rewinding_keeps_what_led_to_the_step() {
+        let here = tempfile::tempdir().expect("a folder");
+        let told = [step(1), step(2), saved(2), probe(2), step(3), saved(3), done(3)];
+        let rewound = |to, measured| {
+            let _ = fs::remove_file(here.path().join(FILE));
+            let mut log = Log::open(here.path()).expect("a log");
+            told.iter().for_each(|event| log.append(event).expect("written"));
+            log.rewind(to, measured).expect("cut");
+            log.append(&done(0)).expect("the file stays open at its end");
+            let mut events = all(&log);
+            assert_eq!(events.pop(), Some(done(0)));
+            events
+        };
+        assert_eq!(rewound(3, false), told[..6]);
+        assert_eq!(rewound(2, false), told[..4]);
+        assert_eq!(rewound(2, true), told[..3]);
+        assert_eq!(rewound(0, false), []);
+    }
+
+    #[test]
+    fn a_line_cut_short_is_dropped_and_a_strange_one_passed_over() {
+        let here = tempfile::tempdir().expect("a folder");
+        let mut log = Log::open(here.path()).expect("a log");
+        log.append(&step(1)).expect("written");
+        log.file.write_all(b"\xff not ours\n").expect("written");
+        log.append(&step(2)).expect("written");
+        log.file.write_all(b"{\"event\":\"step\",\"st").expect("written");
+        log.rewind(2, true).expect("cut");
+        log.append(&step(3)).expect("written");
+        assert_eq!(all(&log), [step(1), step(2), step(3)]);
+    }
+}

@@ -1,0 +1,140 @@
+//! A run on disk: `run.toml`, `events.jsonl` and `checkpoints/`. A file of a run is either whole or not there, whenever
+//! the power fails.
+
+mod checkpoints;
+mod events;
+mod record;
+mod write;
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+pub use checkpoints::Checkpoint;
+pub use events::Log;
+pub use record::{DataRecord, Record};
+
+use crate::error::{Error, Result};
+use checkpoints::CHECKPOINTS;
+
+/// What lies at a path where a run could lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Nothing, or an empty folder.
+    Free,
+    /// A run.
+    Run,
+    /// Something else, which is nobody's to overwrite.
+    Taken,
+}
+
+/// What lies at `path`.
+pub fn place(path: &Path) -> Place {
+    if path.join(record::FILE).is_file() {
+        return Place::Run;
+    }
+    let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    if empty || fs::symlink_metadata(path).is_err() { Place::Free } else { Place::Taken }
+}
+
+/// The folder of one run.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Held while this process writes to the run.
+    lock: Option<File>,
+}
+
+impl Folder {
+    /// Sets up the folder of a fresh run.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or the configuration cannot be put into words.
+    pub fn create(path: &Path, record: &Record) -> Result<Self> {
+        let text = record.to_text()?;
+        fs::create_dir_all(path).map_err(Error::file(path))?;
+        let folder = Self { path: path.to_path_buf(), lock: Some(lock(path)?) };
+        let checkpoints = path.join(CHECKPOINTS);
+        fs::create_dir_all(&checkpoints).map_err(Error::file(&checkpoints))?;
+        write::whole(path, record::FILE, text.as_bytes())?;
+        Ok(folder)
+    }
+
+    /// Opens a run to look at it.
+    ///
+    /// # Errors
+    /// When there is no run at `path`, or its record cannot be read.
+    pub fn open(path: &Path) -> Result<(Self, Record)> {
+        let record = Record::read(path)?;
+        Ok((Self { path: path.to_path_buf(), lock: None }, record))
+    }
+
+    /// Claims the run for writing, until the value is dropped.
+    ///
+    /// # Errors
+    /// When another process is writing to it.
+    pub fn claim(&mut self) -> Result<()> {
+        if self.lock.is_none() {
+            self.lock = Some(lock(&self.path)?);
+        }
+        Ok(())
+    }
+
+    /// Where the run lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The run's events, for adding to them.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn log(&self) -> Result<Log> {
+        Log::open(&self.path)
+    }
+}
+
+/// Two processes in one run would each undo what the other writes.
+fn lock(path: &Path) -> Result<File> {
+    let path = path.join("lock");
+    let file = File::create(&path).map_err(Error::file(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Config(format!(
+            "another nolabel is at work in {}; wait for it, or choose another folder",
+            path.parent().unwrap_or(&path).display()
+        ))),
+        // some network file systems know no locks: then nobody else can hold one either
+        Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_free_only_where_nothing_would_be_lost() {
+        let here = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| place(&here.path().join(name));
+        assert_eq!(at("nothing"), Place::Free);
+        fs::create_dir(here.path().join("empty")).expect("a folder");
+        assert_eq!(at("empty"), Place::Free);
+        fs::write(here.path().join("file"), "mine").expect("a file");
+        assert_eq!(at("file"), Place::Taken);
+        fs::create_dir(here.path().join("run")).expect("a folder");
+        fs::write(here.path().join("run/notes"), "mine").expect("a file");
+        assert_eq!(at("run"), Place::Taken);
+        fs::write(here.path().join("run/run.toml"), "").expect("a file");
+        assert_eq!(at("run"), Place::Run);
+    }
+
+    #[test]
+    fn one_writer_at_a_time() {
+        let here = tempfile::tempdir().expect("a folder");
+        let first = lock(here.path()).expect("nobody else");
+        let refused = lock(here.path()).expect_err("the first holds it").to_string();
+        assert!(refused.contains("another nolabel"), "{refused}");
+        drop(first);
+        lock(here.path()).expect("the first has gone");
+    }
+}

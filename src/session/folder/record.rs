@@ -1,0 +1,124 @@
+//! `run.toml`: what a run was started with.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::RunConfig;
+use crate::data::{Dataset, store};
+use crate::device::Readout;
+use crate::error::{Error, Result};
+
+pub(super) const FILE: &str = "run.toml";
+const PREFACE: &str = "# What this run of nolabel was started with. Resuming and evaluating it read this file.\n\n";
+
+/// The whole of `run.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of nolabel that started the run.
+    pub nolabel: String,
+    /// The images.
+    pub data: DataRecord,
+    /// The device it was started on; it may be continued on another.
+    pub device: Readout,
+    /// Everything that decides what the run computes.
+    pub config: RunConfig,
+}
+
+/// The images a run learns from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataRecord {
+    /// The name in the catalogue.
+    pub name: String,
+    /// The folder, where one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// Training images there are; the configuration may use fewer.
+    pub train_images: usize,
+    /// Test images there are.
+    pub test_images: usize,
+    /// SHA-256 of all images and labels, whatever files they came from.
+    pub sha256: String,
+}
+
+impl Record {
+    /// The record of a run that is about to start with this program.
+    pub fn new(config: RunConfig, data: DataRecord, device: Readout) -> Self {
+        Self { nolabel: env!("CARGO_PKG_VERSION").to_string(), data, device, config }
+    }
+
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                Error::Data(format!("there is no run in {}: it has no {FILE}", folder.display()))
+            }
+            _ => Error::File { path: path.clone(), source: error },
+        })?;
+        toml::from_str(&text)
+            .map_err(|error| Error::Data(format!("{} cannot be read: {}", path.display(), error.message())))
+    }
+
+    pub(super) fn to_text(&self) -> Result<String> {
+        let text = toml::to_string(self)
+            .map_err(|error| Error::Config(format!("{FILE} cannot hold this configuration: {error}")))?;
+        Ok(format!("{PREFACE}{text}"))
+    }
+}
+
+impl DataRecord {
+    /// Describes what was loaded; `folder` is the one the user named.
+    pub fn of(data: &Dataset, folder: Option<PathBuf>) -> Self {
+        let (train_images, test_images) = (data.train.len(), data.test.len());
+        Self { name: data.name.clone(), folder, train_images, test_images, sha256: store::digest(data) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Preset;
+    use crate::device::Kind;
+    use crate::method::METHODS;
+
+    fn record(config: RunConfig) -> Record {
+        let folder = Some(PathBuf::from("some where/\"quoted\""));
+        let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
+        let data = DataRecord { name, folder, train_images: 3, test_images: 2, sha256 };
+        let device =
+            Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
+        Record::new(config, data, device)
+    }
+
+    #[test]
+    fn every_preset_reads_back_as_written() {
+        let here = tempfile::tempdir().expect("a folder");
+        for entry in METHODS {
+            for preset in [Preset::Small, Preset::Full] {
+                let mut written = record(entry.config(preset, "fashion-mnist"));
+                // a number that needs all 17 digits
+                written.config.optimizer.lr = 0.1 + 0.2;
+                fs::write(here.path().join(FILE), written.to_text().expect("a text")).expect("a file");
+                assert_eq!(Record::read(here.path()).expect("a record"), written);
+            }
+        }
+    }
+
+    #[test]
+    fn what_toml_cannot_hold_is_refused_in_words() {
+        let mut config = METHODS[0].config(Preset::Small, "fashion-mnist");
+        config.seed = u64::MAX;
+        let refused = record(config).to_text().expect_err("TOML's integers have a sign").to_string();
+        assert!(refused.starts_with("run.toml cannot hold this configuration"), "{refused}");
+    }
+
+    #[test]
+    fn a_missing_or_broken_record_is_said_to_be_so() {
+        let here = tempfile::tempdir().expect("a folder");
+        let read = || Record::read(here.path()).expect_err("no record").to_string();
+        assert!(read().contains("no run in"), "{}", read());
+        fs::write(here.path().join(FILE), "nolabel = 3").expect("a file");
+        assert!(read().contains("run.toml cannot be read"), "{}", read());
+    }
+}

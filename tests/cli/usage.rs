@@ -1,0 +1,83 @@
+//! Help, lists, and what is answered to bad usage.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::Lab;
+use nolabel::method::METHODS;
+
+#[test]
+fn the_list_of_methods_is_the_list_of_the_library() {
+    let lab = Lab::new();
+    let (text, json) = (lab.well("methods").out, lab.well("methods --json").out);
+    let cards: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(cards.as_array().map(Vec::len), Some(METHODS.len()));
+    for (entry, card) in METHODS.iter().zip(cards.as_array().expect("a list")) {
+        let info = entry.info();
+        assert!(text.contains(info.id) && text.contains(info.task), "{} is not listed", info.id);
+        assert_eq!(card["id"], info.id);
+        assert_eq!(card["small"]["method"], info.id, "the preset comes with the card");
+        let explained = lab.well(&format!("methods {}", info.id)).out;
+        assert!(explained.contains("optimizer.lr") && explained.contains(info.url), "{explained}");
+    }
+}
+
+#[test]
+fn help_teaches() {
+    let lab = Lab::new();
+    let top = lab.well("--help").out;
+    for command in ["toy", "methods", "data", "devices", "train", "eval", "serve"] {
+        assert!(top.contains(command), "no `{command}` in\n{top}");
+        assert_eq!(lab.run(&format!("{command} --help")).code, Some(0), "nolabel {command} --help");
+    }
+    let train = lab.well("train --help").out;
+    let flat = train.split_whitespace().collect::<Vec<_>>().join(" ");
+    for entry in METHODS {
+        assert!(flat.contains(&format!("{}: {}", entry.info().id, entry.info().task)), "{train}");
+    }
+    assert!(train.contains("nolabel train --resume"), "{train}");
+    assert!(lab.well("--version").out.contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn bad_usage_ends_with_2_and_says_what_would_be_right() {
+    let lab = Lab::new();
+    let data = "--data fashion-mnist:images";
+    lab.badly(&format!("train rotatoin {data}"), 2, &["rotatoin", "'rotation'"]);
+    lab.badly("train rotation --data fashon-mnist:images", 2, &["fashon-mnist", "'fashion-mnist'"]);
+    lab.badly("train rotation", 2, &["--data"]);
+    lab.badly(&format!("train rotation {data} --device cuda"), 2, &["cuda", "gpu:0"]);
+    lab.badly(&format!("train rotation {data} --preset tiny"), 2, &["tiny", "small"]);
+    lab.badly(&format!("train rotation {data} --epochs 2 --steps 2"), 2, &["--epochs", "--steps"]);
+    lab.badly(&format!("train rotation {data} --steps 0"), 2, &["0"]);
+    lab.badly(&format!("train rotation {data} --lr -1"), 2, &["optimizer.lr"]);
+    lab.badly(&format!("train rotation {data} --batch 1"), 2, &["batch must be at least 2"]);
+    lab.badly(&format!("train rotation {data} --batch 101 --device cpu"), 2, &["only 100 training images"]);
+    lab.badly(&format!("train rotation {data} --set flp=true"), 2, &["`flp`", "did you mean `options.flip`"]);
+    lab.badly(&format!("train rotation {data} --set flip=perhaps"), 2, &["perhaps"]);
+    lab.badly(&format!("train rotation {data} --set flip"), 2, &["KEY=VALUE"]);
+    lab.badly(&format!("train rotation {data} --set method=simsiam"), 2, &["an argument of its own"]);
+    lab.badly(&format!("train rotation {data} --save-every soon"), 2, &["soon", "5m"]);
+    lab.badly("eval", 2, &["RUN"]);
+    lab.badly("fly", 2, &["fly"]);
+    assert!(!lab.path("runs").exists(), "nothing is written for what is refused");
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let mut child =
+        Lab::new().command("methods --json").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    drop(child.stdout.take());
+    let mut err = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut err).expect("text");
+    assert_eq!((child.wait().expect("ends").code(), err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_cpu_is_always_listed() {
+    let said = Lab::new().well("devices --json").out;
+    let found: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let listed = found["devices"].as_array().expect("a list");
+    assert_eq!(listed.last().map(|device| device["choice"].clone()), Some("cpu".into()));
+    assert_ne!(found["auto"]["kind"], "software-gpu");
+}
