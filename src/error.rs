@@ -24,6 +24,9 @@ pub enum Error {
     /// A checkpoint that cannot be used.
     #[error("{0}")]
     Checkpoint(String),
+    /// A run folder that cannot be used.
+    #[error("{0}")]
+    Run(String),
     /// A file that could not be read or written.
     #[error("{path}: {source}")]
     File {

@@ -76,6 +76,7 @@ impl Wanted {
         self.refuse_contradictions(&path, &record)?;
         folder.claim()?;
         let checkpoint = folder.newest()?;
+        checkpoint.iter().try_for_each(|checkpoint| refuse_edited(&path, &record.config, &checkpoint.header.config))?;
         let data = self.data.clone().filter(|data| data.folder.is_some());
         let images = load(&data.unwrap_or_else(|| recorded(&record.data)))?;
         refuse_other_data(&images, &record)?;
@@ -124,13 +125,11 @@ impl Wanted {
             config.data.clone_from(&data.name);
         }
         config.preset = self.preset.unwrap_or(config.preset);
-        let differing = old.settings().into_iter().zip(config.settings()).filter(|(old, new)| old != new);
-        let differing: Vec<String> =
-            differing.map(|((key, old), (_, new))| format!("{key} is {old}, not {new}")).collect();
+        let differing = differences(old, &config);
         if differing.is_empty() {
             return Ok(());
         }
-        let (path, differing) = (path.display(), differing.join("; "));
+        let path = path.display();
         Err(Failure::Usage(format!(
             "{path} is another run: {differing}. Leave those arguments out to continue it, or start a new run in another \
              folder with --out"
@@ -182,6 +181,31 @@ fn refuse_taken(path: &Path) -> Outcome {
     }
 }
 
+/// What is set differently, in words; empty where all is the same.
+fn differences(old: &RunConfig, new: &RunConfig) -> String {
+    let new = new.settings();
+    let value = |key: &str| new.iter().find(|(name, _)| name == key).map(|(_, value)| value);
+    let differing = old.settings().into_iter().filter_map(|(key, old)| {
+        let new = value(&key).filter(|new| **new != old)?;
+        Some(format!("{key} is {old}, not {new}"))
+    });
+    differing.collect::<Vec<_>>().join("; ")
+}
+
+/// A checkpoint goes on with the settings it was trained with, whatever was written into run.toml since.
+fn refuse_edited(path: &Path, recorded: &RunConfig, trained: &RunConfig) -> Outcome {
+    // the checkpoint's numbers have been through JSON
+    let text = serde_json::to_string(recorded).expect("a configuration has only string keys");
+    let differing = serde_json::from_str(&text).map(|recorded| differences(trained, &recorded)).unwrap_or_default();
+    if differing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "run.toml in {} was changed after the run had started: {differing}; put it back, or start a new run",
+        path.display()
+    )))
+}
+
 /// Loads the images a run was asked for.
 pub(super) fn load(spec: &DataSpec) -> Outcome<Dataset> {
     let text = match &spec.folder {
@@ -223,7 +247,7 @@ fn changes(record: &Record, selected: &Selected) -> Vec<String> {
 }
 
 fn damages(checkpoint: &Checkpoint) -> Vec<String> {
-    let step = checkpoint.step;
+    let step = checkpoint.header.step;
     let said = |(path, wrong): &(PathBuf, String)| {
         format!("{} is damaged ({wrong}); the run goes on from step {step} instead", path.display())
     };

@@ -159,10 +159,11 @@ fn newest(folder: &Folder) -> Outcome<(usize, Vec<u8>)> {
     let found = folder.newest()?.ok_or_else(|| {
         Failure::Failed(format!("the run in {path} has saved nothing yet; continue it with --resume, or wait"))
     })?;
+    let step = found.header.step;
     for (path, wrong) in &found.damaged {
-        print::err(&format!("warning: {} is damaged ({wrong}); step {} is measured", path.display(), found.step));
+        print::err(&format!("warning: {} is damaged ({wrong}); step {step} is measured", path.display()));
     }
-    Ok((found.step, found.bytes))
+    Ok((step, found.bytes))
 }
 
 /// Probes the trained encoder, the same encoder before its first step, and raw pixels, all alike.
@@ -191,8 +192,10 @@ pub(super) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Datase
         settings.describe(data),
         selected.readout.name
     );
-    let (table, verdict) = (results::table(rows), results::verdict(rows));
-    format!("{table}\n\n{}\n\n{}", words::wrap(&verdict, TEXT_WIDTH), words::wrap(&how, TEXT_WIDTH))
+    let mut lines = vec![format!("{}\n", results::table(rows))];
+    lines.extend(results::verdict(rows).iter().map(|sentence| words::wrap(sentence, TEXT_WIDTH)));
+    lines.push(format!("\n{}", words::wrap(&how, TEXT_WIDTH)));
+    lines.join("\n")
 }
 
 /// Characters of a line of running text.

@@ -92,18 +92,21 @@ fn explain(entry: &Entry, data: &str) -> Outcome {
         format!("{}\n", words::wrap(info.lesson, TEXT_WIDTH)),
         format!("Its own measure: {}{}.\n", info.metric.name, chance.unwrap_or_default()),
         format!("Settings for {data}; `--set KEY=VALUE` changes them:"),
-        settings(entry, data).to_string(),
+        format!("{}\n", settings(entry, data)),
+        "`images` 0 uses all of them; with `steps` 0 the epochs decide when a run ends.".to_string(),
     ];
     print::out(&text.join("\n"))
 }
 
 fn settings(entry: &Entry, data: &str) -> Table {
     let (small, full) = (entry.config(Preset::Small, data).settings(), entry.config(Preset::Full, data).settings());
-    let keys = small.iter().chain(full.iter().filter(|(key, _)| value(&small, key).is_none())).map(|(key, _)| key);
+    let mut keys: Vec<&str> = small.iter().chain(&full).map(|(key, _)| key.as_str()).collect();
+    keys.sort_unstable();
+    keys.dedup();
     let mut table = Table::new(["key", "small", "full"], usize::MAX);
-    for key in keys.filter(|key| !args::CHOSEN_OTHERWISE.contains(&key.as_str())) {
+    for key in keys.into_iter().filter(|key| !args::CHOSEN_OTHERWISE.contains(key)) {
         let said = |settings| value(settings, key).map_or("-".to_string(), plain);
-        table.row([key.clone(), said(&small), said(&full)]);
+        table.row([key.to_string(), said(&small), said(&full)]);
     }
     table
 }

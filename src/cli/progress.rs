@@ -7,24 +7,39 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::print;
 use super::words;
-use crate::device::Kind;
-use crate::device::Readout;
+use crate::device::{Kind, Readout};
 use crate::method::{Metric, find};
 use crate::platform;
 use crate::session::event::{Epoch, Event, Pretext, Probe, ProbeRow, Source, Started, Step};
 
 /// Seconds between two plain lines.
 const LINE_EVERY: f64 = 5.0;
-/// The weight of the latest step in the speed that the time left is told from.
-const LATEST: f64 = 0.1;
+/// The least weight of the latest step in the speed that the time left is told from.
+const LATEST: f64 = 0.05;
 
 /// Whoever watches.
 pub(super) struct Watcher {
     face: Face,
     plan: Option<Plan>,
-    /// Images a second, smoothed.
-    speed: Option<f64>,
+    speed: Speed,
     said: f64,
+}
+
+/// Images a second, smoothed.
+#[derive(Default)]
+struct Speed {
+    heard: usize,
+    smooth: f64,
+}
+
+impl Speed {
+    /// Takes the latest in. The first says little: it holds whatever is done once only.
+    fn hear(&mut self, latest: f64) -> f64 {
+        let weight = (1.0 / self.heard.max(1) as f64).max(LATEST);
+        self.smooth += weight * (latest - self.smooth);
+        self.heard += 1;
+        self.smooth
+    }
 }
 
 enum Face {
@@ -49,7 +64,7 @@ impl Watcher {
             (false, false) => Face::Lines,
             (false, true) => Face::Bar(ProgressBar::no_length()),
         };
-        Self { face, plan: None, speed: None, said: f64::NEG_INFINITY }
+        Self { face, plan: None, speed: Speed::default(), said: f64::NEG_INFINITY }
     }
 
     /// Says something that is worth a line of its own.
@@ -108,6 +123,7 @@ impl Watcher {
             let style =
                 ProgressStyle::with_template("{bar:20} {pos}/{len}  {wide_msg}").expect("the template is right");
             bar.set_style(style.progress_chars("━╸─"));
+            bar.set_message("starting");
             bar.set_length(started.total_steps as u64);
             bar.set_position(started.resumed_at as u64);
             bar.enable_steady_tick(Duration::from_millis(250));
@@ -119,10 +135,10 @@ impl Watcher {
         match event {
             Event::Step(step) => self.step(step),
             Event::Epoch(epoch) => self.epoch(epoch),
-            Event::Pretext(pretext) => self.say(&pretext_words(pretext)),
             Event::Probe(probe) => self.say(&probe_words(probe)),
             Event::Warning { message } => self.warn(&format!("warning: {message}")),
-            Event::Started(_) | Event::Saved { .. } | Event::Done(_) => {}
+            // told by `begin` and by the result
+            Event::Started(_) | Event::Saved { .. } | Event::Pretext(_) | Event::Done(_) => {}
         }
     }
 
@@ -134,9 +150,7 @@ impl Watcher {
     }
 
     fn step(&mut self, step: &Step) {
-        let latest = step.images_per_second;
-        let speed = self.speed.map_or(latest, |speed| speed + LATEST * (latest - speed));
-        self.speed = Some(speed);
+        let speed = self.speed.hear(step.images_per_second);
         let Some(plan) = &self.plan else { return };
         let text = plan.words(step, speed);
         match &self.face {
@@ -168,7 +182,9 @@ impl Plan {
         let metric = step.metric.map(|value| format!("  {}", words::measure(&self.metric, value))).unwrap_or_default();
         let left = (self.total - step.step.min(self.total)) * self.batch;
         let left = words::duration(left as f64 / speed.max(1e-9));
-        format!("loss {:.4}{metric}  {speed:.0} images/s  {left} left", step.loss)
+        let speed = if speed < 10.0 { format!("{speed:.1}") } else { format!("{speed:.0}") };
+        // what matters most comes first: a narrow terminal cuts the rest off
+        format!("{left} left  loss {:.4}{metric}  {speed} images/s", step.loss)
     }
 }
 
@@ -182,12 +198,12 @@ pub(super) fn pretext_words(pretext: &Pretext) -> String {
 
 /// The best layer of each source, for one line.
 fn probe_words(probe: &Probe) -> String {
-    let mut text = format!("probe at step {} ({} labelled images):", probe.step, words::thousands(probe.train_images));
+    let mut text = format!("probe at step {} ({} labelled images)", probe.step, words::thousands(probe.train_images));
     for (kind, title) in [("linear", "linear"), ("knn", "kNN")] {
         let best = |source| best_of(&probe.rows, source, kind);
         let (Some(trained), Some(untrained)) = (best(Source::Trained), best(Source::Untrained)) else { continue };
         let (own, control) = (words::percent(trained.accuracy), words::percent(untrained.accuracy));
-        text.push_str(&format!("  {title} {own} at {} (untrained {control} at {})", trained.layer, untrained.layer));
+        text.push_str(&format!("; {title} {own} at {} (untrained {control} at {})", trained.layer, untrained.layer));
     }
     text
 }
@@ -196,4 +212,17 @@ fn probe_words(probe: &Probe) -> String {
 pub(super) fn best_of<'a>(rows: &'a [ProbeRow], source: Source, kind: &str) -> Option<&'a ProbeRow> {
     let of_kind = rows.iter().filter(|row| row.source == source && row.probe == kind);
     of_kind.reduce(|best, row| if row.accuracy > best.accuracy { row } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_forgets_a_slow_start_and_follows_slowly_after() {
+        let mut speed = Speed::default();
+        assert_eq!([0.1, 100.0, 200.0, 300.0].map(|latest| speed.hear(latest)), [0.1, 100.0, 150.0, 200.0]);
+        (0..1000).for_each(|_| drop(speed.hear(200.0)));
+        assert!((speed.hear(1200.0) - 250.0).abs() < 1e-6, "one step in twenty");
+    }
 }

@@ -41,9 +41,8 @@ fn cell(rows: &[ProbeRow], source: Source, layer: &str, kind: &str) -> String {
 }
 
 /// Best compared with best, a sentence a probe.
-pub(super) fn verdict(rows: &[ProbeRow]) -> String {
-    let sentences: Vec<String> = KINDS.iter().filter_map(|(kind, title)| sentence(rows, kind, title)).collect();
-    format!("Best with best (*): {}.", sentences.join("; "))
+pub(super) fn verdict(rows: &[ProbeRow]) -> Vec<String> {
+    KINDS.iter().filter_map(|(kind, title)| sentence(rows, kind, title)).collect()
 }
 
 fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
@@ -57,7 +56,7 @@ fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
         size => format!("{size} points below the better control, so nothing useful was learned"),
     };
     Some(format!(
-        "{title} {} at {} after training, {} at {} before it, {} on raw pixels, which is {judged}",
+        "Best with best (*), {title}: {} at {} after training, {} at {} before it, {} on raw pixels: {judged}.",
         words::percent(trained.accuracy),
         trained.layer,
         words::percent(untrained.accuracy),
@@ -99,9 +98,11 @@ mod tests {
 
     #[test]
     fn the_better_control_is_the_one_to_beat() {
-        assert!(verdict(&rows([0.5, 0.75], 0.6, 0.7)).contains("5.0 points above"));
-        assert!(verdict(&rows([0.65, 0.5], 0.7, 0.6)).contains("5.0 points below"));
-        assert!(verdict(&rows([0.7, 0.5], 0.7, 0.6)).contains("no better and no worse"));
-        assert!(!verdict(&rows([0.7, 0.5], 0.7, 0.6)).contains("linear"), "what was not measured is not judged");
+        let judged = |trained, untrained, pixels| verdict(&rows(trained, untrained, pixels)).join(" ");
+        assert!(judged([0.5, 0.75], 0.6, 0.7).contains("75.0 % at block2 after training"));
+        assert!(judged([0.5, 0.75], 0.6, 0.7).contains("5.0 points above"));
+        assert!(judged([0.65, 0.5], 0.7, 0.6).contains("5.0 points below"));
+        assert!(judged([0.7, 0.5], 0.7, 0.6).contains("no better and no worse"));
+        assert_eq!(verdict(&rows([0.7, 0.5], 0.7, 0.6)).len(), 1, "what was not measured is not judged");
     }
 }

@@ -10,6 +10,9 @@ use super::training;
 use super::words;
 use crate::config::Preset;
 
+const USAGE: &str = "\
+nolabel train METHOD --data NAME[:DIR] [OPTIONS]
+       nolabel train --resume --out DIR [OPTIONS]";
 const EXAMPLES: &str = "\
 Examples:
   nolabel train rotation --data fashion-mnist
@@ -27,7 +30,7 @@ Examples:
 /// states. On the CPU a run that was stopped and resumed equals one that was not, bit for bit. `nolabel eval` measures
 /// afterwards what the encoder learned.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(super) struct Train {
     /// What to train
     #[arg(value_name = "METHOD", value_parser = args::methods(), required_unless_present = "resume")]

@@ -114,12 +114,26 @@ fn what_contradicts_the_run_is_refused() {
     // the same again is no contradiction; the run is finished and says what came out
     let said = lab.well(&format!("{TRAINING} --steps 4 --resume --out run"));
     assert!(said.err.contains("run is finished") && said.out.contains("4 steps in"), "{said:?}");
+    let record = lab.path("run/run.toml");
+    let edited = fs::read_to_string(&record).expect("a file").replace("batch = 8", "batch = 16");
+    fs::write(&record, edited).expect("a file");
+    lab.badly("train --resume --out run", 1, &["batch is 8, not 16", "put it back"]);
+}
+
+#[test]
+fn a_run_goes_on_with_the_images_it_began_with() {
+    let lab = Lab::new();
+    lab.well(&format!("{TRAINING} --steps 4 --out run -q"));
     lab.generate("others", 2);
     lab.badly(
         "train --resume --out run --data fashion-mnist:others --device cpu",
         1,
         &["not those the run learned from"],
     );
+    fs::rename(lab.path("images"), lab.path("moved")).expect("a folder");
+    lab.badly("train --resume --out run --device cpu", 1, &["has no file"]);
+    lab.well("train --resume --out run --device cpu --data fashion-mnist:moved");
+    lab.well("eval run --device cpu --data fashion-mnist:moved --probe knn -q");
 }
 
 #[cfg(unix)]

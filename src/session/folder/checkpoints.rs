@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Folder, write};
 use crate::error::{Error, Result};
-use crate::session::checkpoint;
+use crate::session::checkpoint::{self, Header};
 
 pub(super) const CHECKPOINTS: &str = "checkpoints";
 /// Checkpoints that are kept: one to go on from, and one for the case that it is damaged.
@@ -15,8 +15,8 @@ const SUFFIX: &str = ".safetensors";
 /// A checkpoint that was read and found whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// Steps taken when it was written.
-    pub step: usize,
+    /// What it says of itself.
+    pub header: Header,
     /// The file.
     pub bytes: Vec<u8>,
     /// Newer files that are not whole, each with what is wrong with it.
@@ -47,8 +47,8 @@ impl Folder {
         let mut damaged = Vec::new();
         for (_, path) in self.checkpoints()? {
             let read = fs::read(&path).map_err(Error::file(&path));
-            match read.and_then(|bytes| Ok((checkpoint::header(&bytes)?.step, bytes))) {
-                Ok((step, bytes)) => return Ok(Some(Checkpoint { step, bytes, damaged })),
+            match read.and_then(|bytes| Ok((checkpoint::header(&bytes)?, bytes))) {
+                Ok((header, bytes)) => return Ok(Some(Checkpoint { header, bytes, damaged })),
                 Err(error) => damaged.push((path, error.to_string())),
             }
         }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn bytes(step: usize) -> Vec<u8> {
-        let header = checkpoint::Header {
+        let header = Header {
             version: checkpoint::VERSION,
             config: METHODS[0].config(Preset::Small, "fashion-mnist"),
             step,
@@ -127,7 +127,7 @@ mod tests {
         }
         let steps: Vec<usize> = folder.checkpoints().expect("a list").into_iter().map(|(step, _)| step).collect();
         assert_eq!(steps, [100_000_000, 99_999_999]);
-        assert_eq!(folder.newest().expect("whole").map(|found| found.step), Some(100_000_000));
+        assert_eq!(folder.newest().expect("whole").map(|found| found.header.step), Some(100_000_000));
         let files = fs::read_dir(here.path().join(CHECKPOINTS)).expect("a folder").count();
         assert_eq!(files, 2, "nothing else is left behind");
     }
@@ -140,7 +140,7 @@ mod tests {
         let cut = bytes(20);
         folder.save(20, &cut[..cut.len() - 1]).expect("saved");
         let found = folder.newest().expect("the first is whole").expect("a checkpoint");
-        assert_eq!((found.step, found.damaged.len()), (10, 1));
+        assert_eq!((found.header.step, found.damaged.len()), (10, 1));
         folder.set_aside(&found.damaged).expect("renamed");
         assert_eq!(folder.newest().expect("whole").map(|found| found.damaged), Some(Vec::new()));
         fs::write(folder.path().join(CHECKPOINTS).join("step-00000010.safetensors"), "nothing").expect("a file");

@@ -1,5 +1,5 @@
-//! A run on disk: `run.toml`, `events.jsonl` and `checkpoints/`. A file of a run is either whole or not there, whenever
-//! the power fails.
+//! A run on disk: `run.toml`, `events.jsonl`, `checkpoints/`, and an empty file `lock` that whoever writes to the run
+//! holds. A checkpoint is either whole or not there, whenever the power fails.
 
 mod checkpoints;
 mod events;
@@ -99,7 +99,7 @@ fn lock(path: &Path) -> Result<File> {
     let file = File::create(&path).map_err(Error::file(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Config(format!(
+        Err(TryLockError::WouldBlock) => Err(Error::Run(format!(
             "another nolabel is at work in {}; wait for it, or choose another folder",
             path.parent().unwrap_or(&path).display()
         ))),

@@ -52,12 +52,12 @@ impl Record {
         let path = folder.join(FILE);
         let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                Error::Data(format!("there is no run in {}: it has no {FILE}", folder.display()))
+                Error::Run(format!("there is no run in {}: it has no {FILE}", folder.display()))
             }
             _ => Error::File { path: path.clone(), source: error },
         })?;
         toml::from_str(&text)
-            .map_err(|error| Error::Data(format!("{} cannot be read: {}", path.display(), error.message())))
+            .map_err(|error| Error::Run(format!("{} cannot be read: {}", path.display(), error.message())))
     }
 
     pub(super) fn to_text(&self) -> Result<String> {
