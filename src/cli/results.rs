@@ -90,7 +90,7 @@ mod tests {
     fn the_table_has_a_line_a_layer_and_a_star_for_the_best() {
         let text = table(&rows([0.5, 0.75], 0.6, 0.7));
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "features of        layer   width  linear     kNN");
+        assert_eq!(lines[0], "features of        layer   width  linear       kNN");
         assert_eq!(lines[1], "trained encoder    block1      8       -  50.0 %");
         assert_eq!(lines[2], "                   block2      8       -  75.0 % *");
         assert_eq!(lines.len(), 5);

@@ -79,8 +79,8 @@ mod tests {
 
     #[test]
     fn durations_grow_coarser() {
-        let said = [0.04, 9.94, 59.4, 59.6, 252.0, 3599.6, 11_220.0].map(duration);
-        assert_eq!(said, ["0.0s", "9.9s", "59s", "1m00s", "4m12s", "1h00m", "3h07m"]);
+        let said = [0.04, 9.4, 59.4, 59.6, 252.0, 3599.6, 11_220.0].map(duration);
+        assert_eq!(said, ["0.0s", "9.4s", "59s", "1m00s", "4m12s", "1h00m", "3h07m"]);
     }
 
     #[test]
