@@ -16,6 +16,8 @@ use crate::session::event::{Epoch, Event, Pretext, Probe, ProbeRow, Source, Star
 const LINE_EVERY: f64 = 5.0;
 /// The least weight of the latest step in the speed that the time left is told from.
 const LATEST: f64 = 0.05;
+/// Said after the last step.
+const MEASURING: &str = "all steps are taken; measuring on test images";
 
 /// Whoever watches.
 pub(super) struct Watcher {
@@ -123,7 +125,7 @@ impl Watcher {
             let style =
                 ProgressStyle::with_template("{bar:20} {pos}/{len}  {wide_msg}").expect("the template is right");
             bar.set_style(style.progress_chars("━╸─"));
-            bar.set_message("starting");
+            bar.set_message(if started.resumed_at < started.total_steps { "starting" } else { MEASURING });
             bar.set_length(started.total_steps as u64);
             bar.set_position(started.resumed_at as u64);
             bar.enable_steady_tick(Duration::from_millis(250));
@@ -156,7 +158,7 @@ impl Watcher {
         match &self.face {
             Face::Quiet => {}
             Face::Bar(bar) => {
-                bar.set_message(text);
+                bar.set_message(if step.step == plan.total { MEASURING.to_string() } else { text });
                 bar.set_position(step.step as u64);
             }
             Face::Lines => {
@@ -164,6 +166,9 @@ impl Watcher {
                 if now - self.said >= LINE_EVERY || step.step == plan.total {
                     self.said = now;
                     print::err(&format!("step {}/{}  {text}", step.step, plan.total));
+                }
+                if step.step == plan.total {
+                    print::err(MEASURING);
                 }
             }
         }

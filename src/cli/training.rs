@@ -34,18 +34,19 @@ pub(super) fn train(wanted: &Wanted) -> Outcome<Finished> {
     let started = run.session.started();
     watcher.begin(&started, &run.selected.readout);
     watcher.say(&format!("run folder: {}", run.folder.path().display()));
-    let mut training = Training::new(run, watcher, wanted.args.save_every);
+    let mut training = Training::new(run, watcher, wanted);
     training.told(Event::Started(started))?;
     let ended = training.go();
-    interrupt::release();
+    training.release();
     training.watcher.end();
     match ended {
         Ok(true) => Ok(Finished { run: training.run, summary: training.summary }),
         Ok(false) => {
-            training.watcher.warn(&training.stopped(wanted));
+            let step = training.session().step();
+            training.watcher.warn(&format!("saved after step {step}; continue with\n  {}", training.resume));
             Err(Failure::Stopped)
         }
-        Err(failure) => Err(training.explain(failure, wanted)),
+        Err(error) => Err(training.explain(error)),
     }
 }
 
@@ -54,21 +55,26 @@ struct Training {
     watcher: Watcher,
     summary: Summary,
     every: SaveEvery,
+    /// The command that continues the run.
+    resume: String,
     /// Step and time of the latest checkpoint.
     saved: (Option<usize>, f64),
 }
 
 impl Training {
-    fn new(run: Run, watcher: Watcher, every: SaveEvery) -> Self {
-        let saved = (run.session.started().resumed_at, platform::now());
-        let saved = (Some(saved.0).filter(|&step| step > 0), saved.1);
-        Self { run, watcher, summary: Summary::default(), every, saved }
+    fn new(run: Run, watcher: Watcher, wanted: &Wanted) -> Self {
+        let (every, resume) = (wanted.args.save_every, wanted.resume_command(&run.folder));
+        let saved = (Some(run.session.step()).filter(|&step| step > 0), platform::now());
+        Self { run, watcher, summary: Summary::default(), every, resume, saved }
     }
 
     /// Whether the end was reached.
     fn go(&mut self) -> Result<bool, Error> {
-        let total = self.run.session.started().total_steps;
+        let total = self.session().started().total_steps;
         loop {
+            if self.saved.0 == Some(total) {
+                self.release();
+            }
             let before = self.session().step();
             match block_on(self.run.session.advance())? {
                 Progress::Events(events) => events.into_iter().try_for_each(|event| self.told(event))?,
@@ -79,7 +85,7 @@ impl Training {
             if step > before && (self.is_due() || step == total) {
                 self.save()?;
             }
-            if interrupt::requested() && !self.summary.is_finished() {
+            if interrupt::requested() {
                 return self.stop().map(|()| false);
             }
         }
@@ -122,18 +128,15 @@ impl Training {
         self.told(Event::Done(Done { step, elapsed_seconds, finished: false }))
     }
 
-    fn stopped(&self, wanted: &Wanted) -> String {
-        let (step, command) = (self.session().step(), wanted.resume_command(&self.run.folder));
-        format!("saved after step {step}; continue with\n  {command}")
+    /// All steps are taken and saved: what is left can be stopped at any moment.
+    fn release(&self) {
+        interrupt::release(format!("nothing is lost; continue with\n  {}", self.resume));
     }
 
     /// A failure under way is no bad usage; what was saved before it can be gone on from.
-    fn explain(&self, error: Error, wanted: &Wanted) -> Failure {
+    fn explain(&self, error: Error) -> Failure {
         let saved = self.saved.0.filter(|_| !matches!(error, Error::Config(_)));
-        let hint = saved.map(|step| {
-            let command = wanted.resume_command(&self.run.folder);
-            format!("\nthe run was saved after step {step}; continue with\n  {command}")
-        });
+        let hint = saved.map(|step| format!("\nthe run was saved after step {step}; continue with\n  {}", self.resume));
         Failure::Failed(format!("{error}{}", hint.unwrap_or_default()))
     }
 }

@@ -202,6 +202,20 @@ mod signals {
     }
 
     #[test]
+    fn a_run_stopped_after_its_last_step_only_measures_when_resumed() {
+        let lab = Lab::new();
+        lab.well(&format!("{TRAINING} --steps 20 --out whole -q"));
+        copy_as_of(&lab, "whole", "ended", 20);
+        let log = lab.path("ended/events.jsonl");
+        let text = fs::read_to_string(&log).expect("a file");
+        let cut = text.find("{\"event\":\"pretext\"").expect("the task on test images");
+        fs::write(&log, &text[..cut]).expect("a file");
+        let said = lab.well("train --resume --out ended --device cpu");
+        assert!(said.out.contains("rotation accuracy on 40 test images"), "{}", said.out);
+        assert_same(&lab, "whole", "ended");
+    }
+
+    #[test]
     fn nobody_else_may_write_to_a_run_under_way() {
         let lab = Lab::new();
         let child = start(&lab, &format!("{TRAINING} --steps 100000 --save-every 40 --out busy"));
