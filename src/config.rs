@@ -119,6 +119,10 @@ impl RunConfig {
         if !(lr.is_finite() && lr > 0.0) {
             return wrong("optimizer.lr must be a positive number");
         }
+        let groups = self.encoder.norm_groups;
+        if groups > 1 && !(self.batch.is_multiple_of(groups) && self.batch > groups) {
+            return wrong("batch must be a multiple of encoder.norm_groups, and larger: each group needs two images");
+        }
         self.encoder.check()?;
         self.optimizer.check()
     }

@@ -56,7 +56,7 @@ impl Method for Rotation {
                 "rotation needs square images: the shape of others would give the turn away".into(),
             ));
         }
-        let encoder = Encoder::init(&config.encoder, facts.size.channels, init);
+        let encoder = Encoder::init(&config.encoder, facts.size.channels, init)?;
         let head = Linear::init(encoder.width(), ANGLES.len(), true, init);
         let (flip, crop_padding) = (config.option("flip")?, config.option("crop_padding")?);
         if crop_padding >= facts.size.height {
@@ -133,7 +133,7 @@ fn full(data: &str) -> RunConfig {
         preset: Preset::Full,
         batch: 128,
         epochs: 200,
-        encoder: EncoderConfig { kind: EncoderKind::Nin, width: 192, input_mean: 0.47, input_std: 0.25 },
+        encoder: EncoderConfig::published(EncoderKind::Nin, data),
         optimizer: OptimizerConfig::nesterov(0.1, 5e-4),
         schedule: Schedule::Steps { at_epochs: vec![60.0, 120.0, 160.0], factor: 0.2 },
         options: options(true, 4),

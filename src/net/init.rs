@@ -10,17 +10,29 @@ use crate::rng::{self, Rng};
 pub struct Init {
     rng: Rng,
     device: Device,
+    norm_groups: usize,
 }
 
 impl Init {
     /// Weights come from `rng` and go to `device`, which tracks gradients if the network is to be trained.
     pub fn new(rng: Rng, device: &Device) -> Self {
-        Self { rng, device: device.clone() }
+        Self { rng, device: device.clone(), norm_groups: 1 }
     }
 
     /// Where the weights go.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// How many groups the batch norms built from now on split their batches into; see [`super::BatchNorm`]. Returns what
+    /// held before.
+    pub fn replace_norm_groups(&mut self, groups: usize) -> usize {
+        std::mem::replace(&mut self.norm_groups, groups)
+    }
+
+    /// Groups of the batch norms built now.
+    pub fn norm_groups(&self) -> usize {
+        self.norm_groups
     }
 
     /// A parameter drawn uniformly from `[-bound, bound)`.

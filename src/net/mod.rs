@@ -10,7 +10,7 @@ mod pool;
 pub mod tensors;
 
 pub use conv::Conv2d;
-pub use encoder::{Encoder, EncoderConfig, EncoderKind};
+pub use encoder::{Encoder, EncoderConfig, EncoderKind, GAP, Pixels, parse_state};
 pub use init::Init;
 pub use linear::Linear;
 pub use norm::BatchNorm;

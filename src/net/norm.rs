@@ -17,6 +17,10 @@ const MOMENTUM: f64 = 0.1;
 /// elsewhere the running ones are used. A slow target network that needs batch statistics therefore runs on the
 /// tracking device with its parameters frozen. As in PyTorch, the batch is normalised with the biased variance and the
 /// running variance collects the unbiased one.
+///
+/// With g groups, row i of a batch belongs to group i mod g and each group is normalised by its own statistics, as on g
+/// devices; the running ones collect the groups' means. MoCo needs this on one device: with statistics over the whole
+/// batch a query could find its key by them.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     /// Scale `[c]`; none without affine part.
@@ -27,6 +31,8 @@ pub struct BatchNorm {
     pub running_mean: RunningState<Tensor<1>>,
     /// Variance collected while training `[c]`.
     pub running_var: RunningState<Tensor<1>>,
+    #[module(skip)]
+    groups: usize,
 }
 
 impl BatchNorm {
@@ -38,6 +44,7 @@ impl BatchNorm {
             bias: affine.then(|| init.constant([channels], 0.0)),
             running_mean: RunningState::new(Tensor::zeros([channels], &device)),
             running_var: RunningState::new(Tensor::ones([channels], &device)),
+            groups: init.norm_groups(),
         }
     }
 
@@ -49,13 +56,31 @@ impl BatchNorm {
         if !device.is_autodiff() {
             return batch_norm(x, scale, shift, self.running_mean.value_sync(), self.running_var.value_sync(), EPSILON);
         }
-        let count = (x.dims().iter().product::<usize>() / channels) as f64;
-        let normalised = batch_norm_train(x, scale, shift, EPSILON);
+        let (shape, groups) = (x.dims(), self.groups);
+        let mut split = shape;
+        assert_eq!(shape[0] % groups, 0, "batch norm: the batch must divide into {groups} groups");
+        (split[0], split[1]) = (shape[0] / groups, channels * groups);
+        let count = (split.iter().product::<usize>() / split[1]) as f64;
+        let normalised = batch_norm_train(x.reshape(split), repeat(scale, groups), repeat(shift, groups), EPSILON);
+        collect(&self.running_mean, mean_of(normalised.mean, groups));
         let unbiased = normalised.variance.mul_scalar(count / (count - 1.0).max(1.0));
-        collect(&self.running_mean, normalised.mean);
-        collect(&self.running_var, unbiased);
-        normalised.output
+        collect(&self.running_var, mean_of(unbiased, groups));
+        normalised.output.reshape(shape)
     }
+}
+
+/// `[c]` -> `[g * c]`.
+fn repeat(x: Tensor<1>, groups: usize) -> Tensor<1> {
+    if groups == 1 { x } else { x.repeat(&[groups]) }
+}
+
+/// The mean over groups: `[g * c]` -> `[c]`.
+fn mean_of(x: Tensor<1>, groups: usize) -> Tensor<1> {
+    if groups == 1 {
+        return x;
+    }
+    let channels = x.dims()[0] / groups;
+    x.reshape([groups, channels]).mean_dim(0).squeeze_dim(0)
 }
 
 fn collect(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
@@ -92,6 +117,22 @@ mod tests {
             &Tensor::<1>::from_floats([1.1, 20.9], &device).into_data(),
             Tolerance::absolute(1e-5),
         );
+    }
+
+    #[test]
+    fn groups_are_normalised_apart_and_collected_together() {
+        let device = Device::flex().autodiff();
+        let mut init = Init::new(stream(0, Purpose::Weights, 0), &device);
+        init.replace_norm_groups(2);
+        let norm = BatchNorm::init(1, true, &mut init);
+        // rows 0 and 2 are one group, 1 and 3 the other
+        let y = norm.forward(Tensor::<2>::from_floats([[1.0], [10.0], [3.0], [30.0]], &device));
+        let expected = Tensor::<2>::from_floats([[-1.0], [-1.0], [1.0], [1.0]], &device);
+        y.into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-4));
+        // means 2 and 20, unbiased variances 2 and 200
+        let mean: f32 = norm.running_mean.value_sync().into_scalar();
+        let var: f32 = norm.running_var.value_sync().into_scalar();
+        assert!((mean - 1.1).abs() < 1e-6 && (var - (0.9 + 10.1)).abs() < 1e-5, "{mean} {var}");
     }
 
     #[test]

@@ -50,12 +50,42 @@ pub async fn read(tensors: Vec<Named>) -> Result<Vec<(String, TensorData)>> {
 /// # Errors
 /// When a name is missing or a shape differs.
 pub fn scatter<M: Module>(module: M, values: &mut HashMap<String, TensorData>) -> Result<M> {
-    let mut scatter = Scatter { path: Vec::new(), values, wrong: None };
+    let mut scatter = Scatter { path: Path::default(), values, wrong: None };
     let module = module.map(&mut scatter);
     match scatter.wrong {
         Some(what) => Err(Error::Checkpoint(what)),
         None => Ok(module),
     }
+}
+
+/// The path of names to where a visitor of a module is. Variants of an enum leave no trace in it: a name says which
+/// tensor, not which kind of module holds it.
+#[derive(Debug, Default)]
+pub struct Path(Vec<String>);
+
+impl Path {
+    /// Goes into a field, an element or a variant.
+    pub fn enter(&mut self, name: &str, container: &str) {
+        if !is_variant(container) {
+            self.0.push(name.to_string());
+        }
+    }
+
+    /// Comes back from it.
+    pub fn exit(&mut self, container: &str) {
+        if !is_variant(container) {
+            self.0.pop();
+        }
+    }
+
+    /// The names, joined by dots.
+    pub fn name(&self) -> String {
+        self.0.join(".")
+    }
+}
+
+fn is_variant(container: &str) -> bool {
+    container.starts_with("Enum:")
 }
 
 /// Trainable numbers of a module.
@@ -67,43 +97,43 @@ pub fn count<M: Module>(module: &M) -> usize {
 
 #[derive(Default)]
 struct Gather {
-    path: Vec<String>,
+    path: Path,
     found: Vec<Named>,
 }
 
 impl ModuleVisitor for Gather {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_string());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val().inner();
         let (shape, count) = (tensor.dims().to_vec(), tensor.shape().num_elements());
-        self.found.push(Named { name: self.path.join("."), shape, values: tensor.reshape([count]) });
+        self.found.push(Named { name: self.path.name(), shape, values: tensor.reshape([count]) });
     }
 }
 
 struct Scatter<'a> {
-    path: Vec<String>,
+    path: Path,
     values: &'a mut HashMap<String, TensorData>,
     wrong: Option<String>,
 }
 
 impl ModuleMapper for Scatter<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_string());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.join(".");
+        let name = self.path.name();
         let expected = param.val().dims().to_vec();
         let Some(data) = self.values.remove(&name) else {
             self.wrong.get_or_insert_with(|| format!("the checkpoint has no tensor `{name}`"));

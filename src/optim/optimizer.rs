@@ -10,7 +10,7 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 use super::OptimizerConfig;
 use crate::error::{Error, Result};
-use crate::net::tensors::Named;
+use crate::net::tensors::{Named, Path};
 
 /// Parameters that learn differently from the rest.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ impl Optimizer {
 
     /// Step `step` (from 0) at learning rate `lr`.
     pub fn step<M: Module>(&mut self, model: M, gradients: &mut Gradients, lr: f64, step: usize) -> M {
-        model.map(&mut Update { optimizer: self, gradients, lr, step, path: Vec::new() })
+        model.map(&mut Update { optimizer: self, gradients, lr, step, path: Path::default() })
     }
 
     /// The state as named tensors: `NAME#SLOT` and `NAME#updates`.
@@ -129,21 +129,21 @@ struct Update<'a> {
     gradients: &'a mut Gradients,
     lr: f64,
     step: usize,
-    path: Vec<String>,
+    path: Path,
 }
 
 impl ModuleMapper for Update<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_string());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = param.val().grad_remove(self.gradients) else { return param };
-        let name = self.path.join(".");
+        let name = self.path.name();
         let Some((lr, decay)) = self.optimizer.settings(&name, D == 1, self.lr, self.step) else { return param };
         let slots = self.optimizer.state.entry(name).or_insert(Slots { tensors: Vec::new(), updates: 0 });
         slots.updates += 1;

@@ -1,0 +1,138 @@
+//! Which encoder, and how it reads pixels.
+
+use serde::{Deserialize, Serialize};
+
+use super::pixels::Pixels;
+use crate::error::{Error, Result};
+
+/// Which encoder, and how it reads pixels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderConfig {
+    /// The architecture.
+    pub kind: EncoderKind,
+    /// Channels of the first stage; the others follow in proportion. Published: 192 for nin, 64 for the residual ones.
+    pub width: usize,
+    /// Whether residual blocks start as the identity: the scale of their last batch norm is 0 at first (Goyal et al. 2017).
+    #[serde(default)]
+    pub zero_init_residual: bool,
+    /// Batch norm takes its statistics over so many parts of the batch apart, as if each part sat on a device of its own.
+    #[serde(default = "one")]
+    pub norm_groups: usize,
+    /// Subtracted from pixels in 0 to 1: one value a channel, or one for all.
+    pub input_mean: Vec<f64>,
+    /// Divides pixels after that: one value a channel, or one for all.
+    pub input_std: Vec<f64>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// The architectures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EncoderKind {
+    /// Four 3x3 convolutions of w, 2w, 4w, 4w channels, each with batch norm and ReLU; 2x2 max-pooling after the first three.
+    Small,
+    /// Network in Network with four blocks, as in RotNet's CIFAR code (192-160-96, then 192; width 192).
+    Nin,
+    /// ResNet-18 with the stem for large images: 7x7 at every second pixel, then 3x3 max-pooling at every second one.
+    Resnet18,
+    /// ResNet-18 with the stem for images of about 32 px: 3x3 at every pixel, no pooling.
+    Resnet18Cifar,
+    /// ResNet-50 with the stem for large images.
+    Resnet50,
+    /// ResNet-50 with the stem for images of about 32 px.
+    Resnet50Cifar,
+}
+
+impl EncoderKind {
+    /// Whether it is made of residual blocks.
+    pub fn is_residual(self) -> bool {
+        !matches!(self, EncoderKind::Small | EncoderKind::Nin)
+    }
+}
+
+impl EncoderConfig {
+    /// The four-block encoder that reads pixels as they are, black as 0: zero padding then looks like a black border.
+    pub fn small(width: usize) -> Self {
+        let (input_mean, input_std) = (vec![0.0], vec![1.0]);
+        Self { kind: EncoderKind::Small, width, zero_init_residual: false, norm_groups: 1, input_mean, input_std }
+    }
+
+    /// An architecture at its published width, reading pixels with the mean and deviation of the data set of this name.
+    pub fn published(kind: EncoderKind, data: &str) -> Self {
+        let width = match kind {
+            EncoderKind::Small => 32,
+            EncoderKind::Nin => 192,
+            _ => 64,
+        };
+        Self { kind, ..Self::small(width) }.normalised_for(data)
+    }
+
+    /// Reads pixels with the mean and deviation of the data set of this name; see [`Pixels::of`].
+    pub fn normalised_for(self, data: &str) -> Self {
+        let Pixels { mean, std } = Pixels::of(data);
+        Self { input_mean: mean, input_std: std, ..self }
+    }
+
+    /// Refuses what cannot be built.
+    pub fn check(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::Config(what.to_string()));
+        if self.width == 0 || self.width > 4096 {
+            return wrong("encoder.width must be between 1 and 4096");
+        }
+        if self.zero_init_residual && !self.kind.is_residual() {
+            return wrong("encoder.zero_init_residual needs an encoder with residual blocks, for example resnet18");
+        }
+        if self.norm_groups == 0 {
+            return wrong("encoder.norm_groups must be at least 1");
+        }
+        self.pixels().check()
+    }
+
+    /// Refuses what cannot be built for images of so many channels.
+    pub fn check_for(&self, channels: usize) -> Result<()> {
+        self.check()?;
+        self.pixels().check_for(channels)
+    }
+
+    pub(super) fn pixels(&self) -> Pixels {
+        Pixels { mean: self.input_mean.clone(), std: self.input_std.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_names_its_setting() {
+        let fine = EncoderConfig::small(8);
+        fine.check_for(3).expect("one value serves any number of channels");
+        let cases = [
+            (EncoderConfig { width: 0, ..fine.clone() }, "encoder.width"),
+            (EncoderConfig { zero_init_residual: true, ..fine.clone() }, "encoder.zero_init_residual"),
+            (EncoderConfig { norm_groups: 0, ..fine.clone() }, "encoder.norm_groups"),
+            (EncoderConfig { input_std: vec![0.0], ..fine.clone() }, "encoder.input_std"),
+            (EncoderConfig { input_std: vec![0.2, 0.2], ..fine.clone() }, "encoder.input_std"),
+            (EncoderConfig { input_mean: Vec::new(), ..fine.clone() }, "encoder.input_mean"),
+            (EncoderConfig { input_mean: vec![f64::NAN], ..fine.clone() }, "encoder.input_mean"),
+        ];
+        for (config, name) in cases {
+            let said = config.check_for(3).expect_err("must be refused").to_string();
+            assert!(said.contains(name), "{said}");
+        }
+        let three = fine.normalised_for("cifar-10");
+        three.check_for(3).expect("three values for three channels");
+        assert!(three.check_for(1).is_err());
+    }
+
+    #[test]
+    fn older_files_without_the_newer_settings_still_read() {
+        let text = r#"{"kind": "resnet18-cifar", "width": 64, "input_mean": [0.5], "input_std": [0.25]}"#;
+        let config: EncoderConfig = serde_json::from_str(text).expect("readable");
+        assert_eq!((config.kind, config.norm_groups), (EncoderKind::Resnet18Cifar, 1));
+    }
+}

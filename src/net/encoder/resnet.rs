@@ -1,0 +1,286 @@
+//! Residual networks (He et al. 2016) as torchvision builds them, field names included: `layer1.0.conv1.weight` here is
+//! `layer1.0.conv1.weight` there.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+
+use crate::net::{BatchNorm, Conv2d, Init, Pool};
+
+/// Which residual network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Blocks in each of the four stages.
+    pub blocks: [usize; 4],
+    /// Whether blocks are bottlenecks of three convolutions rather than pairs of 3x3 ones.
+    pub bottleneck: bool,
+    /// Whether the stem is the one for large images.
+    pub large: bool,
+    /// Channels of the stem.
+    pub width: usize,
+    /// Whether blocks start as the identity.
+    pub zero_init: bool,
+}
+
+/// What a block adds to its input, and how the input is made to fit.
+#[derive(Module, Debug)]
+pub struct Block {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    /// Bottlenecks only.
+    conv3: Option<Conv2d>,
+    bn3: Option<BatchNorm>,
+    /// Where the block changes size or channels.
+    downsample: Option<(Conv2d, BatchNorm)>,
+}
+
+impl Block {
+    /// `width` channels inside; a bottleneck puts out four times as many. Its stride sits on the 3x3 convolution, as in
+    /// torchvision ("v1.5"), not on the first 1x1 as in the paper.
+    fn init(plan: &Plan, input: usize, width: usize, stride: usize, init: &mut Init) -> Self {
+        let output = width * plan.expansion();
+        let conv3x3 = |channels, stride, init: &mut Init| conv(channels, 3, stride, init);
+        let norm = |channels, init: &mut Init| BatchNorm::init(channels, true, init);
+        let (conv1, conv2) = if plan.bottleneck {
+            (conv([input, width], 1, 1, init), conv3x3([width, width], stride, init))
+        } else {
+            (conv3x3([input, width], stride, init), conv3x3([width, width], 1, init))
+        };
+        let conv3 = plan.bottleneck.then(|| conv([width, output], 1, 1, init));
+        let changes = stride != 1 || input != output;
+        let downsample = changes.then(|| (conv([input, output], 1, stride, init), norm(output, init)));
+        let (bn1, bn2, bn3) = (norm(width, init), norm(width, init), plan.bottleneck.then(|| norm(output, init)));
+        let block = Self { conv1, bn1, conv2, bn2, conv3, bn3, downsample };
+        if plan.zero_init { block.identity(init) } else { block }
+    }
+
+    /// With the scale of the last batch norm at 0.
+    fn identity(mut self, init: &mut Init) -> Self {
+        let last = self.bn3.as_mut().unwrap_or(&mut self.bn2);
+        last.weight = last.weight.as_ref().map(|weight| init.constant(weight.dims(), 0.0));
+        self
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let shortcut = match &self.downsample {
+            Some((conv, norm)) => norm.forward(conv.forward(x.clone())),
+            None => x.clone(),
+        };
+        let y = relu(self.bn1.forward(self.conv1.forward(x)));
+        let y = self.bn2.forward(self.conv2.forward(y));
+        let y = match (&self.conv3, &self.bn3) {
+            (Some(conv), Some(norm)) => norm.forward(conv.forward(relu(y))),
+            _ => y,
+        };
+        relu(y + shortcut)
+    }
+}
+
+/// A stem and four stages of residual blocks. Its layers are named `conv1` after the stem, its pooling included, and
+/// `layer1` to `layer4`.
+#[derive(Module, Debug)]
+pub struct ResNet {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    layer1: Vec<Block>,
+    layer2: Vec<Block>,
+    layer3: Vec<Block>,
+    layer4: Vec<Block>,
+    #[module(skip)]
+    pool: Pool,
+    #[module(skip)]
+    width: usize,
+}
+
+impl ResNet {
+    pub(super) fn init(plan: &Plan, channels: usize, init: &mut Init) -> Self {
+        let width = plan.width;
+        let (kernel, stride, pool) = if plan.large { (7, 2, Pool::Max3) } else { (3, 1, Pool::None) };
+        let conv1 = conv([channels, width], kernel, stride, init);
+        let bn1 = BatchNorm::init(width, true, init);
+        let mut input = width;
+        let mut stage = |number: usize| {
+            let width = width << number;
+            let block = |index: usize| {
+                let stride = if index == 0 && number > 0 { 2 } else { 1 };
+                let block = Block::init(plan, input, width, stride, init);
+                input = width * plan.expansion();
+                block
+            };
+            (0..plan.blocks[number]).map(block).collect()
+        };
+        let (layer1, layer2, layer3, layer4) = (stage(0), stage(1), stage(2), stage(3));
+        Self { conv1, bn1, layer1, layer2, layer3, layer4, pool, width: input }
+    }
+
+    pub(super) fn layer_names(&self) -> Vec<String> {
+        ["conv1", "layer1", "layer2", "layer3", "layer4"].map(str::to_string).into()
+    }
+
+    /// Channels of the last stage.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Hands each layer's output to `see` and returns the last one's.
+    pub(super) fn forward(&self, x: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
+        let x = self.pool.forward(relu(self.bn1.forward(self.conv1.forward(x))));
+        see(&x);
+        [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().fold(x, |x, blocks| {
+            let x = blocks.iter().fold(x, |x, block| block.forward(x));
+            see(&x);
+            x
+        })
+    }
+}
+
+impl Plan {
+    fn expansion(&self) -> usize {
+        if self.bottleneck { 4 } else { 1 }
+    }
+}
+
+/// A convolution drawn as torchvision draws it, padded so that stride 1 keeps the size.
+fn conv(channels: [usize; 2], kernel: usize, stride: usize, init: &mut Init) -> Conv2d {
+    Conv2d::init(channels, kernel, stride, kernel / 2, init).he_fan_out(init)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::encoder::parse_state;
+    use crate::net::encoder::tests::build;
+    use crate::net::{Encoder, EncoderConfig, EncoderKind, tensors};
+    use crate::rng::{Purpose, stream};
+    use burn::tensor::{Device, TensorData, Tolerance};
+    use std::collections::HashMap;
+
+    fn residual(kind: EncoderKind, width: usize) -> Encoder {
+        let config = EncoderConfig { width, ..EncoderConfig::published(kind, "cifar-10") };
+        build(&config, 3, &Device::flex().autodiff())
+    }
+
+    fn shapes(encoder: &Encoder, side: usize) -> Vec<[usize; 3]> {
+        let maps = encoder.valid_maps(Tensor::zeros([1, 3, side, side], &Device::flex()));
+        maps.iter().map(|map| [map.dims()[1], map.dims()[2], map.dims()[3]]).collect()
+    }
+
+    impl Encoder {
+        fn valid_maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+            burn::module::Module::valid(self).maps(x)
+        }
+    }
+
+    #[test]
+    fn parameters_are_as_many_as_torchvisions_without_the_classifier() {
+        // sum(p.numel() for p in torchvision.models.resnet18().parameters()) - 513_000, and so on; the CIFAR stem has
+        // 64 * 3 * (49 - 9) fewer
+        let counts = [
+            (EncoderKind::Resnet18, 11_176_512),
+            (EncoderKind::Resnet18Cifar, 11_168_832),
+            (EncoderKind::Resnet50, 23_508_032),
+            (EncoderKind::Resnet50Cifar, 23_500_352),
+        ];
+        for (kind, expected) in counts {
+            assert_eq!(tensors::count(&residual(kind, 64)), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn stems_and_strides_give_the_known_sizes() {
+        let (small, large) = (residual(EncoderKind::Resnet18Cifar, 4), residual(EncoderKind::Resnet50, 4));
+        assert_eq!(shapes(&small, 32), [[4, 32, 32], [4, 32, 32], [8, 16, 16], [16, 8, 8], [32, 4, 4]]);
+        assert_eq!(shapes(&large, 64), [[4, 16, 16], [16, 16, 16], [32, 8, 8], [64, 4, 4], [128, 2, 2]]);
+        assert_eq!((small.width(), large.width()), (32, 128));
+        assert_eq!(small.layer_names(), ["conv1", "layer1", "layer2", "layer3", "layer4", "gap"]);
+    }
+
+    #[test]
+    fn weights_start_as_torchvisions() {
+        let encoder = residual(EncoderKind::Resnet18Cifar, 32);
+        let named = tensors::gather(&encoder);
+        let values = |name: &str| -> Vec<f32> {
+            let found = named.iter().find(|named| named.name == name).expect(name);
+            found.values.clone().into_data().try_to_vec().expect("floats")
+        };
+        let kernel = values("body.layer3.1.conv2.weight");
+        let variance = kernel.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() / kernel.len() as f64;
+        // fan out of a 3x3 convolution to 128 channels
+        assert!((variance * 9.0 * 128.0 / 2.0 - 1.0).abs() < 0.02, "{variance}");
+        assert_eq!(values("body.layer2.0.downsample.1.weight"), [1.0; 64]);
+        assert_eq!(values("body.layer2.0.bn1.bias"), [0.0; 64]);
+    }
+
+    #[test]
+    fn blocks_started_as_the_identity_pass_their_input_on() {
+        let config = EncoderConfig {
+            width: 4,
+            zero_init_residual: true,
+            ..EncoderConfig::published(EncoderKind::Resnet18Cifar, "x")
+        };
+        let encoder = build(&config, 1, &Device::flex());
+        let x = Tensor::<4>::random([2, 1, 8, 8], burn::tensor::Distribution::Uniform(0.0, 1.0), &Device::flex());
+        let maps = encoder.maps(x);
+        // layer1 neither strides nor widens: two blocks that add nothing to what is already positive
+        assert_eq!(maps[0].clone().into_data(), maps[1].clone().into_data());
+    }
+
+    /// Written by scripts/torchvision_reference.py.
+    const BLOCKS: &[u8] = include_bytes!("../../../tests/fixtures/residual_blocks.safetensors");
+
+    /// The fixture's tensors of one block, and a block with its weights.
+    fn fixture(name: &str, device: &Device) -> (HashMap<String, TensorData>, Block) {
+        let all = parse_state(BLOCKS).expect("the fixture");
+        let part = |prefix: String| -> HashMap<String, TensorData> {
+            let inside =
+                all.iter().filter_map(|(key, data)| Some((key.strip_prefix(&prefix)?.to_string(), data.clone())));
+            inside.collect()
+        };
+        let bottleneck = name == "bottleneck";
+        let plan = Plan { blocks: [1; 4], bottleneck, large: false, width: 4, zero_init: false };
+        let (input, width, stride) = match name {
+            "basic" => (3, 4, 2),
+            "bottleneck" => (4, 2, 2),
+            _ => (4, 4, 1),
+        };
+        let block = Block::init(&plan, input, width, stride, &mut Init::new(stream(1, Purpose::Weights, 0), device));
+        let mut state = part(format!("{name}/state/"));
+        let block = tensors::scatter(block, &mut state).expect("torchvision's names");
+        assert!(state.is_empty(), "{state:?}");
+        (part(format!("{name}/")), block)
+    }
+
+    #[test]
+    fn blocks_compute_what_torchvisions_do() {
+        let tolerance = Tolerance::<f32>::absolute(2e-5);
+        for name in ["basic", "bottleneck", "plain"] {
+            let (expected, block) = fixture(name, &Device::flex());
+            let x = Tensor::<4>::from_data(expected["input"].clone(), &Device::flex());
+            block.forward(x).into_data().assert_approx_eq::<f32>(&expected["inference"], tolerance);
+        }
+    }
+
+    #[test]
+    fn blocks_learn_as_torchvisions_do() {
+        let device = Device::flex().autodiff();
+        for name in ["basic", "bottleneck", "plain"] {
+            let (expected, block) = fixture(name, &device);
+            let x = Tensor::<4>::from_data(expected["input"].clone(), &device).require_grad();
+            let y = block.forward(x.clone());
+            y.clone().into_data().assert_approx_eq::<f32>(&expected["training"], Tolerance::absolute(2e-5));
+            let variance = block.bn2.running_var.value_sync().into_data();
+            variance.assert_approx_eq::<f32>(&expected["running_var"], Tolerance::absolute(1e-5));
+            let gradients = y.square().sum().backward();
+            let close = |found: TensorData, key: &str| {
+                found.assert_approx_eq::<f32>(&expected[&format!("gradient/{key}")], Tolerance::absolute(2e-3));
+            };
+            close(x.grad(&gradients).expect("a gradient").into_data(), "input");
+            close(block.conv1.weight.val().grad(&gradients).expect("a gradient").into_data(), "conv1.weight");
+            close(block.conv2.weight.val().grad(&gradients).expect("a gradient").into_data(), "conv2.weight");
+            let scale = block.bn1.weight.as_ref().expect("a scale").val();
+            close(scale.grad(&gradients).expect("a gradient").into_data(), "bn1.weight");
+        }
+    }
+}
