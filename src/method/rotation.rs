@@ -120,7 +120,7 @@ fn small(data: &str) -> RunConfig {
         steps: 0,
         encoder: EncoderConfig::small(32),
         optimizer: OptimizerConfig::nesterov(0.05, 5e-4),
-        schedule: Schedule::Cosine { warmup_epochs: 0.1, end_factor: 0.0 },
+        schedule: Schedule::cosine(0.1),
         options: options(false, 0),
     }
 }

@@ -1,9 +1,16 @@
 //! How weights move: optimisers whose state can be saved anywhere, and learning-rate schedules.
 
+mod config;
+mod gradients;
+mod group;
 mod optimizer;
 mod schedule;
+#[cfg(test)]
+mod timing;
+mod trust;
 mod update;
 
-pub use optimizer::{Optimizer, ParamGroup, Rate};
-pub use schedule::Schedule;
-pub use update::{OptimizerConfig, OptimizerKind};
+pub use config::{OptimizerConfig, OptimizerKind};
+pub use group::{ParamGroup, Rate};
+pub use optimizer::Optimizer;
+pub use schedule::{Schedule, scaled_rate};

@@ -8,31 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
-use super::OptimizerConfig;
+use super::gradients::{Collected, clip};
+use super::update::Pace;
+use super::{OptimizerConfig, ParamGroup, Rate};
 use crate::error::{Error, Result};
 use crate::net::tensors::{Named, Path};
-
-/// Parameters that learn differently from the rest.
-#[derive(Clone, Copy, Debug)]
-pub struct ParamGroup {
-    /// Whether the parameter of this name belongs to the group.
-    pub matches: fn(&str) -> bool,
-    /// Their learning rate.
-    pub rate: Rate,
-    /// Their weight decay, if not that of the others.
-    pub weight_decay: Option<f64>,
-    /// The first step (from 0) at which they move at all.
-    pub from_step: usize,
-}
-
-/// The learning rate of a group.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rate {
-    /// That of the schedule, times this.
-    Factor(f64),
-    /// This, whatever the schedule says.
-    Fixed(f64),
-}
 
 /// The state of one parameter.
 #[derive(Clone, Debug)]
@@ -47,17 +27,31 @@ pub struct Optimizer {
     config: OptimizerConfig,
     groups: Vec<ParamGroup>,
     state: BTreeMap<String, Slots>,
+    collected: Collected,
 }
 
 impl Optimizer {
     /// Of several groups that match a parameter the last wins.
     pub fn new(config: OptimizerConfig, groups: Vec<ParamGroup>) -> Self {
-        Self { config, groups, state: BTreeMap::new() }
+        Self { config, groups, state: BTreeMap::new(), collected: Collected::default() }
+    }
+
+    /// Keeps the gradients of one part of a batch for the next [`Optimizer::step`], which uses the mean over all parts:
+    /// a batch in k parts is k - 1 calls of this and one step with the gradients of the last part. What is kept is no
+    /// part of the state, so a checkpoint belongs after a step, not between parts.
+    pub fn accumulate<M: Module>(&mut self, model: &M, gradients: &mut Gradients) {
+        self.collected.add(model, gradients);
     }
 
     /// Step `step` (from 0) at learning rate `lr`.
     pub fn step<M: Module>(&mut self, model: M, gradients: &mut Gradients, lr: f64, step: usize) -> M {
-        model.map(&mut Update { optimizer: self, gradients, lr, step, path: Path::default() })
+        self.collected.add(&model, gradients);
+        let collected = std::mem::take(&mut self.collected);
+        let mut gradients = collected.means(|name, dimensions| self.moves(name, dimensions, step));
+        if self.config.clip_norm > 0.0 {
+            clip(&mut gradients, self.config.clip_norm);
+        }
+        model.map(&mut Update { optimizer: self, gradients, lr, path: Path::default() })
     }
 
     /// The state as named tensors: `NAME#SLOT` and `NAME#updates`.
@@ -98,17 +92,23 @@ impl Optimizer {
         Ok(())
     }
 
-    fn settings(&self, name: &str, vector: bool, lr: f64, step: usize) -> Option<(f64, f64)> {
-        let mut decay = if vector && !self.config.decay_vectors { 0.0 } else { self.config.weight_decay };
-        let Some(group) = self.groups.iter().rev().find(|group| (group.matches)(name)) else {
-            return Some((lr, decay));
-        };
-        decay = group.weight_decay.unwrap_or(decay);
+    fn group(&self, name: &str, dimensions: usize) -> Option<&ParamGroup> {
+        self.groups.iter().rev().find(|group| (group.matches)(name, dimensions))
+    }
+
+    fn moves(&self, name: &str, dimensions: usize, step: usize) -> bool {
+        self.group(name, dimensions).is_none_or(|group| step >= group.from_step)
+    }
+
+    fn pace(&self, name: &str, dimensions: usize, lr: f64, count: u64) -> Pace {
+        let adapt = dimensions > 1 || self.config.decay_vectors;
+        let decay = if adapt { self.config.weight_decay } else { 0.0 };
+        let Some(group) = self.group(name, dimensions) else { return Pace { lr, decay, adapt, count } };
         let lr = match group.rate {
             Rate::Factor(factor) => lr * factor,
             Rate::Fixed(rate) => rate,
         };
-        (step >= group.from_step).then_some((lr, decay))
+        Pace { lr, decay: group.weight_decay.unwrap_or(decay), adapt, count }
     }
 }
 
@@ -126,9 +126,8 @@ fn join(data: &TensorData) -> Result<u64> {
 
 struct Update<'a> {
     optimizer: &'a mut Optimizer,
-    gradients: &'a mut Gradients,
+    gradients: BTreeMap<String, Tensor<1>>,
     lr: f64,
-    step: usize,
     path: Path,
 }
 
@@ -142,17 +141,120 @@ impl ModuleMapper for Update<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(gradient) = param.val().grad_remove(self.gradients) else { return param };
         let name = self.path.name();
-        let Some((lr, decay)) = self.optimizer.settings(&name, D == 1, self.lr, self.step) else { return param };
+        let Some(gradient) = self.gradients.remove(&name) else { return param };
+        let count = self.optimizer.state.get(&name).map_or(1, |slots| slots.updates + 1);
+        let pace = self.optimizer.pace(&name, D, self.lr, count);
         let slots = self.optimizer.state.entry(name).or_insert(Slots { tensors: Vec::new(), updates: 0 });
-        slots.updates += 1;
+        slots.updates = count;
         let config = &self.optimizer.config;
         param.map(|weight| {
             let (shape, count) = (weight.dims(), weight.shape().num_elements());
-            let (w, g) = (weight.inner().reshape([count]), gradient.reshape([count]));
-            let moved = config.apply(w, g, &mut slots.tensors, slots.updates, lr, decay);
+            let moved = config.apply(weight.inner().reshape([count]), gradient, &mut slots.tensors, pace);
             Tensor::from_inner(moved.reshape(shape)).require_grad()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::tensors;
+    use crate::net::{BatchNorm, Init, Linear};
+    use crate::rng::{Purpose, stream};
+
+    #[derive(Module, Debug)]
+    struct Net {
+        first: Linear,
+        norm: BatchNorm,
+        head: Linear,
+    }
+
+    fn net() -> Net {
+        let mut init = Init::new(stream(4, Purpose::Weights, 0), &Device::flex().autodiff());
+        let first = Linear::init(3, 4, true, &mut init);
+        Net { first, norm: BatchNorm::init(4, true, &mut init), head: Linear::init(4, 2, false, &mut init) }
+    }
+
+    fn images(seed: u64) -> Tensor<2> {
+        let values = crate::rng::normal(&mut stream(seed, Purpose::Views, 0), 12, 1.0);
+        Tensor::from_data(TensorData::new(values, [4, 3]), &Device::flex().autodiff())
+    }
+
+    fn gradients(net: &Net, x: Tensor<2>) -> Gradients {
+        net.head.forward(net.norm.forward(net.first.forward(x))).square().mean().backward()
+    }
+
+    fn values(net: &Net) -> HashMap<String, Vec<f32>> {
+        let read = |named: Named| (named.name, named.values.into_data().try_to_vec().expect("floats"));
+        tensors::gather(net).into_iter().map(read).collect()
+    }
+
+    #[test]
+    fn groups_have_their_own_rate_decay_and_start() {
+        let groups = vec![
+            ParamGroup { rate: Rate::Fixed(0.0), ..ParamGroup::of(|name, _| name.starts_with("first")) },
+            ParamGroup { from_step: 2, ..ParamGroup::of(|name, _| name.starts_with("head")) },
+            ParamGroup { rate: Rate::Factor(0.0), weight_decay: Some(0.0), ..ParamGroup::vectors() },
+        ];
+        let mut optimizer = Optimizer::new(OptimizerConfig::sgd(0.1, 0.1), groups);
+        let (mut model, before) = (net(), values(&net()));
+        for step in 0..3 {
+            let mut gradients = gradients(&model, images(step as u64));
+            model = optimizer.step(model, &mut gradients, 0.1, step);
+            let now = values(&model);
+            assert_eq!(now["first.weight"], before["first.weight"], "a fixed rate of 0");
+            assert_eq!(now["norm.weight"], before["norm.weight"], "a factor of 0");
+            assert_eq!(now["head.weight"] == before["head.weight"], step < 2, "frozen until step 2, at step {step}");
+        }
+        let names: Vec<_> = optimizer.tensors(&Device::flex()).into_iter().map(|named| named.name).collect();
+        assert!(names.contains(&"head.weight#0".to_string()) && names.len() == 10, "{names:?}");
+    }
+
+    #[test]
+    fn a_batch_in_parts_steps_along_the_mean_of_their_gradients() {
+        // twice the same part is the part itself
+        let config = OptimizerConfig { clip_norm: 0.05, ..OptimizerConfig::lars(0.5, 1e-3) };
+        let mut once = Optimizer::new(config.clone(), Vec::new());
+        let model = net();
+        let mut all = gradients(&model, images(1));
+        let whole = once.step(model, &mut all, 0.5, 0);
+        assert_ne!(values(&whole)["first.weight"], values(&net())["first.weight"]);
+        let mut twice = Optimizer::new(config.clone(), Vec::new());
+        let model = net();
+        twice.accumulate(&model, &mut gradients(&model, images(1)));
+        let mut second = gradients(&model, images(1));
+        let parts = twice.step(model, &mut second, 0.5, 0);
+        assert_eq!(values(&whole)["first.weight"], values(&parts)["first.weight"]);
+        // and different parts are not the last one alone
+        let model = net();
+        let mut mixed = Optimizer::new(config, Vec::new());
+        mixed.accumulate(&model, &mut gradients(&model, images(2)));
+        let mut last = gradients(&model, images(1));
+        assert_ne!(values(&mixed.step(model, &mut last, 0.5, 0))["first.weight"], values(&whole)["first.weight"]);
+    }
+
+    #[test]
+    fn a_loaded_state_continues_bit_for_bit() {
+        for config in [
+            OptimizerConfig::adam(0.1, 1e-3),
+            OptimizerConfig::lars_simclr(0.5, 1e-3),
+            OptimizerConfig::rmsprop(0.1, 0.0),
+        ] {
+            let mut optimizer = Optimizer::new(config.clone(), Vec::new());
+            let mut model = net();
+            for step in 0..2 {
+                let mut gradients = gradients(&model, images(step));
+                model = optimizer.step(model, &mut gradients, config.lr, step as usize);
+            }
+            let state =
+                futures_lite::future::block_on(tensors::read(optimizer.tensors(&Device::flex()))).expect("flex reads");
+            let mut other = Optimizer::new(config.clone(), Vec::new());
+            other.load(state.into_iter().collect(), &Device::flex()).expect("its own state");
+            let (mut first, mut second) = (gradients(&model, images(9)), gradients(&model, images(9)));
+            let straight = optimizer.step(model.clone(), &mut first, config.lr, 2);
+            let resumed = other.step(model, &mut second, config.lr, 2);
+            assert_eq!(values(&straight), values(&resumed));
+        }
     }
 }

@@ -8,12 +8,18 @@ use serde::{Deserialize, Serialize};
 pub enum Schedule {
     /// It does not.
     Constant,
-    /// Linear warm-up from 0, then half a cosine down to `end_factor` times the base rate (Loshchilov and Hutter 2017).
+    /// Linear warm-up, then half a cosine down to `end_factor` times the base rate (Loshchilov and Hutter 2017).
     Cosine {
         /// Epochs of warm-up.
         warmup_epochs: f64,
+        /// The first rate of the warm-up as a share of the base rate.
+        #[serde(default)]
+        start_factor: f64,
         /// The last rate as a share of the base rate.
         end_factor: f64,
+        /// Whether the rate moves only between epochs and stays the same within each.
+        #[serde(default)]
+        per_epoch: bool,
     },
     /// Multiplied by `factor` at the start of each of the named epochs.
     Steps {
@@ -24,25 +30,43 @@ pub enum Schedule {
     },
 }
 
+/// The linear rule: `base * batch / 256`, the batch counted in images, not views (Goyal et al. 2017).
+pub fn scaled_rate(base: f64, batch: usize) -> f64 {
+    base * batch as f64 / 256.0
+}
+
 impl Schedule {
+    /// A cosine to 0 that moves at every step, after so many epochs of warm-up from 0.
+    pub fn cosine(warmup_epochs: f64) -> Self {
+        Schedule::Cosine { warmup_epochs, start_factor: 0.0, end_factor: 0.0, per_epoch: false }
+    }
+
+    /// A cosine to 0 that moves between epochs only, without warm-up, as in the code of MoCo v2 and SimSiam.
+    pub fn cosine_per_epoch() -> Self {
+        Schedule::Cosine { warmup_epochs: 0.0, start_factor: 0.0, end_factor: 0.0, per_epoch: true }
+    }
+
     /// The rate of step `t` (from 0) of `total`.
     ///
-    /// Cosine: `base t / W` for `t < W`, then `end + (base - end) (1 + cos(pi (t - W) / (total - W))) / 2`.
+    /// Cosine: `start + (base - start) t / W` for `t < W`, then `end + (base - end) (1 + cos(pi (t - W) / (total - W))) / 2`;
+    /// per epoch, `t` is the first step of its epoch.
     pub fn rate(&self, base: f64, t: usize, total: usize, steps_per_epoch: usize) -> f64 {
-        let (t, total, per_epoch) = (t as f64, total as f64, steps_per_epoch.max(1) as f64);
+        let (total, per_epoch) = (total as f64, steps_per_epoch.max(1) as f64);
         match self {
             Schedule::Constant => base,
-            Schedule::Cosine { warmup_epochs, end_factor } => {
+            Schedule::Cosine { warmup_epochs, start_factor, end_factor, per_epoch: stairs } => {
+                let t = if *stairs { (t as f64 / per_epoch).floor() * per_epoch } else { t as f64 };
                 let warmup = warmup_epochs * per_epoch;
                 if t < warmup {
-                    return base * t / warmup;
+                    let start = base * start_factor;
+                    return start + (base - start) * t / warmup;
                 }
                 let end = base * end_factor;
                 let share = ((t - warmup) / (total - warmup).max(1.0)).min(1.0);
                 end + (base - end) * (1.0 + (std::f64::consts::PI * share).cos()) / 2.0
             }
             Schedule::Steps { at_epochs, factor } => {
-                let passed = at_epochs.iter().filter(|&&epoch| t >= epoch * per_epoch).count();
+                let passed = at_epochs.iter().filter(|&&epoch| t as f64 >= epoch * per_epoch).count();
                 base * factor.powi(passed as i32)
             }
         }
@@ -55,7 +79,7 @@ mod tests {
 
     #[test]
     fn cosine_warms_up_and_ends_where_it_should() {
-        let schedule = Schedule::Cosine { warmup_epochs: 2.0, end_factor: 0.001 };
+        let schedule = Schedule::Cosine { warmup_epochs: 2.0, start_factor: 0.0, end_factor: 0.001, per_epoch: false };
         let rate = |t| schedule.rate(4.8, t, 100, 5);
         assert_eq!(rate(0), 0.0);
         assert!((rate(5) - 2.4).abs() < 1e-12);
@@ -63,6 +87,29 @@ mod tests {
         // half way between warm-up and end the cosine is 0: the mean of base and end
         assert!((rate(55) - (4.8 + 0.0048) / 2.0).abs() < 1e-12);
         assert!((rate(100) - 0.0048).abs() < 1e-12);
+    }
+
+    #[test]
+    fn swavs_warm_up_starts_above_zero() {
+        let schedule =
+            Schedule::Cosine { warmup_epochs: 10.0, start_factor: 0.0625, end_factor: 0.001, per_epoch: false };
+        let rate = |t| schedule.rate(4.8, t, 400, 4);
+        assert!((rate(0) - 0.3).abs() < 1e-12 && (rate(20) - 2.55).abs() < 1e-12 && (rate(40) - 4.8).abs() < 1e-12);
+    }
+
+    #[test]
+    fn stairs_stay_level_within_an_epoch() {
+        let rate = |t| Schedule::cosine_per_epoch().rate(0.1, t, 100, 10);
+        assert_eq!((rate(0), rate(9)), (0.1, 0.1));
+        // epoch 5 of 10: the middle of the cosine
+        assert!((rate(50) - 0.05).abs() < 1e-12 && (rate(59) - 0.05).abs() < 1e-12);
+        let last = 0.05 * (1.0 + (0.9 * std::f64::consts::PI).cos());
+        assert!((rate(99) - last).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_linear_rule_counts_images() {
+        assert!((scaled_rate(0.3, 4096) - 4.8).abs() < 1e-12 && scaled_rate(0.05, 256) == 0.05);
     }
 
     #[test]

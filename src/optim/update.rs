@@ -1,101 +1,77 @@
 //! The update rules on flat tensors.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use super::trust::{decayed, scaled};
+use super::{OptimizerConfig, OptimizerKind};
 
-/// Which rule, and its constants.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OptimizerConfig {
-    /// The rule.
-    pub kind: OptimizerKind,
-    /// Base learning rate, before the schedule.
+/// What a rule is told of one parameter's step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Learning rate.
     pub lr: f64,
-    /// Momentum of SGD; beta1 of AdamW.
-    pub momentum: f64,
-    /// Decay of the squared gradients; AdamW only.
-    pub beta2: f64,
-    /// Added to the root of the squared gradients; AdamW only.
-    pub epsilon: f64,
-    /// SGD adds it times the weight to the gradient; AdamW shrinks the weight by lr times it.
-    pub weight_decay: f64,
-    /// Whether vectors (biases, batch-norm scales and shifts) decay too.
-    pub decay_vectors: bool,
-}
-
-/// The rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OptimizerKind {
-    /// SGD with momentum: `b = m b + g; w -= lr b`. Dampening is 0, as in PyTorch.
-    Sgd,
-    /// SGD with Nesterov's momentum as PyTorch computes it: `b = m b + g; w -= lr (g + m b)`.
-    Nesterov,
-    /// AdamW (Loshchilov and Hutter 2019).
-    Adamw,
+    /// Weight decay.
+    pub decay: f64,
+    /// Whether a LARS rule scales this parameter.
+    pub adapt: bool,
+    /// This parameter's updates so far, this one included.
+    pub count: u64,
 }
 
 impl OptimizerConfig {
-    /// SGD with Nesterov's momentum 0.9, decaying every weight.
-    pub fn nesterov(lr: f64, weight_decay: f64) -> Self {
-        let kind = OptimizerKind::Nesterov;
-        Self { kind, lr, momentum: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay, decay_vectors: true }
-    }
-
-    /// AdamW with PyTorch's constants.
-    pub fn adamw(lr: f64, weight_decay: f64) -> Self {
-        Self { kind: OptimizerKind::Adamw, decay_vectors: false, ..Self::nesterov(lr, weight_decay) }
-    }
-
-    /// Refuses constants outside their range.
-    pub fn check(&self) -> Result<()> {
-        let share = |value: f64| (0.0..1.0).contains(&value);
-        if !share(self.momentum) || !share(self.beta2) {
-            return Err(Error::Config("optimizer.momentum and optimizer.beta2 must lie in [0, 1)".into()));
-        }
-        if !(self.weight_decay >= 0.0 && self.epsilon > 0.0) {
-            return Err(Error::Config(
-                "optimizer.weight_decay must not be negative and optimizer.epsilon positive".into(),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Moves `w` against gradient `g`, all flat and on one device. `slots` is this parameter's state, empty at first.
-    /// `t` counts this parameter's updates from 1.
-    pub(super) fn apply(
-        &self,
-        w: Tensor<1>,
-        g: Tensor<1>,
-        slots: &mut Vec<Tensor<1>>,
-        t: u64,
-        lr: f64,
-        decay: f64,
-    ) -> Tensor<1> {
+    /// Moves `w` against gradient `g`, both flat and on one device. `slots` is this parameter's state, empty at first.
+    pub(super) fn apply(&self, w: Tensor<1>, g: Tensor<1>, slots: &mut Vec<Tensor<1>>, pace: Pace) -> Tensor<1> {
         match self.kind {
-            OptimizerKind::Sgd | OptimizerKind::Nesterov => {
-                let g = if decay == 0.0 { g } else { g + w.clone() * decay };
-                let b = match slots.pop() {
-                    Some(b) => b * self.momentum + g.clone(),
-                    None => g.clone(),
-                };
-                slots.push(b.clone());
-                let direction = if self.kind == OptimizerKind::Nesterov { g + b * self.momentum } else { b };
-                w - direction * lr
+            OptimizerKind::Adam | OptimizerKind::Adamw => self.adaptive(w, g, slots, pace),
+            OptimizerKind::Rmsprop => {
+                let g = decayed(&w, g, pace.decay);
+                let b = slots.pop().unwrap_or_else(|| g.zeros_like());
+                let v = slots.pop().unwrap_or_else(|| g.zeros_like());
+                let v = v * self.beta2 + g.clone().square() * (1.0 - self.beta2);
+                let b = b * self.momentum + g / (v.clone().sqrt() + self.epsilon);
+                slots.extend([v, b.clone()]);
+                w - b * pace.lr
             }
-            OptimizerKind::Adamw => {
-                let zeros = || w.zeros_like();
-                let (v, m) = (slots.pop().unwrap_or_else(zeros), slots.pop().unwrap_or_else(zeros));
-                let m = m * self.momentum + g.clone() * (1.0 - self.momentum);
-                let v = v * self.beta2 + g.square() * (1.0 - self.beta2);
-                slots.extend([m.clone(), v.clone()]);
-                let m = m / (1.0 - self.momentum.powf(t as f64));
-                let v = v / (1.0 - self.beta2.powf(t as f64));
-                w * (1.0 - lr * decay) - m / (v.sqrt() + self.epsilon) * lr
+            _ => {
+                let g = if self.kind.is_adaptive() && pace.adapt {
+                    scaled(self, &w, g, pace.lr, pace.decay)
+                } else {
+                    decayed(&w, g, pace.decay)
+                };
+                self.with_momentum(w, g, slots, pace.lr)
             }
         }
+    }
+
+    fn with_momentum(&self, w: Tensor<1>, g: Tensor<1>, slots: &mut Vec<Tensor<1>>, lr: f64) -> Tensor<1> {
+        let inside = self.kind == OptimizerKind::LarsSimclr;
+        let g = if inside { g * lr } else { g };
+        let nesterov = (self.kind == OptimizerKind::Nesterov).then(|| g.clone());
+        let b = match slots.pop() {
+            Some(b) => b * self.momentum + g,
+            None => g,
+        };
+        slots.push(b.clone());
+        match nesterov {
+            Some(g) => w - (b * self.momentum + g) * lr,
+            None if inside => w - b,
+            None => w - b * lr,
+        }
+    }
+
+    fn adaptive(&self, w: Tensor<1>, g: Tensor<1>, slots: &mut Vec<Tensor<1>>, pace: Pace) -> Tensor<1> {
+        let apart = self.kind == OptimizerKind::Adamw;
+        let g = if apart { g } else { decayed(&w, g, pace.decay) };
+        let v = slots.pop().unwrap_or_else(|| g.zeros_like());
+        let m = slots.pop().unwrap_or_else(|| g.zeros_like());
+        let m = m * self.momentum + g.clone() * (1.0 - self.momentum);
+        let v = v * self.beta2 + g.square() * (1.0 - self.beta2);
+        slots.extend([m.clone(), v.clone()]);
+        // both corrections go into two factors, so that each tensor is passed over once less
+        let share = |beta: f64| 1.0 - beta.powf(pace.count as f64);
+        let root = v.sqrt() / share(self.beta2).sqrt() + self.epsilon;
+        let w = if apart && pace.decay > 0.0 { w * (1.0 - pace.lr * pace.decay) } else { w };
+        w - m * (pace.lr / share(self.momentum)) / root
     }
 }
 
@@ -104,13 +80,15 @@ mod tests {
     use super::*;
     use burn::tensor::Device;
 
-    fn walk(config: &OptimizerConfig, steps: u64, decay: f64) -> Vec<f32> {
+    /// Steps of rate `config.lr` from (3, 4) along the gradient (0.6, -0.8).
+    fn walk(config: &OptimizerConfig, steps: u64) -> Vec<f32> {
         let device = Device::flex();
         let mut slots = Vec::new();
         let mut w = Tensor::<1>::from_floats([3.0, 4.0], &device);
-        for t in 1..=steps {
+        for count in 1..=steps {
             let g = Tensor::<1>::from_floats([0.6, -0.8], &device);
-            w = config.apply(w, g, &mut slots, t, config.lr, decay);
+            let pace = Pace { lr: config.lr, decay: config.weight_decay, adapt: true, count };
+            w = config.apply(w, g, &mut slots, pace);
         }
         w.into_data().try_to_vec().expect("floats")
     }
@@ -123,23 +101,89 @@ mod tests {
 
     #[test]
     fn sgd_by_hand() {
-        let sgd = OptimizerConfig { kind: OptimizerKind::Sgd, ..OptimizerConfig::nesterov(0.1, 0.0) };
         // g = (.6, -.8); b1 = g, b2 = 1.9 g: w = w0 - .1 (1 + 1.9) g
-        close(&walk(&sgd, 2, 0.0), [3.0 - 0.29 * 0.6, 4.0 + 0.29 * 0.8]);
+        close(&walk(&OptimizerConfig::sgd(0.1, 0.0), 2), [3.0 - 0.29 * 0.6, 4.0 + 0.29 * 0.8]);
         // decay .5 adds (1.5, 2): one step of (2.1, 1.2)
-        close(&walk(&sgd, 1, 0.5), [3.0 - 0.21, 4.0 - 0.12]);
+        close(&walk(&OptimizerConfig::sgd(0.1, 0.5), 1), [3.0 - 0.21, 4.0 - 0.12]);
     }
 
     #[test]
     fn nesterov_looks_ahead() {
         // step 1: g + .9 g = 1.9 g; step 2: b = 1.9 g, g + 1.71 g = 2.71 g
-        close(&walk(&OptimizerConfig::nesterov(0.1, 0.0), 2, 0.0), [3.0 - 0.461 * 0.6, 4.0 + 0.461 * 0.8]);
+        close(&walk(&OptimizerConfig::nesterov(0.1, 0.0), 2), [3.0 - 0.461 * 0.6, 4.0 + 0.461 * 0.8]);
+    }
+
+    #[test]
+    fn the_lars_rules_agree_with_their_known_values() {
+        // |w| = 5, |g| = 1, decay .1: g + wd w = (.9, -.4) of norm .984886
+        let (lars, simclr) = (OptimizerConfig::lars(0.2, 0.1), OptimizerConfig::lars_simclr(0.2, 0.1));
+        close(&walk(&lars, 1), [2.999_086, 4.000_406]);
+        close(&walk(&simclr, 1), [2.999_086, 4.000_406]);
+        close(&walk(&lars, 2), [2.997_350, 4.001_178]);
+        close(&walk(&simclr, 2), [2.997_350, 4.001_178]);
+        close(&walk(&OptimizerConfig::larc(0.2, 0.1), 1), [2.999_400, 4.000_267]);
+        // .02 * 5 / 1.5 = .066667: a third of the rate .2, but more than .05
+        close(&walk(&OptimizerConfig::lars_solo(0.2, 0.1), 1), [3.0 - 0.066_666_7 * 0.9, 4.0 + 0.066_666_7 * 0.4]);
+        close(&walk(&OptimizerConfig::lars_solo(0.05, 0.1), 1), [3.0 - 0.05 * 0.9, 4.0 + 0.05 * 0.4]);
+    }
+
+    #[test]
+    fn simclrs_momentum_keeps_the_rates_of_earlier_steps() {
+        let config = OptimizerConfig::lars_simclr(0.0, 0.0);
+        let other = OptimizerConfig::lars(0.0, 0.0);
+        let twice = |config: &OptimizerConfig| -> Vec<f32> {
+            let mut slots = Vec::new();
+            let mut w = Tensor::<1>::from_floats([3.0, 4.0], &Device::flex());
+            for (count, lr) in [(1, 1.0), (2, 0.0)] {
+                let g = Tensor::<1>::from_floats([0.6, -0.8], &Device::flex());
+                w = config.apply(w, g, &mut slots, Pace { lr, decay: 0.0, adapt: true, count });
+            }
+            w.into_data().try_to_vec().expect("floats")
+        };
+        // one step of .005 (.6, -.8); at rate 0 the buffer still moves SimCLR's weights by .9 of it
+        close(&twice(&other), [3.0 - 0.003, 4.0 + 0.004]);
+        close(&twice(&config), [3.0 - 0.0057, 4.0 + 0.0076]);
+    }
+
+    #[test]
+    fn weights_or_gradients_of_zero_are_not_scaled() {
+        let step = |config: &OptimizerConfig, w: [f32; 2], g: [f32; 2]| -> Vec<f32> {
+            let (w, g) = (Tensor::from_floats(w, &Device::flex()), Tensor::from_floats(g, &Device::flex()));
+            let moved = config.apply(w, g, &mut Vec::new(), Pace { lr: 1.0, decay: 0.1, adapt: true, count: 1 });
+            moved.into_data().try_to_vec().expect("floats")
+        };
+        for config in
+            [OptimizerConfig::lars(1.0, 0.1), OptimizerConfig::larc(1.0, 0.1), OptimizerConfig::lars_solo(1.0, 0.1)]
+        {
+            close(&step(&config, [0.0, 0.0], [0.5, -0.25]), [-0.5, 0.25]);
+        }
+        // apex and solo-learn skip the decay as well where there is no gradient
+        close(&step(&OptimizerConfig::larc(1.0, 0.1), [3.0, 4.0], [0.0, 0.0]), [3.0, 4.0]);
+    }
+
+    #[test]
+    fn excluded_vectors_take_plain_momentum_steps() {
+        for config in [OptimizerConfig::lars(0.2, 0.1), OptimizerConfig::lars_simclr(0.2, 0.1)] {
+            let (w, g) =
+                (Tensor::from_floats([3.0, 4.0], &Device::flex()), Tensor::from_floats([0.6, -0.8], &Device::flex()));
+            let moved = config.apply(w, g, &mut Vec::new(), Pace { lr: 0.2, decay: 0.0, adapt: false, count: 1 });
+            close(&moved.into_data().try_to_vec::<f32>().expect("floats"), [2.88, 4.16]);
+        }
     }
 
     #[test]
     fn adamw_moves_by_the_rate_and_shrinks_apart_from_the_gradient() {
         // the first corrected step is g / |g| = sign(g), whatever its size
-        close(&walk(&OptimizerConfig::adamw(0.01, 0.0), 1, 0.0), [2.99, 4.01]);
-        close(&walk(&OptimizerConfig::adamw(0.01, 0.0), 1, 0.1), [3.0 * 0.999 - 0.01, 4.0 * 0.999 + 0.01]);
+        close(&walk(&OptimizerConfig::adamw(0.01, 0.0), 1), [2.99, 4.01]);
+        close(&walk(&OptimizerConfig::adamw(0.01, 0.1), 1), [3.0 * 0.999 - 0.01, 4.0 * 0.999 + 0.01]);
+    }
+
+    #[test]
+    fn adam_and_rmsprop_agree_with_pytorch() {
+        // w = torch.nn.Parameter(torch.tensor([3., 4.])); o = torch.optim.Adam([w], lr=.01, weight_decay=.1), or
+        // torch.optim.RMSprop([w], lr=.01, alpha=.99, momentum=.9, weight_decay=.1);
+        // for _ in range(3): w.grad = torch.tensor([.6, -.8]); o.step()
+        close(&walk(&OptimizerConfig::adam(0.01, 0.1), 3), [2.970_001, 4.029_998]);
+        close(&walk(&OptimizerConfig::rmsprop(0.01, 0.1), 3), [2.537_954, 4.459_903]);
     }
 }
