@@ -52,6 +52,25 @@ impl Init {
         self.parameter(vec![value; shape.iter().product()], shape)
     }
 
+    /// Rows of length 1 in directions drawn evenly from the sphere; not to be trained.
+    pub fn unit_rows(&mut self, shape: [usize; 2]) -> Param<Tensor<2>> {
+        self.frozen_rows(shape, |rng, n| rng::normal(rng, n, 1.0))
+    }
+
+    /// Rows as `draw` draws them, set to length 1 (rows of zeros stay); not to be trained.
+    pub fn frozen_rows(
+        &mut self,
+        shape: [usize; 2],
+        draw: impl FnOnce(&mut Rng, usize) -> Vec<f32>,
+    ) -> Param<Tensor<2>> {
+        let mut values = draw(&mut self.rng, shape.iter().product());
+        for row in values.chunks_mut(shape[1].max(1)) {
+            let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
+            row.iter_mut().for_each(|x| *x /= norm);
+        }
+        Param::initialized(ParamId::new(), Tensor::from_data(TensorData::new(values, shape), &self.device))
+    }
+
     fn parameter<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
         let tensor = Tensor::from_data(TensorData::new(values, shape), &self.device);
         let tensor = if self.device.is_autodiff() { tensor.require_grad() } else { tensor };

@@ -22,6 +22,14 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// Redraws the bias from U(-b, b) with b = 1 / sqrt(in): PyTorch's default, on which papers with plain `nn.Linear`
+    /// layers rely. Without a bias nothing changes.
+    pub fn with_uniform_bias(mut self, init: &mut Init) -> Self {
+        let [output, input] = self.weight.dims();
+        self.bias = self.bias.map(|_| init.uniform([output], 1.0 / (input as f64).sqrt()));
+        self
+    }
+
     /// `[n, in]` -> `[n, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let y = x.matmul(self.weight.val().transpose());

@@ -5,13 +5,21 @@ mod conv;
 mod encoder;
 mod init;
 mod linear;
+pub mod memory;
+mod mlp;
+pub mod momentum;
 mod norm;
 mod pool;
+mod shuffle;
 pub mod tensors;
+#[cfg(test)]
+mod timing;
 
 pub use conv::Conv2d;
 pub use encoder::{Encoder, EncoderConfig, EncoderKind, GAP, Pixels, parse_state};
 pub use init::Init;
 pub use linear::Linear;
+pub use mlp::{Mlp, MlpPlan, Norm};
 pub use norm::BatchNorm;
 pub use pool::Pool;
+pub use shuffle::Shuffle;

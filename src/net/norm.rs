@@ -48,6 +48,11 @@ impl BatchNorm {
         }
     }
 
+    /// Without shift, the scale kept, as TensorFlow's `center=False`.
+    pub fn without_shift(self) -> Self {
+        Self { bias: None, ..self }
+    }
+
     /// `[n, c, ...]` -> the same shape.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let (device, channels) = (x.device(), x.dims()[1]);

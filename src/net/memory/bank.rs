@@ -1,0 +1,145 @@
+//! A memory bank: one row for every training image (Wu et al. 2018; Misra and van der Maaten 2020).
+
+use std::collections::HashMap;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+use rand::RngExt;
+
+use super::unit_rows;
+use crate::net::Init;
+use crate::rng::{self, Rng};
+
+/// One unit row for every training image, an average of what the network said of it.
+#[derive(Module, Debug)]
+pub struct MemoryBank {
+    rows: Param<Tensor<2>>,
+}
+
+/// Where the images of a batch have their rows: `[b, 2]`, the row's number and 1, or 0 where the same image comes again
+/// later in the batch. A tensor of floats, so that it travels with others to a method's update; row numbers up to
+/// 2^24 are exact.
+pub fn places(indices: &[usize], device: &Device) -> Tensor<2> {
+    let last: HashMap<usize, usize> = indices.iter().enumerate().map(|(position, &index)| (index, position)).collect();
+    let pairs = indices.iter().enumerate().flat_map(|(position, index)| {
+        let counts = if last[index] == position { 1.0 } else { 0.0 };
+        [*index as f32, counts]
+    });
+    Tensor::from_data(TensorData::new(pairs.collect::<Vec<f32>>(), [indices.len(), 2]), device)
+}
+
+fn numbers(places: &Tensor<2>) -> Tensor<1, Int> {
+    places.clone().narrow(1, 0, 1).squeeze_dim::<1>(1).int()
+}
+
+impl MemoryBank {
+    /// n rows drawn from U(-b, b) with b = 1 / sqrt(d / 3), then set to length 1, as VISSL does.
+    pub fn init(rows: usize, width: usize, init: &mut Init) -> Self {
+        let bound = 1.0 / (width as f32 / 3.0).sqrt();
+        Self { rows: init.frozen_rows([rows, width], |rng, n| rng::uniform(rng, n, -bound, bound)) }
+    }
+
+    /// The rows of the images at `places`: `[b, 2]` -> `[b, d]`, without gradient.
+    pub fn at(&self, places: &Tensor<2>) -> Tensor<2> {
+        self.rows.val().detach().select(0, numbers(places))
+    }
+
+    /// The rows of the given numbers, without gradient: `[k]` -> `[k, d]`.
+    pub fn rows(&self, numbers: Tensor<1, Int>) -> Tensor<2> {
+        self.rows.val().detach().select(0, numbers)
+    }
+
+    /// Numbers of `count` of `rows` rows drawn evenly, with replacement: they may hit the positives, as in the papers' code.
+    pub fn draw(rows: usize, count: usize, rng: &mut Rng) -> Vec<i32> {
+        (0..count).map(|_| rng.random_range(0..rows) as i32).collect()
+    }
+
+    /// `m <- l2(momentum m + (1 - momentum) v)` for the images at `places`, `v`: `[b, d]`. Of an image that comes twice the
+    /// last v counts. All other rows keep their bits.
+    pub fn update(self, places: &Tensor<2>, v: Tensor<2>, momentum: f64) -> Self {
+        let (numbers, counts) = (numbers(&places.clone().inner()), places.clone().inner().narrow(1, 1, 1)); // [b], [b, 1]
+        let v = v.detach().inner();
+        let rows = self.rows.map(|rows| {
+            let rows = rows.inner();
+            let old = rows.clone().select(0, numbers.clone());
+            let new = unit_rows(old.clone().mul_scalar(momentum) + v.mul_scalar(1.0 - momentum));
+            Tensor::from_inner(rows.select_assign(0, numbers, (new - old) * counts, IndexingUpdateOp::Add))
+        });
+        Self { rows }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+
+    fn bank(n: usize, d: usize) -> MemoryBank {
+        MemoryBank::init(n, d, &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff()))
+    }
+
+    fn values(x: Tensor<2>) -> Vec<f32> {
+        x.into_data().try_to_vec().expect("floats")
+    }
+
+    fn all(bank: &MemoryBank) -> Vec<f32> {
+        values(bank.rows.val())
+    }
+
+    /// `A(n, 3, s)` of the golden tests, rows at length 1.
+    fn golden(n: usize, s: f64) -> Tensor<2> {
+        let at = |i: usize, j: usize| {
+            let (i, j) = (i as f64, j as f64);
+            (0.7 * i + 1.3 * j + 0.1 * i * j + s).sin() as f32
+        };
+        let data: Vec<f32> = (0..n).flat_map(|i| (0..3).map(move |j| at(i, j))).collect();
+        unit_rows(Tensor::from_data(TensorData::new(data, [n, 3]), &Device::flex().autodiff()))
+    }
+
+    #[test]
+    fn updated_rows_agree_with_the_known_value_and_others_keep_their_bits() {
+        let mut bank = bank(8, 3);
+        bank.rows = bank.rows.map(|_| golden(8, 3.0).detach());
+        let before = all(&bank);
+        let device = Device::flex();
+        let bank = bank.update(&places(&[0], &device), golden(4, 0.0).narrow(0, 0, 1), 0.5);
+        let after = all(&bank);
+        for (found, expected) in after[..3].iter().zip([0.747_403, 0.385_102, -0.541_374]) {
+            assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
+        }
+        assert_eq!(after[3..], before[3..]);
+    }
+
+    #[test]
+    fn of_an_image_that_comes_twice_the_last_counts() {
+        let device = Device::flex();
+        let v = Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], &device);
+        let bank = bank(4, 2).update(&places(&[2, 1, 2], &device), v, 0.0);
+        let rows = all(&bank);
+        for (found, expected) in rows[2..6].iter().zip([0.0, 1.0, -1.0, 0.0]) {
+            assert!((found - expected).abs() < 1e-6, "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn rows_are_unit_at_first_and_reached_by_number_without_gradient() {
+        let bank = bank(5, 3);
+        let rows = all(&bank);
+        for row in rows.chunks(3) {
+            assert!((row.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
+        }
+        let found = bank.at(&places(&[4, 0], &Device::flex().autodiff()));
+        assert_eq!(values(found.clone()), [&rows[12..15], &rows[..3]].concat());
+        assert!(!found.is_require_grad());
+        let negatives = bank.rows(Tensor::from_data([1, 1], &Device::flex().autodiff()));
+        assert_eq!(values(negatives), [&rows[3..6], &rows[3..6]].concat());
+        assert_eq!(crate::net::tensors::count(&bank), 0);
+    }
+
+    #[test]
+    fn draws_are_even() {
+        let mut hits = [0usize; 5];
+        MemoryBank::draw(5, 5000, &mut stream(3, Purpose::Views, 0)).iter().for_each(|&row| hits[row as usize] += 1);
+        assert!(hits.iter().all(|&hits| (900..1100).contains(&hits)), "{hits:?}");
+    }
+}

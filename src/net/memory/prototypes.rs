@@ -1,0 +1,69 @@
+//! SwAV's prototypes.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use super::unit_rows;
+use crate::net::Init;
+
+/// K unit rows that images are assigned to: a linear layer without bias whose rows are set back to length 1 after every
+/// step. To freeze them at first, put them into a parameter group that starts later.
+#[derive(Module, Debug)]
+pub struct Prototypes {
+    /// `[K, d]`.
+    pub weight: Param<Tensor<2>>,
+}
+
+impl Prototypes {
+    /// Drawn as PyTorch draws a linear layer, then set to length 1.
+    pub fn init(count: usize, width: usize, init: &mut Init) -> Self {
+        Self { weight: init.uniform([count, width], 1.0 / (width as f64).sqrt()) }.normalised()
+    }
+
+    /// With rows of length 1; no gradient passes through the scaling.
+    pub fn normalised(self) -> Self {
+        let weight = self.weight.map(|rows| {
+            let tracked = rows.is_require_grad();
+            if rows.device().is_autodiff() {
+                Tensor::from_inner(unit_rows(rows.inner())).set_require_grad(tracked)
+            } else {
+                unit_rows(rows)
+            }
+        });
+        Self { weight }
+    }
+
+    /// `s = z C^T`: `[n, d]` -> `[n, K]`.
+    pub fn scores(&self, z: Tensor<2>) -> Tensor<2> {
+        z.matmul(self.weight.val().transpose())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+    use burn::tensor::Device;
+
+    fn lengths(prototypes: &Prototypes) -> Vec<f32> {
+        let rows: Vec<f32> = prototypes.weight.val().into_data().try_to_vec().expect("floats");
+        rows.chunks(3).map(|row| row.iter().map(|x| x * x).sum::<f32>().sqrt()).collect()
+    }
+
+    #[test]
+    fn rows_are_unit_trainable_and_scored() {
+        let device = Device::flex().autodiff();
+        let prototypes = Prototypes::init(6, 3, &mut Init::new(stream(1, Purpose::Weights, 0), &device));
+        assert!(lengths(&prototypes).iter().all(|length| (length - 1.0).abs() < 1e-6));
+        let z = prototypes.weight.val().detach();
+        let scores: Vec<f32> = prototypes.scores(z.clone()).into_data().try_to_vec().expect("floats");
+        assert!((scores[0] - 1.0).abs() < 1e-6 && (scores[7] - 1.0).abs() < 1e-6, "a prototype scores 1 with itself");
+        let gradients = prototypes.scores(z).sum().backward();
+        assert!(prototypes.weight.val().grad(&gradients).is_some());
+        let stretched =
+            Prototypes { weight: prototypes.weight.map(|rows| Tensor::from_inner(rows.inner() * 7.0).require_grad()) };
+        let back = stretched.normalised();
+        assert!(lengths(&back).iter().all(|length| (length - 1.0).abs() < 1e-6));
+        assert!(back.weight.val().is_require_grad());
+    }
+}

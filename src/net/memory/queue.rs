@@ -1,0 +1,121 @@
+//! MoCo's queue of earlier keys.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use crate::error::{Error, Result};
+use crate::net::Init;
+
+/// The last K keys, a ring of unit rows. Where the next ones go follows from the number of the step, so a checkpoint
+/// needs nothing but the rows.
+#[derive(Module, Debug)]
+pub struct Queue {
+    rows: Param<Tensor<2>>,
+}
+
+impl Queue {
+    /// K random unit rows of d numbers: directions drawn evenly from the sphere. `keys` rows come in at each step.
+    ///
+    /// # Errors
+    /// When `keys` does not divide K.
+    pub fn init(length: usize, width: usize, keys: usize, init: &mut Init) -> Result<Self> {
+        if keys == 0 || length == 0 || !length.is_multiple_of(keys) {
+            return Err(Error::Config(format!(
+                "a queue of {length} keys cannot be filled {keys} at a time: choose a multiple"
+            )));
+        }
+        Ok(Self { rows: init.unit_rows([length, width]) })
+    }
+
+    /// The keys `[K, d]`, without gradient.
+    pub fn rows(&self) -> Tensor<2> {
+        self.rows.val().detach()
+    }
+
+    /// Replaces the oldest rows by the keys `[b, d]` (unit rows) of step `step` (from 0). To be called after the loss: keys
+    /// are no negatives of their own queries.
+    pub fn push(self, keys: Tensor<2>, step: usize) -> Self {
+        let ([length, width], [count, _]) = (self.rows.dims(), keys.dims());
+        assert_eq!(length % count, 0, "queue: {count} keys do not divide {length} rows");
+        let start = Self::start(step, count, length);
+        let rows = self.rows.map(|rows| {
+            let moved = rows.inner().slice_assign([start..start + count, 0..width], keys.detach().inner());
+            Tensor::from_inner(moved)
+        });
+        Self { rows }
+    }
+
+    /// Where the keys of step `step` go.
+    fn start(step: usize, count: usize, length: usize) -> usize {
+        (step % (length / count)) * count
+    }
+
+    /// How many steps ago each row was written, seen before step `step`, for drawing; nothing for rows that still hold
+    /// their first, random content.
+    pub fn ages(length: usize, keys: usize, step: usize) -> Vec<Option<usize>> {
+        let blocks = length / keys;
+        let age = |block: usize| {
+            // the latest step below `step` that wrote this block
+            let latest = (step + blocks - 1 - block) / blocks;
+            latest.checked_sub(1).map(|rounds| step - 1 - (rounds * blocks + block))
+        };
+        (0..length).map(|row| age(row / keys)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+    use burn::tensor::Device;
+
+    fn queue(length: usize, keys: usize) -> Result<Queue> {
+        Queue::init(length, 2, keys, &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff()))
+    }
+
+    fn values(queue: &Queue) -> Vec<f32> {
+        queue.rows().into_data().try_to_vec().expect("floats")
+    }
+
+    #[test]
+    fn it_starts_as_unit_rows_that_no_gradient_reaches() {
+        let queue = queue(8, 2).expect("a queue");
+        for row in values(&queue).chunks(2) {
+            assert!((row[0].hypot(row[1]) - 1.0).abs() < 1e-6, "{row:?}");
+        }
+        assert!(!queue.rows.val().is_require_grad());
+        assert_eq!(crate::net::tensors::count(&queue), 0);
+    }
+
+    #[test]
+    fn first_in_first_out() {
+        let mut queue = queue(6, 2).expect("a queue");
+        let initial = values(&queue);
+        for step in 0..5 {
+            let keys = Tensor::<2>::full([2, 2], step as f32, &Device::flex().autodiff());
+            queue = queue.push(keys, step);
+            let now = values(&queue);
+            let slot = (step % 3) * 4;
+            assert_eq!(now[slot..slot + 4], [step as f32; 4]);
+            // after K / B steps every first row is gone, not before
+            assert_eq!(now.iter().zip(&initial).any(|(a, b)| a == b), step < 2, "step {step}");
+        }
+        assert_eq!(values(&queue), [[3.0; 4], [4.0; 4], [2.0; 4]].concat());
+    }
+
+    #[test]
+    fn ages_follow_from_the_step() {
+        let ages = |step| Queue::ages(6, 2, step).into_iter().step_by(2).collect::<Vec<_>>();
+        assert_eq!(ages(0), [None, None, None]);
+        assert_eq!(ages(2), [Some(1), Some(0), None]);
+        // as in the test above after step 4: written at steps 3, 4 and 2
+        assert_eq!(ages(5), [Some(1), Some(0), Some(2)]);
+    }
+
+    #[test]
+    fn a_batch_that_does_not_divide_it_is_refused() {
+        let said = queue(6, 4).expect_err("4 does not divide 6").to_string();
+        assert!(said.contains('6') && said.contains('4'), "{said}");
+        assert!(queue(0, 4).is_err() && queue(4, 0).is_err());
+    }
+}

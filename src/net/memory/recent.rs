@@ -1,0 +1,84 @@
+//! SwAV's queue of features for batches smaller than the number of prototypes.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use crate::error::{Error, Result};
+use crate::net::Init;
+
+/// The features of the latest steps, newest first; one for each crop that gets codes. They are scored anew with the
+/// prototypes of every step.
+#[derive(Module, Debug)]
+pub struct RecentFeatures {
+    rows: Param<Tensor<2>>,
+}
+
+impl RecentFeatures {
+    /// Empty (all zero), of the largest multiple of `batch` rows that `length` holds.
+    ///
+    /// # Errors
+    /// When it holds none.
+    pub fn init(length: usize, width: usize, batch: usize, init: &mut Init) -> Result<Self> {
+        let rows = if batch == 0 { 0 } else { length / batch * batch };
+        if rows == 0 {
+            return Err(Error::Config(format!("a queue of {length} features does not hold one batch of {batch}")));
+        }
+        Ok(Self { rows: init.frozen_rows([rows, width], |_, n| vec![0.0; n]) })
+    }
+
+    /// Whether every row has been written once so many batches have come: only then are the rows to be used.
+    pub fn is_full(&self, batches: usize, batch: usize) -> bool {
+        batches * batch >= self.rows.dims()[0]
+    }
+
+    /// The features `[len, d]`, without gradient.
+    pub fn rows(&self) -> Tensor<2> {
+        self.rows.val().detach()
+    }
+
+    /// Puts the features `[b, d]` of a batch in front; as many fall out at the back.
+    pub fn push(self, features: Tensor<2>) -> Self {
+        let ([length, _], [count, _]) = (self.rows.dims(), features.dims());
+        let features = features.detach().inner();
+        let rows = self.rows.map(|rows| {
+            let kept = rows.inner().narrow(0, 0, length - count);
+            Tensor::from_inner(Tensor::cat(vec![features, kept], 0))
+        });
+        Self { rows }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+    use burn::tensor::Device;
+
+    fn recent(length: usize, batch: usize) -> Result<RecentFeatures> {
+        RecentFeatures::init(
+            length,
+            1,
+            batch,
+            &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff()),
+        )
+    }
+
+    #[test]
+    fn newest_come_first_and_the_oldest_fall_out() {
+        // cut from 7 to 6 rows
+        let mut recent = recent(7, 2).expect("a queue");
+        for step in 1..=4 {
+            assert_eq!(recent.is_full(step - 1, 2), step == 4);
+            recent = recent.push(Tensor::full([2, 1], step as f32, &Device::flex().autodiff()));
+        }
+        let rows: Vec<f32> = recent.rows().into_data().try_to_vec().expect("floats");
+        assert_eq!(rows, [4.0, 4.0, 3.0, 3.0, 2.0, 2.0]);
+        assert!(!recent.rows.val().is_require_grad());
+    }
+
+    #[test]
+    fn one_too_short_for_a_batch_is_refused() {
+        let said = recent(3, 4).expect_err("3 hold no 4").to_string();
+        assert!(said.contains('3') && said.contains('4'), "{said}");
+    }
+}
