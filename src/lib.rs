@@ -8,7 +8,7 @@
 //!          \                                          /
 //!           session   a run as a stream of events; pause, save, resume
 //!            /     \
-//!       method     probe      one file a method, one row in the list
+//!       method     probe, health      one file a method, one row in the list
 //!          |   \
 //!        loss   view   net   optim      pure functions and modules, no knowledge of methods
 //!                |
@@ -21,6 +21,7 @@ pub mod config;
 pub mod data;
 pub mod device;
 pub mod error;
+pub mod health;
 pub mod loss;
 pub mod method;
 pub mod net;

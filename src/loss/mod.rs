@@ -1,5 +1,17 @@
 //! Losses: pure functions of tensors.
 
+mod assign;
+mod bank;
 mod classification;
+mod contrast;
+#[cfg(test)]
+mod golden;
+mod redundancy;
+mod similarity;
 
+pub use assign::{Sinkhorn, sinkhorn, sinkhorn_with_queue, swapped_prediction};
+pub use bank::{Nce, noise_contrast, partition};
 pub use classification::{accuracy, cross_entropy};
+pub use contrast::{Contrast, info_nce, nt_xent};
+pub use redundancy::{Redundancy, barlow_twins};
+pub use similarity::{cosine_regression, cosines, negative_cosine, unit_rows};
