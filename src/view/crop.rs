@@ -1,96 +1,104 @@
-//! Shifts and mirrorings by whole pixels.
+//! Random resized crops: where each image's window lies.
 
-use burn::tensor::{Bool, Device, Tensor, TensorData};
 use rand::RngExt;
 
+use super::resample::Window;
 use crate::rng::Rng;
 
-/// Mirrors each image left to right with probability one half: `[n, c, h, w]` -> the same.
-pub fn flip_some(images: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
-    let [n, c, h, w] = images.dims();
-    let chosen: Vec<bool> = (0..n).map(|_| rng.random::<bool>()).collect();
-    let mask = Tensor::<1, Bool>::from_data(TensorData::new(chosen, [n]), &images.device());
-    let mask = mask.reshape([n, 1, 1, 1]).expand([n, c, h, w]);
-    images.clone().mask_where(mask, images.flip([3]))
+/// Draws before the central window is taken.
+const TRIES: usize = 10;
+
+/// A window for each of `n` images of `height` times `width` pixels, as torchvision's `RandomResizedCrop` draws it: a
+/// share of the area from U(area), an aspect (width over height) from exp U(ln aspect), any place where it fits; after ten
+/// windows that do not fit, the central one of the nearest allowed aspect.
+pub fn random_windows(
+    n: usize,
+    [height, width]: [usize; 2],
+    area: [f64; 2],
+    aspect: [f64; 2],
+    rng: &mut Rng,
+) -> Vec<Window> {
+    (0..n).map(|_| random_window([height, width], area, aspect, rng)).collect()
 }
 
-/// Pads each side with `padding` black pixels and cuts the old size out at a place drawn for each image, as CIFAR
-/// recipes do: `[n, c, h, w]` -> the same.
-pub fn crop_shifted(images: Tensor<4>, padding: usize, rng: &mut Rng) -> Tensor<4> {
-    if padding == 0 {
-        return images;
-    }
-    let [n, _, h, w] = images.dims();
-    let mut shift =
-        || (0..n).map(|_| rng.random_range(0..=2 * padding) as isize - padding as isize).collect::<Vec<_>>();
-    let (down, across) = (shift(), shift());
-    let device = images.device();
-    moved(moved(images, 2, &down, h, &device), 3, &across, w, &device)
-}
-
-/// Moves each image along `dim` by its own number of pixels, black coming in: a gather along one axis, then a mask.
-fn moved(images: Tensor<4>, dim: usize, shifts: &[isize], length: usize, device: &Device) -> Tensor<4> {
-    let dims = images.dims();
-    let (mut source, mut inside) = (Vec::new(), Vec::new());
-    for &shift in shifts {
-        for position in 0..length as isize {
-            let from = position + shift;
-            source.push(from.clamp(0, length as isize - 1) as i32);
-            inside.push(if (0..length as isize).contains(&from) { 1.0f32 } else { 0.0 });
+fn random_window([height, width]: [usize; 2], area: [f64; 2], aspect: [f64; 2], rng: &mut Rng) -> Window {
+    for _ in 0..TRIES {
+        let pixels = between(area, rng) * (height * width) as f64;
+        let ratio = between(aspect.map(f64::ln), rng).exp();
+        let (w, h) = ((pixels * ratio).sqrt().round() as usize, (pixels / ratio).sqrt().round() as usize);
+        if (1..=width).contains(&w) && (1..=height).contains(&h) {
+            let (top, left) = (rng.random_range(0..=height - h), rng.random_range(0..=width - w));
+            return Window { top, left, height: h, width: w, mirrored: false };
         }
     }
-    let mut shape = [shifts.len(), 1, 1, 1];
-    shape[dim] = length;
-    let source = Tensor::<4, burn::tensor::Int>::from_data(TensorData::new(source, shape), device).expand(dims);
-    let inside = Tensor::<4>::from_data(TensorData::new(inside, shape), device);
-    images.gather(dim, source) * inside
+    central([height, width], aspect)
+}
+
+fn central([height, width]: [usize; 2], aspect: [f64; 2]) -> Window {
+    let own = width as f64 / height as f64;
+    let (h, w) = if own < aspect[0] {
+        ((width as f64 / aspect[0]).round() as usize, width)
+    } else if own > aspect[1] {
+        (height, (height as f64 * aspect[1]).round() as usize)
+    } else {
+        (height, width)
+    };
+    let (h, w) = (h.clamp(1, height), w.clamp(1, width));
+    Window { top: (height - h) / 2, left: (width - w) / 2, height: h, width: w, mirrored: false }
+}
+
+/// A draw from the uniform distribution between two numbers.
+pub(super) fn between([low, high]: [f64; 2], rng: &mut Rng) -> f64 {
+    low + (high - low) * rng.random::<f64>()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::{Purpose, stream};
+    use proptest::prelude::*;
 
-    fn ramp(n: usize) -> Tensor<4> {
-        let values: Vec<f32> = (0..n * 9).map(|i| 1.0 + i as f32).collect();
-        Tensor::from_data(TensorData::new(values, [n, 1, 3, 3]), &Device::flex())
-    }
+    const ASPECT: [f64; 2] = [3.0 / 4.0, 4.0 / 3.0];
 
-    fn values(x: Tensor<4>) -> Vec<f32> {
-        x.into_data().try_to_vec().expect("floats")
+    proptest! {
+        #[test]
+        fn windows_fit_and_keep_their_ranges(seed: u64, height in 8usize..80, width in 8usize..80, low in 0.05f64..1.0) {
+            for w in random_windows(8, [height, width], [low, 1.0], ASPECT, &mut stream(seed, Purpose::Views, 0)) {
+                prop_assert!(w.top + w.height <= height && w.left + w.width <= width);
+                // rounding moves a side by half a pixel at most
+                let (h, v) = (w.height as f64 + 0.5, w.width as f64 + 0.5);
+                let whole = (height * width) as f64;
+                let is_central = w == central([height, width], ASPECT);
+                prop_assert!(is_central || h * v >= low * whole, "{w:?} is under {low} of {whole}");
+                prop_assert!(is_central || v / (h - 1.0) >= ASPECT[0] && (v - 1.0) / h <= ASPECT[1]);
+            }
+        }
     }
 
     #[test]
-    fn every_image_is_itself_or_its_mirror_and_both_occur() {
-        let x = ramp(64);
-        let (plain, mirror) = (values(x.clone()), values(x.clone().flip([3])));
-        let y = values(flip_some(x, &mut stream(1, Purpose::Views, 0)));
-        let mut mirrored = 0;
-        for image in 0..64 {
-            let range = image * 9..(image + 1) * 9;
-            let is_mirror = y[range.clone()] == mirror[range.clone()];
-            assert!(is_mirror || y[range.clone()] == plain[range]);
-            mirrored += usize::from(is_mirror);
-        }
-        assert!((16..=48).contains(&mirrored), "{mirrored} of 64 mirrored");
+    fn images_draw_for_themselves_and_repeat_with_the_seed() {
+        let draw = |seed| random_windows(50, [28, 28], [0.3, 1.0], ASPECT, &mut stream(seed, Purpose::Views, 0));
+        let windows = draw(1);
+        let mut distinct = windows.clone();
+        distinct.sort_by_key(|w| (w.top, w.left, w.height, w.width));
+        distinct.dedup();
+        assert!(distinct.len() > 40, "only {} different windows of 50", distinct.len());
+        assert_eq!(windows, draw(1));
+        assert_ne!(windows, draw(2));
     }
 
     #[test]
-    fn a_crop_shows_the_padded_image_at_some_offset() {
-        let x = ramp(40);
-        let source = values(x.clone());
-        let y = values(crop_shifted(x, 1, &mut stream(1, Purpose::Views, 0)));
-        let at = |image: usize, r: isize, c: isize| {
-            let inside = (0..3).contains(&r) && (0..3).contains(&c);
-            if inside { source[image * 9 + (3 * r + c) as usize] } else { 0.0 }
-        };
-        let mut offsets = std::collections::BTreeSet::new();
-        for image in 0..40 {
-            let found = (-1..=1)
-                .flat_map(|dr| (-1..=1).map(move |dc| (dr, dc)))
-                .find(|&(dr, dc)| (0..9).all(|i| y[image * 9 + i as usize] == at(image, i / 3 + dr, i % 3 + dc)));
-            offsets.insert(found.unwrap_or_else(|| panic!("image {image} is no shift of its source")));
-        }
-        assert!(offsets.len() >= 7, "only {} of 9 offsets occurred", offsets.len());
+    fn areas_are_even_over_their_range() {
+        let windows = random_windows(4000, [200, 200], [0.2, 0.6], [1.0, 1.0], &mut stream(3, Purpose::Views, 0));
+        let mean = windows.iter().map(|w| (w.height * w.width) as f64 / 40_000.0).sum::<f64>() / 4000.0;
+        assert!((mean - 0.4).abs() < 0.01, "{mean}");
+    }
+
+    #[test]
+    fn what_never_fits_is_taken_from_the_middle() {
+        let wide = random_windows(1, [10, 100], [1.0, 1.0], ASPECT, &mut stream(1, Purpose::Views, 0))[0];
+        assert_eq!(wide, Window { top: 0, left: 43, height: 10, width: 13, mirrored: false });
+        let tall = random_windows(1, [100, 12], [1.0, 1.0], ASPECT, &mut stream(1, Purpose::Views, 0))[0];
+        assert_eq!(tall, Window { top: 42, left: 0, height: 16, width: 12, mirrored: false });
     }
 }

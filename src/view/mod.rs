@@ -1,7 +1,34 @@
 //! What a network gets to see: pure functions on batches of images, on the plain device, with all chance drawn on the host.
+//!
+//! Each image draws its own numbers; pixels are computed a batch at a time where the images are; nothing is read back.
+//! Every op takes images of one channel too, for which saturation, hue and gray do nothing but draw their numbers.
 
+mod blur;
+mod colour;
 mod crop;
+#[cfg(test)]
+mod fixture;
+mod hue;
+mod jitter;
+mod op;
+mod published;
+pub mod recipe;
+mod resample;
 mod rotate;
+mod shift;
+mod tiles;
+mod tone;
+mod words;
 
-pub use crop::{crop_shifted, flip_some};
+pub use blur::{Kernel, blur};
+pub use colour::{Change, change, gray, normalise};
+pub use crop::random_windows;
+pub use hue::turn_hue;
+pub use jitter::{About, Jitter, Light, Order};
+pub use op::Op;
+pub use recipe::{Recipe, ViewKind};
+pub use resample::{Filter, Window, resample};
 pub use rotate::{all_rotations, rotate};
+pub use shift::{crop_shifted, flip, flip_some};
+pub use tiles::{arrange, permutations, tiles};
+pub use tone::{NEVER, autocontrast, posterise, sharpness, solarise};

@@ -1,0 +1,184 @@
+//! Linear changes of colour: brightness, contrast, saturation, gray, each image by its own numbers.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// How much red, green and blue count towards gray (torchvision's weights; they sum to 0.9999).
+pub(super) const LUMA: [f32; 3] = [0.2989, 0.587, 0.114];
+
+/// One linear change of one image: `factor x + gray g(x) + mean_gray g(m) + mean_colour m + add` with x a pixel, m the mean
+/// pixel of the image and g the gray of a pixel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// Share of the pixel itself.
+    pub factor: f32,
+    /// Share of the pixel's gray.
+    pub gray: f32,
+    /// Share of the gray of the mean pixel.
+    pub mean_gray: f32,
+    /// Share of the mean pixel, channel by channel.
+    pub mean_colour: f32,
+    /// Added to everything.
+    pub add: f32,
+}
+
+impl Change {
+    /// None at all.
+    pub const NONE: Self = Self { factor: 1.0, gray: 0.0, mean_gray: 0.0, mean_colour: 0.0, add: 0.0 };
+
+    /// Brightness as torchvision has it: `f x`.
+    pub fn brightness(f: f32) -> Self {
+        Self { factor: f, ..Self::NONE }
+    }
+
+    /// Brightness as BYOL and SimCLR's first version have it: `x + d`.
+    pub fn lift(d: f32) -> Self {
+        Self { add: d, ..Self::NONE }
+    }
+
+    /// Contrast about the mean gray (torchvision): `f x + (1 - f) g(m)`.
+    pub fn contrast(f: f32) -> Self {
+        Self { factor: f, mean_gray: 1.0 - f, ..Self::NONE }
+    }
+
+    /// Contrast about the mean colour (BYOL, TensorFlow): `f x + (1 - f) m`.
+    pub fn contrast_about_colour(f: f32) -> Self {
+        Self { factor: f, mean_colour: 1.0 - f, ..Self::NONE }
+    }
+
+    /// Saturation: `f x + (1 - f) g(x)`.
+    pub fn saturation(f: f32) -> Self {
+        Self { factor: f, gray: 1.0 - f, ..Self::NONE }
+    }
+
+    fn uses_mean(&self) -> bool {
+        self.mean_gray != 0.0 || self.mean_colour != 0.0
+    }
+}
+
+/// Changes each image by its own [`Change`]; with `clip` the result is cut to 0 to 1.
+///
+/// An image of one channel is its own gray. `images`: `[n, c, h, w]`, c = 1 or 3 -> the same.
+pub fn change(images: Tensor<4>, changes: &[Change], clip: bool) -> Tensor<4> {
+    let [n, c, h, w] = images.dims();
+    assert_eq!(changes.len(), n, "change: one change an image");
+    if changes.iter().all(|change| *change == Change::NONE) {
+        return images;
+    }
+    let device = images.device();
+    let mut x = images.reshape([n, c, h * w]);
+    let shift = shift(&x, changes, &device);
+    x = match c {
+        1 => x * vector(changes, |change| change.factor + change.gray, &device),
+        _ => matrix(changes, |change| (change.factor, change.gray), &device).matmul(x),
+    };
+    if let Some(shift) = shift {
+        x = x + shift;
+    }
+    let x = x.reshape([n, c, h, w]);
+    if clip { x.clamp(0.0, 1.0) } else { x }
+}
+
+/// What is added to every pixel of an image: `[n, c, 1]`.
+fn shift(x: &Tensor<3>, changes: &[Change], device: &Device) -> Option<Tensor<3>> {
+    let [_, c, _] = x.dims();
+    let lifted = changes.iter().any(|change| change.add != 0.0).then(|| vector(changes, |change| change.add, device));
+    if !changes.iter().any(Change::uses_mean) {
+        return lifted;
+    }
+    let mean = x.clone().mean_dim(2); // [n, c, 1]
+    let moved = match c {
+        1 => mean * vector(changes, |change| change.mean_colour + change.mean_gray, device),
+        _ => matrix(changes, |change| (change.mean_colour, change.mean_gray), device).matmul(mean),
+    };
+    Some(match lifted {
+        Some(lifted) => moved + lifted,
+        None => moved,
+    })
+}
+
+/// One number an image: `[n, 1, 1]`.
+fn vector(changes: &[Change], number: impl Fn(&Change) -> f32, device: &Device) -> Tensor<3> {
+    let numbers: Vec<f32> = changes.iter().map(number).collect();
+    Tensor::from_data(TensorData::new(numbers, [changes.len(), 1, 1]), device)
+}
+
+/// `own I + gray 1 g^T` for each image: `[n, 3, 3]`.
+fn matrix(changes: &[Change], shares: impl Fn(&Change) -> (f32, f32), device: &Device) -> Tensor<3> {
+    let mut numbers = Vec::with_capacity(9 * changes.len());
+    for (own, gray) in changes.iter().map(shares) {
+        let entry = |i: usize, j: usize| gray * LUMA[j] + if i == j { own } else { 0.0 };
+        numbers.extend((0..9).map(|place| entry(place / 3, place % 3)));
+    }
+    Tensor::from_data(TensorData::new(numbers, [changes.len(), 3, 3]), device)
+}
+
+/// Makes the chosen images gray, in as many channels as they had: `[n, c, h, w]` -> the same.
+pub fn gray(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
+    let share = |&on: &bool| if on { Change { factor: 0.0, gray: 1.0, ..Change::NONE } } else { Change::NONE };
+    change(images, &chosen.iter().map(share).collect::<Vec<_>>(), false)
+}
+
+/// `(x - mean_c) / std_c`; an image of one channel takes the means of the three numbers.
+///
+/// `[n, c, h, w]`, c = 1 or 3 -> the same.
+pub fn normalise(images: Tensor<4>, mean: [f64; 3], std: [f64; 3]) -> Tensor<4> {
+    let [_, c, _, _] = images.dims();
+    let device = images.device();
+    let channels = |numbers: [f64; 3]| {
+        let numbers = if c == 1 { vec![numbers.iter().sum::<f64>() / 3.0] } else { numbers.to_vec() };
+        Tensor::<4>::from_data(TensorData::new(numbers.iter().map(|&x| x as f32).collect(), [1, c, 1, 1]), &device)
+    };
+    (images - channels(mean)) / channels(std)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{assert_close, values};
+    use super::*;
+    use burn::tensor::Distribution;
+
+    fn noise(channels: usize) -> Tensor<4> {
+        Tensor::random([2, channels, 5, 6], Distribution::Uniform(0.0, 1.0), &Device::flex())
+    }
+
+    #[test]
+    fn factors_of_one_change_nothing() {
+        let [one, zero] = [1.0, 0.0];
+        let all = [Change::brightness(one), Change::lift(zero), Change::contrast(one), Change::saturation(one)];
+        for channels in [1, 3] {
+            let x = noise(channels);
+            for same in all {
+                // the other image does change, so that the work is done
+                let y = change(x.clone(), &[same, Change::brightness(0.5)], true);
+                assert_eq!(values(y.slice([0..1])), values(x.clone().slice([0..1])));
+            }
+        }
+    }
+
+    #[test]
+    fn results_are_cut_only_when_asked() {
+        let x = noise(3);
+        let brighter = [Change::brightness(3.0); 2];
+        assert!(values(change(x.clone(), &brighter, true)).iter().all(|value| (0.0..=1.0).contains(value)));
+        assert!(values(change(x, &brighter, false)).iter().any(|&value| value > 1.5));
+    }
+
+    #[test]
+    fn one_channel_is_its_own_gray() {
+        let x = noise(1);
+        assert_eq!(values(gray(x.clone(), &[true, false])), values(x.clone()));
+        let saturated = change(x.clone(), &[Change::saturation(1.7), Change::saturation(0.2)], true);
+        assert_close(&values(saturated), &values(x.clone()), 1e-6);
+        let about = |change_of: fn(f32) -> Change| values(change(x.clone(), &[change_of(1.5), change_of(0.3)], true));
+        assert_close(&about(Change::contrast), &about(Change::contrast_about_colour), 1e-6);
+    }
+
+    #[test]
+    fn gray_has_three_equal_channels_and_only_where_chosen() {
+        let x = noise(3);
+        let y = values(gray(x.clone(), &[true, false]));
+        assert_eq!(y[..30], y[30..60]);
+        assert_eq!(y[..30], y[60..90]);
+        assert_eq!(y[90..], values(x)[90..]);
+    }
+}

@@ -1,0 +1,97 @@
+//! Turning hues: the one change of colour that is not linear.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// Keeps the division by the range of a gray pixel finite; its hue does not matter.
+const NO_RANGE: f64 = 1e-12;
+
+/// Turns the hue of each image by its own share of the colour circle.
+///
+/// In HSV with `V = max`, `range = max - min`: every channel becomes `V - range clip(2 - 6 |t - round(t)|, 0, 1)`, where t is
+/// the distance, in turns, of the turned hue from the channel's complement. Neither V nor the range changes. An image
+/// of one channel has no hue and stays as it is.
+///
+/// `images`: `[n, c, h, w]`, c = 1 or 3; `turns`: n numbers -> the same shape. As torchvision's `adjust_hue`.
+pub fn turn_hue(images: Tensor<4>, turns: &[f32]) -> Tensor<4> {
+    let [n, c, h, w] = images.dims();
+    assert_eq!(turns.len(), n, "turn_hue: one turn an image");
+    if c == 1 || turns.iter().all(|&turn| turn == 0.0) {
+        return images;
+    }
+    let device = images.device();
+    let channel = |index: usize| images.clone().slice([0..n, index..index + 1, 0..h, 0..w]);
+    let Hsv { hue, range, value } = hue_of(channel(0), channel(1), channel(2));
+    let distance = hue + offsets(turns, &device); // [n, 3, h, w] in turns
+    let distance = (distance.clone() - distance.round()).abs();
+    value - (distance * -6.0 + 2.0).clamp(0.0, 1.0) * range
+}
+
+/// How far each channel's complement is from hue 0, moved by each image's turn: `[n, 3, 1, 1]`.
+fn offsets(turns: &[f32], device: &Device) -> Tensor<4> {
+    // red is darkest around cyan (1/2), green around magenta (5/6), blue around yellow (1/6)
+    let complements = [1.0 / 2.0, 5.0 / 6.0, 1.0 / 6.0];
+    let numbers: Vec<f32> = turns.iter().flat_map(|turn| complements.map(|place| turn - place)).collect();
+    Tensor::from_data(TensorData::new(numbers, [turns.len(), 3, 1, 1]), device)
+}
+
+/// Each `[n, 1, h, w]`.
+struct Hsv {
+    /// In turns, up to whole ones.
+    hue: Tensor<4>,
+    range: Tensor<4>,
+    value: Tensor<4>,
+}
+
+/// The hue without a case for each order of the channels: with green and blue sorted, then red sorted in, it is
+/// `|K + (middle - lower) / (6 range)|`, K = 0; -1 where blue exceeded green, -1/3 where red was exceeded, 2/3 where both.
+fn hue_of(red: Tensor<4>, green: Tensor<4>, blue: Tensor<4>) -> Hsv {
+    let swapped = green.clone().lower(blue.clone()).float();
+    let (upper, lower) = (green.clone().max_pair(blue.clone()), green.min_pair(blue));
+    let beaten = red.clone().lower(upper.clone()).float();
+    let (value, middle) = (red.clone().max_pair(upper.clone()), red.min_pair(upper));
+    let range = value.clone() - middle.clone().min_pair(lower.clone());
+    let k = beaten.clone() * (swapped.clone() * 2.0 - 1.0 / 3.0) - swapped;
+    let slope = (middle - lower) / (range.clone() * 6.0 + NO_RANGE);
+    Hsv { hue: (k + slope).abs(), range, value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{assert_close, values};
+    use super::*;
+    use burn::tensor::Distribution;
+
+    fn pixel(rgb: [f32; 3]) -> Tensor<4> {
+        Tensor::from_data(TensorData::new(rgb.to_vec(), [1, 3, 1, 1]), &Device::flex())
+    }
+
+    #[test]
+    fn thirds_of_the_circle_exchange_the_channels() {
+        let colours =
+            [[0.9, 0.2, 0.4], [0.1, 0.8, 0.3], [0.3, 0.5, 0.7], [0.6, 0.6, 0.2], [0.2, 0.7, 0.7], [0.0, 0.0, 1.0]];
+        for [r, g, b] in colours {
+            assert_close(&values(turn_hue(pixel([r, g, b]), &[1.0 / 3.0])), &[b, r, g], 1e-6);
+            assert_close(&values(turn_hue(pixel([r, g, b]), &[-1.0 / 3.0])), &[g, b, r], 1e-6);
+            assert_close(&values(turn_hue(pixel([r, g, b]), &[1.0])), &[r, g, b], 1e-6);
+        }
+    }
+
+    #[test]
+    fn turning_back_undoes_and_keeps_value_and_range() {
+        let x = Tensor::<4>::random([3, 3, 6, 7], Distribution::Uniform(0.0, 1.0), &Device::flex());
+        let turns = [0.37, -0.08, 0.5];
+        let y = turn_hue(x.clone(), &turns);
+        assert_close(&values(turn_hue(y.clone(), &turns.map(|turn: f32| -turn))), &values(x.clone()), 1e-5);
+        assert_close(&values(y.clone().max_dim(1)), &values(x.clone().max_dim(1)), 1e-6);
+        assert_close(&values(y.min_dim(1)), &values(x.min_dim(1)), 1e-6);
+    }
+
+    #[test]
+    fn gray_pixels_black_white_and_one_channel_have_no_hue() {
+        for level in [0.0, 0.4, 1.0] {
+            assert_eq!(values(turn_hue(pixel([level; 3]), &[0.3])), [level; 3]);
+        }
+        let x = Tensor::<4>::random([1, 1, 3, 3], Distribution::Uniform(0.0, 1.0), &Device::flex());
+        assert_eq!(values(turn_hue(x.clone(), &[0.3])), values(x));
+    }
+}

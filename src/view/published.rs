@@ -1,0 +1,150 @@
+//! The recipes of the papers, and small ones for images of about 30 pixels.
+//!
+//! Pixels stay in 0 to 1: what an encoder subtracts and divides by is the encoder's. Saturation blends with gray
+//! throughout, as torchvision does; SimCLR's and BYOL's own code scales S of HSV instead.
+
+use super::blur::Kernel;
+use super::jitter::{About, Jitter, Light, Order};
+use super::op::Op;
+use super::recipe::ViewKind;
+use super::resample::Filter;
+
+/// Name, source, views.
+pub(super) type Row = (&'static str, &'static str, fn() -> Vec<ViewKind>);
+
+pub(super) const RECIPES: &[Row] = &[
+    ("small-gray", "our own, for gray images of about 30 px", small_gray),
+    ("small-colour", "our own, for colour images of about 30 px", small_colour),
+    ("moco-v1", "He et al. 2020, after their code", moco_v1),
+    ("moco-v2", "Chen, Fan et al. 2020, after their code", moco_v2),
+    ("simsiam", "Chen and He 2021, after their code: MoCo v2's recipe", moco_v2),
+    ("swav", "Caron et al. 2020, after their code: two large crops and six small ones", swav),
+    ("simclr", "Chen, Kornblith et al. 2020, after their code at strength 1", simclr),
+    ("simclr-cifar", "Chen, Kornblith et al. 2020, after their code for CIFAR-10: strength 1/2, no blur", simclr_cifar),
+    ("byol", "Grill et al. 2020, after their code: the two views differ", byol),
+    ("barlow-twins", "Zbontar et al. 2021, after their code: the two views differ", barlow_twins),
+    ("pirl-image", "Misra and van der Maaten 2020, after their code: the image branch", pirl_image),
+    (
+        "pirl-patch",
+        "Misra and van der Maaten 2020, after their code: the patch branch, nine tiles an image",
+        pirl_patch,
+    ),
+];
+
+const ASPECT: [f64; 2] = [3.0 / 4.0, 4.0 / 3.0];
+const SIGMA: [f64; 2] = [0.1, 2.0];
+
+fn crop(least: f64, most: f64, filter: Filter) -> Op {
+    Op::Crop { area: [least, most], aspect: ASPECT, filter }
+}
+
+fn flip() -> Op {
+    Op::Flip { p: 0.5 }
+}
+
+fn gray() -> Op {
+    Op::Gray { p: 0.2 }
+}
+
+fn pillow_blur(p: f64) -> Op {
+    Op::Blur { p, sigma: SIGMA, kernel: Kernel::Pillow }
+}
+
+/// A kernel of a tenth of the side.
+fn tenth_blur(p: f64) -> Op {
+    Op::Blur { p, sigma: SIGMA, kernel: Kernel::Explicit { inverse_share: 10 } }
+}
+
+fn jitter(strengths: [f64; 4], p: f64) -> Op {
+    Op::Jitter(Jitter::torchvision(strengths, p))
+}
+
+fn two(size: usize, ops: Vec<Op>) -> Vec<ViewKind> {
+    vec![ViewKind { count: 2, size, ops }]
+}
+
+/// Gray images have no saturation and no hue, and much of a garment or a digit must stay in sight.
+fn small_gray() -> Vec<ViewKind> {
+    two(28, vec![crop(0.3, 1.0, Filter::Bilinear), flip(), jitter([0.4, 0.4, 0.0, 0.0], 0.8)])
+}
+
+/// Without blur, which the CIFAR settings of the papers drop too.
+fn small_colour() -> Vec<ViewKind> {
+    two(32, vec![crop(0.3, 1.0, Filter::Bilinear), flip(), jitter([0.4, 0.4, 0.4, 0.1], 0.8), gray()])
+}
+
+fn moco_v1() -> Vec<ViewKind> {
+    two(224, vec![crop(0.2, 1.0, Filter::Bilinear), gray(), jitter([0.4; 4], 1.0), flip()])
+}
+
+fn moco_v2() -> Vec<ViewKind> {
+    two(
+        224,
+        vec![crop(0.2, 1.0, Filter::Bilinear), jitter([0.4, 0.4, 0.4, 0.1], 0.8), gray(), pillow_blur(0.5), flip()],
+    )
+}
+
+fn swav() -> Vec<ViewKind> {
+    let ops = |least: f64, most: f64| {
+        vec![crop(least, most, Filter::Bilinear), flip(), jitter([0.8, 0.8, 0.8, 0.2], 0.8), gray(), pillow_blur(0.5)]
+    };
+    vec![ViewKind { count: 2, size: 224, ops: ops(0.14, 1.0) }, ViewKind { count: 6, size: 96, ops: ops(0.05, 0.14) }]
+}
+
+/// SimCLR's jitter: TensorFlow's contrast is about each channel's mean; brightness is a factor since its second version.
+fn simclr_jitter(s: f64) -> Op {
+    Op::Jitter(Jitter { about: About::Colour, ..Jitter::torchvision([0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s], 0.8) })
+}
+
+fn simclr() -> Vec<ViewKind> {
+    two(224, vec![crop(0.08, 1.0, Filter::Bicubic), flip(), simclr_jitter(1.0), gray(), tenth_blur(0.5)])
+}
+
+fn simclr_cifar() -> Vec<ViewKind> {
+    two(32, vec![crop(0.08, 1.0, Filter::Bicubic), flip(), simclr_jitter(0.5), gray()])
+}
+
+/// One view by the asymmetric rule: blurred and solarised with these probabilities.
+fn unlike(jitter: Op, blur: Op, solarise: f64, threshold: f64) -> Vec<Op> {
+    let mut ops = vec![crop(0.08, 1.0, Filter::Bicubic), flip(), jitter, gray(), blur];
+    if solarise > 0.0 {
+        ops.push(Op::Solarise { p: solarise, threshold });
+    }
+    ops
+}
+
+fn byol() -> Vec<ViewKind> {
+    let view = |blur: f64, solarise: f64| {
+        let plain = Jitter::torchvision([0.4, 0.4, 0.2, 0.1], 0.8);
+        let jitter = Jitter { light: Light::Added, about: About::Colour, order: Order::Random, clip: false, ..plain };
+        let mut ops = unlike(Op::Jitter(jitter), tenth_blur(blur), solarise, 0.5);
+        ops.push(Op::Clip);
+        ViewKind { count: 1, size: 224, ops }
+    };
+    vec![view(1.0, 0.0), view(0.1, 0.2)]
+}
+
+fn barlow_twins() -> Vec<ViewKind> {
+    let view = |blur: f64, solarise: f64| {
+        let ops = unlike(jitter([0.4, 0.4, 0.2, 0.1], 0.8), pillow_blur(blur), solarise, 128.0 / 255.0);
+        ViewKind { count: 1, size: 224, ops }
+    };
+    vec![view(1.0, 0.0), view(0.1, 0.2)]
+}
+
+/// What follows the crop, and the cut into tiles, in both branches of PIRL.
+fn pirl_colours() -> [Op; 4] {
+    let group = Op::Photometric { p: 0.66, bits: [4, 8], sharpness: [0.1, 1.9], threshold: [0, 256] };
+    [jitter([0.4, 0.4, 0.4, 0.2], 1.0), group, gray(), flip()]
+}
+
+fn pirl_image() -> Vec<ViewKind> {
+    let ops = [crop(0.08, 1.0, Filter::Bilinear)].into_iter().chain(pirl_colours());
+    vec![ViewKind { count: 1, size: 224, ops: ops.collect() }]
+}
+
+fn pirl_patch() -> Vec<ViewKind> {
+    let cut = Op::Tiles { grid: 3, tile: 64, shuffle: true };
+    let ops = [crop(0.6, 1.0, Filter::Bilinear), cut].into_iter().chain(pirl_colours());
+    vec![ViewKind { count: 1, size: 255, ops: ops.collect() }]
+}

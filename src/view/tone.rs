@@ -1,0 +1,156 @@
+//! Changes of tone that are not linear: solarise, posterise, sharpness, autocontrast (as in Pillow and torchvision).
+
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// A threshold that no pixel reaches.
+pub const NEVER: f32 = 2.0;
+
+/// One number an image, to be spread over its pixels: `[n, 1, 1, 1]`.
+fn each(numbers: Vec<f32>, device: &Device) -> Tensor<4> {
+    let n = numbers.len();
+    Tensor::from_data(TensorData::new(numbers, [n, 1, 1, 1]), device)
+}
+
+/// Inverts what is bright: `x` below the image's threshold, `1 - x` from there on; [`NEVER`] leaves it as it is.
+///
+/// `images`: `[n, c, h, w]` in 0 to 1; `thresholds`: n numbers -> the same shape.
+pub fn solarise(images: Tensor<4>, thresholds: &[f32]) -> Tensor<4> {
+    let [n, c, h, w] = images.dims();
+    assert_eq!(thresholds.len(), n, "solarise: one threshold an image");
+    if thresholds.iter().all(|&threshold| threshold > 1.0) {
+        return images;
+    }
+    let threshold = each(thresholds.to_vec(), &images.device()).expand([n, c, h, w]);
+    let bright = images.clone().greater_equal(threshold);
+    let inverted = images.clone().neg() + 1.0;
+    images.mask_where(bright, inverted)
+}
+
+/// Keeps so many bits a pixel: `min(floor(2^b x), 2^b - 1) / 2^b`; 0 bits leave the image as it is.
+///
+/// `images`: `[n, c, h, w]` in 0 to 1; `bits`: n numbers -> the same shape.
+pub fn posterise(images: Tensor<4>, bits: &[u32]) -> Tensor<4> {
+    assert_eq!(bits.len(), images.dims()[0], "posterise: one number of bits an image");
+    if bits.iter().all(|&bits| bits == 0) {
+        return images;
+    }
+    let device = images.device();
+    let levels: Vec<f32> = bits.iter().map(|&bits| 2f32.powi(bits as i32)).collect();
+    let chosen = each(bits.iter().map(|&bits| if bits == 0 { 0.0 } else { 1.0 }).collect(), &device);
+    let levels = each(levels, &device);
+    let steps = (images.clone() * levels.clone()).floor();
+    // white alone reaches the number of levels, which is one step too high
+    let steps = steps.clone() - steps.greater_equal(levels.clone().expand(images.dims())).float();
+    let change = steps / levels - images.clone();
+    images + change * chosen
+}
+
+/// Sharpens or softens: `f x + (1 - f) s(x)`, cut to 0 to 1, s the mean over 3x3 pixels with five parts of thirteen on the
+/// middle one; the outermost pixels stay. A factor of 1 leaves the image as it is.
+///
+/// `images`: `[n, c, h, w]` in 0 to 1; `factors`: n numbers -> the same shape.
+pub fn sharpness(images: Tensor<4>, factors: &[f32]) -> Tensor<4> {
+    let [n, c, h, w] = images.dims();
+    assert_eq!(factors.len(), n, "sharpness: one factor an image");
+    if h <= 2 || w <= 2 || factors.iter().all(|&factor| factor == 1.0) {
+        return images;
+    }
+    let device = images.device();
+    let mut taps = vec![1.0f32 / 13.0; 9];
+    taps[4] = 5.0 / 13.0;
+    let kernel = Tensor::<4>::from_data(TensorData::new(taps, [1, 1, 3, 3]), &device);
+    let planes = images.clone().reshape([n * c, 1, h, w]);
+    let soft = conv2d(planes, kernel, None, ConvOptions::new([1, 1], [0, 0], [1, 1], 1)).reshape([n, c, h - 2, w - 2]);
+    let inner = images.clone().slice([0..n, 0..c, 1..h - 1, 1..w - 1]);
+    let softer = each(factors.iter().map(|factor| 1.0 - factor).collect(), &device);
+    let sharpened = (inner.clone() + (soft - inner) * softer).clamp(0.0, 1.0);
+    images.slice_assign([0..n, 0..c, 1..h - 1, 1..w - 1], sharpened)
+}
+
+/// Stretches every channel of the chosen images over all of 0 to 1: `(x - min) / (max - min)`; a flat channel stays.
+///
+/// `images`: `[n, c, h, w]` in 0 to 1; `chosen`: one an image -> the same shape.
+pub fn autocontrast(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
+    let [n, c, h, w] = images.dims();
+    assert_eq!(chosen.len(), n, "autocontrast: one choice an image");
+    if !chosen.contains(&true) {
+        return images;
+    }
+    let pixels = images.clone().reshape([n, c, h * w]);
+    let low = pixels.clone().min_dim(2).reshape([n, c, 1, 1]);
+    let range = pixels.max_dim(2).reshape([n, c, 1, 1]) - low.clone();
+    let works = range.clone().greater_elem(0.0).float();
+    let chosen = each(chosen.iter().map(|&on| f32::from(u8::from(on))).collect(), &images.device()) * works.clone();
+    // the factor is 1 / range where it works and 1 elsewhere; the shift is the lowest pixel or nothing
+    let factor = chosen.clone() * ((range + (works.neg() + 1.0)).recip() - 1.0) + 1.0;
+    ((images - low * chosen) * factor).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Fixture, assert_close, values};
+    use super::*;
+    use burn::tensor::Distribution;
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct Case {
+        op: String,
+        value: f32,
+        expected: Vec<f32>,
+    }
+
+    fn noise() -> Tensor<4> {
+        Tensor::random([2, 3, 5, 6], Distribution::Uniform(0.0, 1.0), &Device::flex())
+    }
+
+    #[test]
+    fn agrees_with_torchvision() {
+        let fixture = Fixture::<Case>::read(include_str!("../../tests/fixtures/views/tone.json"));
+        for case in &fixture.cases {
+            let found = match case.op.as_str() {
+                "solarise" => solarise(fixture.image(), &[case.value]),
+                "posterise" => posterise(fixture.image(), &[case.value as u32]),
+                "sharpness" => sharpness(fixture.image(), &[case.value]),
+                "autocontrast" => autocontrast(fixture.image(), &[true]),
+                other => panic!("no op `{other}`"),
+            };
+            assert_close(&values(found), &case.expected, 1e-5);
+        }
+    }
+
+    #[test]
+    fn an_image_that_is_not_chosen_stays_beside_one_that_is() {
+        let x = noise();
+        let changed = [
+            solarise(x.clone(), &[NEVER, 0.5]),
+            posterise(x.clone(), &[0, 4]),
+            sharpness(x.clone(), &[1.0, 0.1]),
+            autocontrast(x.clone(), &[false, true]),
+        ];
+        for y in changed {
+            assert_eq!(values(y.clone().slice([0..1])), values(x.clone().slice([0..1])));
+            assert_ne!(values(y.slice([1..2])), values(x.clone().slice([1..2])));
+        }
+    }
+
+    #[test]
+    fn solarise_follows_its_formula() {
+        let x = noise();
+        let expected: Vec<f32> = values(x.clone()).iter().map(|&x| if x < 0.4 { x } else { 1.0 - x }).collect();
+        assert_eq!(values(solarise(x, &[0.4; 2])), expected);
+    }
+
+    #[test]
+    fn results_stay_in_range_and_autocontrast_fills_it() {
+        let x = noise() * 0.5 + 0.2;
+        let sharp = values(sharpness(x.clone(), &[1.9; 2]));
+        assert!(sharp.iter().all(|value| (0.0..=1.0).contains(value)));
+        for channel in values(autocontrast(x, &[true; 2])).chunks(30) {
+            let (low, high) = channel.iter().fold((1f32, 0f32), |(low, high), &x| (low.min(x), high.max(x)));
+            assert!(low.abs() < 1e-6 && (high - 1.0).abs() < 1e-6);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Recipes in words, for people.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::blur::Kernel;
+use super::jitter::{About, Jitter, Light, Order};
+use super::op::Op;
+use super::recipe::{Recipe, ViewKind};
+use super::resample::Filter;
+
+impl Display for Recipe {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.name, self.source)?;
+        let mut first = 1;
+        for ViewKind { count, size, ops } in &self.kinds {
+            let last = first + count - 1;
+            match count {
+                1 => writeln!(f, "view {first}, {size} px")?,
+                _ => writeln!(f, "views {first} to {last}, {size} px")?,
+            }
+            ops.iter().try_for_each(|op| writeln!(f, "  {op}"))?;
+            first = last + 1;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Op {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Op::Crop { area: [low, high], aspect, filter } => {
+                let [narrow, wide] = aspect.map(|x| x.to_string().chars().take(4).collect::<String>());
+                let (low, high) = (percent(*low), percent(*high));
+                write!(
+                    f,
+                    "crop: {low} to {high} of the area, width {narrow} to {wide} of the height, {}",
+                    filter.words()
+                )
+            }
+            Op::Shift { padding } => write!(f, "shift: up to {padding} px each way, black comes in"),
+            Op::Tiles { grid, tile, shuffle } => {
+                let order = if *shuffle { "in an order drawn for each image" } else { "row by row" };
+                write!(
+                    f,
+                    "tiles: one of {tile} px at a random place in each cell of a grid of {grid} by {grid}, {order}"
+                )
+            }
+            Op::Flip { p } => write!(f, "mirror left to right: {}", percent(*p)),
+            Op::Jitter(jitter) => jitter.fmt(f),
+            Op::Gray { p } => write!(f, "gray: {}", percent(*p)),
+            Op::Blur { p, sigma: [low, high], kernel } => {
+                write!(f, "blur: {}, sigma {low} to {high} px, {}", percent(*p), kernel.words())
+            }
+            Op::Solarise { p, threshold } => write!(f, "solarise: {}, inverts from {threshold:.3} up", percent(*p)),
+            Op::Photometric { p, bits, sharpness, threshold } => write!(
+                f,
+                "photometric group: {}, posterise to {} to {} bits, sharpness times {} to {}, solarise from {} to {} of 255 up, autocontrast",
+                percent(*p),
+                bits[0],
+                bits[1],
+                sharpness[0],
+                sharpness[1],
+                threshold[0],
+                threshold[1]
+            ),
+            Op::Clip => f.write_str("clip: to 0 to 1"),
+            Op::Normalise { mean, std } => write!(f, "normalise: mean {mean:?}, deviation {std:?}"),
+        }
+    }
+}
+
+impl Display for Jitter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "colour jitter: {}", percent(self.p))?;
+        match self.light {
+            Light::Multiplied => factor(f, "brightness", self.brightness, "")?,
+            Light::Added => write!(f, ", brightness plus -{0} to {0}", self.brightness)?,
+        }
+        let about = match self.about {
+            About::Gray => " about the mean gray",
+            About::Colour => " about the mean colour",
+        };
+        factor(f, "contrast", self.contrast, about)?;
+        if self.saturation > 0.0 {
+            factor(f, "saturation", self.saturation, "")?;
+        }
+        if self.hue > 0.0 {
+            write!(f, ", hue turned by up to {:.0}°", self.hue * 360.0)?;
+        }
+        f.write_str(match self.order {
+            Order::Fixed => ", in this order",
+            Order::Random => ", in an order drawn for each image",
+        })?;
+        f.write_str(if self.clip { ", clipped each time" } else { ", not clipped" })
+    }
+}
+
+fn factor(f: &mut Formatter<'_>, name: &str, amount: f64, about: &str) -> fmt::Result {
+    let low = two_places((1.0 - amount).max(0.0));
+    write!(f, ", {name} times {low} to {}{about}", two_places(1.0 + amount))
+}
+
+/// At most two places, none that are zero.
+fn two_places(x: f64) -> f64 {
+    (x * 100.0).round() / 100.0
+}
+
+fn percent(share: f64) -> String {
+    format!("{} %", two_places(share * 100.0))
+}
+
+impl Filter {
+    fn words(self) -> &'static str {
+        match self {
+            Filter::Bilinear => "bilinear",
+            Filter::Bicubic => "bicubic",
+        }
+    }
+}
+
+impl Kernel {
+    fn words(self) -> String {
+        match self {
+            Kernel::Explicit { inverse_share } => format!("kernel 1/{inverse_share} of the side wide"),
+            Kernel::Pillow => "as Pillow (three box blurs)".to_string(),
+        }
+    }
+}
