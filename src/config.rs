@@ -76,6 +76,26 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
+    /// What presets start from: seed 1, 64 images a step, one pass over all images, no options.
+    pub fn of(
+        method: &str,
+        preset: Preset,
+        data: &str,
+        encoder: EncoderConfig,
+        optimizer: OptimizerConfig,
+        schedule: Schedule,
+    ) -> Self {
+        let (method, data) = (method.to_string(), data.to_string());
+        let (images, seed, batch, epochs, steps, options) = (0, 1, 64, 1, 0, Map::new());
+        Self { method, preset, data, images, seed, batch, epochs, steps, encoder, optimizer, schedule, options }
+    }
+
+    /// The same with these options of the method beside those it has.
+    pub fn with_options<'a>(mut self, options: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
+        self.options.extend(options.into_iter().map(|(key, value)| (key.to_string(), value)));
+        self
+    }
+
     /// Changes one value by name: `batch`, `optimizer.lr`, `encoder.width`, `options.flip`; an option of the method
     /// needs no prefix. The text is read as whatever type the value has now.
     pub fn set(&mut self, key: &str, text: &str) -> Result<()> {

@@ -8,7 +8,7 @@
 //!          \                                          /
 //!           session   a run as a stream of events; pause, save, resume
 //!            /     \
-//!       method     probe, health      one file a method, one row in the list
+//!       method     probe      one file a method, one row in the list
 //!          |   \
 //!        loss   view   net   optim      pure functions and modules, no knowledge of methods
 //!                |

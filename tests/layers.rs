@@ -12,17 +12,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("data", &["error"]),
     ("device", &["error", "rng"]),
     ("loss", &[]),
-    ("health", &["loss"]),
     ("view", &["error", "rng"]),
     ("net", &["error", "rng"]),
     ("optim", &["error", "net"]),
+    ("health", &["loss"]),
     ("config", &["error", "net", "optim"]),
-    ("method", &["config", "data", "error", "health", "loss", "net", "optim", "rng", "view"]),
+    ("method", &["config", "data", "error", "loss", "net", "optim", "rng", "view"]),
     ("probe", &["data", "error", "net", "platform", "rng"]),
     ("session", &["config", "data", "device", "error", "health", "method", "net", "platform", "probe", "rng"]),
     ("worker", &["config", "data", "device", "error", "method", "platform", "probe", "session"]),
     ("page", &["config", "device", "error", "platform", "probe", "session", "worker"]),
-    ("cli", &["config", "data", "device", "error", "method", "net", "platform", "probe", "rng", "session"]),
+    ("cli", &["config", "data", "device", "error", "method", "net", "platform", "probe", "rng", "session", "view"]),
 ];
 
 const FILE_LINES: usize = 450;

@@ -12,6 +12,7 @@ use crate::config::{Preset, RunConfig};
 use crate::data::catalogue::CATALOGUE;
 use crate::device::DeviceChoice;
 use crate::method::METHODS;
+use crate::view::recipe;
 
 /// The data set where none is named and none need be.
 pub(super) const DEFAULT_DATA: &str = CATALOGUE[0].name;
@@ -31,6 +32,11 @@ pub(super) fn methods() -> PossibleValuesParser {
 /// The names of the data sets.
 pub(super) fn data_sets() -> PossibleValuesParser {
     PossibleValuesParser::new(CATALOGUE.iter().map(|entry| PossibleValue::new(entry.name).help(entry.title)))
+}
+
+/// The names of the recipes of views.
+pub(super) fn recipes() -> PossibleValuesParser {
+    PossibleValuesParser::new(recipe::names())
 }
 
 /// The presets.

@@ -20,6 +20,8 @@ use crate::session::pace::{Pace, ProbePace};
 /// Images for the probes of a run under way: enough to see where it is going.
 const PROBE_TRAIN: usize = 2000;
 const PROBE_TEST: usize = 1000;
+/// Steps between two looks for collapse.
+const HEALTH_EVERY: usize = 50;
 
 /// What a command that trains was asked for. What is absent was left to the run in its folder, or to the defaults.
 pub(super) struct Wanted {
@@ -147,6 +149,7 @@ impl Wanted {
         Pace {
             // a read stalls a GPU; one that is played by the CPU takes so long for a step that it does not matter
             read_every: if selected.readout.kind == Kind::Gpu { 10 } else { 1 },
+            health_every: HEALTH_EVERY,
             held_out: 0,
             probe: every.map(|every| ProbePace { every, settings }),
         }

@@ -112,7 +112,7 @@ impl Eval {
             print::err("warning: these are not the images the run learned from; they have changed since");
         }
         let selected = block_on(device::select(self.device))?;
-        let pace = Pace { read_every: 1, held_out: 0, probe: None };
+        let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
         let session = block_on(Session::restore(&bytes, images, &selected, pace))?;
         let settings = self.settings();
         let rows = measure(&session, &selected, &settings, self.quiet)?;

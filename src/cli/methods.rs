@@ -11,12 +11,14 @@ use super::table::Table;
 use super::words;
 use crate::config::{Preset, RunConfig};
 use crate::method::{Entry, Info, METHODS, find};
+use crate::view::recipe;
 
 const EXAMPLES: &str = "\
 Examples:
-  nolabel methods             one line each
-  nolabel methods rotation    how it works, and every setting with its value in both presets
-  nolabel methods --json      everything, for programs";
+  nolabel methods                   one line each
+  nolabel methods rotation          how it works, and every setting with its value in both presets
+  nolabel methods --recipe simclr   the views that a recipe draws of each image
+  nolabel methods --json            everything, for programs";
 /// Characters of a line of running text.
 const TEXT_WIDTH: usize = 96;
 
@@ -31,6 +33,10 @@ pub(super) struct Methods {
     /// Show the settings as they are for this data set
     #[arg(long, value_name = "NAME", value_parser = args::data_sets(), default_value = args::DEFAULT_DATA)]
     data: String,
+
+    /// Show a recipe of views, which the option `recipe` of a method names
+    #[arg(long, value_name = "NAME", value_parser = args::recipes(), conflicts_with = "method")]
+    recipe: Option<String>,
 
     /// Print JSON
     #[arg(long)]
@@ -48,6 +54,10 @@ struct Card {
 
 impl Methods {
     pub(super) fn run(self) -> Outcome {
+        if let Some(name) = &self.recipe {
+            let recipe = recipe::find(name)?;
+            return if self.json { print::json(&recipe) } else { print::out(&recipe.to_string()) };
+        }
         let chosen = self.method.as_deref().map(find).transpose()?;
         match (chosen, self.json) {
             (Some(entry), false) => explain(entry, &self.data),
@@ -83,7 +93,7 @@ fn needs(info: &Info) -> &'static str {
 fn explain(entry: &Entry, data: &str) -> Outcome {
     let info = entry.info();
     let chance =
-        info.metric.chance.map(|chance| format!("; guessing gives {}", words::measured(info.metric.name, chance)));
+        info.metric.chance.map(|chance| format!("; guessing gives {}", words::measured(info.metric.unit, chance)));
     let text = [
         format!("{}, {}: {}{}", info.id, info.year, info.title, needs(info)),
         words::wrap(info.paper, TEXT_WIDTH),

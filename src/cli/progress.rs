@@ -140,7 +140,7 @@ impl Watcher {
             Event::Probe(probe) => self.say(&probe_words(probe)),
             Event::Warning { message } => self.warn(&format!("warning: {message}")),
             // told by `begin` and by the result
-            Event::Started(_) | Event::Saved { .. } | Event::Pretext(_) | Event::Done(_) => {}
+            Event::Started(_) | Event::Saved { .. } | Event::Pretext(_) | Event::Health(_) | Event::Done(_) => {}
         }
     }
 
@@ -195,10 +195,10 @@ impl Plan {
 
 /// The measure on held-out images, beside what guessing gives.
 pub(super) fn pretext_words(pretext: &Pretext) -> String {
-    let Pretext { images, name, value, chance, .. } = pretext;
-    let chance = chance.map(|chance| format!(" (guessing gives {})", words::measured(name, chance)));
+    let Pretext { images, name, value, chance, unit, .. } = pretext;
+    let chance = chance.map(|chance| format!(" (guessing gives {})", words::measured(*unit, chance)));
     let images = words::count(*images, "test image");
-    format!("{name} on {images}: {}{}", words::measured(name, *value), chance.unwrap_or_default())
+    format!("{name} on {images}: {}{}", words::measured(*unit, *value), chance.unwrap_or_default())
 }
 
 /// The best layer of each source, for one line.

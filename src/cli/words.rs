@@ -1,6 +1,6 @@
 //! Numbers for people.
 
-use crate::method::Metric;
+use crate::method::{Metric, Unit};
 
 /// `8.1s`, `4m12s`, `3h07m`.
 pub(super) fn duration(seconds: f64) -> String {
@@ -37,14 +37,17 @@ pub(super) fn thousands(number: usize) -> String {
     text
 }
 
-/// A method's own measure with its name: accuracies as shares of a hundred, everything else as it is.
+/// A method's own measure with its name.
 pub(super) fn measure(metric: &Metric, value: f64) -> String {
-    format!("{} {}", metric.name, measured(metric.name, value))
+    format!("{} {}", metric.name, measured(metric.unit, value))
 }
 
 /// The value alone.
-pub(super) fn measured(name: &str, value: f64) -> String {
-    if name.ends_with("accuracy") { percent(value) } else { format!("{value:.4}") }
+pub(super) fn measured(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Share => percent(value),
+        Unit::Number => format!("{value:.4}"),
+    }
 }
 
 /// The text broken into lines of at most `width` characters.
@@ -90,10 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn accuracies_are_shares_of_a_hundred() {
-        let metric = |name| Metric { name, chance: None };
-        assert_eq!(measure(&metric("rotation accuracy"), 0.4375), "rotation accuracy 43.8 %");
-        assert_eq!(measure(&metric("spread"), 0.4375), "spread 0.4375");
+    fn shares_are_written_in_percent() {
+        let metric = |name, unit| Metric { name, chance: None, unit };
+        assert_eq!(measure(&metric("rotation accuracy", Unit::Share), 0.4375), "rotation accuracy 43.8 %");
+        assert_eq!(measure(&metric("cosine", Unit::Number), 0.4375), "cosine 0.4375");
     }
 
     #[test]

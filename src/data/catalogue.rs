@@ -1,5 +1,6 @@
 //! The data sets that are known by name.
 
+use super::Size;
 use crate::error::{Error, Result};
 
 /// What is known of a data set.
@@ -9,6 +10,8 @@ pub struct Entry {
     pub name: &'static str,
     /// The name among people.
     pub title: &'static str,
+    /// The size of its images.
+    pub size: Size,
     /// What the labels mean.
     pub classes: &'static [&'static str],
     /// Its files.
@@ -75,6 +78,7 @@ pub const CATALOGUE: &[&Entry] = &[&FASHION_MNIST];
 pub const FASHION_MNIST: Entry = Entry {
     name: "fashion-mnist",
     title: "Fashion-MNIST",
+    size: Size { channels: 1, height: 28, width: 28 },
     classes: &["T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"],
     files: &[
         File {

@@ -10,6 +10,8 @@ const EPSILON: f64 = 1e-5;
 pub struct Redundancy {
     /// What is minimised `[1]`.
     pub loss: Tensor<1>,
+    /// The mean of its diagonal, without gradient `[1]`: how far twin features agree.
+    pub twins: Tensor<1>,
     /// The cross-correlation of the features, rows from the first view, columns from the second, without gradient: `[d, d]`.
     pub correlation: Tensor<2>,
 }
@@ -28,8 +30,8 @@ pub fn barlow_twins(a: Tensor<2>, b: Tensor<2>, lambda: f64, scale: f64) -> Redu
     let own = (a.clone() * b.clone()).mean_dim(0); // [1, d]
     let correlation = a.transpose().matmul(b) / n as f64;
     let off_diagonal = correlation.clone().square().sum() - own.clone().square().sum();
-    let loss = ((own - 1.0).square().sum() + off_diagonal * lambda) * scale;
-    Redundancy { loss, correlation: correlation.detach() }
+    let loss = ((own.clone() - 1.0).square().sum() + off_diagonal * lambda) * scale;
+    Redundancy { loss, twins: own.detach().mean(), correlation: correlation.detach() }
 }
 
 /// `(x - mean) / sqrt(var + 1e-5)` of every column.

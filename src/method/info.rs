@@ -1,6 +1,6 @@
 //! What a method says of itself: the menus, the help and the README's table are made from this.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The facts about a method that a person chooses by.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -32,6 +32,18 @@ pub struct Metric {
     pub name: &'static str,
     /// What guessing gives, where that is defined.
     pub chance: Option<f64>,
+    /// How its values are written.
+    pub unit: Unit,
+}
+
+/// How a measure is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// A share from 0 to 1, written in percent.
+    Share,
+    /// A plain number.
+    Number,
 }
 
 /// What the images must have for the task to mean anything.

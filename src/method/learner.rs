@@ -30,6 +30,9 @@ pub trait Training {
     /// The views and answers of the last step.
     fn shown(&self) -> Option<Shown>;
 
+    /// What the loss of the last step compared, where it compares embeddings: `[n, d]`.
+    fn embedding(&self) -> Option<Tensor<2>>;
+
     /// Trainable numbers.
     fn parameters(&self) -> usize;
 
@@ -64,7 +67,7 @@ pub(super) struct Learner<M> {
     /// Taken only while the optimiser holds it.
     model: Option<M>,
     optimizer: Optimizer,
-    last: Option<(Views, Outcome)>,
+    last: Option<(Views, Outcome, Moment)>,
     device: Device,
 }
 
@@ -91,7 +94,7 @@ impl<M: Method> Training for Learner<M> {
         let carry = std::mem::take(&mut outcome.carry);
         self.model = Some(model.after_step(carry, moment));
         let answer = Answer::from(&outcome);
-        self.last = Some((views, outcome));
+        self.last = Some((views, outcome, *moment));
         answer
     }
 
@@ -105,7 +108,11 @@ impl<M: Method> Training for Learner<M> {
     }
 
     fn shown(&self) -> Option<Shown> {
-        self.last.as_ref().map(|(views, outcome)| self.model().show(views, outcome))
+        self.last.as_ref().map(|(views, outcome, moment)| self.model().show(views, outcome, moment))
+    }
+
+    fn embedding(&self) -> Option<Tensor<2>> {
+        self.last.as_ref().and_then(|(_, outcome, _)| outcome.embedding.clone())
     }
 
     fn parameters(&self) -> usize {
@@ -137,6 +144,6 @@ impl Views {
     /// The same views on the device that tracks gradients, where batch norm uses the batch's own statistics.
     fn tracked(&self) -> Self {
         let images = self.images.iter().map(|images| Tensor::from_inner(images.clone())).collect();
-        Self { images, labels: self.labels.clone() }
+        Self { images, ..self.clone() }
     }
 }

@@ -3,6 +3,9 @@
 mod entry;
 mod info;
 mod learner;
+mod pair;
+#[cfg(test)]
+mod registry;
 
 use std::fmt::Debug;
 
@@ -17,7 +20,7 @@ use crate::optim::ParamGroup;
 use crate::rng::Rng;
 
 pub use entry::{Entry, find};
-pub use info::{Info, Metric, Needs};
+pub use info::{Info, Metric, Needs, Unit};
 pub use learner::{Answer, Training};
 
 macro_rules! methods {
@@ -30,6 +33,13 @@ macro_rules! methods {
 
 methods! {
     rotation::Rotation,
+    simsiam::SimSiam,
+    barlow_twins::BarlowTwins,
+    simclr::SimClr,
+    moco::Moco,
+    byol::Byol,
+    swav::Swav,
+    pirl::Pirl,
 }
 
 /// A way to train an encoder without labels.
@@ -71,8 +81,8 @@ pub trait Method: Module + Debug + 'static {
         self
     }
 
-    /// The views and answers, for drawing.
-    fn show(&self, views: &Views, outcome: &Outcome) -> Shown;
+    /// The views and answers of the step at `moment`, for drawing.
+    fn show(&self, views: &Views, outcome: &Outcome, moment: &Moment) -> Shown;
 }
 
 /// What a method may know of the data when it is built.
@@ -105,12 +115,16 @@ pub struct Moment {
 }
 
 /// What the network gets to see.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Views {
     /// Each view's images `[m, c, h, w]`; sizes may differ between views.
     pub images: Vec<Tensor<4>>,
     /// The right answers `[m]`, where the task has classes.
     pub labels: Option<Tensor<1, Int>>,
+    /// Tables that belong to the views: where the images have their rows in a memory bank.
+    pub tables: Vec<Tensor<2>>,
+    /// Numbers that were drawn for this step: an order of the batch, rows of a memory bank.
+    pub draws: Vec<Tensor<1, Int>>,
 }
 
 /// What came of a step.
@@ -122,17 +136,45 @@ pub struct Outcome {
     pub metric: Option<Tensor<1>>,
     /// The network's answers `[m, k]` as logits, where the task has classes.
     pub answers: Option<Tensor<2>>,
+    /// What the loss compares, one row an image and no gradient `[n, d]`: whether it collapses is watched.
+    pub embedding: Option<Tensor<2>>,
+    /// Matrices for [`Method::show`], no gradient.
+    pub figures: Vec<Tensor<2>>,
     /// Detached tensors for [`Method::after_step`]: keys for a queue, rows for a memory bank.
     pub carry: Vec<Tensor<2>>,
 }
 
+impl Outcome {
+    /// An outcome with nothing but a loss.
+    pub fn of(loss: Tensor<1>) -> Self {
+        Self { loss, metric: None, answers: None, embedding: None, figures: Vec::new(), carry: Vec::new() }
+    }
+}
+
 /// The views and answers of a step, still on the device.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Shown {
     /// Rows of images in 0 to 1: title and `[m, c, h, w]`.
     pub rows: Vec<(String, Tensor<4>)>,
     /// For the images of the first row, where the task has classes.
     pub verdicts: Option<Verdicts>,
+    /// Matrices that show what the loss does.
+    pub figures: Vec<Figure>,
+}
+
+/// A matrix to be drawn as a picture of its values.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// What it is.
+    pub title: String,
+    /// How to read it, in a sentence or two.
+    pub caption: String,
+    /// `[rows, columns]`.
+    pub values: Tensor<2>,
+    /// The value drawn darkest; everything below is drawn alike.
+    pub low: f32,
+    /// The value drawn brightest.
+    pub high: f32,
 }
 
 /// Questions with their right and their given answers.

@@ -4,9 +4,8 @@
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
-use serde_json::{Map, Value};
 
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Verdicts, Views};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Verdicts, Views};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{accuracy, cross_entropy};
@@ -39,7 +38,7 @@ impl Method for Rotation {
         lesson: "We turned the image ourselves, so the right answer is known and nobody has to label anything. To see that \
                  a shoe lies on its side, the network has to find out what a shoe is and which way up it stands. What it \
                  builds inside to do so is what we want; the answer itself is thrown away.",
-        metric: Metric { name: "rotation accuracy", chance: Some(0.25) },
+        metric: Metric { name: "rotation accuracy", chance: Some(0.25), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
 
@@ -78,67 +77,45 @@ impl Method for Rotation {
         }
         let labels: Vec<i32> = (0..4).flat_map(|quarters| std::iter::repeat_n(quarters, n)).collect();
         let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [4 * n]), &x.device());
-        Views { images: vec![all_rotations(x)], labels: Some(labels) }
+        Views { images: vec![all_rotations(x)], labels: Some(labels), ..Views::default() }
     }
 
     fn loss(&self, views: &Views, _moment: &Moment) -> Outcome {
         let labels = views.labels.clone().expect("rotation draws a label for every view");
         let logits = self.head.forward(self.encoder.forward(views.images[0].clone())); // [4n, 4]
         Outcome {
-            loss: cross_entropy(logits.clone(), labels.clone()),
-            metric: Some(accuracy(logits.clone().detach(), labels)),
-            answers: Some(logits.detach()),
-            carry: Vec::new(),
+            metric: Some(accuracy(logits.clone().detach(), labels.clone())),
+            answers: Some(logits.clone().detach()),
+            ..Outcome::of(cross_entropy(logits, labels))
         }
     }
 
-    fn show(&self, views: &Views, outcome: &Outcome) -> Shown {
+    fn show(&self, views: &Views, outcome: &Outcome, _moment: &Moment) -> Shown {
         let verdicts = views.labels.clone().zip(outcome.answers.clone());
         Shown {
             rows: vec![("What the network was given".to_string(), views.images[0].clone())],
             verdicts: verdicts.map(|(truth, answers)| Verdicts { names: &ANGLES, truth, answers: answers.inner() }),
+            ..Shown::default()
         }
     }
 }
 
-fn options(flip: bool, crop_padding: usize) -> Map<String, Value> {
-    [("flip".to_string(), Value::from(flip)), ("crop_padding".to_string(), Value::from(crop_padding))]
-        .into_iter()
-        .collect()
-}
-
 /// The toy: the four-block encoder, minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
-    RunConfig {
-        method: Rotation::INFO.id.into(),
-        preset: Preset::Small,
-        data: data.into(),
-        images: 0,
-        seed: 1,
-        batch: 64,
-        epochs: 5,
-        steps: 0,
-        encoder: EncoderConfig::small(32),
-        optimizer: OptimizerConfig::nesterov(0.05, 5e-4),
-        schedule: Schedule::cosine(0.1),
-        options: options(false, 0),
-    }
+    let (optimizer, schedule) = (OptimizerConfig::nesterov(0.05, 5e-4), Schedule::cosine(0.1));
+    let base = RunConfig::of(Rotation::INFO.id, Preset::Small, data, EncoderConfig::small(32), optimizer, schedule);
+    RunConfig { epochs: 5, ..base }.with_options([("flip", false.into()), ("crop_padding", 0.into())])
 }
 
 /// RotNet's CIFAR-10 setting from its code: NIN, 128 images and their turns a step, SGD with Nesterov's momentum, rate
 /// 0.1 falling to a fifth at epochs 60, 120 and 160 of 200, crops out of 4 px of padding and mirroring before the turn.
 /// Published for CIFAR-10: 91.16 % with a convolutional classifier on block 2, 89.06 % with a fully connected one.
 fn full(data: &str) -> RunConfig {
-    RunConfig {
-        preset: Preset::Full,
-        batch: 128,
-        epochs: 200,
-        encoder: EncoderConfig::published(EncoderKind::Nin, data),
-        optimizer: OptimizerConfig::nesterov(0.1, 5e-4),
-        schedule: Schedule::Steps { at_epochs: vec![60.0, 120.0, 160.0], factor: 0.2 },
-        options: options(true, 4),
-        ..small(data)
-    }
+    let encoder = EncoderConfig::published(EncoderKind::Nin, data);
+    let schedule = Schedule::Steps { at_epochs: vec![60.0, 120.0, 160.0], factor: 0.2 };
+    let base =
+        RunConfig::of(Rotation::INFO.id, Preset::Full, data, encoder, OptimizerConfig::nesterov(0.1, 5e-4), schedule);
+    RunConfig { batch: 128, epochs: 200, ..base }.with_options([("flip", true.into()), ("crop_padding", 4.into())])
 }
 
 #[cfg(test)]

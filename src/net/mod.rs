@@ -12,8 +12,6 @@ mod norm;
 mod pool;
 mod shuffle;
 pub mod tensors;
-#[cfg(test)]
-mod timing;
 
 pub use conv::Conv2d;
 pub use encoder::{Encoder, EncoderConfig, EncoderKind, GAP, Pixels, parse_state};

@@ -5,8 +5,6 @@ mod gradients;
 mod group;
 mod optimizer;
 mod schedule;
-#[cfg(test)]
-mod timing;
 mod trust;
 mod update;
 

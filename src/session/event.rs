@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
+use crate::method::Unit;
 pub use crate::probe::{ProbeRow, Source};
 
 /// One message of a run. As JSON, the field `event` names the kind.
@@ -19,6 +20,8 @@ pub enum Event {
     Pretext(Pretext),
     /// Accuracy of frozen features, with their controls.
     Probe(Probe),
+    /// Whether what the loss compares is collapsing.
+    Health(Health),
     /// Something the user should know, in a sentence.
     Warning {
         /// The sentence.
@@ -99,6 +102,35 @@ pub struct Pretext {
     pub value: f64,
     /// What guessing would give, where that is defined.
     pub chance: Option<f64>,
+    /// How both are written.
+    pub unit: Unit,
+}
+
+/// What an embedding looks like, without labels: the first images of a step's batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// Steps taken so far.
+    pub step: usize,
+    /// How far unit rows spread: about 1 where healthy, 0 where all are the same. See [`crate::health::spread`].
+    pub spread: f64,
+    /// How many directions are in use. See [`crate::health::effective_rank`].
+    pub rank: f64,
+    /// Images looked at.
+    pub rows: usize,
+    /// Numbers the network gives of each.
+    pub width: usize,
+    /// What that means.
+    pub verdict: Verdict,
+}
+
+/// The state of a representation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Different images get different answers.
+    Healthy,
+    /// All images get nearly the same answer.
+    Collapsing,
 }
 
 /// A round of probes: trained features and the controls, measured alike.

@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod event;
 #[cfg(not(target_family = "wasm"))]
 pub mod folder;
+mod health;
 mod observe;
 mod order;
 pub mod pace;
@@ -21,6 +22,7 @@ use crate::platform;
 use crate::rng::{Purpose, stream};
 use checkpoint::Header;
 use event::{Done, Epoch, Event, Started, Step};
+use health::Watch;
 use observe::Controls;
 use order::Order;
 use pace::Pace;
@@ -56,6 +58,7 @@ pub struct Session {
     learner: Box<dyn Training>,
     order: Order,
     controls: Controls,
+    watch: Watch,
     next: Next,
     step: usize,
     resumed_at: usize,
@@ -108,6 +111,7 @@ impl Session {
             learner,
             order,
             controls,
+            watch: Watch::default(),
             next,
             step: 0,
             resumed_at: 0,
@@ -268,11 +272,23 @@ impl Session {
                 )));
             }
         }
+        events.extend(self.health().await?);
         if self.step.is_multiple_of(moment.steps_per_epoch) {
             events.extend(self.epoch_event());
         }
         self.next = self.after_step();
         Ok(Progress::Events(events))
+    }
+
+    /// A look for collapse, where it is time for one and the method compares embeddings.
+    async fn health(&mut self) -> Result<Vec<Event>> {
+        let every = self.pace.health_every;
+        match self.learner.embedding() {
+            Some(embedding) if every > 0 && self.step.is_multiple_of(every) => {
+                self.watch.look(self.step, embedding).await
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn clock(&mut self, seconds: f64) {

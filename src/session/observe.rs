@@ -4,11 +4,11 @@ use burn::tensor::{Device, Int, Tensor, Transaction};
 
 use super::event::{Pretext, Probe, ProbeRow, Source};
 use super::pace::ProbePace;
-use super::picture::{Caption, Picture, PictureRow};
+use super::picture::{Caption, Picture, PictureFigure, PictureRow};
 use crate::config::RunConfig;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::method::{Answer, Batch, Moment, Shown, Training, Verdicts, find};
+use crate::method::{Answer, Batch, Figure, Moment, Shown, Training, Verdicts, find};
 use crate::net::Encoder;
 use crate::platform;
 use crate::probe;
@@ -113,18 +113,30 @@ pub(super) async fn pretext(
         name: metric.name.to_string(),
         value: sum / counted as f64,
         chance: metric.chance,
+        unit: metric.unit,
     }))
 }
 
 /// Draws what was shown: up to sixteen images a row, spread evenly over the batch so that every class of question occurs.
 pub(super) async fn picture(step: usize, shown: Option<Shown>) -> Result<Picture> {
-    let mut rows = Vec::new();
-    let Some(shown) = shown else { return Ok(Picture { step, rows }) };
+    let (mut rows, mut figures) = (Vec::new(), Vec::new());
+    let Some(shown) = shown else { return Ok(Picture { step, rows, figures }) };
     for (number, (title, images)) in shown.rows.into_iter().enumerate() {
         let verdicts = if number == 0 { shown.verdicts.as_ref() } else { None };
         rows.push(row(title, images, verdicts).await?);
     }
-    Ok(Picture { step, rows })
+    for shown in shown.figures {
+        figures.push(figure(shown).await?);
+    }
+    Ok(Picture { step, rows, figures })
+}
+
+async fn figure(Figure { title, caption, values, low, high }: Figure) -> Result<PictureFigure> {
+    let [rows, columns] = values.dims();
+    let bytes = ((values - low) / (high - low)).clamp(0.0, 1.0) * 255.0;
+    let data = bytes.round().into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+    let cells = data.iter::<f32>().map(|value| value as u8).collect();
+    Ok(PictureFigure { title, caption, columns, rows, low, high, cells })
 }
 
 async fn row(title: String, images: Tensor<4>, verdicts: Option<&Verdicts>) -> Result<PictureRow> {

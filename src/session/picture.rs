@@ -9,6 +9,28 @@ pub struct Picture {
     pub step: usize,
     /// Each row shows one role (the input, the second view, the target, the prediction).
     pub rows: Vec<PictureRow>,
+    /// Matrices that show what the loss does.
+    pub figures: Vec<PictureFigure>,
+}
+
+/// A matrix as a picture of its values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PictureFigure {
+    /// What it is.
+    pub title: String,
+    /// How to read it.
+    pub caption: String,
+    /// Cells across.
+    pub columns: usize,
+    /// Cells down.
+    pub rows: usize,
+    /// The value drawn as 0.
+    pub low: f32,
+    /// The value drawn as 255.
+    pub high: f32,
+    /// A byte a cell, row by row.
+    #[serde(with = "serde_bytes")]
+    pub cells: Vec<u8>,
 }
 
 /// Images of one role, all of one size.

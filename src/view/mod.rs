@@ -28,7 +28,7 @@ pub use jitter::{About, Jitter, Light, Order};
 pub use op::Op;
 pub use recipe::{Recipe, ViewKind};
 pub use resample::{Filter, Window, resample};
-pub use rotate::{all_rotations, rotate};
+pub use rotate::{all_rotations, rotate, rotate_each};
 pub use shift::{crop_shifted, flip, flip_some};
 pub use tiles::{arrange, permutations, tiles};
 pub use tone::{NEVER, autocontrast, posterise, sharpness, solarise};

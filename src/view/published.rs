@@ -15,12 +15,26 @@ pub(super) type Row = (&'static str, &'static str, fn() -> Vec<ViewKind>);
 pub(super) const RECIPES: &[Row] = &[
     ("small-gray", "our own, for gray images of about 30 px", small_gray),
     ("small-colour", "our own, for colour images of about 30 px", small_colour),
+    ("small-gray-single", "our own, for gray images of about 30 px: one view", || one(small_gray())),
+    ("small-colour-single", "our own, for colour images of about 30 px: one view", || one(small_colour())),
+    ("small-gray-tiles", "our own, for gray images of about 30 px: four tiles", || small_tiles(small_gray(), 28, 12)),
+    ("small-colour-tiles", "our own, for colour images of about 30 px: four tiles", || {
+        small_tiles(small_colour(), 32, 14)
+    }),
     ("moco-v1", "He et al. 2020, after their code", moco_v1),
     ("moco-v2", "Chen, Fan et al. 2020, after their code", moco_v2),
     ("simsiam", "Chen and He 2021, after their code: MoCo v2's recipe", moco_v2),
     ("swav", "Caron et al. 2020, after their code: two large crops and six small ones", swav),
     ("simclr", "Chen, Kornblith et al. 2020, after their code at strength 1", simclr),
     ("simclr-cifar", "Chen, Kornblith et al. 2020, after their code for CIFAR-10: strength 1/2, no blur", simclr_cifar),
+    ("moco-cifar", "He et al. 2020, after their demonstration for CIFAR-10: MoCo v2's recipe without blur", moco_cifar),
+    ("simsiam-cifar", "Chen and He 2021, appendix D: their recipe without blur", simsiam_cifar),
+    (
+        "byol-cifar",
+        "da Costa et al. 2022 (solo-learn), after their code for CIFAR-10: the two views differ",
+        asymmetric_cifar,
+    ),
+    ("barlow-twins-cifar", "da Costa et al. 2022 (solo-learn), after their code for CIFAR-10", asymmetric_cifar),
     ("byol", "Grill et al. 2020, after their code: the two views differ", byol),
     ("barlow-twins", "Zbontar et al. 2021, after their code: the two views differ", barlow_twins),
     ("pirl-image", "Misra and van der Maaten 2020, after their code: the image branch", pirl_image),
@@ -82,6 +96,43 @@ fn moco_v2() -> Vec<ViewKind> {
         224,
         vec![crop(0.2, 1.0, Filter::Bilinear), jitter([0.4, 0.4, 0.4, 0.1], 0.8), gray(), pillow_blur(0.5), flip()],
     )
+}
+
+/// The first view alone.
+fn one(mut kinds: Vec<ViewKind>) -> Vec<ViewKind> {
+    kinds.truncate(1);
+    kinds.iter_mut().for_each(|kind| kind.count = 1);
+    kinds
+}
+
+/// One view cut into two by two tiles in random order. Crops keep most of the image, or a tile would show next to nothing.
+fn small_tiles(kinds: Vec<ViewKind>, size: usize, tile: usize) -> Vec<ViewKind> {
+    let mut kinds = one(kinds);
+    for kind in &mut kinds {
+        kind.size = size;
+        kind.ops.push(Op::Tiles { grid: 2, tile, shuffle: true });
+    }
+    kinds
+}
+
+fn moco_cifar() -> Vec<ViewKind> {
+    two(32, vec![crop(0.08, 1.0, Filter::Bilinear), flip(), jitter([0.4, 0.4, 0.4, 0.1], 0.8), gray()])
+}
+
+fn simsiam_cifar() -> Vec<ViewKind> {
+    two(32, vec![crop(0.2, 1.0, Filter::Bilinear), jitter([0.4, 0.4, 0.4, 0.1], 0.8), gray(), flip()])
+}
+
+/// No blur, solarised in the second view only.
+fn asymmetric_cifar() -> Vec<ViewKind> {
+    let view = |solarise: f64| {
+        let mut ops = vec![crop(0.08, 1.0, Filter::Bicubic), flip(), jitter([0.4, 0.4, 0.2, 0.1], 0.8), gray()];
+        if solarise > 0.0 {
+            ops.push(Op::Solarise { p: solarise, threshold: 128.0 / 255.0 });
+        }
+        ViewKind { count: 1, size: 32, ops }
+    };
+    vec![view(0.0), view(0.2)]
 }
 
 fn swav() -> Vec<ViewKind> {

@@ -82,6 +82,12 @@ impl Recipe {
         self.kinds.iter().map(|kind| kind.count).sum()
     }
 
+    /// Tiles of an image, where the first views are cut into some.
+    pub fn tiles(&self) -> Option<usize> {
+        let cut = |op: &Op| if let Op::Tiles { grid, .. } = op { Some(grid * grid) } else { None };
+        self.kinds.first()?.ops.iter().find_map(cut)
+    }
+
     /// Refuses what cannot be drawn, in words.
     ///
     /// # Errors

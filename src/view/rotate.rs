@@ -1,6 +1,9 @@
 //! Quarter turns.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor, TensorData};
+use rand::RngExt;
+
+use crate::rng::Rng;
 
 /// Turns every image counter-clockwise by `quarters` times 90 degrees.
 ///
@@ -25,9 +28,18 @@ pub fn all_rotations(images: Tensor<4>) -> Tensor<4> {
     Tensor::cat((0..4).map(|quarters| rotate(images.clone(), quarters)).collect(), 0)
 }
 
+/// Turns each image by its own number of quarter turns, all four being as likely: `[n, c, s, s]` -> the same.
+pub fn rotate_each(images: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
+    let [n, ..] = images.dims();
+    let places: Vec<i32> = (0..n).map(|image| (rng.random_range(0..4) * n + image) as i32).collect();
+    let places = Tensor::<1, Int>::from_data(TensorData::new(places, [n]), &images.device());
+    all_rotations(images).select(0, places)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{Purpose, stream};
     use burn::tensor::Device;
 
     fn image() -> Tensor<4> {
@@ -58,5 +70,15 @@ mod tests {
     #[should_panic(expected = "not square")]
     fn refuses_what_shows_its_turn() {
         rotate(Tensor::zeros([1, 1, 2, 3], &Device::flex()), 1);
+    }
+
+    #[test]
+    fn each_image_is_turned_by_itself() {
+        let x = Tensor::cat(vec![image(); 40], 0);
+        let turned = values(rotate_each(x, &mut stream(1, Purpose::Views, 0)));
+        let turns: Vec<Vec<f32>> = (0..4).map(|quarters| values(rotate(image(), quarters))).collect();
+        let seen: Vec<usize> =
+            turned.chunks(4).map(|one| turns.iter().position(|turn| turn == one).expect("a turn")).collect();
+        assert!((0..4).all(|quarters| seen.contains(&quarters)), "{seen:?}");
     }
 }

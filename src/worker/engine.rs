@@ -64,6 +64,7 @@ fn card(entry: &Entry) -> MethodCard {
         lesson: info.lesson.into(),
         metric: info.metric.name.into(),
         chance: info.metric.chance,
+        unit: info.metric.unit,
         presets: [Preset::Small, Preset::Full].map(|preset| entry.config(preset, data::NAME)).into(),
     }
 }

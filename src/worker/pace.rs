@@ -18,6 +18,7 @@ pub(super) fn of(kind: Kind, looks: Looks) -> Pace {
         ProbeSettings { train_images: 1000, test_images: 500, penalties: vec![1e-1], ..ProbeSettings::default() };
     Pace {
         read_every: looks.read_every.unwrap_or(read_every),
+        health_every: 25,
         held_out,
         probe: (every > 0).then_some(ProbePace { every, settings }),
     }

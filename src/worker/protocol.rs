@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind, Readout};
+use crate::method::Unit;
 use crate::session::event::Event;
 use crate::session::picture::Picture;
 
@@ -33,6 +34,8 @@ pub struct MethodCard {
     pub metric: String,
     /// What guessing gives, where that is defined.
     pub chance: Option<f64>,
+    /// How the measure is written.
+    pub unit: Unit,
     /// Every preset as a full configuration.
     pub presets: Vec<RunConfig>,
 }

@@ -93,6 +93,7 @@ impl Log {
 fn is_beyond(event: &Event, taken: usize, measured: bool) -> bool {
     match event {
         Event::Step(event) => event.step > taken,
+        Event::Health(event) => event.step > taken,
         Event::Epoch(event) => event.step > taken,
         Event::Saved { step, .. } => *step > taken,
         Event::Probe(event) => event.step > taken || (measured && event.step == taken),

@@ -1,0 +1,128 @@
+//! What the methods that compare views of one image share: the recipe of their views, and how the views are drawn.
+
+use burn::tensor::{Int, Tensor, TensorData};
+use serde_json::Value;
+
+use super::{Batch, Facts, Views};
+use crate::config::RunConfig;
+use crate::data::catalogue;
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::view::recipe::{self, Recipe};
+
+/// The options `recipe`, `size` and `min_area` with their values.
+pub(super) type Options = [(&'static str, Value); 3];
+
+/// The views of a method, as its options `recipe`, `size` and `min_area` say.
+#[derive(Clone, Debug)]
+pub(super) struct Augment {
+    recipe: Recipe,
+}
+
+impl Augment {
+    /// The options for a published recipe: `size` pixels to a side, crops as it has them.
+    pub(super) fn published(recipe: &str, size: usize) -> Options {
+        [("recipe", recipe.into()), ("size", size.into()), ("min_area", 0.0.into())]
+    }
+
+    /// The options of the small presets: the recipe for gray or for colour images at their own size.
+    pub(super) fn small(data: &str) -> Options {
+        [("recipe", small_recipe(data).into()), ("size", 0.into()), ("min_area", 0.3.into())]
+    }
+
+    /// Takes the options up.
+    ///
+    /// # Errors
+    /// When the recipe does not exist or is impossible.
+    pub(super) fn of(config: &RunConfig, facts: &Facts) -> Result<Self> {
+        Self::named(&config.option::<String>("recipe")?, config, facts)
+    }
+
+    /// As [`Augment::of`], with another recipe.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn named(name: &str, config: &RunConfig, facts: &Facts) -> Result<Self> {
+        let (height, width) = (facts.size.height, facts.size.width);
+        let size = match config.option::<usize>("size")? {
+            0 => height.max(width),
+            size => size,
+        };
+        let min_area: f64 = config.option("min_area")?;
+        if !(0.0..=1.0).contains(&min_area) {
+            return Err(Error::Config("min_area must lie in 0 to 1; 0 keeps the recipe's own".into()));
+        }
+        let recipe = recipe::find(name)?.scaled_to(size);
+        let recipe = if min_area > 0.0 { recipe.with_min_area(min_area) } else { recipe };
+        recipe.check()?;
+        Ok(Self { recipe })
+    }
+
+    /// Tiles of an image, where the recipe cuts it into some.
+    pub(super) fn parts(&self) -> Option<usize> {
+        self.recipe.tiles()
+    }
+
+    /// Views of an image.
+    pub(super) fn count(&self) -> usize {
+        self.recipe.count()
+    }
+
+    /// Refuses recipes without exactly two views, which a loss over a pair needs.
+    pub(super) fn of_two(config: &RunConfig, facts: &Facts) -> Result<Self> {
+        let augment = Self::of(config, facts)?;
+        match augment.count() {
+            2 => Ok(augment),
+            count => {
+                let (name, method) = (&augment.recipe.name, &config.method);
+                Err(Error::Config(format!("{method} compares two views of an image, but recipe {name} makes {count}")))
+            }
+        }
+    }
+
+    /// Every view of every image.
+    pub(super) fn views(&self, batch: &Batch, rng: &mut Rng) -> Views {
+        Views { images: self.recipe.views(&batch.images, rng), ..Views::default() }
+    }
+}
+
+/// The recipe for images of about 30 px, gray or colour.
+pub(super) fn small_recipe(data: &str) -> &'static str {
+    let gray = catalogue::find(data).is_ok_and(|entry| entry.size.channels == 1);
+    if gray { "small-gray" } else { "small-colour" }
+}
+
+/// The option `tau`, which divides cosines.
+///
+/// # Errors
+/// When it is not positive.
+pub(super) fn temperature(config: &RunConfig) -> Result<f64> {
+    let tau: f64 = config.option("tau")?;
+    if tau > 0.0 { Ok(tau) } else { Err(Error::Config("tau must be positive".into())) }
+}
+
+/// Whether the data set of this name has images of about 32 px, for which papers have settings of their own.
+pub(super) fn is_small(data: &str) -> bool {
+    catalogue::find(data).is_ok_and(|entry| entry.size.height.max(entry.size.width) <= 64)
+}
+
+/// The images of the first two views.
+pub(super) fn both(views: &Views) -> [Tensor<4>; 2] {
+    [views.images[0].clone(), views.images[1].clone()]
+}
+
+/// Whole numbers on the device of `like`.
+pub(super) fn numbers(values: Vec<i32>, like: &Tensor<4>) -> Tensor<1, Int> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), &like.device())
+}
+
+/// The rows of a picture of two views.
+pub(super) fn rows(views: &Views) -> Vec<(String, Tensor<4>)> {
+    let names = views
+        .images
+        .iter()
+        .enumerate()
+        .map(|(index, images)| (format!("View {} of each image", index + 1), images.clone()));
+    names.collect()
+}

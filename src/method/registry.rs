@@ -1,0 +1,244 @@
+//! What holds for every method of the list, and what their own tests build on.
+
+use std::collections::HashMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use futures_lite::future::block_on;
+
+use super::{Batch, Entry, Facts, METHODS, Method, Moment, Training, Views, find};
+use crate::config::{Preset, RunConfig};
+use crate::data::Size;
+use crate::error::Result;
+use crate::net::tensors::{self, Path};
+use crate::net::{EncoderConfig, Init};
+use crate::rng::{Purpose, stream, uniform};
+
+/// The first step of a run.
+pub(super) const MOMENT: Moment = Moment { step: 0, total: 100, steps_per_epoch: 4 };
+
+const IMAGES: usize = 8;
+const FACTS: Facts = Facts { size: Size { channels: 1, height: 28, width: 28 }, images: 32 };
+
+/// The small preset, shrunk to what a test can compute at once.
+pub(super) fn tiny(id: &str) -> RunConfig {
+    let mut config = find(id).expect("a method").config(Preset::Small, "fashion-mnist");
+    config.batch = IMAGES;
+    config.encoder = EncoderConfig::small(4);
+    let small = [
+        ("projector", 16),
+        ("predictor", 8),
+        ("hidden", 16),
+        ("width", 16),
+        ("prototypes", 8),
+        ("freeze", 0),
+        ("queue", 2 * IMAGES),
+        ("negatives", 12),
+    ];
+    for (option, value) in small {
+        if config.options.get(option).is_some_and(|known| known.as_u64() != Some(0)) {
+            config.options.insert(option.to_string(), value.into());
+        }
+    }
+    config
+}
+
+pub(super) fn build<M: Method>(config: &RunConfig) -> Result<M> {
+    M::init(config, &FACTS, &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff()))
+}
+
+pub(super) fn model<M: Method>(config: &RunConfig) -> M {
+    build(config).expect("a model")
+}
+
+/// Blobs of light at different places, so that views differ and images do too.
+fn batch() -> Batch {
+    let noise = uniform(&mut stream(4, Purpose::Views, 0), IMAGES * 784, 0.0, 0.3);
+    let pixels = noise.iter().enumerate().map(|(at, noise)| {
+        let (image, row, column) = (at / 784, at % 784 / 28, at % 28);
+        let off = |place: usize, centre: usize| (place as f32 - centre as f32).powi(2);
+        noise + 0.7 * (-(off(row, 4 + 3 * image) + off(column, 24 - 2 * image)) / 20.0).exp()
+    });
+    let data = TensorData::new(pixels.collect::<Vec<f32>>(), [IMAGES, 1, 28, 28]);
+    Batch { images: Tensor::from_data(data, &Device::flex()), indices: (0..IMAGES).collect() }
+}
+
+/// Views on the device that tracks gradients.
+pub(super) fn views<M: Method>(model: &M) -> Views {
+    let views = model.views(&batch(), &MOMENT, &mut stream(1, Purpose::Views, 0));
+    Views { images: views.images.iter().map(|images| Tensor::from_inner(images.clone())).collect(), ..views }
+}
+
+/// The sum of the absolute gradients of all parameters whose names are chosen.
+pub(super) fn gradient_of<M: Method>(model: &M, chosen: fn(&str) -> bool) -> f32 {
+    let gradients = model.loss(&views(model), &MOMENT).loss.backward();
+    let mut sum = Sum { gradients: &gradients, chosen, path: Path::default(), total: 0.0 };
+    model.visit(&mut sum);
+    sum.total
+}
+
+/// As [`gradient_of`], for the encoder whose features are wanted.
+pub(super) fn encoder_gradient<M: Method>(model: &M) -> f32 {
+    let gradients = model.loss(&views(model), &MOMENT).loss.backward();
+    let mut sum = Sum { gradients: &gradients, chosen: |_| true, path: Path::default(), total: 0.0 };
+    model.encoder().visit(&mut sum);
+    sum.total
+}
+
+/// The tensor of this name.
+pub(super) fn values<M: Module>(module: &M, name: &str) -> Vec<f32> {
+    let named = tensors::gather(&module.valid()).into_iter().find(|named| named.name == name).expect("a tensor");
+    named.values.into_data().try_to_vec().expect("floats")
+}
+
+/// The model with the chosen parameters set to 0.
+pub(super) fn zeroed<M: Module>(module: M, chosen: fn(&str) -> bool) -> M {
+    module.map(&mut Zero { chosen, path: Path::default() })
+}
+
+struct Sum<'a> {
+    gradients: &'a Gradients,
+    chosen: fn(&str) -> bool,
+    path: Path,
+    total: f32,
+}
+
+impl ModuleVisitor for Sum<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if (self.chosen)(&self.path.name())
+            && let Some(gradient) = param.val().grad(self.gradients)
+        {
+            self.total += gradient.abs().sum().into_scalar::<f32>();
+        }
+    }
+}
+
+struct Zero {
+    chosen: fn(&str) -> bool,
+    path: Path,
+}
+
+impl ModuleMapper for Zero {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if !(self.chosen)(&self.path.name()) {
+            return param;
+        }
+        param.map(|old| Tensor::from_inner(old.inner().zeros_like()).require_grad())
+    }
+}
+
+fn learner(entry: &Entry) -> Box<dyn Training> {
+    entry.build(&tiny(entry.info().id), &FACTS, &Device::flex()).expect("a model")
+}
+
+/// Loss of step `step`, always on the same views.
+fn step(learner: &mut dyn Training, step: usize) -> f32 {
+    let moment = Moment { step, ..MOMENT };
+    learner.step(&batch(), &moment, &mut stream(1, Purpose::Views, 0), 2e-3).loss.into_scalar()
+}
+
+fn state(learner: &dyn Training) -> HashMap<String, TensorData> {
+    block_on(tensors::read(learner.tensors())).expect("flex reads").into_iter().collect()
+}
+
+#[test]
+fn every_loss_is_finite_and_falls_on_one_batch() {
+    for entry in METHODS {
+        let mut learner = learner(entry);
+        let losses: Vec<f32> = (0..20).map(|at| step(learner.as_mut(), at)).collect();
+        assert!(losses.iter().all(|loss| loss.is_finite()), "{entry:?}: {losses:?}");
+        // from the third step on, a queue of two batches holds nothing but these images
+        assert!(losses[19] < losses[2], "{entry:?} does not learn: {losses:?}");
+    }
+}
+
+#[test]
+fn every_encoder_is_moved_and_keeps_its_width() {
+    for entry in METHODS {
+        let mut learner = learner(entry);
+        let features = |learner: &dyn Training| learner.encoder().forward(batch().images);
+        let before = features(learner.as_ref());
+        assert_eq!(before.dims(), [IMAGES, 16]);
+        step(learner.as_mut(), 0);
+        let name = "model.encoder.body.stages.0.units.0.conv.weight";
+        let moved = state(learner.as_ref());
+        let fresh = state(self::learner(entry).as_ref());
+        let first = moved.keys().find(|key| key.ends_with("encoder.body.stages.0.units.0.conv.weight")).expect(name);
+        assert_ne!(moved[first], fresh[first], "{entry:?}: no gradient reaches the first layer");
+        assert_eq!(features(learner.as_ref()).dims(), before.dims());
+    }
+}
+
+#[test]
+fn one_seed_gives_one_run() {
+    for entry in METHODS {
+        let run = || {
+            let mut learner = learner(entry);
+            (0..3).map(|at| step(learner.as_mut(), at)).collect::<Vec<_>>()
+        };
+        assert_eq!(run(), run(), "{entry:?}");
+    }
+}
+
+#[test]
+fn a_restored_run_goes_on_bit_for_bit() {
+    for entry in METHODS {
+        let mut whole = learner(entry);
+        for at in 0..3 {
+            step(whole.as_mut(), at);
+        }
+        let mut resumed = learner(entry);
+        resumed.load(state(whole.as_ref())).expect("its own state");
+        for at in 3..6 {
+            assert_eq!(step(whole.as_mut(), at), step(resumed.as_mut(), at), "{entry:?}, step {at}");
+        }
+        let (whole, resumed) = (state(whole.as_ref()), state(resumed.as_ref()));
+        assert!(whole.iter().all(|(name, data)| resumed.get(name) == Some(data)), "{entry:?}");
+    }
+}
+
+#[test]
+fn the_task_can_be_asked_without_learning() {
+    for entry in METHODS {
+        let mut learner = learner(entry);
+        step(learner.as_mut(), 0);
+        let before = state(learner.as_ref());
+        // an index beyond the training images: held-out images have places of their own
+        let held_out = Batch { indices: (90..90 + IMAGES).collect(), ..batch() };
+        let answer = learner.answer(&held_out, &Moment { step: 1, ..MOMENT }, &mut stream(1, Purpose::HeldOut, 0));
+        let metric: f32 = answer.metric.expect("every method has a measure").into_scalar();
+        assert!(metric.is_finite(), "{entry:?}: {metric}");
+        assert_eq!(state(learner.as_ref()), before, "{entry:?} moved");
+    }
+}
+
+#[test]
+fn every_step_can_be_drawn() {
+    for entry in METHODS {
+        let mut learner = learner(entry);
+        assert!(learner.shown().is_none());
+        step(learner.as_mut(), 0);
+        let shown = learner.shown().expect("views to draw");
+        assert!(!shown.rows.is_empty(), "{entry:?}");
+        for figure in shown.figures {
+            let values: Vec<f32> = figure.values.into_data().try_to_vec().expect("floats");
+            assert!(values.iter().all(|x| x.is_finite()) && figure.low < figure.high, "{entry:?}: {}", figure.title);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! SimSiam: the network predicts, from one view of an image, what it says itself of another; only the predicting side
+//! learns.
+//!
+//! `L = D(p1, sg z2) / 2 + D(p2, sg z1) / 2` with `z = g(f(x))`, `p = h(z)` and D the negative cosine. Chen and He 2021,
+//! equation 3. Without the stop-gradient sg every image soon gets the same answer: `stop_gradient = false` shows it.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::pair::{self, Augment};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Views};
+use crate::config::{Preset, RunConfig};
+use crate::error::Result;
+use crate::loss::negative_cosine;
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
+use crate::optim::{OptimizerConfig, ParamGroup, Rate, Schedule, scaled_rate};
+use crate::rng::Rng;
+
+/// Encoder f, projector g, predictor h.
+#[derive(Module, Debug)]
+pub struct SimSiam {
+    encoder: Encoder,
+    projector: Mlp,
+    predictor: Mlp,
+    #[module(skip)]
+    augment: Augment,
+    #[module(skip)]
+    stop_gradient: bool,
+}
+
+impl Method for SimSiam {
+    const INFO: Info = Info {
+        id: "simsiam",
+        title: "SimSiam",
+        year: 2021,
+        paper: "Chen, He: Exploring Simple Siamese Representation Learning",
+        url: "https://arxiv.org/abs/2011.10566",
+        task: "Two views of each image: from what it says of one the network predicts what it says of the other.",
+        lesson: "Cropped, mirrored and recoloured, a shoe is still the same shoe. The network is asked to say the same of \
+                 both views. It could cheat by saying the same of every image; what keeps it from doing so is that of the \
+                 two sides only the predicting one may learn while the other stands still. Switch `stop_gradient` off and \
+                 watch all images collapse to one answer.",
+        metric: Metric { name: "cosine of prediction and view", chance: None, unit: Unit::Number },
+        needs: Needs { colour: false, clips: false },
+    };
+
+    fn preset(preset: Preset, data: &str) -> RunConfig {
+        match preset {
+            Preset::Small => small(data),
+            Preset::Full if pair::is_small(data) => cifar(data),
+            Preset::Full => imagenet(data),
+        }
+    }
+
+    fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
+        let augment = Augment::of_two(config, facts)?;
+        let (width, hidden) = (config.option("projector")?, config.option("predictor")?);
+        let encoder = Encoder::init(&config.encoder, facts.size.channels, init)?;
+        let projector = MlpPlan::simsiam_projector(width, config.option("layers")?).init(encoder.width(), init);
+        let predictor = MlpPlan::simsiam_predictor(hidden, width).init(width, init);
+        Ok(Self { encoder, projector, predictor, augment, stop_gradient: config.option("stop_gradient")? })
+    }
+
+    fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// The predictor has to keep up with an encoder that changes all the time: its rate does not fall.
+    fn groups(config: &RunConfig) -> Vec<ParamGroup> {
+        let rate = Rate::Fixed(config.optimizer.lr);
+        vec![ParamGroup { rate, ..ParamGroup::of(|name, _| name.starts_with("predictor.")) }]
+    }
+
+    fn views(&self, batch: &Batch, _moment: &Moment, rng: &mut Rng) -> Views {
+        self.augment.views(batch, rng)
+    }
+
+    fn loss(&self, views: &Views, _moment: &Moment) -> Outcome {
+        let [x1, x2] = pair::both(views);
+        let (z1, z2) = (self.project(x1), self.project(x2));
+        let (p1, p2) = (self.predictor.forward(z1.clone()), self.predictor.forward(z2.clone()));
+        let one = negative_cosine(p1, z2, self.stop_gradient);
+        let other = negative_cosine(p2, z1.clone(), self.stop_gradient);
+        let loss = (one + other) / 2.0;
+        Outcome { metric: Some(loss.clone().detach().neg()), embedding: Some(z1.detach()), ..Outcome::of(loss) }
+    }
+
+    fn show(&self, views: &Views, _outcome: &Outcome, _moment: &Moment) -> Shown {
+        Shown { rows: pair::rows(views), ..Shown::default() }
+    }
+}
+
+impl SimSiam {
+    fn project(&self, x: Tensor<4>) -> Tensor<2> {
+        self.projector.forward(self.encoder.forward(x))
+    }
+}
+
+/// The four-block encoder with heads a quarter of the paper's width, minutes on two CPU cores. The rate is that of the
+/// paper's CIFAR setting scaled for batch 256; weights decay as there.
+fn small(data: &str) -> RunConfig {
+    let optimizer = OptimizerConfig::sgd(0.1, 5e-4);
+    let base = RunConfig::of(
+        SimSiam::INFO.id,
+        Preset::Small,
+        data,
+        EncoderConfig::small(32),
+        optimizer,
+        Schedule::cosine(0.5),
+    );
+    options(RunConfig { batch: 256, epochs: 10, ..base }, Augment::small(data), 512, 2, 128)
+}
+
+/// Appendix D of the paper: ResNet-18, 512 images a step, 800 epochs, a projector of two layers, no blur. Published for
+/// CIFAR-10: 91.8 % linear.
+fn cifar(data: &str) -> RunConfig {
+    let encoder =
+        EncoderConfig { zero_init_residual: true, ..EncoderConfig::published(EncoderKind::Resnet18Cifar, data) };
+    let optimizer = OptimizerConfig::sgd(scaled_rate(0.03, 512), 5e-4);
+    let base = RunConfig::of(SimSiam::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::cosine_per_epoch());
+    options(RunConfig { batch: 512, epochs: 800, ..base }, Augment::published("simsiam-cifar", 0), 2048, 2, 512)
+}
+
+/// The authors' code for ImageNet: ResNet-50 at 224 px, 512 images a step, 100 epochs. Published: 68.1 % linear.
+fn imagenet(data: &str) -> RunConfig {
+    let encoder = EncoderConfig { zero_init_residual: true, ..EncoderConfig::published(EncoderKind::Resnet50, data) };
+    let optimizer = OptimizerConfig::sgd(scaled_rate(0.05, 512), 1e-4);
+    let base = RunConfig::of(SimSiam::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::cosine_per_epoch());
+    options(RunConfig { batch: 512, epochs: 100, ..base }, Augment::published("simsiam", 224), 2048, 3, 512)
+}
+
+fn options(base: RunConfig, augment: pair::Options, projector: usize, layers: usize, predictor: usize) -> RunConfig {
+    let heads = [("projector", projector.into()), ("layers", layers.into()), ("predictor", predictor.into())];
+    base.with_options(augment).with_options(heads).with_options([("stop_gradient", true.into())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::registry::{encoder_gradient, model, tiny, zeroed};
+    use super::*;
+
+    fn learns(stop_gradient: bool) -> f32 {
+        let mut config = tiny(SimSiam::INFO.id);
+        config.set("stop_gradient", if stop_gradient { "true" } else { "false" }).expect("an option");
+        // a predictor that says the same of everything: with the stop-gradient nothing is left that reaches the encoder
+        let model = zeroed(model::<SimSiam>(&config), |name| name == "predictor.layers.1.linear.weight");
+        encoder_gradient(&model)
+    }
+
+    #[test]
+    fn only_the_predicting_side_teaches_the_encoder() {
+        assert_eq!(learns(true), 0.0, "a gradient reached the encoder through the view that must stand still");
+        assert!(learns(false) > 0.0, "the switch must let it through");
+    }
+
+    #[test]
+    fn the_predictor_keeps_its_rate() {
+        let config = small("fashion-mnist");
+        let [group] = SimSiam::groups(&config)[..] else { panic!("one group") };
+        assert_eq!(group.rate, Rate::Fixed(0.1));
+        assert!(
+            (group.matches)("predictor.layers.0.linear.weight", 2)
+                && !(group.matches)("projector.layers.0.linear.weight", 2)
+        );
+    }
+}
