@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// How much red, green and blue count towards gray (torchvision's weights; they sum to 0.9999).
-pub(super) const LUMA: [f32; 3] = [0.2989, 0.587, 0.114];
+const LUMA: [f32; 3] = [0.2989, 0.587, 0.114];
 
 /// One linear change of one image: `factor x + gray g(x) + mean_gray g(m) + mean_colour m + add` with x a pixel, m the mean
 /// pixel of the image and g the gray of a pixel.
@@ -49,67 +49,58 @@ impl Change {
     pub fn saturation(f: f32) -> Self {
         Self { factor: f, gray: 1.0 - f, ..Self::NONE }
     }
-
-    fn uses_mean(&self) -> bool {
-        self.mean_gray != 0.0 || self.mean_colour != 0.0
-    }
 }
 
 /// Changes each image by its own [`Change`]; with `clip` the result is cut to 0 to 1.
 ///
 /// An image of one channel is its own gray. `images`: `[n, c, h, w]`, c = 1 or 3 -> the same.
 pub fn change(images: Tensor<4>, changes: &[Change], clip: bool) -> Tensor<4> {
-    let [n, c, h, w] = images.dims();
+    let [n, ..] = images.dims();
     assert_eq!(changes.len(), n, "change: one change an image");
     if changes.iter().all(|change| *change == Change::NONE) {
         return images;
     }
     let device = images.device();
-    let mut x = images.reshape([n, c, h * w]);
-    let shift = shift(&x, changes, &device);
-    x = match c {
-        1 => x * vector(changes, |change| change.factor + change.gray, &device),
-        _ => matrix(changes, |change| (change.factor, change.gray), &device).matmul(x),
+    let column = |number: fn(&Change) -> f32| column(changes, number, &device);
+    let added = [
+        column(|change| change.gray).map(|share| gray_of(images.clone()) * share),
+        column(|change| change.mean_gray).map(|share| gray_of(mean_of(images.clone())) * share),
+        column(|change| change.mean_colour).map(|share| mean_of(images.clone()) * share),
+        column(|change| change.add),
+    ];
+    let scaled = match column(|change| change.factor) {
+        Some(factor) => images * factor,
+        None => images.zeros_like(),
     };
-    if let Some(shift) = shift {
-        x = x + shift;
-    }
-    let x = x.reshape([n, c, h, w]);
-    if clip { x.clamp(0.0, 1.0) } else { x }
+    let changed = added.into_iter().flatten().fold(scaled, |x, part| x + part);
+    if clip { clipped(changed) } else { changed }
 }
 
-/// What is added to every pixel of an image: `[n, c, 1]`.
-fn shift(x: &Tensor<3>, changes: &[Change], device: &Device) -> Option<Tensor<3>> {
-    let [_, c, _] = x.dims();
-    let lifted = changes.iter().any(|change| change.add != 0.0).then(|| vector(changes, |change| change.add, device));
-    if !changes.iter().any(Change::uses_mean) {
-        return lifted;
-    }
-    let mean = x.clone().mean_dim(2); // [n, c, 1]
-    let moved = match c {
-        1 => mean * vector(changes, |change| change.mean_colour + change.mean_gray, device),
-        _ => matrix(changes, |change| (change.mean_colour, change.mean_gray), device).matmul(mean),
-    };
-    Some(match lifted {
-        Some(lifted) => moved + lifted,
-        None => moved,
-    })
+/// Cut to 0 to 1.
+pub(super) fn clipped(images: Tensor<4>) -> Tensor<4> {
+    images.clamp_min(0.0).clamp_max(1.0)
 }
 
-/// One number an image: `[n, 1, 1]`.
-fn vector(changes: &[Change], number: impl Fn(&Change) -> f32, device: &Device) -> Tensor<3> {
+/// One number an image, `[n, 1, 1, 1]`; none if all are 0.
+fn column(changes: &[Change], number: fn(&Change) -> f32, device: &Device) -> Option<Tensor<4>> {
     let numbers: Vec<f32> = changes.iter().map(number).collect();
-    Tensor::from_data(TensorData::new(numbers, [changes.len(), 1, 1]), device)
+    let used = numbers.iter().any(|&x| x != 0.0);
+    used.then(|| Tensor::from_data(TensorData::new(numbers, [changes.len(), 1, 1, 1]), device))
 }
 
-/// `own I + gray 1 g^T` for each image: `[n, 3, 3]`.
-fn matrix(changes: &[Change], shares: impl Fn(&Change) -> (f32, f32), device: &Device) -> Tensor<3> {
-    let mut numbers = Vec::with_capacity(9 * changes.len());
-    for (own, gray) in changes.iter().map(shares) {
-        let entry = |i: usize, j: usize| gray * LUMA[j] + if i == j { own } else { 0.0 };
-        numbers.extend((0..9).map(|place| entry(place / 3, place % 3)));
+/// `[n, c, h, w]` -> `[n, 1, h, w]`.
+fn gray_of(images: Tensor<4>) -> Tensor<4> {
+    if images.dims()[1] == 1 {
+        return images;
     }
-    Tensor::from_data(TensorData::new(numbers, [changes.len(), 3, 3]), device)
+    let luma = Tensor::<4>::from_data(TensorData::new(LUMA.to_vec(), [1, 3, 1, 1]), &images.device());
+    (images * luma).sum_dim(1)
+}
+
+/// The mean pixel: `[n, c, h, w]` -> `[n, c, 1, 1]`.
+fn mean_of(images: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = images.dims();
+    images.reshape([n, c, h * w]).mean_dim(2).reshape([n, c, 1, 1])
 }
 
 /// Makes the chosen images gray, in as many channels as they had: `[n, c, h, w]` -> the same.

@@ -7,8 +7,8 @@ const NO_RANGE: f64 = 1e-12;
 
 /// Turns the hue of each image by its own share of the colour circle.
 ///
-/// In HSV with `V = max`, `range = max - min`: every channel becomes `V - range clip(2 - 6 |t - round(t)|, 0, 1)`, where t is
-/// the distance, in turns, of the turned hue from the channel's complement. Neither V nor the range changes. An image
+/// In HSV with `V = max`, `range = max - min`: every channel becomes `V - range clip(2 - 6 d, 0, 1)`, where d is the distance
+/// on the circle, in turns, of the turned hue from the channel's complement. Neither V nor the range changes. An image
 /// of one channel has no hue and stays as it is.
 ///
 /// `images`: `[n, c, h, w]`, c = 1 or 3; `turns`: n numbers -> the same shape. As torchvision's `adjust_hue`.
@@ -19,24 +19,30 @@ pub fn turn_hue(images: Tensor<4>, turns: &[f32]) -> Tensor<4> {
         return images;
     }
     let device = images.device();
-    let channel = |index: usize| images.clone().slice([0..n, index..index + 1, 0..h, 0..w]);
-    let Hsv { hue, range, value } = hue_of(channel(0), channel(1), channel(2));
-    let distance = hue + offsets(turns, &device); // [n, 3, h, w] in turns
-    let distance = (distance.clone() - distance.round()).abs();
-    value - (distance * -6.0 + 2.0).clamp(0.0, 1.0) * range
+    // channels first: each is then one piece of memory
+    let planes = images.swap_dims(0, 1).reshape([3, n, h, w]);
+    let plane = |index: usize| planes.clone().slice([index..index + 1, 0..n, 0..h, 0..w]);
+    let Hsv { hue, range, value } = hue_of(plane(0), plane(1), plane(2));
+    // x = hue + offset lies between -1 and 1, where the distance from the nearest of -1/2 and 1/2 is ||x| - 1/2|
+    let distance = ((hue + offsets(turns, &device)).abs() - 0.5).abs(); // [3, n, h, w]
+    let share = (distance * -6.0 + 2.0).clamp_min(0.0).clamp_max(1.0);
+    let turned = value - share * range;
+    turned.swap_dims(0, 1).reshape([n, 3, h, w])
 }
 
-/// How far each channel's complement is from hue 0, moved by each image's turn: `[n, 3, 1, 1]`.
+/// What is added to a hue in 0 to 1 so that each channel's complement comes to lie at plus or minus half a turn: in -1 to 0,
+/// `[3, n, 1, 1]`.
 fn offsets(turns: &[f32], device: &Device) -> Tensor<4> {
     // red is darkest around cyan (1/2), green around magenta (5/6), blue around yellow (1/6)
     let complements = [1.0 / 2.0, 5.0 / 6.0, 1.0 / 6.0];
-    let numbers: Vec<f32> = turns.iter().flat_map(|turn| complements.map(|place| turn - place)).collect();
-    Tensor::from_data(TensorData::new(numbers, [turns.len(), 3, 1, 1]), device)
+    let offset = |(place, turn): (f64, f32)| ((f64::from(turn) - place + 0.5).rem_euclid(1.0) - 1.0) as f32;
+    let numbers = complements.into_iter().flat_map(|place| turns.iter().map(move |&turn| offset((place, turn))));
+    Tensor::from_data(TensorData::new(numbers.collect::<Vec<_>>(), [3, turns.len(), 1, 1]), device)
 }
 
-/// Each `[n, 1, h, w]`.
+/// Each `[1, n, h, w]`.
 struct Hsv {
-    /// In turns, up to whole ones.
+    /// In turns, 0 to 1.
     hue: Tensor<4>,
     range: Tensor<4>,
     value: Tensor<4>,

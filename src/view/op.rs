@@ -5,7 +5,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::blur::{Kernel, blur};
-use super::colour::{gray, normalise};
+use super::colour::{clipped, gray, normalise};
 use super::crop::{between, random_windows};
 use super::jitter::Jitter;
 use super::resample::{Filter, resample};
@@ -166,7 +166,7 @@ impl Op {
             Op::Photometric { p, bits, sharpness, threshold } => {
                 photometric(images, *p, *bits, *sharpness, *threshold, rng)
             }
-            Op::Clip => images.clamp(0.0, 1.0),
+            Op::Clip => clipped(images),
             Op::Normalise { mean, std } => normalise(images, *mean, *std),
         }
     }

@@ -3,6 +3,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::colour::clipped;
+
 /// How a new pixel is mixed from old ones. When an image shrinks the kernel widens with it (antialiasing), as Pillow and
 /// torchvision do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +53,7 @@ pub fn resample(images: Tensor<4>, windows: &[Window], size: [usize; 2], filter:
     let resampled = rows.matmul(images).matmul(columns.swap_dims(2, 3));
     match filter {
         Filter::Bilinear => resampled,
-        Filter::Bicubic => resampled.clamp(0.0, 1.0),
+        Filter::Bicubic => clipped(resampled),
     }
 }
 

@@ -1,6 +1,6 @@
-//! Shifts and mirrorings by whole pixels.
+//! Shifts and mirrorings by whole pixels, as products with matrices of zeros and ones.
 
-use burn::tensor::{Bool, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
 use crate::rng::Rng;
@@ -14,11 +14,11 @@ pub fn flip_some(images: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
 
 /// Mirrors the chosen images left to right: `[n, c, h, w]` -> the same.
 pub fn flip(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
-    let [n, c, h, w] = images.dims();
+    let [n, _, _, w] = images.dims();
     assert_eq!(chosen.len(), n, "flip: one choice an image");
-    let mask = Tensor::<1, Bool>::from_data(TensorData::new(chosen.to_vec(), [n]), &images.device());
-    let mask = mask.reshape([n, 1, 1, 1]).expand([n, c, h, w]);
-    images.clone().mask_where(mask, images.flip([3]))
+    let columns =
+        picks(chosen, w, |&mirrored, out| if mirrored { w as isize - 1 - out } else { out }, &images.device());
+    images.matmul(columns.swap_dims(2, 3))
 }
 
 /// Pads each side with `padding` black pixels and cuts the old size out at a place drawn for each image, as CIFAR
@@ -32,25 +32,21 @@ pub fn crop_shifted(images: Tensor<4>, padding: usize, rng: &mut Rng) -> Tensor<
         || (0..n).map(|_| rng.random_range(0..=2 * padding) as isize - padding as isize).collect::<Vec<_>>();
     let (down, across) = (shift(), shift());
     let device = images.device();
-    moved(moved(images, 2, &down, h, &device), 3, &across, w, &device)
+    let matrix = |shifts: &[isize], side: usize| picks(shifts, side, |shift, out| out + shift, &device);
+    matrix(&down, h).matmul(images).matmul(matrix(&across, w).swap_dims(2, 3))
 }
 
-/// Moves each image along `dim` by its own number of pixels, black coming in: a gather along one axis, then a mask.
-fn moved(images: Tensor<4>, dim: usize, shifts: &[isize], length: usize, device: &Device) -> Tensor<4> {
-    let dims = images.dims();
-    let (mut source, mut inside) = (Vec::new(), Vec::new());
-    for &shift in shifts {
-        for position in 0..length as isize {
-            let from = position + shift;
-            source.push(from.clamp(0, length as isize - 1) as i32);
-            inside.push(if (0..length as isize).contains(&from) { 1.0f32 } else { 0.0 });
-        }
-    }
-    let mut shape = [shifts.len(), 1, 1, 1];
-    shape[dim] = length;
-    let source = Tensor::<4, burn::tensor::Int>::from_data(TensorData::new(source, shape), device).expand(dims);
-    let inside = Tensor::<4>::from_data(TensorData::new(inside, shape), device);
-    images.gather(dim, source) * inside
+/// One matrix an image whose row `out` is 1 at the pixel that `source` names, and 0 all along where that lies outside:
+/// `[n, 1, side, side]`.
+fn picks<T>(images: &[T], side: usize, source: impl Fn(&T, isize) -> isize, device: &Device) -> Tensor<4> {
+    let sources =
+        images.iter().flat_map(|image| (0..side as isize).map(|out| source(image, out) as f32).collect::<Vec<_>>());
+    let sources =
+        Tensor::<4>::from_data(TensorData::new(sources.collect::<Vec<_>>(), [images.len(), 1, side, 1]), device);
+    let pixels = (0..side).map(|pixel| pixel as f32).collect::<Vec<_>>();
+    let pixels = Tensor::<4>::from_data(TensorData::new(pixels, [1, 1, 1, side]), device);
+    // whole numbers are equal or at least 1 apart
+    ((pixels - sources).abs().neg() + 1.0).clamp_min(0.0)
 }
 
 #[cfg(test)]

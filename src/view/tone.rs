@@ -4,6 +4,8 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::colour::clipped;
+
 /// A threshold that no pixel reaches.
 pub const NEVER: f32 = 2.0;
 
@@ -17,15 +19,14 @@ fn each(numbers: Vec<f32>, device: &Device) -> Tensor<4> {
 ///
 /// `images`: `[n, c, h, w]` in 0 to 1; `thresholds`: n numbers -> the same shape.
 pub fn solarise(images: Tensor<4>, thresholds: &[f32]) -> Tensor<4> {
-    let [n, c, h, w] = images.dims();
-    assert_eq!(thresholds.len(), n, "solarise: one threshold an image");
+    assert_eq!(thresholds.len(), images.dims()[0], "solarise: one threshold an image");
     if thresholds.iter().all(|&threshold| threshold > 1.0) {
         return images;
     }
-    let threshold = each(thresholds.to_vec(), &images.device()).expand([n, c, h, w]);
-    let bright = images.clone().greater_equal(threshold);
+    let bright = images.clone().greater_equal(each(thresholds.to_vec(), &images.device())).float();
+    let dark = bright.clone().neg() + 1.0;
     let inverted = images.clone().neg() + 1.0;
-    images.mask_where(bright, inverted)
+    images * dark + inverted * bright
 }
 
 /// Keeps so many bits a pixel: `min(floor(2^b x), 2^b - 1) / 2^b`; 0 bits leave the image as it is.
@@ -42,7 +43,7 @@ pub fn posterise(images: Tensor<4>, bits: &[u32]) -> Tensor<4> {
     let levels = each(levels, &device);
     let steps = (images.clone() * levels.clone()).floor();
     // white alone reaches the number of levels, which is one step too high
-    let steps = steps.clone() - steps.greater_equal(levels.clone().expand(images.dims())).float();
+    let steps = steps.clone() - steps.greater_equal(levels.clone()).float();
     let change = steps / levels - images.clone();
     images + change * chosen
 }
@@ -65,7 +66,7 @@ pub fn sharpness(images: Tensor<4>, factors: &[f32]) -> Tensor<4> {
     let soft = conv2d(planes, kernel, None, ConvOptions::new([1, 1], [0, 0], [1, 1], 1)).reshape([n, c, h - 2, w - 2]);
     let inner = images.clone().slice([0..n, 0..c, 1..h - 1, 1..w - 1]);
     let softer = each(factors.iter().map(|factor| 1.0 - factor).collect(), &device);
-    let sharpened = (inner.clone() + (soft - inner) * softer).clamp(0.0, 1.0);
+    let sharpened = clipped(inner.clone() + (soft - inner) * softer);
     images.slice_assign([0..n, 0..c, 1..h - 1, 1..w - 1], sharpened)
 }
 
@@ -85,7 +86,7 @@ pub fn autocontrast(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
     let chosen = each(chosen.iter().map(|&on| f32::from(u8::from(on))).collect(), &images.device()) * works.clone();
     // the factor is 1 / range where it works and 1 elsewhere; the shift is the lowest pixel or nothing
     let factor = chosen.clone() * ((range + (works.neg() + 1.0)).recip() - 1.0) + 1.0;
-    ((images - low * chosen) * factor).clamp(0.0, 1.0)
+    clipped((images - low * chosen) * factor)
 }
 
 #[cfg(test)]
