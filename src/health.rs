@@ -4,7 +4,8 @@ use burn::tensor::Tensor;
 
 use crate::loss::unit_rows;
 
-/// `sqrt(d) mean_j std_i(l2(z_i)_j)`: how far unit rows spread. 1 where directions are even, 0 where all rows point one way.
+/// `sqrt(d) mean_j std_i(l2(z_i)_j)`: how far unit rows spread. 1 where directions are even, 0 where all rows point one
+/// way.
 ///
 /// The deviation is the biased one; no gradient. `z`: `[n, d]` -> `[1]`. Chen and He 2021, section 4.1.
 pub fn spread(z: Tensor<2>) -> Tensor<1> {
@@ -18,8 +19,8 @@ pub fn spread(z: Tensor<2>) -> Tensor<1> {
 /// Between 1 (all rows on one line) and the smaller of rows and `width` (all directions used alike); 0 for no or only
 /// zero rows.
 ///
-/// `values` are rows of `width` numbers that were read back from the device. The work grows with the cube of the smaller
-/// of rows and width: some hundred rows are plenty. Garrido et al. 2023, equation 1.
+/// `values` are rows of `width` numbers that were read back from the device. The work grows with the cube of the
+/// smaller of rows and width: some hundred rows are plenty. Garrido et al. 2023, equation 1.
 pub fn effective_rank(values: &[f32], width: usize) -> f64 {
     assert!(width > 0 && values.len().is_multiple_of(width), "effective_rank: whole rows");
     let (gram, n) = gram(values, width);

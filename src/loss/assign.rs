@@ -15,8 +15,8 @@ pub struct Sinkhorn {
 
 /// Spreads a batch evenly over the prototypes, each sample close to those it scores high with; no gradient passes.
 ///
-/// `Q = exp(s / epsilon)`, then so many rounds of: every prototype's sum to n/k, every sample's sum to 1. The last step is
-/// the samples', so a code sums to exactly 1 and a prototype to n/k only nearly.
+/// `Q = exp(s / epsilon)`, then so many rounds of: every prototype's sum to n/k, every sample's sum to 1. The last step
+/// is the samples', so a code sums to exactly 1 and a prototype to n/k only nearly.
 ///
 /// `scores` s: `[n, k]`, cosines -> `[n, k]`. Cuturi 2013; Caron et al. 2020, section 3.1.
 pub fn sinkhorn(scores: Tensor<2>, settings: Sinkhorn) -> Tensor<2> {
@@ -44,10 +44,11 @@ pub fn sinkhorn_with_queue(scores: Tensor<2>, queue: Tensor<2>, settings: Sinkho
 
 /// Swapped prediction: the code of each full view is predicted from every other view.
 ///
-/// `L = 1/A sum_{a < A} 1/(V-1) sum_{v != a} mean_i -q_a,i . log softmax(s_v,i / tau)` over the A views that have a code
-/// (the first ones) and all V views. Codes get no gradient.
+/// `L = 1/A sum_{a < A} 1/(V-1) sum_{v != a} mean_i -q_a,i . log softmax(s_v,i / tau)` over the A views that have a
+/// code (the first ones) and all V views. Codes get no gradient.
 ///
-/// `scores` s: V of `[n, k]`, full views first; `codes` q: A of `[n, k]` -> `[1]`. Caron et al. 2020, equations 1 and 2.
+/// `scores` s: V of `[n, k]`, full views first; `codes` q: A of `[n, k]` -> `[1]`. Caron et al. 2020, equations 1 and
+/// 2.
 pub fn swapped_prediction(scores: &[Tensor<2>], codes: &[Tensor<2>], tau: f64) -> Tensor<1> {
     assert!(scores.len() >= 2 && (1..=scores.len()).contains(&codes.len()), "swapped_prediction: too few views");
     let stopped: Vec<_> = codes.iter().map(|code| code.clone().detach()).collect();

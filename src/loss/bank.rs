@@ -13,7 +13,8 @@ pub struct Nce {
     pub rows: usize,
 }
 
-/// The constant Z that makes the similarities into probabilities: n times the mean of `exp(cos / tau)`, without gradient.
+/// The constant Z that makes the similarities into probabilities: n times the mean of `exp(cos / tau)`, without
+/// gradient.
 ///
 /// It is measured on the first batch of a run and kept.
 ///

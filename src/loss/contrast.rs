@@ -48,9 +48,9 @@ pub fn nt_xent(a: Tensor<2>, b: Tensor<2>, tau: f64) -> Contrast {
 
 /// InfoNCE with a queue: each query looks for its own key among the keys of earlier batches.
 ///
-/// `L = mean_i -log(exp(q_i . k_i / tau) / (exp(q_i . k_i / tau) + sum_j exp(q_i . c_j / tau)))` with q and k brought to
-/// length 1. Neither the keys nor the queue c get a gradient. With rows of a memory bank in place of keys and queue it
-/// is PIRL's loss in the form of a cross-entropy.
+/// `L = mean_i -log(exp(q_i . k_i / tau) / (exp(q_i . k_i / tau) + sum_j exp(q_i . c_j / tau)))` with q and k brought
+/// to length 1. Neither the keys nor the queue c get a gradient. With rows of a memory bank in place of keys and queue
+/// it is PIRL's loss in the form of a cross-entropy.
 ///
 /// `q`, `k`: `[n, d]`; `queue`: `[m, d]`, unit rows -> logits `[n, 1 + m]`. He et al. 2020, equation 1.
 pub fn info_nce(q: Tensor<2>, k: Tensor<2>, queue: Tensor<2>, tau: f64) -> Contrast {

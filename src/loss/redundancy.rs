@@ -12,7 +12,8 @@ pub struct Redundancy {
     pub loss: Tensor<1>,
     /// The mean of its diagonal, without gradient `[1]`: how far twin features agree.
     pub twins: Tensor<1>,
-    /// The cross-correlation of the features, rows from the first view, columns from the second, without gradient: `[d, d]`.
+    /// The cross-correlation of the features, rows from the first view, columns from the second, without gradient: `[d,
+    /// d]`.
     pub correlation: Tensor<2>,
 }
 

@@ -20,7 +20,8 @@ pub fn cosines(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     (unit_rows(a) * unit_rows(b)).sum_dim(1)
 }
 
-/// Each row of `a` against its own partner and against all of `others`: `[l2(a_i) . l2(b_i), l2(a_i) . c_1, ..., l2(a_i) . c_k]`.
+/// Each row of `a` against its own partner and against all of `others`: `[l2(a_i) . l2(b_i), l2(a_i) . c_1, ...,
+/// l2(a_i) . c_k]`.
 ///
 /// `a`, `b`: `[n, d]`; `others` c: `[k, d]`, taken as they are (a queue or a bank holds unit rows) -> `[n, 1 + k]`.
 pub(super) fn against(a: Tensor<2>, b: Tensor<2>, others: Tensor<2>) -> Tensor<2> {

@@ -26,8 +26,8 @@ enum Border {
 
 /// Blurs each image with a Gaussian of its own deviation in pixels; 0 leaves it exactly as it is.
 ///
-/// `y_i = K_i x_i K_i'^T` for every channel, K a band matrix whose rows are the kernel. `images`: `[n, c, h, w]`; `sigmas`:
-/// n numbers -> the same shape.
+/// `y_i = K_i x_i K_i'^T` for every channel, K a band matrix whose rows are the kernel. `images`: `[n, c, h, w]`;
+/// `sigmas`: n numbers -> the same shape.
 pub fn blur(images: Tensor<4>, sigmas: &[f32], kernel: Kernel) -> Tensor<4> {
     let [n, _, height, width] = images.dims();
     assert_eq!(sigmas.len(), n, "blur: one sigma an image");
@@ -89,7 +89,8 @@ fn scaled(values: Vec<f64>) -> Vec<f64> {
 
 /// `K_i[o, p] = sum of the kernel's taps j for which pixel o + j is, or stands for, pixel p`: `[n, side, side]`.
 ///
-/// Which tap falls where is the same for every image, so the matrices are a product of the kernels with a table of 0, 1 and more.
+/// Which tap falls where is the same for every image, so the matrices are a product of the kernels with a table of 0, 1
+/// and more.
 fn band(kernels: &[Vec<f64>], side: usize, border: Border, device: &Device) -> Tensor<3> {
     let taps = kernels[0].len();
     let mut table = vec![0f32; taps * side * side];
@@ -172,8 +173,8 @@ mod tests {
             assert_close(&values(blur(flat.clone(), &[0.4, 2.0], kernel)), &values(flat.clone()), 1e-6);
             // one image of the batch is blurred, so that the work is done
             let y = blur(x.clone(), &[0.0, 1.0], kernel);
-            assert_eq!(values(y.clone().slice([0..1])), values(x.clone().slice([0..1])));
-            assert_ne!(values(y.slice([1..2])), values(x.clone().slice([1..2])));
+            assert_eq!(values(y.clone().narrow(0, 0, 1)), values(x.clone().narrow(0, 0, 1)));
+            assert_ne!(values(y.narrow(0, 1, 1)), values(x.clone().narrow(0, 1, 1)));
         }
     }
 

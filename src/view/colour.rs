@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 /// How much red, green and blue count towards gray (torchvision's weights; they sum to 0.9999).
 const LUMA: [f32; 3] = [0.2989, 0.587, 0.114];
 
-/// One linear change of one image: `factor x + gray g(x) + mean_gray g(m) + mean_colour m + add` with x a pixel, m the mean
-/// pixel of the image and g the gray of a pixel.
+/// One linear change of one image: `factor x + gray g(x) + mean_gray g(m) + mean_colour m + add` with x a pixel, m the
+/// mean pixel of the image and g the gray of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
     /// Share of the pixel itself.
@@ -141,7 +141,7 @@ mod tests {
             for same in all {
                 // the other image does change, so that the work is done
                 let y = change(x.clone(), &[same, Change::brightness(0.5)], true);
-                assert_eq!(values(y.slice([0..1])), values(x.clone().slice([0..1])));
+                assert_eq!(values(y.narrow(0, 0, 1)), values(x.clone().narrow(0, 0, 1)));
             }
         }
     }

@@ -9,8 +9,8 @@ use crate::rng::Rng;
 const TRIES: usize = 10;
 
 /// A window for each of `n` images of `height` times `width` pixels, as torchvision's `RandomResizedCrop` draws it: a
-/// share of the area from U(area), an aspect (width over height) from exp U(ln aspect), any place where it fits; after ten
-/// windows that do not fit, the central one of the nearest allowed aspect.
+/// share of the area from U(area), an aspect (width over height) from exp U(ln aspect), any place where it fits; after
+/// ten windows that do not fit, the central one of the nearest allowed aspect.
 pub fn random_windows(
     n: usize,
     [height, width]: [usize; 2],
@@ -62,7 +62,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn windows_fit_and_keep_their_ranges(seed: u64, height in 8usize..80, width in 8usize..80, low in 0.05f64..1.0) {
+        fn windows_fit_and_keep_their_ranges(seed: u64, [height, width] in [8usize..80, 8usize..80], low in 0.05f64..1.0) {
             for w in random_windows(8, [height, width], [low, 1.0], ASPECT, &mut stream(seed, Purpose::Views, 0)) {
                 prop_assert!(w.top + w.height <= height && w.left + w.width <= width);
                 // rounding moves a side by half a pixel at most

@@ -7,9 +7,9 @@ const NO_RANGE: f64 = 1e-12;
 
 /// Turns the hue of each image by its own share of the colour circle.
 ///
-/// In HSV with `V = max`, `range = max - min`: every channel becomes `V - range clip(2 - 6 d, 0, 1)`, where d is the distance
-/// on the circle, in turns, of the turned hue from the channel's complement. Neither V nor the range changes. An image
-/// of one channel has no hue and stays as it is.
+/// In HSV with `V = max`, `range = max - min`: every channel becomes `V - range clip(2 - 6 d, 0, 1)`, where d is the
+/// distance on the circle, in turns, of the turned hue from the channel's complement. Neither V nor the range changes.
+/// An image of one channel has no hue and stays as it is.
 ///
 /// `images`: `[n, c, h, w]`, c = 1 or 3; `turns`: n numbers -> the same shape. As torchvision's `adjust_hue`.
 pub fn turn_hue(images: Tensor<4>, turns: &[f32]) -> Tensor<4> {
@@ -30,8 +30,8 @@ pub fn turn_hue(images: Tensor<4>, turns: &[f32]) -> Tensor<4> {
     turned.swap_dims(0, 1).reshape([n, 3, h, w])
 }
 
-/// What is added to a hue in 0 to 1 so that each channel's complement comes to lie at plus or minus half a turn: in -1 to 0,
-/// `[3, n, 1, 1]`.
+/// What is added to a hue in 0 to 1 so that each channel's complement comes to lie at plus or minus half a turn: in -1
+/// to 0, `[3, n, 1, 1]`.
 fn offsets(turns: &[f32], device: &Device) -> Tensor<4> {
     // red is darkest around cyan (1/2), green around magenta (5/6), blue around yellow (1/6)
     let complements = [1.0 / 2.0, 5.0 / 6.0, 1.0 / 6.0];
@@ -48,8 +48,8 @@ struct Hsv {
     value: Tensor<4>,
 }
 
-/// The hue without a case for each order of the channels: with green and blue sorted, then red sorted in, it is
-/// `|K + (middle - lower) / (6 range)|`, K = 0; -1 where blue exceeded green, -1/3 where red was exceeded, 2/3 where both.
+/// The hue without a case for each order of the channels: with green and blue sorted, then red sorted in, it is `|K +
+/// (middle - lower) / (6 range)|`, K = 0; -1 where blue exceeded green, -1/3 where red was exceeded, 2/3 where both.
 fn hue_of(red: Tensor<4>, green: Tensor<4>, blue: Tensor<4>) -> Hsv {
     let swapped = green.clone().lower(blue.clone()).float();
     let (upper, lower) = (green.clone().max_pair(blue.clone()), green.min_pair(blue));

@@ -72,7 +72,8 @@ enum Step {
 }
 
 impl Jitter {
-    /// Torchvision's `ColorJitter(brightness, contrast, saturation, hue)`: order drawn for each image, clipped each time.
+    /// Torchvision's `ColorJitter(brightness, contrast, saturation, hue)`: order drawn for each image, clipped each
+    /// time.
     pub const fn torchvision([brightness, contrast, saturation, hue]: [f64; 4], p: f64) -> Self {
         let (light, about, order) = (Light::Multiplied, About::Gray, Order::Random);
         Self { p, brightness, contrast, saturation, hue, light, about, order, clip: true }
@@ -124,7 +125,8 @@ fn relevant(steps: &[Step], channels: usize) -> Vec<Step> {
 /// Runs each image's steps in its own order.
 ///
 /// The batch goes through together: linear changes of any kind share one pass, an image that has nothing to do in it
-/// gets the identity. Hue, the dear one, is turned once, after the passes of what stands before it in each image's order.
+/// gets the identity. Hue, the dear one, is turned once, after the passes of what stands before it in each image's
+/// order.
 fn run(mut images: Tensor<4>, steps: Vec<Vec<Step>>, clip: bool) -> Tensor<4> {
     let is_hue = |step: &Step| matches!(step, Step::Hue(_));
     let linear = |part: &[Step]| {

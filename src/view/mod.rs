@@ -1,4 +1,5 @@
-//! What a network gets to see: pure functions on batches of images, on the plain device, with all chance drawn on the host.
+//! What a network gets to see: pure functions on batches of images, on the plain device, with all chance drawn on the
+//! host.
 //!
 //! Each image draws its own numbers; pixels are computed a batch at a time where the images are; nothing is read back.
 //! Every op takes images of one channel too, for which saturation, hue and gray do nothing but draw their numbers.

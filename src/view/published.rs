@@ -105,7 +105,8 @@ fn one(mut kinds: Vec<ViewKind>) -> Vec<ViewKind> {
     kinds
 }
 
-/// One view cut into two by two tiles in random order. Crops keep most of the image, or a tile would show next to nothing.
+/// One view cut into two by two tiles in random order. Crops keep most of the image, or a tile would show next to
+/// nothing.
 fn small_tiles(kinds: Vec<ViewKind>, size: usize, tile: usize) -> Vec<ViewKind> {
     let mut kinds = one(kinds);
     for kind in &mut kinds {
@@ -142,7 +143,8 @@ fn swav() -> Vec<ViewKind> {
     vec![ViewKind { count: 2, size: 224, ops: ops(0.14, 1.0) }, ViewKind { count: 6, size: 96, ops: ops(0.05, 0.14) }]
 }
 
-/// SimCLR's jitter: TensorFlow's contrast is about each channel's mean; brightness is a factor since its second version.
+/// SimCLR's jitter: TensorFlow's contrast is about each channel's mean; brightness is a factor since its second
+/// version.
 fn simclr_jitter(s: f64) -> Op {
     Op::Jitter(Jitter { about: About::Colour, ..Jitter::torchvision([0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s], 0.8) })
 }

@@ -51,8 +51,8 @@ pub fn find(name: &str) -> Result<Recipe> {
 }
 
 impl Recipe {
-    /// The same recipe for images of another size: the largest view gets `size` pixels to a side, smaller views and tiles
-    /// shrink or grow with it. Blurs that are stated in pixels stay as they are.
+    /// The same recipe for images of another size: the largest view gets `size` pixels to a side, smaller views and
+    /// tiles shrink or grow with it. Blurs that are stated in pixels stay as they are.
     pub fn scaled_to(mut self, size: usize) -> Self {
         let largest = self.kinds.iter().map(|kind| kind.size).max().unwrap_or(size);
         let scaled = |pixels: usize| ((pixels * size) as f64 / largest as f64).round().max(1.0) as usize;
@@ -281,7 +281,8 @@ mod tests {
             "view 1, 224 px",
             "  crop: 8 % to 100 % of the area, width 0.75 to 1.33 of the height, bicubic",
             "  mirror left to right: 50 %",
-            "brightness plus -0.4 to 0.4, contrast times 0.6 to 1.4 about the mean colour, saturation times 0.8 to 1.2, hue turned by up to 36°",
+            "brightness plus -0.4 to 0.4, contrast times 0.6 to 1.4 about the mean colour, ",
+            "saturation times 0.8 to 1.2, hue turned by up to 36°, in an order drawn for each image, not clipped",
             "  blur: 10 %, sigma 0.1 to 2 px, kernel 1/10 of the side wide",
             "  solarise: 20 %, inverts from 0.500 up",
         ];

@@ -9,10 +9,11 @@ use crate::rng::Rng;
 
 /// Cuts each image into `grid` times `grid` cells and out of each cell a tile at a place of its own.
 ///
-/// Cells are as large as fit; a remainder is left off at the lower and right border. The space a tile leaves in its cell
-/// is the gap without which edges that continue from tile to tile would give the puzzle away.
+/// Cells are as large as fit; a remainder is left off at the lower and right border. The space a tile leaves in its
+/// cell is the gap without which edges that continue from tile to tile would give the puzzle away.
 ///
-/// `images`: `[n, c, h, w]` -> `[n grid^2, c, tile, tile]`, the tiles of image 0 first, row by row. Noroozi and Favaro 2016, section 3.3.
+/// `images`: `[n, c, h, w]` -> `[n grid^2, c, tile, tile]`, the tiles of image 0 first, row by row. Noroozi and Favaro
+/// 2016, section 3.3.
 pub fn tiles(images: Tensor<4>, grid: usize, tile: usize, rng: &mut Rng) -> Tensor<4> {
     let cells = cells(images, grid);
     let [m, _, height, width] = cells.dims();

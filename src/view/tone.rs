@@ -48,8 +48,8 @@ pub fn posterise(images: Tensor<4>, bits: &[u32]) -> Tensor<4> {
     images + change * chosen
 }
 
-/// Sharpens or softens: `f x + (1 - f) s(x)`, cut to 0 to 1, s the mean over 3x3 pixels with five parts of thirteen on the
-/// middle one; the outermost pixels stay. A factor of 1 leaves the image as it is.
+/// Sharpens or softens: `f x + (1 - f) s(x)`, cut to 0 to 1, s the mean over 3x3 pixels with five parts of thirteen on
+/// the middle one; the outermost pixels stay. A factor of 1 leaves the image as it is.
 ///
 /// `images`: `[n, c, h, w]` in 0 to 1; `factors`: n numbers -> the same shape.
 pub fn sharpness(images: Tensor<4>, factors: &[f32]) -> Tensor<4> {
@@ -132,8 +132,8 @@ mod tests {
             autocontrast(x.clone(), &[false, true]),
         ];
         for y in changed {
-            assert_eq!(values(y.clone().slice([0..1])), values(x.clone().slice([0..1])));
-            assert_ne!(values(y.slice([1..2])), values(x.clone().slice([1..2])));
+            assert_eq!(values(y.clone().narrow(0, 0, 1)), values(x.clone().narrow(0, 0, 1)));
+            assert_ne!(values(y.narrow(0, 1, 1)), values(x.clone().narrow(0, 1, 1)));
         }
     }
 

@@ -54,7 +54,8 @@ impl Display for Op {
             Op::Solarise { p, threshold } => write!(f, "solarise: {}, inverts from {threshold:.3} up", percent(*p)),
             Op::Photometric { p, bits, sharpness, threshold } => write!(
                 f,
-                "photometric group: {}, posterise to {} to {} bits, sharpness times {} to {}, solarise from {} to {} of 255 up, autocontrast",
+                "photometric group: {}, posterise to {} to {} bits, sharpness times {} to {}, \
+                 solarise from {} to {} of 255 up, autocontrast",
                 percent(*p),
                 bits[0],
                 bits[1],
