@@ -126,7 +126,7 @@ impl ResNet {
 
     /// Hands each layer's output to `see` and returns the last one's.
     pub(super) fn forward(&self, x: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
-        let x = self.pool.forward(relu(self.bn1.forward(self.conv1.forward(x))));
+        let x = self.pool.after_relu(self.bn1.forward(self.conv1.forward(x)));
         see(&x);
         [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().fold(x, |x, blocks| {
             let x = blocks.iter().fold(x, |x, block| block.forward(x));

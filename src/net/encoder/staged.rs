@@ -24,8 +24,9 @@ impl Unit {
         self
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        relu(self.norm.forward(self.conv.forward(x)))
+    /// Before ReLU.
+    fn normed(&self, x: Tensor<4>) -> Tensor<4> {
+        self.norm.forward(self.conv.forward(x))
     }
 }
 
@@ -43,7 +44,9 @@ impl Stage {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.pool.forward(self.units.iter().fold(x, |x, unit| unit.forward(x)))
+        let (last, first) = self.units.split_last().expect("a stage has a unit");
+        let x = first.iter().fold(x, |x, unit| relu(unit.normed(x)));
+        self.pool.after_relu(last.normed(x))
     }
 }
 

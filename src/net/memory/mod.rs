@@ -18,3 +18,83 @@ fn unit_rows(x: Tensor<2>) -> Tensor<2> {
     let norm = x.clone().square().sum_dim(1).sqrt().clamp_min(1e-12); // [n, 1]
     x / norm
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::momentum::{ema, slow_copy};
+    use crate::net::{Encoder, EncoderConfig, Init, tensors};
+    use crate::rng::{Purpose, stream};
+    use burn::module::Module;
+    use burn::tensor::{Device, TensorData};
+    use std::collections::HashMap;
+
+    /// Everything a method may remember, beside the network it trains.
+    #[derive(Module, Debug)]
+    struct Remembering {
+        online: Encoder,
+        target: Encoder,
+        queue: Queue,
+        bank: MemoryBank,
+        prototypes: Prototypes,
+        recent: RecentFeatures,
+    }
+
+    fn fresh(seed: u64) -> Remembering {
+        let mut init = Init::new(stream(seed, Purpose::Weights, 0), &Device::flex().autodiff());
+        let online = Encoder::init(&EncoderConfig::small(2), 1, &mut init).expect("an encoder");
+        Remembering {
+            target: slow_copy(&online),
+            online,
+            queue: Queue::init(8, 8, 4, &mut init).expect("4 divides 8"),
+            bank: MemoryBank::init(6, 8, &mut init),
+            prototypes: Prototypes::init(5, 8, &mut init),
+            recent: RecentFeatures::init(8, 8, 4, &mut init).expect("8 hold 4"),
+        }
+    }
+
+    /// One step's worth of remembering; returns what the target says of the images.
+    fn remember(mut model: Remembering, step: usize) -> (Remembering, TensorData) {
+        let pixels = crate::rng::uniform(&mut stream(step as u64, Purpose::Views, 0), 4 * 64, 0.0, 1.0);
+        let x = Tensor::<4>::from_data(TensorData::new(pixels, [4, 1, 8, 8]), &Device::flex().autodiff());
+        model.target = ema(model.target, &model.online, 0.9);
+        let keys = unit_rows(model.target.forward(x));
+        model.bank = model.bank.update(&places(&[5, 0, 3, 1], &Device::flex()), keys.clone(), 0.5);
+        model.queue = model.queue.push(keys.clone(), step);
+        model.recent = model.recent.push(keys.clone());
+        model.prototypes = model.prototypes.normalised();
+        (model, keys.into_data())
+    }
+
+    fn state(model: &Remembering) -> HashMap<String, TensorData> {
+        let named = tensors::gather(&model.valid());
+        futures_lite::future::block_on(tensors::read(named)).expect("flex reads").into_iter().collect()
+    }
+
+    #[test]
+    fn what_is_remembered_goes_through_a_checkpoint_bit_for_bit() {
+        let (model, _) = remember(fresh(1), 0);
+        let saved = state(&model);
+        for name in [
+            "queue.rows",
+            "bank.rows",
+            "prototypes.weight",
+            "recent.rows",
+            "target.body.stages.0.units.0.norm.running_var",
+        ] {
+            assert!(saved.contains_key(name), "{name} is not saved");
+        }
+        let restored = tensors::scatter(fresh(2), &mut saved.clone()).expect("the same module");
+        assert_eq!(tensors::count(&restored), tensors::count(&model), "what was frozen stays frozen");
+        assert_eq!(state(&restored), saved);
+        let ((straight, said), (resumed, said_again)) = (remember(model, 1), remember(restored, 1));
+        assert_eq!(said, said_again);
+        assert_eq!(state(&straight), state(&resumed));
+    }
+
+    #[test]
+    fn only_the_network_and_the_prototypes_learn() {
+        let model = fresh(1);
+        assert_eq!(tensors::count(&model), tensors::count(&model.online) + 5 * 8);
+    }
+}
