@@ -35,6 +35,7 @@ pub struct Encoder {
 
 /// The architectures' bodies. Which one it is leaves no trace in the names of tensors.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a run holds one or two encoders, and a box is no module")]
 enum Body {
     Staged(Staged),
     Residual(ResNet),

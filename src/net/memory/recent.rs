@@ -19,7 +19,7 @@ impl RecentFeatures {
     /// # Errors
     /// When it holds none.
     pub fn init(length: usize, width: usize, batch: usize, init: &mut Init) -> Result<Self> {
-        let rows = if batch == 0 { 0 } else { length / batch * batch };
+        let rows = length.checked_div(batch).unwrap_or(0) * batch;
         if rows == 0 {
             return Err(Error::Config(format!("a queue of {length} features does not hold one batch of {batch}")));
         }
