@@ -144,6 +144,7 @@ impl RunConfig {
             return wrong("batch must be a multiple of encoder.norm_groups, and larger: each group needs two images");
         }
         self.encoder.check()?;
+        self.schedule.check()?;
         self.optimizer.check()
     }
 

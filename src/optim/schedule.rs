@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
+
 /// How the learning rate moves over a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -44,6 +46,28 @@ impl Schedule {
     /// A cosine to 0 that moves between epochs only, without warm-up, as in the code of MoCo v2 and SimSiam.
     pub fn cosine_per_epoch() -> Self {
         Schedule::Cosine { warmup_epochs: 0.0, start_factor: 0.0, end_factor: 0.0, per_epoch: true }
+    }
+
+    /// Refuses rates below 0 and times before the run.
+    pub fn check(&self) -> Result<()> {
+        let not_negative = |name: &str, values: &[f64]| {
+            if values.iter().all(|value| value.is_finite() && *value >= 0.0) {
+                return Ok(());
+            }
+            Err(Error::Config(format!("schedule.{name} must not be negative")))
+        };
+        match self {
+            Schedule::Constant => Ok(()),
+            Schedule::Cosine { warmup_epochs, start_factor, end_factor, .. } => {
+                not_negative("warmup_epochs", &[*warmup_epochs])?;
+                not_negative("start_factor", &[*start_factor])?;
+                not_negative("end_factor", &[*end_factor])
+            }
+            Schedule::Steps { at_epochs, factor } => {
+                not_negative("at_epochs", at_epochs)?;
+                not_negative("factor", &[*factor])
+            }
+        }
     }
 
     /// The rate of step `t` (from 0) of `total`.
@@ -105,6 +129,15 @@ mod tests {
         assert!((rate(50) - 0.05).abs() < 1e-12 && (rate(59) - 0.05).abs() < 1e-12);
         let last = 0.05 * (1.0 + (0.9 * std::f64::consts::PI).cos());
         assert!((rate(99) - last).abs() < 1e-12);
+    }
+
+    #[test]
+    fn negative_settings_are_refused_by_name() {
+        Schedule::cosine(10.0).check().expect("a usual schedule");
+        let wrong = Schedule::Cosine { warmup_epochs: 1.0, start_factor: 0.0, end_factor: -0.1, per_epoch: false };
+        assert!(wrong.check().expect_err("must be refused").to_string().contains("schedule.end_factor"));
+        let wrong = Schedule::Steps { at_epochs: vec![60.0, f64::NAN], factor: 0.1 };
+        assert!(wrong.check().expect_err("must be refused").to_string().contains("schedule.at_epochs"));
     }
 
     #[test]
