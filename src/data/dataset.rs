@@ -57,7 +57,7 @@ impl Split {
     /// When the bytes are not whole images or more come than were announced.
     pub fn push_images(&mut self, pixels: &[u8]) -> Result<()> {
         let arrived = pixels.len() / self.size.bytes();
-        if pixels.len() % self.size.bytes() != 0 || self.len() + arrived > self.total {
+        if !pixels.len().is_multiple_of(self.size.bytes()) || self.len() + arrived > self.total {
             return Err(Error::Data(format!("{} bytes do not fit a split of {} images", pixels.len(), self.total)));
         }
         self.pixels.extend_from_slice(pixels);
