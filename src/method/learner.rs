@@ -21,6 +21,9 @@ pub trait Training {
     /// One step at learning rate `rate`.
     fn step(&mut self, batch: &Batch, moment: &Moment, rng: &mut Rng, rate: f64) -> Answer;
 
+    /// The views of a batch alone, for measuring what they cost.
+    fn draw(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Views;
+
     /// The same task without learning: running statistics, no gradients.
     fn answer(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Answer;
 
@@ -96,6 +99,10 @@ impl<M: Method> Training for Learner<M> {
         let answer = Answer::from(&outcome);
         self.last = Some((views, outcome, *moment));
         answer
+    }
+
+    fn draw(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Views {
+        self.model().views(batch, moment, rng)
     }
 
     fn answer(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Answer {

@@ -1,0 +1,62 @@
+//! What a training step of every method's small preset costs on the CPU: `cargo bench --bench step [METHOD]...`
+//!
+//! The images are noise of the size of Fashion-MNIST, or of CIFAR-10 for methods that need colour. The median of some
+//! steps is printed, after one to warm up.
+
+use std::time::Instant;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use nolabel::config::Preset;
+use nolabel::data::Size;
+use nolabel::method::{Batch, Entry, Facts, METHODS, Moment};
+use nolabel::rng::{Purpose, stream, uniform};
+
+const STEPS: usize = 9;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    println!("{:<20} {:>6} {:>10} {:>10} {:>12}", "method", "batch", "views ms", "step ms", "images/s");
+    for entry in METHODS {
+        let id = entry.info().id;
+        if wanted.is_empty() || wanted.iter().any(|name| name == id) {
+            measure(entry);
+        }
+    }
+}
+
+fn measure(entry: &Entry) {
+    let (data, size) = if entry.info().needs.colour {
+        ("cifar-10", Size { channels: 3, height: 32, width: 32 })
+    } else {
+        ("fashion-mnist", Size { channels: 1, height: 28, width: 28 })
+    };
+    let config = entry.config(Preset::Small, data);
+    let device = Device::flex();
+    let facts = Facts { size, images: 60_000 };
+    let mut learner = entry.build(&config, &facts, &device).expect("a preset can be built");
+    let pixels = uniform(&mut stream(1, Purpose::Views, 0), config.batch * size.bytes(), 0.0, 1.0);
+    let shape = [config.batch, size.channels, size.height, size.width];
+    let batch = Batch {
+        images: Tensor::from_data(TensorData::new(pixels, shape), &device),
+        indices: (0..config.batch).collect(),
+    };
+    let (mut views, mut steps) = (Vec::new(), Vec::new());
+    for step in 0..=STEPS {
+        let moment = Moment { step, total: STEPS + 1, steps_per_epoch: STEPS + 1 };
+        let start = Instant::now();
+        learner.draw(&batch, &moment, &mut stream(1, Purpose::Views, step as u64));
+        views.push(start.elapsed().as_secs_f64() * 1e3);
+        let start = Instant::now();
+        let answer = learner.step(&batch, &moment, &mut stream(1, Purpose::Views, step as u64), 1e-3);
+        let _: f32 = answer.loss.into_scalar();
+        steps.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    let (views, step) = (median(&mut views[1..]), median(&mut steps[1..]));
+    let speed = config.batch as f64 / step * 1e3;
+    println!("{:<20} {:>6} {views:>10.1} {step:>10.1} {speed:>12.0}", entry.info().id, config.batch);
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}

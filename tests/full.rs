@@ -1,0 +1,94 @@
+//! The published settings: each can be built and learns on one fixed batch of four images.
+//!
+//! Here the backbones keep their shape and lose width. `NOLABEL_FULL=1 cargo test --release --test full -- --nocapture`
+//! takes them as they were published: 224 px, minutes and gigabytes.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use nolabel::config::{Preset, RunConfig};
+use nolabel::data::Size;
+use nolabel::method::{Batch, Entry, Facts, METHODS, Moment};
+use nolabel::optim::OptimizerConfig;
+use nolabel::rng::{Purpose, stream, uniform};
+
+const IMAGES: usize = 4;
+
+/// Options that are widths, counts or sizes, and what they shrink to.
+const SHRUNK: [(&str, u64); 7] = [
+    ("size", 64),
+    ("projector", 64),
+    ("predictor", 16),
+    ("hidden", 64),
+    ("width", 32),
+    ("prototypes", 16),
+    ("negatives", 32),
+];
+
+fn whole() -> bool {
+    std::env::var_os("NOLABEL_FULL").is_some()
+}
+
+/// The preset for a data set of large colour photographs. The queue, if any, is of two batches: it soon holds nothing but
+/// these images, and losses can be compared.
+fn published(entry: &Entry) -> RunConfig {
+    let mut config = entry.config(Preset::Full, "photographs");
+    config.batch = IMAGES;
+    config.encoder.norm_groups = config.encoder.norm_groups.min(IMAGES / 2);
+    if config.options.contains_key("freeze") {
+        config.options.insert("freeze".to_string(), 0.into());
+    }
+    if config.options.get("queue").and_then(serde_json::Value::as_u64).is_some_and(|queue| queue > 0) {
+        config.options.insert("queue".to_string(), (2 * IMAGES).into());
+    }
+    if !whole() {
+        config.encoder.width = (config.encoder.width / 16).max(2);
+        for (option, value) in SHRUNK {
+            if config.options.get(option).and_then(serde_json::Value::as_u64).is_some_and(|known| known > value) {
+                config.options.insert(option.to_string(), value.into());
+            }
+        }
+    }
+    config
+}
+
+/// Photographs of sorts: bright blobs of one colour each on noise.
+fn batch(side: usize) -> Batch {
+    let noise = uniform(&mut stream(3, Purpose::Views, 0), IMAGES * 3 * side * side, 0.0, 0.3);
+    let pixels = noise.iter().enumerate().map(|(at, noise)| {
+        let (image, channel) = (at / (3 * side * side), at / (side * side) % 3);
+        let (row, column) = (at / side % side, at % side);
+        let off = |place: usize, centre: usize| (place as f32 / side as f32 - centre as f32 / 5.0).powi(2);
+        let light = if channel == image % 3 { 0.7 } else { 0.3 };
+        noise + light * (-(off(row, image + 1) + off(column, 4 - image)) * 20.0).exp()
+    });
+    let data = TensorData::new(pixels.collect::<Vec<f32>>(), [IMAGES, 3, side, side]);
+    Batch { images: Tensor::from_data(data, &Device::flex()), indices: (0..IMAGES).collect() }
+}
+
+/// The losses of some steps on always the same views.
+fn losses(config: &RunConfig, entry: &Entry, steps: usize) -> Vec<f32> {
+    let side = if whole() { 256 } else { 72 };
+    let facts = Facts { size: Size { channels: 3, height: side, width: side }, images: 64 };
+    let mut learner = entry.build(config, &facts, &Device::flex()).expect("the published setting");
+    let batch = batch(side);
+    let mut step = |step| {
+        let moment = Moment { step, total: 100, steps_per_epoch: 50 };
+        let rate = config.optimizer.lr;
+        learner.step(&batch, &moment, &mut stream(1, Purpose::Views, 0), rate).loss.into_scalar()
+    };
+    (0..steps).map(&mut step).collect()
+}
+
+#[test]
+fn every_published_setting_learns_on_one_batch() {
+    for entry in METHODS {
+        let (id, mut config) = (entry.info().id, published(entry));
+        // the published rule and its rate are made for batches of hundreds: they need only go well
+        let own = losses(&config, entry, 2);
+        assert!(own.iter().all(|loss| loss.is_finite()), "{id}: {own:?}");
+        config.optimizer = OptimizerConfig::adamw(1e-3, 0.0);
+        let losses = losses(&config, entry, 10);
+        println!("{id}: own rule {own:?}, Adam {losses:?}");
+        let mean = |some: &[f32]| some.iter().sum::<f32>() / some.len() as f32;
+        assert!(mean(&losses[7..]) < mean(&losses[2..5]), "{id} does not learn: {losses:?}");
+    }
+}
