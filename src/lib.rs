@@ -26,6 +26,9 @@ pub mod loss;
 pub mod method;
 pub mod net;
 pub mod optim;
+// the page is a program of its own, compiled from the same files: see src/bin/page.rs
+#[cfg(not(target_family = "wasm"))]
+pub mod page;
 pub mod platform;
 pub mod probe;
 pub mod rng;

@@ -66,6 +66,7 @@ pub struct Session {
     elapsed: f64,
     since_read: Meter,
     epoch: Means,
+    read_next: bool,
 }
 
 /// Images and seconds since the last loss was read.
@@ -119,6 +120,7 @@ impl Session {
             elapsed: 0.0,
             since_read: Meter::default(),
             epoch: Means::default(),
+            read_next: false,
         })
     }
 
@@ -205,6 +207,16 @@ impl Session {
         &mut self.data
     }
 
+    /// Reads the loss of the next step whatever the pace says: somebody watches single steps.
+    pub fn read_next(&mut self) {
+        self.read_next = true;
+    }
+
+    /// Whether the next unit of work is a round of probes.
+    pub fn is_about_to_probe(&self) -> bool {
+        self.next == Next::Probe
+    }
+
     /// The latest step's views and answers; empty before the first step.
     ///
     /// # Errors
@@ -259,7 +271,8 @@ impl Session {
         let answer = self.learner.step(&batch, &moment, &mut rng, rate);
         self.step += 1;
         self.since_read.images += batch.indices.len();
-        let read = self.step.is_multiple_of(self.pace.read_every.max(1)) || self.step == self.total;
+        let asked = std::mem::take(&mut self.read_next);
+        let read = asked || self.step.is_multiple_of(self.pace.read_every.max(1)) || self.step == self.total;
         let values = if read { Some(observe::read(answer).await?) } else { None };
         self.clock(platform::now() - start);
         let mut events = Vec::new();

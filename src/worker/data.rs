@@ -8,6 +8,7 @@ use crate::data::{Dataset, Size, Split, catalogue, idx};
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::session::SHARD;
+use crate::session::picture::PictureRow;
 
 /// The data set of the page.
 pub(super) const NAME: &str = "fashion-mnist";
@@ -15,6 +16,8 @@ pub(super) const NAME: &str = "fashion-mnist";
 const HEADER: usize = 16;
 /// Test images handed over at a time.
 const TEST_SHARD: usize = 1000;
+/// Images shown before the first step.
+const SAMPLE: usize = 16;
 
 /// Which part of the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +42,12 @@ pub(super) struct Store {
     loading: bool,
     ready: bool,
     data: Option<Dataset>,
+    broken: Option<Error>,
 }
 
 impl Store {
     pub(super) fn new(inbox: Inbox) -> Self {
-        Self { inbox, loading: false, ready: false, data: None }
+        Self { inbox, loading: false, ready: false, data: None, broken: None }
     }
 
     /// Begins to load, unless that has been done.
@@ -54,6 +58,7 @@ impl Store {
         self.loading = true;
         self.ready = false;
         self.data = None;
+        self.broken = None;
         wasm_bindgen_futures::spawn_local(load(self.inbox.clone()));
     }
 
@@ -79,12 +84,35 @@ impl Store {
         self.lend(run);
     }
 
-    /// Adds what arrived to the data of the run, or to its own where there is none.
+    /// Why no more images will come, once.
+    pub(super) fn take_broken(&mut self) -> Option<Error> {
+        self.broken.take()
+    }
+
+    /// The first images as they are, for the page to show before anything is trained.
+    pub(super) fn sample(&self) -> Option<PictureRow> {
+        let train = &self.data.as_ref()?.train;
+        let Size { channels, height, width } = train.size();
+        let count = SAMPLE.min(train.len());
+        let plane = height * width;
+        let images = (0..count).map(|index| train.image(index));
+        let pixels =
+            images.flat_map(|image| (0..plane).flat_map(move |at| (0..channels).map(move |c| image[c * plane + at])));
+        let title = "Some of the training images".to_string();
+        Some(PictureRow { title, width, height, channels, pixels: pixels.collect(), captions: Vec::new() })
+    }
+
+    /// Adds what arrived to the data of the run, or to its own where there is none. A download that ends before its time
+    /// does not end a run at once: it may have all it needs.
     pub(super) fn receive(&mut self, arrived: Arrived, run: Option<&mut Dataset>) -> Result<()> {
         match arrived {
             Arrived::Failed(error) => {
                 self.loading = false;
-                Err(error)
+                if run.is_none() {
+                    return Err(error);
+                }
+                self.broken = Some(error);
+                Ok(())
             }
             Arrived::Opened(data) => {
                 self.data = Some(data);
@@ -105,12 +133,8 @@ impl Store {
     }
 
     fn tell(&mut self, images: usize, total: usize) {
-        let what = if self.loading { "Fashion-MNIST" } else { "Fashion-MNIST, complete" };
-        page::post(&Reply::Loading { what: what.into(), images, total });
-        if !self.ready && images >= SHARD.min(total) {
-            self.ready = true;
-            page::post(&Reply::Ready);
-        }
+        page::post(&Reply::Loading { what: catalogue::FASHION_MNIST.title.into(), images, total });
+        self.ready = self.ready || images >= SHARD.min(total);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::method::{Entry, METHODS};
 use crate::platform;
 use crate::session::event::Event;
+use crate::session::picture::Picture;
 
 /// What waits for the first images.
 enum Plan {
@@ -29,6 +30,8 @@ struct Engine {
     store: Store,
     run: Option<Run>,
     planned: Option<Plan>,
+    /// Whether the page knows that a run can start.
+    ready_told: bool,
 }
 
 /// Starts the engine in this worker; it runs until the page ends the worker.
@@ -38,7 +41,8 @@ pub fn run() {
     let inbox = Inbox::default();
     listen(inbox.clone());
     page::post(&Reply::Awake { methods: METHODS.iter().map(card).collect() });
-    let engine = Engine { store: Store::new(inbox.clone()), inbox, selected: None, run: None, planned: None };
+    let engine =
+        Engine { store: Store::new(inbox.clone()), inbox, selected: None, run: None, planned: None, ready_told: false };
     wasm_bindgen_futures::spawn_local(engine.serve());
 }
 
@@ -89,12 +93,18 @@ impl Engine {
         let Some(run) = &mut self.run else { return };
         match run.work().await {
             Ok(Work::Went(replies)) => replies.iter().for_each(page::post),
-            Ok(Work::Waits) => run.wait(),
-            Err(error) => {
-                run.stop();
-                page::fail(&error);
-            }
+            Ok(Work::Waits) => match self.store.take_broken() {
+                Some(error) => self.give_up(&error),
+                None => run.wait(),
+            },
+            Err(error) => self.give_up(&error),
         }
+    }
+
+    /// Ends a run that cannot go on.
+    fn give_up(&mut self, error: &Error) {
+        self.run.iter_mut().for_each(Run::stop);
+        page::fail(error);
     }
 
     async fn hear(&mut self, input: Input) {
@@ -129,11 +139,21 @@ impl Engine {
     async fn prepare(&mut self, choice: DeviceChoice) -> Result<()> {
         self.drop_run();
         self.store.load();
+        self.ready_told = false;
+        self.selected = None;
         let selected = device::select(choice).await?;
         page::set_on_gpu(selected.readout.kind != Kind::Cpu);
         page::post(&Reply::Device(selected.readout.clone()));
         self.selected = Some(selected);
         self.begin_planned().await
+    }
+
+    fn tell_ready(&mut self) {
+        if !std::mem::replace(&mut self.ready_told, true) {
+            let rows = self.store.sample().into_iter().collect();
+            page::post(&Reply::Picture(Picture { step: 0, rows, figures: Vec::new() }));
+            page::post(&Reply::Ready);
+        }
     }
 
     async fn begin(&mut self, plan: Plan) -> Result<()> {
@@ -144,10 +164,11 @@ impl Engine {
 
     /// Sets up the run that waits, once device and first images are there.
     async fn begin_planned(&mut self) -> Result<()> {
-        let Some(selected) = &self.selected else { return Ok(()) };
-        if !self.store.is_ready() {
+        if self.selected.is_none() || self.run.is_some() || !self.store.is_ready() {
             return Ok(());
         }
+        self.tell_ready();
+        let Some(selected) = &self.selected else { return Ok(()) };
         let Some(plan) = self.planned.take() else { return Ok(()) };
         let skeleton = self.store.skeleton();
         let (mut run, paused) = match plan {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DedicatedWorkerGlobalScope;
 
-use super::protocol::Reply;
+use super::protocol::{Failure, Reply};
 use super::wire::to_js;
 use crate::error::Error;
 
@@ -26,7 +26,7 @@ pub(super) fn post(reply: &Reply) {
     let sent = to_js(reply).and_then(|message| scope().post_message(&message).map_err(|error| format!("{error:?}")));
     if let Err(error) = sent {
         let text = format!("a message could not be sent to the page: {error}");
-        let failed = Reply::Failed { message: text, device_lost: false };
+        let failed = Reply::Failed { message: text, what: Failure::Run };
         // two strings always fit; with the page gone there is nobody left to tell
         let _ = scope().post_message(&to_js(&failed).unwrap_or(JsValue::NULL));
     }
@@ -39,10 +39,13 @@ pub(super) fn set_on_gpu(on_gpu: bool) {
 
 /// Tells of something that failed; the worker goes on.
 pub(super) fn fail(error: &Error) {
-    match error {
-        Error::DeviceLost(message) if ON_GPU.get() => lose(message),
-        _ => post(&Reply::Failed { message: error.to_string(), device_lost: false }),
-    }
+    let what = match error {
+        Error::DeviceLost(message) if ON_GPU.get() => return lose(message),
+        Error::Device(_) => Failure::Device,
+        Error::Data(_) => Failure::Data,
+        _ => Failure::Run,
+    };
+    post(&Reply::Failed { message: error.to_string(), what });
 }
 
 /// Tells that the GPU is gone.
@@ -51,7 +54,7 @@ pub(super) fn lose(message: &str) {
         let said = if message.is_empty() { "the browser does not say why".to_string() } else { message.to_string() };
         let message =
             format!("The GPU stopped answering: {said}. Continue on the CPU, or reload the page to try the GPU again.");
-        post(&Reply::Failed { message, device_lost: true });
+        post(&Reply::Failed { message, what: Failure::DeviceLost });
     }
 }
 
@@ -63,7 +66,7 @@ pub(super) fn report_panics() {
         if ON_GPU.get() {
             return lose(&what);
         }
-        let message = format!("The engine stopped ({what}). Reload the page; if it happens again, please report it.");
-        post(&Reply::Failed { message, device_lost: false });
+        let message = format!("The engine stopped ({what}). Start it again; if it happens again, please report it.");
+        post(&Reply::Failed { message, what: Failure::Engine });
     }));
 }

@@ -63,8 +63,8 @@ pub struct Looks {
 /// From the page to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
-    /// Choose and test a device, and begin to load the data. Answered by [`Reply::Device`] or [`Reply::Failed`]. May be
-    /// sent again while no run is set up, to choose another device.
+    /// Choose and test a device, and begin to load the data. Answered by [`Reply::Device`] and, once the first images are
+    /// there, [`Reply::Ready`], or by [`Reply::Failed`]. May be sent again to choose another device; drops the run.
     Prepare {
         /// What the visitor asked for.
         device: DeviceChoice,
@@ -94,9 +94,31 @@ pub enum Command {
     },
 }
 
+/// What a failure leaves the page with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// The run, or the attempt to set one up, ended; the engine listens.
+    Run,
+    /// The device asked for cannot be used; another can be chosen.
+    Device,
+    /// The device is gone: the run can go on elsewhere, in a new worker, from the last [`Reply::Saved`].
+    DeviceLost,
+    /// The data did not come whole; [`Command::Prepare`] tries again.
+    Data,
+    /// The engine itself is gone; a new worker is needed.
+    Engine,
+}
+
 /// From the worker to the page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Reply {
+    /// Progress of the engine's own download, told by the script that starts it (`www/engine.js`).
+    Fetching {
+        /// Bytes that arrived.
+        loaded: f64,
+        /// Bytes there will be, where the server says so.
+        total: Option<f64>,
+    },
     /// The engine runs and listens.
     Awake {
         /// Every method, in the order menus show them.
@@ -106,15 +128,17 @@ pub enum Reply {
     Device(Readout),
     /// Progress of the data's download.
     Loading {
-        /// What is being fetched, for a person.
+        /// The name of the data, for a person.
         what: String,
         /// Training images that can be used already.
         images: usize,
         /// Training images there will be.
         total: usize,
     },
-    /// The first images are there: a run can start.
+    /// Device and first images are there: a run can start.
     Ready,
+    /// The features are about to be examined, which takes a moment; the next event ends it.
+    Examining,
     /// The run said something.
     Event(Box<Event>),
     /// The latest batch, drawn.
@@ -133,7 +157,7 @@ pub enum Reply {
     Failed {
         /// The sentence.
         message: String,
-        /// The device is gone: the run can go on elsewhere from the last [`Reply::Saved`].
-        device_lost: bool,
+        /// What is left.
+        what: Failure,
     },
 }

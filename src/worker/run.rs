@@ -1,7 +1,7 @@
 //! One run under way: what is done next, and what of it the page gets to see.
 
-use super::pace;
 use super::protocol::{Looks, Reply};
+use super::{pace, page};
 use crate::config::RunConfig;
 use crate::data::Dataset;
 use crate::device::{Kind, Selected};
@@ -84,6 +84,7 @@ impl Run {
     }
 
     pub(super) fn single(&mut self) -> Option<bool> {
+        self.session.read_next();
         self.change(Mode::Stepping(self.session.step()), false).filter(|_| false)
     }
 
@@ -111,6 +112,9 @@ impl Run {
     /// One unit of work.
     pub(super) async fn work(&mut self) -> Result<Work> {
         let before = self.session.step();
+        if self.session.is_about_to_probe() {
+            page::post(&Reply::Examining);
+        }
         let events = match self.session.advance().await? {
             Progress::Events(events) => events,
             Progress::WaitingForData => return Ok(Work::Waits),

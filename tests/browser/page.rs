@@ -1,1 +1,284 @@
+//! The built page in a real browser: it loads, trains, obeys, explains its failures and agrees with itself on two devices.
 
+mod browser;
+mod host;
+
+use browser::{Page, SOFTWARE_GPU};
+use thirtyfour::prelude::*;
+
+/// Few images a step: what is tested is the page, not the network.
+const QUICK: &str = "method=rotation&device=cpu&seed=1&batch=8&probe_every=0";
+
+/// Mean of some numbers.
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_runs_by_itself_and_tells_its_events() {
+    let page = Page::open("/?method=rotation&device=cpu&seed=1&steps=40&autostart=1&batch=32", &[]).await;
+    page.wait_for(&["done"], 90).await;
+    let losses = page.losses().await;
+    assert_eq!(losses.len(), 40);
+    assert!(mean(&losses[30..]) < mean(&losses[..10]), "the loss falls: {losses:?}");
+    assert_eq!(page.text("step-count").await, "40");
+    for (name, count) in [("started", 1), ("pretext", 1), ("done", 1)] {
+        assert_eq!(page.events(name).await.len(), count, "{name}");
+    }
+    let done = &page.events("done").await[0];
+    assert!(done["finished"].as_bool() == Some(true) && done["step"].as_u64() == Some(40), "{done}");
+
+    // the probes before the first and after the last step, drawn with their lines and tabled layer by layer
+    let probes = page.events("probe").await;
+    assert_eq!(probes.iter().map(|probe| probe["step"].as_u64()).collect::<Vec<_>>(), [Some(0), Some(40)]);
+    for kind in ["linear", "knn"] {
+        assert!(page.text(kind).await.ends_with('%'), "{}", page.text(kind).await);
+        let drawn = format!("[data-testid={kind}]");
+        let count =
+            format!("return document.querySelector('{drawn}').closest('figure').querySelectorAll('ELEMENT').length");
+        assert_eq!(page.script(&count.replace("ELEMENT", ".dot")).await, 2, "two rounds of {kind}");
+        assert_eq!(page.script(&count.replace("ELEMENT", ".level")).await, 2, "raw pixels and the untrained network");
+    }
+    let layers = page.text("layers").await;
+    assert!(["raw pixels", "block 1", "block 4", "last layer"].iter().all(|name| layers.contains(name)), "{layers}");
+
+    // the images of the last step, each with its answer
+    assert_eq!(
+        page.script("return document.querySelectorAll('[data-testid=strip] .tile[data-verdict]').length").await,
+        16
+    );
+    let drawn = "const c = document.querySelectorAll('[data-testid=strip] canvas')[3];
+                 return Math.max(...c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((_, at) => at % 4 < 3))";
+    assert!(page.script(drawn).await.as_f64().expect("a number") > 50.0, "an image is not black");
+    assert!(page.text("accuracy").await.ends_with('%'));
+    assert!(page.text("held-out").await.contains("never trained on"));
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_starts_pauses_steps_and_resets() {
+    let page = Page::open(&format!("/?{QUICK}&steps=5000"), &[]).await;
+    page.wait_for(&["ready"], 60).await;
+    page.click("step").await;
+    page.wait("the first step", 60, async || page.text("step-count").await == "1").await;
+    page.wait_for(&["paused"], 10).await;
+    page.click("step").await;
+    page.wait("the second step", 30, async || page.text("step-count").await == "2").await;
+    page.click("start").await;
+    page.wait_for(&["running"], 10).await;
+    page.wait("some steps", 60, async || page.losses().await.len() > 5).await;
+    page.click("pause").await;
+    page.wait_for(&["paused"], 10).await;
+    let taken = page.losses().await.len();
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    assert_eq!(page.losses().await.len(), taken, "a paused run takes no step");
+    assert!(
+        page.element("batch").await.is_enabled().await.is_ok_and(|enabled| !enabled),
+        "settings are fixed during a run"
+    );
+    page.click("reset").await;
+    page.wait_for(&["ready"], 10).await;
+    assert_eq!((page.losses().await.len(), page.text("step-count").await.as_str()), (0, "0"));
+
+    // the same seed gives the same first losses again, another one does not
+    let first = fresh_losses(&page).await;
+    assert_eq!(fresh_losses(&page).await, first);
+    page.fill("seed", "2").await;
+    assert_ne!(fresh_losses(&page).await, first);
+    page.close().await;
+}
+
+/// The first three losses of a new run, which is dropped again.
+async fn fresh_losses(page: &Page) -> Vec<f64> {
+    page.click("start").await;
+    page.wait("three steps", 60, async || page.losses().await.len() >= 3).await;
+    let losses = page.losses().await[..3].to_vec();
+    page.click("reset").await;
+    page.wait_for(&["ready"], 10).await;
+    losses
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_holds_all_settings() {
+    let page = Page::open("/some/folder/", &[]).await;
+    page.wait_for(&["ready"], 60).await;
+    assert_eq!((page.value("seed").await, page.value("batch").await), ("1".into(), "64".into()));
+    page.choose("device", "cpu").await;
+    page.wait_for(&["ready"], 30).await;
+    for (name, text) in [("seed", "7"), ("batch", "16"), ("lr", "0.02"), ("epochs", "2"), ("steps", "12")] {
+        page.fill(name, text).await;
+    }
+    let link = page.driver.current_url().await.expect("an address").to_string();
+    for pair in ["method=rotation", "device=cpu", "seed=7", "batch=16", "lr=0.02", "epochs=2", "steps=12", "width=16"] {
+        assert!(link.contains(pair), "{pair} is missing in {link}");
+    }
+    page.driver.goto(link.as_str()).await.expect("the link opens");
+    page.wait_for(&["ready"], 60).await;
+    for (name, text) in
+        [("seed", "7"), ("batch", "16"), ("lr", "0.02"), ("epochs", "2"), ("steps", "12"), ("device", "cpu")]
+    {
+        assert_eq!(page.value(name).await, text, "{name}");
+    }
+    page.fill("batch", "").await;
+    let link = page.driver.current_url().await.expect("an address").to_string();
+    assert!(link.contains("batch=64"), "an emptied field stands for the preset's value: {link}");
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_values_get_a_sentence() {
+    let page = Page::open("/?seed=abc&device=tpu&preset=huge", &[]).await;
+    page.wait_for(&["ready"], 60).await;
+    let said = page.text("message").await;
+    assert!(["abc", "tpu", "huge"].iter().all(|word| said.contains(word)), "{said}");
+    page.click("start").await;
+    page.wait_for(&["error"], 10).await;
+    page.fill("seed", "5").await;
+    page.fill("batch", "1").await;
+    assert!(page.text("message").await.contains("must be at least 2"), "{}", page.text("message").await);
+    assert_eq!(page.element("batch").await.attr("aria-invalid").await.expect("an attribute").as_deref(), Some("true"));
+    page.fill("batch", "70000").await;
+    page.click("start").await;
+    page.wait_for(&["error"], 10).await;
+    assert!(page.text("message").await.contains("60000 training images"), "{}", page.text("message").await);
+    page.fill("batch", "8").await;
+    page.click("start").await;
+    page.wait_for(&["running"], 10).await;
+
+    for (query, word) in [
+        ("method=none&autostart=1", "none"),
+        ("steps=-3&autostart=1", "steps"),
+        ("device=tpu&autostart=1", "tpu"),
+        ("tilt=1&autostart=1", "tilt"),
+    ] {
+        page.goto(&format!("/?{query}")).await;
+        page.wait_for(&["error"], 60).await;
+        assert!(page.text("message").await.contains(word), "{query}: {}", page.text("message").await);
+    }
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_alone_is_enough() {
+    let page = Page::open(&format!("/?{QUICK}&steps=3"), &[]).await;
+    page.wait_for(&["ready"], 60).await;
+    let focused = "return document.activeElement.dataset.testid ?? document.activeElement.className";
+    let mut order = Vec::new();
+    while order.last().map(String::as_str) != Some("start") {
+        assert!(order.len() < 6, "the start button is not among the first stops: {order:?}");
+        press(&page, Key::Tab).await;
+        order.push(page.script(focused).await.as_str().unwrap_or_default().to_string());
+    }
+    assert_eq!(order.first().map(String::as_str), Some("skip"));
+    press(&page, Key::Enter).await;
+    page.wait_for(&["done"], 60).await;
+    assert_eq!(page.script(focused).await, "start", "the focus stays where it was");
+
+    // walking along the loss curve: the slider speaks the values
+    page.script("document.querySelector('.walk').focus()").await;
+    press(&page, Key::Home).await;
+    let spoken = page.script("return document.activeElement.getAttribute('aria-valuetext')").await;
+    assert!(spoken.as_str().is_some_and(|text| text.starts_with("step 1: ")), "{spoken}");
+
+    let unnamed = page.script(
+        "return [...document.querySelectorAll('input, select, button, canvas')].filter((control) =>
+           !(control.labels?.length || control.getAttribute('aria-label') || control.textContent.trim())).map((control) => control.outerHTML)",
+    );
+    assert_eq!(unnamed.await, serde_json::json!([]), "every control has a name");
+    page.close().await;
+}
+
+async fn press(page: &Page, key: Key) {
+    page.driver.action_chain().send_keys(key + "").perform().await.expect("a key can be pressed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_shows_everything_without_scrolling_sideways() {
+    let page = Page::open_on_phone(&format!("/?{QUICK}&steps=3&autostart=1")).await;
+    let widths = "return [document.documentElement.scrollWidth, innerWidth]";
+    for state in ["loading", "done"] {
+        page.wait_for(&[state, "ready", "running", "done"], 60).await;
+        let found = page.script(widths).await;
+        assert!(found[0].as_f64() <= found[1].as_f64() && found[1] == 390, "{state}: {found}");
+    }
+    page.wait_for(&["done"], 60).await;
+    let found = page.script(widths).await;
+    assert_eq!(found, serde_json::json!([390, 390]));
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_without_webgpu_is_told_so_and_goes_on() {
+    let page =
+        Page::open("/?device=gpu", &["--disable-features=WebGPU,WebGPUService", "--disable-blink-features=WebGPU"])
+            .await;
+    page.wait_for(&["error"], 60).await;
+    let said = page.text("message").await;
+    assert!(said.contains("WebGPU") || said.contains("found none"), "{said}");
+    page.click("remedy").await;
+    page.wait_for(&["ready"], 60).await;
+    assert!(page.text("device-name").await.starts_with("CPU"));
+    assert_eq!(page.value("device").await, "cpu");
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_obstacle_to_the_gpu_has_its_own_sentence() {
+    let page = Page::open("/no-adapter/?device=gpu", &SOFTWARE_GPU).await;
+    let obstacles = [
+        ("no-adapter", "the browser found none"),
+        ("no-timers", "timestamp-query"),
+        ("wrong-numbers", "failed a test calculation"),
+    ];
+    for (variant, words) in obstacles {
+        page.goto(&format!("/{variant}/?device=gpu")).await;
+        page.wait_for(&["error"], 90).await;
+        assert!(page.text("message").await.contains(words), "{variant}: {}", page.text("message").await);
+    }
+    page.goto("/?device=auto").await;
+    page.wait_for(&["ready"], 60).await;
+    assert!(page.text("device-why").await.contains("played by the CPU"), "{}", page.text("device-why").await);
+    page.close().await;
+
+    let page = Page::open_insecurely("/?device=gpu", &SOFTWARE_GPU).await;
+    page.wait_for(&["error"], 60).await;
+    assert!(page.text("message").await.contains("https"), "{}", page.text("message").await);
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webgpu_and_cpu_agree_and_a_lost_gpu_is_left_behind() {
+    let run = "method=rotation&seed=3&batch=2&width=4&steps=1000&probe_every=0&read_every=1&autostart=1";
+    let page = Page::open(&format!("/?{run}&device=cpu"), &SOFTWARE_GPU).await;
+    page.wait("twenty steps", 60, async || page.losses().await.len() >= 20).await;
+    let cpu = page.losses().await;
+    page.goto(&format!("/lost/?{run}&device=gpu")).await;
+    // a software GPU takes a minute to compile and try its kernels before the first step
+    page.wait("twenty steps", 400, async || page.losses().await.len() >= 20).await;
+    assert!(page.text("device-name").await.contains("WebGPU"));
+    let gpu = page.losses().await;
+    for (step, (gpu, cpu)) in gpu.iter().zip(&cpu).take(20).enumerate() {
+        assert!((gpu - cpu).abs() <= 1e-3 * cpu.abs(), "step {}: {gpu} on the GPU, {cpu} on the CPU", step + 1);
+    }
+
+    // a state is saved twice a minute; after the next one the device goes
+    page.wait_for(&["error"], 120).await;
+    assert!(page.text("message").await.contains("stopped answering"), "{}", page.text("message").await);
+    let offer = page.text("remedy").await;
+    let step: usize = offer.rsplit(' ').next().and_then(|number| number.replace(',', "").parse().ok()).expect("a step");
+    assert!(step > 0 && offer.starts_with("Continue on the CPU from step"), "{offer}");
+    page.click("remedy").await;
+    page.wait_for(&["running"], 60).await;
+    assert!(page.text("device-name").await.starts_with("CPU"));
+    page.wait("a further step", 60, async || {
+        page.events("step")
+            .await
+            .last()
+            .and_then(|event| event["step"].as_u64())
+            .is_some_and(|at| at as usize > step + 1)
+    })
+    .await;
+    let resumed = page.events("started").await.last().cloned().expect("a second start");
+    assert_eq!(resumed["resumed_at"].as_u64(), Some(step as u64));
+    page.close().await;
+}

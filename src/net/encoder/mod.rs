@@ -2,6 +2,7 @@
 
 mod config;
 mod nin;
+mod normalise;
 mod pixels;
 mod resnet;
 mod small;

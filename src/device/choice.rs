@@ -1,0 +1,101 @@
+//! What can be asked for and what is answered: the part of this module that the page shares.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What the user asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeviceChoice {
+    /// A hardware GPU, and the CPU where there is none.
+    #[default]
+    Auto,
+    /// A GPU, by its place in the list; a software adapter only when named here.
+    Gpu(Option<usize>),
+    /// The CPU (Burn's flex backend).
+    Cpu,
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceChoice::Auto => f.write_str("auto"),
+            DeviceChoice::Gpu(None) => f.write_str("gpu"),
+            DeviceChoice::Gpu(Some(index)) => write!(f, "gpu:{index}"),
+            DeviceChoice::Cpu => f.write_str("cpu"),
+        }
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "auto" => Ok(DeviceChoice::Auto),
+            "gpu" => Ok(DeviceChoice::Gpu(None)),
+            "cpu" => Ok(DeviceChoice::Cpu),
+            _ => text
+                .strip_prefix("gpu:")
+                .and_then(|index| index.parse().ok())
+                .map(|index| DeviceChoice::Gpu(Some(index)))
+                .ok_or_else(|| {
+                    Error::Device(format!("there is no device `{text}`; choose auto, gpu, gpu:0, ... or cpu"))
+                }),
+        }
+    }
+}
+
+/// What a processor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A real GPU.
+    Gpu,
+    /// A GPU played by the CPU (llvmpipe, SwiftShader): right, and slow.
+    SoftwareGpu,
+    /// The CPU itself.
+    Cpu,
+}
+
+/// What was chosen, for a person to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readout {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name, for example `NVIDIA RTX 4070 (Vulkan)` or `CPU (flex, 2 threads)`.
+    pub name: String,
+    /// Why it was chosen, in one sentence.
+    pub why: String,
+    /// Whether a GPU (of either kind) could be chosen here.
+    pub gpu_available: bool,
+}
+
+/// One entry of the list of processors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// How to ask for it: `gpu:0`, `cpu`.
+    pub choice: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_read_back_as_written() {
+        for text in ["auto", "gpu", "gpu:3", "cpu"] {
+            assert_eq!(text.parse::<DeviceChoice>().expect("a valid choice").to_string(), text);
+        }
+        for text in ["", "GPU", "gpu:", "gpu:-1", "cuda"] {
+            assert!(text.parse::<DeviceChoice>().is_err(), "`{text}` must be refused");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The page put together.
+
+use leptos::prelude::*;
+
+use super::bench::Bench;
+use super::buttons::Buttons;
+use super::form::Form;
+use super::hooks;
+use super::learning::Learning;
+use super::notice::Notice;
+use super::probes::Probes;
+use super::status::Status;
+use super::task::Task;
+
+/// Controls at the side, the lesson beside them. Headline and explanation stand in `index.html` already.
+#[component]
+pub fn App() -> impl IntoView {
+    let bench = Bench::new();
+    provide_context(bench);
+    hooks::install(bench.record);
+    bench.connect();
+    view! {
+        <div class="side">
+            <Notice/>
+            <Buttons/>
+            <Status/>
+            <Form/>
+            <Data/>
+        </div>
+        <div class="lesson">
+            <Task/>
+            <Learning/>
+            <Probes/>
+        </div>
+    }
+}
+
+/// What is there of the data.
+#[component]
+fn Data() -> impl IntoView {
+    let bench = expect_context::<Bench>();
+    let words = Memo::new(move |_| bench.loading.with(|loading| loading.data_words()));
+    let parameters = Memo::new(move |_| {
+        bench.record.with(|record| record.plan.as_ref().map(|plan| super::words::count(plan.parameters)))
+    });
+    view! {
+        <p class="hint" data-testid="data">{move || words.get().map(|words| format!("{words}."))}</p>
+        <p class="hint">{move || parameters.get().map(|count| format!("The network has {count} weights to learn."))}</p>
+    }
+}

@@ -1,0 +1,107 @@
+//! How the rows of a picture are laid out: rows of as many images stand under one another, image by image, so that two
+//! views of one thing stay together however the tiles wrap; a row of one image is a plate of its own.
+
+use crate::session::picture::{Caption, Picture, PictureRow};
+
+/// Rows that are drawn together. Only what decides the layout: pixels come and go, tiles stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The rows, by their place in the picture, and their titles.
+    pub rows: Vec<(usize, String)>,
+    /// Images in each of them.
+    pub count: usize,
+    /// The row whose captions stand under the tiles.
+    pub captions: Option<usize>,
+}
+
+/// The groups of a picture, from top to bottom.
+pub fn groups(picture: &Picture) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (place, row) in picture.rows.iter().enumerate() {
+        let (count, captions) = (images(row), (!row.captions.is_empty()).then_some(place));
+        let entry = (place, row.title.clone());
+        match groups.last_mut() {
+            Some(group) if group.count == count && count > 1 => {
+                group.rows.push(entry);
+                group.captions = group.captions.or(captions);
+            }
+            _ => groups.push(Group { rows: vec![entry], count, captions }),
+        }
+    }
+    groups
+}
+
+/// Images in a row; pixels that make no whole image are not counted.
+pub fn images(row: &PictureRow) -> usize {
+    row.pixels.len() / (row.width * row.height * row.channels).max(1)
+}
+
+/// One image as red, green, blue, opaque; nothing where the row has no such image.
+pub fn rgba(row: &PictureRow, index: usize) -> Option<Vec<u8>> {
+    let channels = row.channels.max(1);
+    let bytes = row.width * row.height * channels;
+    let image = row.pixels.get(index * bytes..(index + 1) * bytes).filter(|image| !image.is_empty())?;
+    let colours = |pixel: &[u8]| match pixel {
+        [red, green, blue, ..] => [*red, *green, *blue, 255],
+        [gray, ..] => [*gray, *gray, *gray, 255],
+        [] => [0, 0, 0, 255],
+    };
+    Some(image.chunks_exact(channels).flat_map(colours).collect())
+}
+
+/// What a caption says to somebody who does not see it.
+pub fn spoken(caption: &Caption) -> String {
+    let verdict = if caption.right { "right" } else { "wrong" };
+    format!("guessed {}, it is {}: {verdict}", caption.guess, caption.truth)
+}
+
+/// How many of the captions are right, and how many there are.
+pub fn score(picture: &Picture) -> Option<(usize, usize)> {
+    let captions = || picture.rows.iter().flat_map(|row| &row.captions);
+    let all = captions().count();
+    (all > 0).then(|| (captions().filter(|caption| caption.right).count(), all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(title: &str, count: usize, channels: usize, captions: usize) -> PictureRow {
+        let caption =
+            |index| Caption { truth: "a".into(), guess: if index == 0 { "b" } else { "a" }.into(), right: index > 0 };
+        let pixels = (0..count * 4 * channels).map(|value| value as u8).collect();
+        PictureRow {
+            title: title.into(),
+            width: 2,
+            height: 2,
+            channels,
+            pixels,
+            captions: (0..captions).map(caption).collect(),
+        }
+    }
+
+    #[test]
+    fn views_of_one_image_stay_together_and_a_single_image_stands_alone() {
+        let rows = vec![row("first view", 3, 1, 0), row("second view", 3, 1, 3), row("correlations", 1, 3, 0)];
+        let picture = Picture { step: 1, rows, figures: Vec::new() };
+        let found = groups(&picture);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].rows.len(), found[0].count, found[0].captions), (2, 3, Some(1)));
+        assert_eq!((found[1].rows[0].clone(), found[1].count), ((2, "correlations".to_string()), 1));
+        assert_eq!(score(&picture), Some((2, 3)));
+        assert_eq!(spoken(&picture.rows[1].captions[0]), "guessed b, it is a: wrong");
+    }
+
+    #[test]
+    fn gray_and_colour_become_opaque_pixels() {
+        assert_eq!(rgba(&row("gray", 2, 1, 0), 1).expect("an image")[..8], [4, 4, 4, 255, 5, 5, 5, 255]);
+        assert_eq!(rgba(&row("colour", 1, 3, 0), 0).expect("an image")[..8], [0, 1, 2, 255, 3, 4, 5, 255]);
+        assert_eq!(rgba(&row("gray", 2, 1, 0), 2), None);
+    }
+
+    #[test]
+    fn an_empty_row_has_no_images() {
+        let empty = PictureRow { width: 0, height: 0, channels: 1, ..row("nothing", 0, 1, 0) };
+        assert_eq!((images(&empty), rgba(&empty, 0)), (0, None));
+    }
+}

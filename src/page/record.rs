@@ -1,0 +1,194 @@
+//! A run as the page knows it: everything its events have said so far, ready to be drawn.
+
+use std::collections::VecDeque;
+
+use super::curve::{Curve, Smooth, thin};
+use crate::session::event::{Done, Event, Health, Pretext, Probe, Started, Step};
+
+/// Events kept at most; beyond that every second of the older steps is forgotten.
+pub const LOG_LIMIT: usize = 20_000;
+/// Step events from which the time left is told.
+const PACE_OVER: usize = 40;
+
+/// What the page knows of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// The plan, once the run is set up.
+    pub plan: Option<Started>,
+    /// The latest step that said something.
+    pub step: Option<Step>,
+    /// The loss of each step.
+    pub loss: Curve,
+    /// The same, smoothed.
+    pub loss_mean: Curve,
+    /// The method's measure of each step.
+    pub metric: Curve,
+    /// The same, smoothed.
+    pub metric_mean: Curve,
+    /// How far embeddings spread, where the method compares some.
+    pub spread: Curve,
+    /// The latest look for collapse.
+    pub health: Option<Health>,
+    /// The rounds of probes.
+    pub probes: Vec<Probe>,
+    /// The task on held-out images.
+    pub pretext: Option<Pretext>,
+    /// What the run warned of.
+    pub warnings: Vec<String>,
+    /// How it ended.
+    pub done: Option<Done>,
+    smooth: [Smooth; 2],
+    pace: VecDeque<(usize, f64)>,
+    log: Vec<Event>,
+}
+
+impl Record {
+    /// Takes in what the run said.
+    pub fn hear(&mut self, event: Event) {
+        self.log.push(event.clone());
+        if self.log.len() > LOG_LIMIT {
+            thin(&mut self.log, |event| matches!(event, Event::Step(_)));
+        }
+        match event {
+            Event::Started(plan) => self.begin(plan),
+            Event::Step(step) => self.advance(step),
+            Event::Probe(probe) => self.probes.push(probe),
+            Event::Pretext(pretext) => self.pretext = Some(pretext),
+            Event::Warning { message } => self.warnings.push(message),
+            Event::Done(done) => self.done = Some(done),
+            Event::Health(health) => {
+                self.spread.push(health.step as f64, health.spread);
+                self.health = Some(health);
+            }
+            Event::Epoch(_) | Event::Saved { .. } => {}
+        }
+    }
+
+    /// Every event in order, the older steps thinned out in very long runs.
+    pub fn log(&self) -> &[Event] {
+        &self.log
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> usize {
+        let resumed = self.plan.as_ref().map_or(0, |plan| plan.resumed_at);
+        self.step.as_ref().map_or(resumed, |step| step.step)
+    }
+
+    /// Seconds of training still to come, at the latest steps' pace.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let (first, last) = (self.pace.front()?, self.pace.back()?);
+        let steps = last.0.checked_sub(first.0).filter(|steps| *steps > 0)?;
+        let left = self.plan.as_ref()?.total_steps.saturating_sub(last.0);
+        Some((last.1 - first.1) / steps as f64 * left as f64)
+    }
+
+    /// The share of the planned steps that is taken.
+    pub fn progress(&self) -> f64 {
+        self.plan.as_ref().map_or(0.0, |plan| self.steps() as f64 / plan.total_steps.max(1) as f64)
+    }
+
+    /// A run that resumes from an earlier state takes back what came after it.
+    fn begin(&mut self, plan: Started) {
+        let from = plan.resumed_at as f64;
+        [&mut self.loss, &mut self.loss_mean, &mut self.metric, &mut self.metric_mean, &mut self.spread]
+            .into_iter()
+            .for_each(|curve| curve.rewind(from));
+        self.probes.retain(|probe| probe.step <= plan.resumed_at);
+        self.step = self.step.take().filter(|step| step.step <= plan.resumed_at);
+        self.pace.clear();
+        self.done = None;
+        self.plan = Some(plan);
+    }
+
+    fn advance(&mut self, step: Step) {
+        let at = step.step as f64;
+        self.loss.push(at, step.loss);
+        self.loss_mean.push(at, self.smooth[0].next(step.loss));
+        if let Some(metric) = step.metric {
+            self.metric.push(at, metric);
+            self.metric_mean.push(at, self.smooth[1].next(metric));
+        }
+        self.pace.push_back((step.step, step.elapsed_seconds));
+        if self.pace.len() > PACE_OVER {
+            self.pace.pop_front();
+        }
+        self.step = Some(step);
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::config::{Preset, RunConfig};
+    use crate::net::EncoderConfig;
+    use crate::optim::{OptimizerConfig, Schedule};
+
+    /// A configuration that could be any method's.
+    pub fn config() -> RunConfig {
+        RunConfig {
+            method: "some".into(),
+            preset: Preset::Small,
+            data: "fashion-mnist".into(),
+            images: 0,
+            seed: 1,
+            batch: 64,
+            epochs: 5,
+            steps: 0,
+            encoder: EncoderConfig::small(32),
+            optimizer: OptimizerConfig::nesterov(0.05, 5e-4),
+            schedule: Schedule::Constant,
+            options: [("flip".to_string(), false.into())].into_iter().collect(),
+        }
+    }
+
+    pub fn plan(total_steps: usize, resumed_at: usize) -> Event {
+        let device = "CPU".into();
+        Event::Started(Started {
+            config: config(),
+            device,
+            images: 640,
+            steps_per_epoch: 10,
+            total_steps,
+            resumed_at,
+            parameters: 7,
+        })
+    }
+
+    pub fn step(step: usize, loss: f64, metric: Option<f64>) -> Event {
+        let (epoch, elapsed_seconds) = (step as f64 / 10.0, step as f64 * 0.5);
+        Event::Step(Step { step, epoch, loss, metric, learning_rate: 0.1, images_per_second: 128.0, elapsed_seconds })
+    }
+
+    #[test]
+    fn the_time_left_follows_the_pace() {
+        let mut record = Record::default();
+        record.hear(plan(100, 0));
+        assert_eq!((record.steps(), record.seconds_left()), (0, None));
+        (1..=20).for_each(|at| record.hear(step(at, 1.0, None)));
+        assert_eq!(record.seconds_left(), Some(40.0));
+        assert_eq!(record.progress(), 0.2);
+    }
+
+    #[test]
+    fn a_resumed_run_takes_back_what_came_after_its_state() {
+        let mut record = Record::default();
+        record.hear(plan(100, 0));
+        (1..=30).for_each(|at| record.hear(step(at, 1.0 / at as f64, Some(0.5))));
+        record.hear(plan(100, 20));
+        assert_eq!(record.steps(), 20);
+        assert_eq!(record.loss.last(), Some((20.0, 0.05)));
+        record.hear(step(21, 0.3, Some(0.5)));
+        assert_eq!(record.metric.last(), Some((21.0, 0.5)));
+        assert_eq!(record.log().len(), 33, "the log keeps all that was said");
+    }
+
+    #[test]
+    fn a_very_long_log_loses_steps_only() {
+        let mut record = Record::default();
+        record.hear(plan(100_000, 0));
+        (1..=3 * LOG_LIMIT).for_each(|at| record.hear(step(at, 1.0, None)));
+        assert!(record.log().len() <= LOG_LIMIT);
+        assert!(matches!(record.log()[0], Event::Started(_)));
+    }
+}

@@ -1,0 +1,37 @@
+//! The very images the network was just given, with its answers.
+
+use leptos::prelude::*;
+
+use super::bench::Bench;
+use super::layout::{self, Group};
+use super::tile::Tile;
+
+/// All rows of the latest picture.
+#[component]
+pub fn Strip() -> impl IntoView {
+    let bench = expect_context::<Bench>();
+    let groups =
+        Memo::new(move |_| bench.picture.with(|picture| picture.as_ref().map(layout::groups).unwrap_or_default()));
+    let score = Memo::new(move |_| bench.picture.with(|picture| picture.as_ref().and_then(layout::score)));
+    view! {
+        <div class="strip" data-testid="strip">
+            {move || groups.get().into_iter().map(|group| view! { <Tiles group/> }).collect_view()}
+            <p class="score" data-testid="score">
+                {move || score.get().map(|(right, all)| format!("{right} of these {all} are right."))}
+            </p>
+        </div>
+    }
+}
+
+/// The tiles of one group, or a single large plate.
+#[component]
+fn Tiles(group: Group) -> impl IntoView {
+    let kind = if group.count == 1 { "plate" } else { "tiles" };
+    let titles = group.rows.iter().map(|(_, title)| title.as_str()).collect::<Vec<_>>().join("; below: ");
+    let rows: Vec<usize> = group.rows.iter().map(|(place, _)| *place).collect();
+    let tiles = (0..group.count).map(move |index| view! { <Tile rows=rows.clone() index captions=group.captions/> });
+    view! {
+        <p class="row-title">{titles}</p>
+        <ul class=kind>{tiles.collect_view()}</ul>
+    }
+}

@@ -1,0 +1,121 @@
+//! Numbers as people read them.
+
+use crate::method::Unit;
+
+/// A count with separated thousands: `60,000`.
+pub fn count(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share of 0 to 1 as `87.5%`.
+pub fn percent(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+/// The difference of two shares in points, with its sign: `+1.2`, `−0.4`, `±0.0`.
+pub fn points(difference: f64) -> String {
+    let size = format!("{:.1}", (difference * 100.0).abs());
+    let sign = match difference {
+        _ if size == "0.0" => '±',
+        d if d < 0.0 => '−',
+        _ => '+',
+    };
+    format!("{sign}{size}")
+}
+
+/// Three significant digits, for numbers of any size: `0.0123`, `1.39`, `512`.
+pub fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "no number".into();
+    }
+    if value == 0.0 {
+        return "0".into();
+    }
+    let magnitude = value.abs().log10().floor();
+    if !(-5.0..7.0).contains(&magnitude) {
+        return format!("{value:.2e}");
+    }
+    let decimals = (2.0 - magnitude).max(0.0) as usize;
+    format!("{value:.decimals$}").replace('-', "−")
+}
+
+/// A span of time, no finer than anybody cares: `8 s`, `3 min 20 s`, `1 h 5 min`.
+pub fn duration(seconds: f64) -> String {
+    let whole = if seconds.is_finite() { seconds.max(0.0).round() as u64 } else { return "unknown".into() };
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
+    }
+}
+
+/// Bytes as megabytes: `7.4 MB`.
+pub fn megabytes(bytes: f64) -> String {
+    format!("{:.1} MB", bytes / 1e6)
+}
+
+/// The value of a measure that is written like this.
+pub fn measure(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Share => percent(value),
+        Unit::Number => number(value),
+    }
+}
+
+/// With its first letter in upper case, to stand as a title.
+pub fn title(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (60_000, "60,000"), (1_234_567, "1,234,567")];
+        cases.iter().for_each(|&(n, text)| assert_eq!(count(n), text));
+    }
+
+    #[test]
+    fn numbers_keep_three_digits() {
+        let cases = [
+            (1.386_294, "1.39"),
+            (0.012_345, "0.0123"),
+            (512.4, "512"),
+            (-0.987_6, "−0.988"),
+            (0.0, "0"),
+            (3e-9, "3.00e-9"),
+        ];
+        cases.iter().for_each(|&(value, text)| assert_eq!(number(value), text));
+        assert_eq!(number(f64::NAN), "no number");
+    }
+
+    #[test]
+    fn points_carry_their_sign() {
+        assert_eq!([points(0.0123), points(-0.004), points(0.0001), points(-0.0001)], ["+1.2", "−0.4", "±0.0", "±0.0"]);
+    }
+
+    #[test]
+    fn durations_fit_their_size() {
+        let cases = [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (200.0, "3 min 20 s"), (3900.0, "1 h 5 min")];
+        cases.iter().for_each(|&(seconds, text)| assert_eq!(duration(seconds), text));
+        assert_eq!(duration(f64::INFINITY), "unknown");
+    }
+
+    #[test]
+    fn shares_are_written_in_percent() {
+        assert_eq!(measure(Unit::Share, 0.25), "25.0%");
+        assert_eq!(measure(Unit::Number, 0.25), "0.250");
+        assert_eq!(title("rotation accuracy"), "Rotation accuracy");
+    }
+}

@@ -1,0 +1,186 @@
+//! A headless Chromium with the page in it.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::host;
+
+/// One browser at a time: two would take the processor from each other.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+const FLAGS: [&str; 9] = [
+    "--window-size=1280,900",
+    "--headless",
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP nolabel.test 127.0.0.1",
+];
+/// A WebGPU that the CPU plays.
+pub const SOFTWARE_GPU: [&str; 2] = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+/// The page. The fields are dropped in order: first the browser, then its driver, then the turn.
+pub struct Page {
+    pub driver: WebDriver,
+    _chromedriver: Child,
+    origin: String,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Page {
+    /// Opens `address` (path and query) in a browser started with `flags`.
+    pub async fn open(address: &str, flags: &[&str]) -> Self {
+        Self::start(flags, None, "127.0.0.1", address).await
+    }
+
+    /// Opens the page on a phone.
+    pub async fn open_on_phone(address: &str) -> Self {
+        let phone = json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 2.0, "touch": true } });
+        Self::start(&[], Some(phone), "127.0.0.1", address).await
+    }
+
+    /// Opens the page from a host that the browser does not trust.
+    pub async fn open_insecurely(address: &str, flags: &[&str]) -> Self {
+        Self::start(flags, None, "nolabel.test", address).await
+    }
+
+    async fn start(flags: &[&str], phone: Option<Value>, host: &str, address: &str) -> Self {
+        let turn = TURN.lock().await;
+        let port = host::serve().await.port();
+        let (chromedriver, driver_port) = chromedriver().await;
+        let mut wishes = DesiredCapabilities::chrome();
+        FLAGS.iter().chain(flags).for_each(|flag| wishes.add_arg(flag).expect("flags are text"));
+        if let Some(phone) = phone {
+            wishes.add_experimental_option("mobileEmulation", phone).expect("a plain object");
+        }
+        let started = WebDriver::new(format!("http://127.0.0.1:{driver_port}"), wishes).await;
+        let driver = started.expect("chromium starts: `make test` installs what is missing");
+        let page = Self { driver, _chromedriver: chromedriver, origin: format!("http://{host}:{port}"), _turn: turn };
+        page.goto(address).await;
+        page
+    }
+
+    pub async fn goto(&self, address: &str) {
+        self.driver.goto(format!("{}{address}", self.origin)).await.expect("the page answers");
+    }
+
+    pub async fn close(self) {
+        self.driver.quit().await.expect("the browser ends");
+    }
+
+    /// The element that tests know by this name.
+    pub async fn element(&self, testid: &str) -> WebElement {
+        let found = self.driver.find(By::Css(format!("[data-testid={testid}]"))).await;
+        match found {
+            Ok(element) => element,
+            Err(error) => panic!("there is no `{testid}` at {:?}: {error}", self.driver.current_url().await),
+        }
+    }
+
+    pub async fn text(&self, testid: &str) -> String {
+        self.script(&format!("return document.querySelector('[data-testid={testid}]')?.textContent ?? ''"))
+            .await
+            .as_str()
+            .expect("text")
+            .to_string()
+    }
+
+    pub async fn value(&self, testid: &str) -> String {
+        self.element(testid).await.prop("value").await.expect("a property").unwrap_or_default()
+    }
+
+    pub async fn click(&self, testid: &str) {
+        self.element(testid).await.click().await.expect("it can be clicked");
+    }
+
+    /// Chooses an option of a list.
+    pub async fn choose(&self, testid: &str, value: &str) {
+        let option = self.driver.find(By::Css(format!("[data-testid={testid}] option[value='{value}']"))).await;
+        option.expect("the option is there").click().await.expect("it can be chosen");
+    }
+
+    /// Replaces what stands in a field, as a keyboard does.
+    pub async fn fill(&self, testid: &str, text: &str) {
+        let field = self.element(testid).await;
+        field.clear().await.expect("it can be emptied");
+        field.send_keys(text).await.expect("it can be typed into");
+        field.send_keys(Key::Tab + "").await.expect("it can be left");
+    }
+
+    pub async fn script(&self, script: &str) -> Value {
+        let answer = self.driver.execute(script, Vec::new()).await.expect("the script runs");
+        answer.json().clone()
+    }
+
+    pub async fn state(&self) -> String {
+        self.element("status").await.attr("data-state").await.expect("an attribute").expect("a state")
+    }
+
+    /// Waits until the status is one of `wanted`; any error on the way is told.
+    pub async fn wait_for(&self, wanted: &[&str], seconds: u64) {
+        let what = format!("the state {wanted:?}");
+        let reached = async || {
+            let state = self.state().await;
+            let failed = state == "error" && !wanted.contains(&"error");
+            assert!(!failed, "the page failed while waiting for {what}: {}", self.text("message").await);
+            wanted.contains(&state.as_str())
+        };
+        self.wait(&what, seconds, reached).await;
+    }
+
+    /// Waits until `reached` holds.
+    pub async fn wait(&self, what: &str, seconds: u64, reached: impl AsyncFn() -> bool) {
+        let start = Instant::now();
+        while !reached().await {
+            assert!(
+                start.elapsed() < Duration::from_secs(seconds),
+                "waited {seconds} s for {what}; the page is in state {} and says: {} {}",
+                self.state().await,
+                self.text("status").await,
+                self.text("message").await
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The run's events of one kind.
+    pub async fn events(&self, kind: &str) -> Vec<Value> {
+        let all = self.script("return window.nolabel.events()").await;
+        let all = all.as_array().expect("an array").clone();
+        all.into_iter().filter(|event| event["event"] == kind).collect()
+    }
+
+    /// The losses of the run so far.
+    pub async fn losses(&self) -> Vec<f64> {
+        self.events("step").await.iter().map(|event| event["loss"].as_f64().expect("a number")).collect()
+    }
+}
+
+/// Starts chromedriver on a port of its own choice.
+async fn chromedriver() -> (Child, u16) {
+    let started = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn();
+    let mut child = started.expect("chromedriver is on the PATH: `make test` installs what is missing");
+    let mut lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
+    while let Some(line) = lines.next_line().await.expect("chromedriver speaks") {
+        let port = line.split("on port ").nth(1).and_then(|rest| rest.trim_end_matches('.').parse().ok());
+        if let Some(port) = port.filter(|_| line.contains("successfully")) {
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return (child, port);
+        }
+    }
+    panic!("chromedriver ended before it listened");
+}

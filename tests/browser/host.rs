@@ -1,0 +1,79 @@
+//! A server for the built page, with variants in which the engine's worker finds another browser.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tower_http::services::ServeDir;
+
+/// What a variant runs in the worker before the engine: name of the folder it is served in, and script.
+const VARIANTS: [(&str, &str); 4] =
+    [("no-adapter", NO_ADAPTER), ("no-timers", NO_TIMERS), ("wrong-numbers", WRONG_NUMBERS), ("lost", LOST)];
+
+const NO_ADAPTER: &str = "GPU.prototype.requestAdapter = async () => null;";
+
+const NO_TIMERS: &str = r#"
+const features = Object.getOwnPropertyDescriptor(GPUAdapter.prototype, "features").get;
+Object.defineProperty(GPUAdapter.prototype, "features", {
+  get() { return new Set([...features.call(this)].filter((name) => name !== "timestamp-query")); },
+});
+"#;
+
+/// Results read back from the GPU are zero, as with a shader that failed to compile; times are left as they are.
+const WRONG_NUMBERS: &str = r#"
+const mapped = GPUBuffer.prototype.getMappedRange;
+GPUBuffer.prototype.getMappedRange = function (...range) {
+  const bytes = mapped.apply(this, range);
+  if (bytes.byteLength >= 400) new Uint8Array(bytes).fill(0);
+  return bytes;
+};
+"#;
+
+/// The device goes when it has taken some steps and the page has a state to go on from.
+const LOST: &str = r#"
+const request = GPUAdapter.prototype.requestDevice;
+GPUAdapter.prototype.requestDevice = async function (...wishes) {
+  const device = await request.apply(this, wishes);
+  const post = self.postMessage;
+  let steps = 0;
+  self.postMessage = function (message, ...rest) {
+    post.call(self, message, ...rest);
+    if (message.Event?.event === "step") steps += 1;
+    if (message.Saved && steps > 20) device.destroy();
+  };
+  return device;
+};
+"#;
+
+/// The folder of the built page.
+pub fn dist() -> PathBuf {
+    let built = std::env::var_os("NOLABEL_DIST").map(PathBuf::from);
+    let folder = built.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dist")));
+    assert!(
+        folder.join("worker_bg.wasm").is_file(),
+        "there is no built page in {}: `make test` builds it, or name its folder in NOLABEL_DIST",
+        folder.display()
+    );
+    folder
+}
+
+/// Serves the page at `/`, in the depths of `/some/folder/`, and each variant at `/NAME/`. Ends with the test's runtime.
+pub async fn serve() -> SocketAddr {
+    let folder = dist();
+    let engine = std::fs::read_to_string(folder.join("engine.js")).expect("engine.js is part of the page");
+    let mut router = Router::new().nest_service("/some/folder", ServeDir::new(&folder));
+    for (name, prelude) in VARIANTS {
+        let script = format!("{prelude}\n{engine}");
+        let script = move || async move { ([(CONTENT_TYPE, "text/javascript")], script) };
+        let variant = Router::new().route("/engine.js", get(script)).fallback_service(ServeDir::new(&folder));
+        router = router.nest_service(&format!("/{name}"), variant);
+    }
+    let router = router.fallback_service(ServeDir::new(&folder));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound port");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
