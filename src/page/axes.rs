@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::plot::{Level, Look, Plot, Series};
 use super::scale::{Scale, Ticks, spread};
 use super::words;
+use crate::method::Unit;
 
 /// Room for the numbers left of the plot.
 const LEFT: f64 = 44.0;
@@ -58,10 +59,11 @@ pub fn draw(plot: &Plot, frame: &Frame, cursor: Option<usize>) -> impl IntoView 
 
 fn values(plot: &Plot, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
     let ticks = Ticks::between(plot.y.0, plot.y.1, 4);
-    let share = plot.share;
+    let unit = plot.unit;
     let (scale, right) = (*y, number(frame.width - EDGE));
     let lines = ticks.values.clone().into_iter().map(move |value| {
-        let (at, text) = (number(scale.place(value)), if share { ticks.percent(value) } else { ticks.text(value) });
+        let (at, text) =
+            (number(scale.place(value)), if unit == Unit::Share { ticks.percent(value) } else { ticks.text(value) });
         view! {
             <line x1=number(LEFT) x2=right.clone() y1=at.clone() y2=at.clone()></line>
             <text x=number(LEFT - 8.0) y=at dy="0.32em" text-anchor="end">{text}</text>

@@ -282,6 +282,11 @@ impl Bench {
         self.methods.with(|methods| self.settings.with(|settings| settings.preset(methods, kind).ok()))
     }
 
+    /// Whether a GPU is in use, real or played.
+    pub fn on_gpu(self) -> bool {
+        self.readout.with(|readout| readout.as_ref().is_some_and(|readout| readout.kind != Kind::Cpu))
+    }
+
     /// Whether the chosen preset is meant for another kind of machine than this.
     pub fn is_overdone(self) -> bool {
         let kind = self.readout.with(|readout| readout.as_ref().map(|readout| readout.kind));

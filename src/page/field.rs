@@ -18,7 +18,7 @@ pub fn Field(
     let name = StoredValue::new(key.clone());
     let base = Memo::new(move |_| bench.base().and_then(|config| name.with_value(|key| settings::value(&config, key))));
     let typed = move || bench.settings.with(|settings| name.with_value(|key| settings.typed(key).map(str::to_string)));
-    let preset = move || base.get().filter(|value| *value != Value::from(0)).map(settings::text_of);
+    let preset = move || base.get().filter(|value| value.as_u64() != Some(0)).map(settings::text_of);
     let shown = move || typed().or_else(preset).unwrap_or_default();
     let wrong = move || {
         let said = bench.config.with(|config| config.as_ref().err().cloned()).unwrap_or_default();

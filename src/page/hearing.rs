@@ -128,13 +128,14 @@ impl Bench {
     fn hear_failure(self, message: &str, what: Failure) {
         // a broken engine may be noticed more than once; the first to say so knows best
         let known = self.trouble.with_untracked(|trouble| trouble.as_ref().is_some_and(Trouble::needs_new_engine));
-        let stale = what == Failure::Run && self.line.with_value(|line| line.stale > 0);
-        self.line.update_value(|line| match what {
-            Failure::Run if stale => line.stale -= 1,
-            _ => line.pending = false,
-        });
-        if !stale && !(known && matches!(what, Failure::Engine | Failure::DeviceLost)) {
-            self.fail(message, what);
+        if known && matches!(what, Failure::Engine | Failure::DeviceLost) {
+            return;
         }
+        // an attempt that was given up meanwhile
+        if what == Failure::Run && self.line.with_value(|line| line.stale > 0) {
+            return self.line.update_value(|line| line.stale -= 1);
+        }
+        self.line.update_value(|line| line.pending = false);
+        self.fail(message, what);
     }
 }

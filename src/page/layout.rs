@@ -1,7 +1,7 @@
 //! How the rows of a picture are laid out: rows of as many images stand under one another, image by image, so that two
 //! views of one thing stay together however the tiles wrap; a row of one image is a plate of its own.
 
-use crate::session::picture::{Caption, Picture, PictureRow};
+use crate::session::picture::{Caption, Picture, PictureFigure, PictureRow};
 
 /// Rows that are drawn together. Only what decides the layout: pixels come and go, tiles stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,12 @@ pub fn rgba(row: &PictureRow, index: usize) -> Option<Vec<u8>> {
         [] => [0, 0, 0, 255],
     };
     Some(image.chunks_exact(channels).flat_map(colours).collect())
+}
+
+/// A matrix as gray pixels, red, green, blue, opaque; nothing where its cells are not rows times columns.
+pub fn gray(figure: &PictureFigure) -> Option<Vec<u8>> {
+    let whole = figure.cells.len() == figure.rows * figure.columns && !figure.cells.is_empty();
+    whole.then(|| figure.cells.iter().flat_map(|&cell| [cell, cell, cell, 255]).collect())
 }
 
 /// What a caption says to somebody who does not see it.
@@ -97,6 +103,14 @@ mod tests {
         assert_eq!(rgba(&row("gray", 2, 1, 0), 1).expect("an image")[..8], [4, 4, 4, 255, 5, 5, 5, 255]);
         assert_eq!(rgba(&row("colour", 1, 3, 0), 0).expect("an image")[..8], [0, 1, 2, 255, 3, 4, 5, 255]);
         assert_eq!(rgba(&row("gray", 2, 1, 0), 2), None);
+    }
+
+    #[test]
+    fn a_matrix_is_drawn_whole_or_not_at_all() {
+        let (title, caption, cells) = (String::new(), String::new(), vec![0, 128, 255, 7]);
+        let figure = PictureFigure { title, caption, columns: 2, rows: 2, low: -1.0, high: 1.0, cells };
+        assert_eq!(gray(&figure).expect("whole rows")[4..12], [128, 128, 128, 255, 255, 255, 255, 255]);
+        assert_eq!(gray(&PictureFigure { rows: 3, ..figure }), None);
     }
 
     #[test]

@@ -4,10 +4,8 @@ use leptos::prelude::*;
 
 use super::bench::Bench;
 use super::chart::Chart;
-use super::figure::Figures;
-use super::plot::{self, Plot};
+use super::plot::{self, Measure, Plot};
 use super::words;
-use crate::method::Unit;
 
 /// Loss and the method's own measure, step by step.
 #[component]
@@ -28,10 +26,9 @@ pub fn Learning() -> impl IntoView {
             </p>
             <div class="charts">
                 <Chart title="Loss" plot=loss value=latest testid="loss"/>
-                <Measure/>
+                <Metric/>
                 <Spread/>
             </div>
-            <Figures/>
             <HeldOut/>
         </section>
     }
@@ -39,43 +36,49 @@ pub fn Learning() -> impl IntoView {
 
 /// The chart of the method's own measure, where it has one.
 #[component]
-fn Measure() -> impl IntoView {
+fn Metric() -> impl IntoView {
     let bench = expect_context::<Bench>();
-    let name =
-        Memo::new(move |_| bench.card.with(|card| card.as_ref().map(|card| card.metric.clone()).unwrap_or_default()));
-    let chance = Memo::new(move |_| bench.card.with(|card| card.as_ref().and_then(|card| card.chance)));
-    let unit = Memo::new(move |_| bench.card.with(|card| card.as_ref().map_or(Unit::Number, |card| card.unit)));
-    let plot = move || bench.record.with(|record| plot::metric(record, &name.get(), chance.get(), unit.get()));
-    let has = Memo::new(move |_| plot().is_some() && name.with(|name| !name.is_empty()));
+    let measure = Memo::new(move |_| {
+        bench.card.with(|card| {
+            card.as_ref().map(|card| Measure { name: card.metric.clone(), chance: card.chance, unit: card.unit })
+        })
+    });
+    let plot = move || measure.with(|measure| bench.record.with(|record| plot::metric(record, measure.as_ref()?)));
     let value = Memo::new(move |_| {
         let latest = bench.record.with(|record| record.metric.last());
-        latest.map_or_else(|| "–".to_string(), |(_, value)| words::measure(unit.get(), value))
+        let unit = measure.with(|measure| measure.as_ref().map(|measure| measure.unit));
+        latest.zip(unit).map_or_else(|| "–".to_string(), |((_, value), unit)| words::measure(unit, value))
     });
-    let title = Signal::derive(move || words::title(&name.get()));
-    move || {
-        has.get().then(|| {
-            let plot = Signal::derive(move || plot().unwrap_or_else(Plot::default));
-            view! { <Chart title plot value testid="accuracy"/> }
-        })
-    }
+    let title = Signal::derive(move || {
+        measure.with(|measure| measure.as_ref().map(|measure| words::title(&measure.name)).unwrap_or_default())
+    });
+    view! { <Optional title plot=Signal::derive(plot) value testid="accuracy"/> }
 }
 
-/// Whether all images get the same answer, where the method could fall into that trap.
+/// How far the network's answers spread, where the run watches that.
 #[component]
 fn Spread() -> impl IntoView {
     let bench = expect_context::<Bench>();
     let plot = move || bench.record.with(plot::spread);
-    let has = Memo::new(move |_| plot().is_some());
     let value = Memo::new(move |_| {
-        let latest = bench.record.with(|record| record.spread.last());
-        latest.map_or_else(|| "–".to_string(), |(_, value)| words::number(value))
+        bench
+            .record
+            .with(|record| record.spread.last().map_or_else(|| "–".to_string(), |(_, value)| words::number(value)))
     });
-    move || {
-        has.get().then(|| {
-            let plot = Signal::derive(move || plot().unwrap_or_else(Plot::default));
-            view! { <Chart title="Spread of the answers" plot value testid="spread"/> }
-        })
-    }
+    view! { <Optional title="Spread of the answers" plot=Signal::derive(plot) value testid="spread"/> }
+}
+
+/// A chart that is there only while there is something to draw.
+#[component]
+fn Optional(
+    #[prop(into)] title: Signal<String>,
+    plot: Signal<Option<Plot>>,
+    #[prop(into)] value: Signal<String>,
+    testid: &'static str,
+) -> impl IntoView {
+    let has = Memo::new(move |_| plot.with(Option::is_some));
+    let drawn = Signal::derive(move || plot.get().unwrap_or_else(Plot::empty));
+    move || has.get().then(|| view! { <Chart title plot=drawn value testid/> })
 }
 
 /// The same task on images the network never trained on, at the end of a run.

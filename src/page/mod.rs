@@ -26,6 +26,8 @@ mod bench;
 #[cfg(target_family = "wasm")]
 mod buttons;
 #[cfg(target_family = "wasm")]
+mod canvas;
+#[cfg(target_family = "wasm")]
 mod chart;
 #[cfg(target_family = "wasm")]
 mod device;
@@ -33,8 +35,6 @@ mod device;
 mod engine;
 #[cfg(target_family = "wasm")]
 mod field;
-#[cfg(target_family = "wasm")]
-mod figure;
 #[cfg(target_family = "wasm")]
 mod form;
 #[cfg(target_family = "wasm")]
@@ -45,6 +45,8 @@ mod hooks;
 mod layers;
 #[cfg(target_family = "wasm")]
 mod learning;
+#[cfg(target_family = "wasm")]
+mod matrix;
 #[cfg(target_family = "wasm")]
 mod mount;
 #[cfg(target_family = "wasm")]

@@ -43,7 +43,7 @@ pub struct Level {
 }
 
 /// A chart over training steps.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plot {
     /// The curves, back to front.
     pub series: Vec<Series>,
@@ -53,16 +53,22 @@ pub struct Plot {
     pub x: (f64, f64),
     /// The range of values.
     pub y: (f64, f64),
-    /// Whether values are shares, written in per cent.
-    pub share: bool,
+    /// How values are written.
+    pub unit: Unit,
     /// What a person who does not see the chart should know.
     pub summary: String,
 }
 
 impl Plot {
+    /// Nothing, between two charts.
+    pub fn empty() -> Self {
+        let (series, levels, summary) = (Vec::new(), Vec::new(), String::new());
+        Self { series, levels, x: (0.0, 1.0), y: (0.0, 1.0), unit: Unit::Number, summary }
+    }
+
     /// A value as the axis of this chart writes it.
     pub fn text(&self, value: f64) -> String {
-        if self.share { words::percent(value) } else { words::number(value) }
+        words::measure(self.unit, value)
     }
 
     /// The points a reader walks along: those of the front curve.
@@ -89,6 +95,17 @@ impl Plot {
     }
 }
 
+/// A method's own measure, as its card describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measure {
+    /// Its name.
+    pub name: String,
+    /// What guessing gives, where that is defined.
+    pub chance: Option<f64>,
+    /// How it is written.
+    pub unit: Unit,
+}
+
 /// The loss over the steps.
 pub fn loss(record: &Record) -> Plot {
     let values = record.loss.points().iter().map(|point| point.1);
@@ -105,53 +122,48 @@ pub fn loss(record: &Record) -> Plot {
         }
         _ => "No step has been taken yet.".into(),
     };
-    Plot {
-        series: pair("each step", &record.loss, &record.loss_mean),
-        x: steps(record),
-        y: padded(low, high),
-        summary,
-        ..Plot::default()
-    }
+    let series = pair("each step", &record.loss, &record.loss_mean);
+    Plot { series, levels: Vec::new(), x: steps(record), y: padded(low, high), unit: Unit::Number, summary }
 }
 
 /// The method's own measure over the steps; nothing where the method has none.
-pub fn metric(record: &Record, name: &str, chance: Option<f64>, unit: Unit) -> Option<Plot> {
+pub fn metric(record: &Record, measure: &Measure) -> Option<Plot> {
     if record.plan.is_some() && record.step.as_ref().is_some_and(|step| step.metric.is_none()) {
         return None;
     }
-    let share = unit == Unit::Share;
-    let values = record.metric.points().iter().map(|point| point.1).chain(chance);
+    let Measure { name, chance, unit } = measure;
+    let values = record.metric.points().iter().map(|point| point.1).chain(*chance);
     let (low, high) = values.fold((0.0f64, 0.0f64), |(low, high), value| (low.min(value), high.max(value)));
-    let guessing = chance.map(|chance| format!("Guessing gives {}.", words::measure(unit, chance))).unwrap_or_default();
+    let guessing =
+        chance.map(|chance| format!("Guessing gives {}.", words::measure(*unit, chance))).unwrap_or_default();
     let summary = match record.metric_mean.last() {
         Some((_, value)) => {
-            let (steps, value) = (words::count(record.steps()), words::measure(unit, value));
+            let (steps, value) = (words::count(record.steps()), words::measure(*unit, value));
             format!("{} is about {value} after {steps} steps. {guessing}", words::title(name))
         }
         None => format!("No step has been taken yet. {guessing}"),
     };
     let levels = chance.map(|value| Level { name: "guessing".into(), value, pattern: 0 });
-    let y = if share { (0.0, 1.0) } else { padded(low, high) };
+    let y = if *unit == Unit::Share { (0.0, 1.0) } else { padded(low, high) };
     let series = pair("each step", &record.metric, &record.metric_mean);
-    Some(Plot { series, levels: levels.into_iter().collect(), x: steps(record), y, share, summary })
+    Some(Plot { series, levels: levels.into_iter().collect(), x: steps(record), y, unit: *unit, summary })
 }
 
-/// How far the embeddings of different images spread; nothing where the method compares none.
+/// How far the answers spread over the steps; nothing where the run does not watch that.
 pub fn spread(record: &Record) -> Option<Plot> {
     let health = record.health.as_ref()?;
-    let highest = record.spread.points().iter().map(|point| point.1).fold(1.0, f64::max);
-    let (rank, rows, width) = (words::number(health.rank), health.rows, health.width);
-    let verdict = match health.verdict {
-        Verdict::Healthy => "Different images get different answers.",
-        Verdict::Collapsing => "All images get nearly the same answer: the representation is collapsing.",
+    let points = record.spread.points().to_vec();
+    let high = points.iter().fold(1.0f64, |high, point| high.max(point.1));
+    let state = match health.verdict {
+        Verdict::Healthy => "Different images get different answers",
+        Verdict::Collapsing => "All images get nearly the same answer: the network has collapsed",
     };
-    let summary = format!(
-        "{verdict} The spread is {}; {rows} images use {rank} of {width} directions.",
-        words::number(health.spread)
-    );
-    let series = vec![Series { name: "spread".into(), points: record.spread.points().to_vec(), look: Look::Dotted }];
-    let levels = vec![Level { name: "all directions alike".into(), value: 1.0, pattern: 0 }];
-    Some(Plot { series, levels, x: steps(record), y: (0.0, highest * 1.05), share: false, summary })
+    let (rank, width) = (words::number(health.rank), words::count(health.width.min(health.rows)));
+    let summary = format!("{state}. About {rank} of {width} directions are in use.");
+    let level = |name: &str, value, pattern| Level { name: name.into(), value, pattern };
+    let levels = vec![level("evenly spread", 1.0, 0), level("all the same", 0.0, 1)];
+    let series = vec![Series { name: "spread".into(), points, look: Look::Dotted }];
+    Some(Plot { series, levels, x: steps(record), y: (0.0, high * 1.06), unit: Unit::Number, summary })
 }
 
 /// The best layer's accuracy under the probe `kind` against the controls.
@@ -177,7 +189,7 @@ pub fn probe(record: &Record, kind: &str) -> Plot {
     let y = if low <= high { ((low - 0.03).max(0.0), (high + 0.03).min(1.0)) } else { (0.0, 1.0) };
     let summary = probe_summary(record, kind).unwrap_or_else(|| "Not measured yet.".into());
     let series = vec![Series { name: "trained, best layer".into(), points, look: Look::Dotted }];
-    Plot { series, levels, x: steps(record), y, share: true, summary }
+    Plot { series, levels, x: steps(record), y, unit: Unit::Share, summary }
 }
 
 fn probe_summary(record: &Record, kind: &str) -> Option<String> {
@@ -221,7 +233,11 @@ mod tests {
     use super::super::findings::tests::round;
     use super::super::record::tests::{plan, step};
     use super::*;
-    use crate::session::event::Event;
+    use crate::session::event::{Event, Health};
+
+    fn turns() -> Measure {
+        Measure { name: "turn accuracy".into(), chance: Some(0.25), unit: Unit::Share }
+    }
 
     fn record(steps: usize) -> Record {
         let mut record = Record::default();
@@ -233,11 +249,7 @@ mod tests {
     #[test]
     fn an_empty_record_can_be_drawn() {
         let empty = Record::default();
-        for plot in [
-            loss(&empty),
-            probe(&empty, "knn"),
-            metric(&empty, "turn accuracy", Some(0.25), Unit::Share).expect("not known to lack one"),
-        ] {
+        for plot in [loss(&empty), probe(&empty, "knn"), metric(&empty, &turns()).expect("not known to lack one")] {
             assert!(plot.x.1 > plot.x.0 && plot.y.1 > plot.y.0, "{plot:?}");
             assert!(!plot.summary.is_empty());
             assert_eq!((plot.nearest(3.0), plot.reading(0)), (None, String::new()));
@@ -266,10 +278,22 @@ mod tests {
         let mut silent = Record::default();
         silent.hear(plan(10, 0));
         silent.hear(step(1, 1.0, None));
-        assert_eq!(metric(&silent, "none", None, Unit::Share), None);
-        let spoken = metric(&record(5), "turn accuracy", Some(0.25), Unit::Share).expect("it has one");
+        assert_eq!(metric(&silent, &turns()), None);
+        let spoken = metric(&record(5), &turns()).expect("it has one");
         assert_eq!((spoken.y, spoken.levels[0].value), ((0.0, 1.0), 0.25));
         assert!(spoken.summary.ends_with("Guessing gives 25.0%."));
+    }
+
+    #[test]
+    fn a_collapse_is_drawn_and_said() {
+        let mut run = record(20);
+        assert_eq!(spread(&run), None);
+        for (step, spread, verdict) in [(10, 0.9, Verdict::Healthy), (20, 0.1, Verdict::Collapsing)] {
+            run.hear(Event::Health(Health { step, spread, rank: 1.5, rows: 64, width: 128, verdict }));
+        }
+        let plot = spread(&run).expect("it was watched");
+        assert_eq!(plot.walk(), [(10.0, 0.9), (20.0, 0.1)]);
+        assert!(plot.summary.contains("collapsed. About 1.50 of 64 directions"), "{}", plot.summary);
     }
 
     #[test]

@@ -25,9 +25,9 @@ pub struct Record {
     pub metric: Curve,
     /// The same, smoothed.
     pub metric_mean: Curve,
-    /// How far embeddings spread, where the method compares some.
+    /// How far the network's answers spread.
     pub spread: Curve,
-    /// The latest look for collapse.
+    /// The latest look at that.
     pub health: Option<Health>,
     /// The rounds of probes.
     pub probes: Vec<Probe>,
@@ -53,13 +53,13 @@ impl Record {
             Event::Started(plan) => self.begin(plan),
             Event::Step(step) => self.advance(step),
             Event::Probe(probe) => self.probes.push(probe),
-            Event::Pretext(pretext) => self.pretext = Some(pretext),
-            Event::Warning { message } => self.warnings.push(message),
-            Event::Done(done) => self.done = Some(done),
             Event::Health(health) => {
                 self.spread.push(health.step as f64, health.spread);
                 self.health = Some(health);
             }
+            Event::Pretext(pretext) => self.pretext = Some(pretext),
+            Event::Warning { message } => self.warnings.push(message),
+            Event::Done(done) => self.done = Some(done),
             Event::Epoch(_) | Event::Saved { .. } => {}
         }
     }
@@ -91,9 +91,8 @@ impl Record {
     /// A run that resumes from an earlier state takes back what came after it.
     fn begin(&mut self, plan: Started) {
         let from = plan.resumed_at as f64;
-        [&mut self.loss, &mut self.loss_mean, &mut self.metric, &mut self.metric_mean, &mut self.spread]
-            .into_iter()
-            .for_each(|curve| curve.rewind(from));
+        let curves = [&mut self.loss, &mut self.loss_mean, &mut self.metric, &mut self.metric_mean, &mut self.spread];
+        curves.into_iter().for_each(|curve| curve.rewind(from));
         self.probes.retain(|probe| probe.step <= plan.resumed_at);
         self.step = self.step.take().filter(|step| step.step <= plan.resumed_at);
         self.pace.clear();

@@ -11,9 +11,10 @@ use super::words;
 pub fn Status() -> impl IntoView {
     let bench = expect_context::<Bench>();
     let state = move || bench.phase.get().name();
+    let said = Memo::new(move |_| sentence(bench));
     view! {
         <section class="status" aria-label="Progress">
-            <p class="state" data-testid="status" data-state=state role="status" aria-live="polite">{move || sentence(bench)}</p>
+            <p class="state" data-testid="status" data-state=state role="status" aria-live="polite">{said}</p>
             <Bar/>
             <Numbers/>
         </section>
@@ -33,6 +34,9 @@ fn sentence(bench: Bench) -> String {
             None => "Done.".into(),
         }),
         Phase::Running if bench.examining.get() => "Training: examining the features …".into(),
+        Phase::Running if bench.record.with(|record| record.step.is_none()) && bench.on_gpu() => {
+            "Training: the GPU prepares its first step …".into()
+        }
         other => other.words().into(),
     }
 }

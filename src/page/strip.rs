@@ -1,9 +1,10 @@
-//! The very images the network was just given, with its answers.
+//! The very images the network was just given, with its answers and what the loss makes of them.
 
 use leptos::prelude::*;
 
 use super::bench::Bench;
 use super::layout::{self, Group};
+use super::matrix::Matrix;
 use super::tile::Tile;
 
 /// All rows of the latest picture.
@@ -12,10 +13,13 @@ pub fn Strip() -> impl IntoView {
     let bench = expect_context::<Bench>();
     let groups =
         Memo::new(move |_| bench.picture.with(|picture| picture.as_ref().map(layout::groups).unwrap_or_default()));
+    let figures =
+        Memo::new(move |_| bench.picture.with(|picture| picture.as_ref().map_or(0, |picture| picture.figures.len())));
     let score = Memo::new(move |_| bench.picture.with(|picture| picture.as_ref().and_then(layout::score)));
     view! {
         <div class="strip" data-testid="strip">
             {move || groups.get().into_iter().map(|group| view! { <Tiles group/> }).collect_view()}
+            <div class="matrices">{move || (0..figures.get()).map(|index| view! { <Matrix index/> }).collect_view()}</div>
             <p class="score" data-testid="score">
                 {move || score.get().map(|(right, all)| format!("{right} of these {all} are right."))}
             </p>

@@ -2,12 +2,11 @@
 
 use leptos::html::Canvas;
 use leptos::prelude::*;
-use wasm_bindgen::{Clamped, JsCast};
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 
 use super::bench::Bench;
+use super::canvas::paint;
 use super::layout;
-use crate::session::picture::{Caption, PictureRow};
+use crate::session::picture::Caption;
 
 /// The images at `index` of the picture's `rows`, with the caption of row `captions`.
 #[component]
@@ -41,9 +40,8 @@ fn Image(row: usize, index: usize, caption: Memo<Option<Caption>>) -> impl IntoV
     Effect::new(move || {
         let Some(canvas) = canvas.get() else { return };
         bench.picture.with(|picture| {
-            if let Some(row) = picture.as_ref().and_then(|picture| picture.rows.get(row)) {
-                paint(&canvas, row, index);
-            }
+            let row = picture.as_ref()?.rows.get(row)?;
+            paint(&canvas, &layout::rgba(row, index)?, row.width, row.height)
         });
     });
     let number = index + 1;
@@ -52,16 +50,4 @@ fn Image(row: usize, index: usize, caption: Memo<Option<Caption>>) -> impl IntoV
         None => format!("image {number}"),
     };
     view! { <canvas node_ref=canvas width="28" height="28" role="img" aria-label=label></canvas> }
-}
-
-fn paint(canvas: &HtmlCanvasElement, row: &PictureRow, index: usize) -> Option<()> {
-    let pixels = layout::rgba(row, index)?;
-    let (width, height) = (row.width as u32, row.height as u32);
-    if (canvas.width(), canvas.height()) != (width, height) {
-        canvas.set_width(width);
-        canvas.set_height(height);
-    }
-    let context = canvas.get_context("2d").ok()??.dyn_into::<CanvasRenderingContext2d>().ok()?;
-    let image = ImageData::new_with_u8_clamped_array_and_sh(Clamped(&pixels), width, height).ok()?;
-    context.put_image_data(&image, 0.0, 0.0).ok()
 }

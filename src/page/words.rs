@@ -62,7 +62,7 @@ pub fn megabytes(bytes: f64) -> String {
     format!("{:.1} MB", bytes / 1e6)
 }
 
-/// The value of a measure that is written like this.
+/// The value of a measure.
 pub fn measure(unit: Unit, value: f64) -> String {
     match unit {
         Unit::Share => percent(value),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_written_in_percent() {
+    fn measures_are_written_in_their_unit() {
         assert_eq!(measure(Unit::Share, 0.25), "25.0%");
         assert_eq!(measure(Unit::Number, 0.25), "0.250");
         assert_eq!(title("rotation accuracy"), "Rotation accuracy");

@@ -159,6 +159,31 @@ async fn wrong_values_get_a_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_method_of_the_menu_trains() {
+    let page = Page::open("/?device=cpu", &[]).await;
+    page.wait_for(&["ready"], 60).await;
+    let menu = page
+        .script("return [...document.querySelector('[data-testid=method]').options].map((option) => option.value)")
+        .await;
+    let menu: Vec<String> =
+        menu.as_array().expect("a list").iter().filter_map(|id| id.as_str().map(String::from)).collect();
+    assert!(menu.contains(&"rotation".to_string()), "{menu:?}");
+    for method in menu {
+        page.goto(&format!("/?method={method}&device=cpu&batch=16&steps=3&probe_every=0&autostart=1")).await;
+        page.wait_for(&["done"], 60).await;
+        assert_eq!(page.losses().await.len(), 3, "{method}");
+        let drawn =
+            "return [...document.querySelectorAll('[data-testid=strip] canvas')].filter((c) => c.width > 1).length";
+        assert!(page.script(drawn).await.as_u64() >= Some(16), "{method} shows what its network was given");
+        assert!(
+            !page.text("task").await.is_empty()
+                && page.script("return document.querySelector('[data-testid=message]').textContent").await == ""
+        );
+    }
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_keyboard_alone_is_enough() {
     let page = Page::open(&format!("/?{QUICK}&steps=3"), &[]).await;
     page.wait_for(&["ready"], 60).await;

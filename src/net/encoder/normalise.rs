@@ -1,11 +1,11 @@
-//! Pixels in 0 to 1 on their way into an encoder.
+//! Pixels of a batch, normalised on its device.
 
 use burn::tensor::{Tensor, TensorData};
 
 use super::pixels::Pixels;
 
 impl Pixels {
-    /// `(x - mean) / std` per channel: `[n, c, h, w]` -> the same.
+    /// `[n, c, h, w]` -> the same.
     pub(super) fn normalise(&self, images: Tensor<4>) -> Tensor<4> {
         let x = match self.mean.as_slice() {
             [0.0] => images,

@@ -1,4 +1,4 @@
-//! What an encoder subtracts from pixels and divides them by.
+//! Pixels in 0 to 1 on their way into an encoder.
 
 use crate::error::{Error, Result};
 
