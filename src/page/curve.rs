@@ -114,7 +114,9 @@ mod tests {
         let mut smooth = Smooth::default();
         let means: Vec<f64> = [4.0, 2.0, f64::NAN, 6.0].into_iter().map(|value| smooth.next(value)).collect();
         assert_eq!(means, [4.0, 2.0, 2.0, 6.0]);
-        (0..1000).for_each(|_| drop(smooth.next(10.0)));
+        for _ in 0..1000 {
+            smooth.next(10.0);
+        }
         let (before, after) = (smooth.next(10.0), smooth.next(30.0));
         assert!(
             (before - 10.0).abs() < 1e-6 && (after - 11.0).abs() < 1e-6,
