@@ -10,6 +10,7 @@ use clap::{Arg, Args, Command};
 use super::failure::{Failure, Outcome};
 use crate::config::{Preset, RunConfig};
 use crate::data::catalogue::CATALOGUE;
+use crate::data::{Spec, folder};
 use crate::device::DeviceChoice;
 use crate::method::METHODS;
 use crate::view::recipe;
@@ -46,39 +47,43 @@ pub(super) fn presets() -> impl TypedValueParser<Value = Preset> {
     PossibleValuesParser::new([small, full]).try_map(|text| text.parse::<Preset>())
 }
 
-/// `NAME` or `NAME:DIR`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DataSpec {
-    pub(super) name: String,
-    pub(super) folder: Option<PathBuf>,
+/// Reads a [`Spec`]; a name nobody knows is answered by the nearest one.
+pub(super) fn data_specs() -> impl TypedValueParser<Value = Spec> {
+    DataSpecs { folders: true }
 }
 
-impl DataSpec {
-    pub(super) fn named(name: &str) -> Self {
-        Self { name: name.to_string(), folder: None }
-    }
-}
-
-/// Reads a [`DataSpec`]; a name nobody knows is answered by the nearest one.
-pub(super) fn data_specs() -> impl TypedValueParser<Value = DataSpec> {
-    DataSpecs
+/// The same for data sets of the catalogue alone.
+pub(super) fn known_specs() -> impl TypedValueParser<Value = Spec> {
+    DataSpecs { folders: false }
 }
 
 #[derive(Clone)]
-struct DataSpecs;
+struct DataSpecs {
+    /// Whether it may be a folder of the user's own images.
+    folders: bool,
+}
 
 impl TypedValueParser for DataSpecs {
-    type Value = DataSpec;
+    type Value = Spec;
 
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<DataSpec, clap::Error> {
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Spec, clap::Error> {
         let text = value.to_str().ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidUtf8))?;
-        let (name, folder) = text.split_once(':').map_or((text, None), |(name, folder)| (name, Some(folder.into())));
-        let name = data_sets().parse_ref(command, arg, OsStr::new(name))?;
-        Ok(DataSpec { name, folder })
+        let name = text.split(':').next().unwrap_or(text);
+        PossibleValuesParser::new(self.values()).parse_ref(command, arg, OsStr::new(name))?;
+        let parse = |text: &str| text.parse::<Spec>();
+        parse.parse_ref(command, arg, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(CATALOGUE.iter().map(|entry| PossibleValue::new(entry.name).help(entry.title))))
+        Some(Box::new(self.values()))
+    }
+}
+
+impl DataSpecs {
+    fn values(&self) -> impl Iterator<Item = PossibleValue> + use<> {
+        let known = CATALOGUE.iter().map(|entry| PossibleValue::new(entry.name).help(entry.title));
+        let own = PossibleValue::new(folder::NAME).help("PNG and JPEG files of your own, as folder:DIR");
+        known.chain(self.folders.then_some(own))
     }
 }
 

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use futures_lite::future::block_on;
 
-use super::args::{DataSpec, RunArgs};
+use super::args::RunArgs;
 use super::failure::{Failure, Outcome};
+use super::images;
 use super::summary::Summary;
 use super::words;
 use crate::config::{Preset, RunConfig};
-use crate::data::{Dataset, store};
+use crate::data::{Dataset, Spec, store};
 use crate::device::{self, Kind, Selected};
 use crate::method::find;
 use crate::probe::{self, ProbeSettings};
@@ -28,10 +29,12 @@ pub(super) struct Wanted {
     /// The command itself, for hints.
     pub(super) command: &'static str,
     pub(super) method: Option<String>,
-    pub(super) data: Option<DataSpec>,
+    pub(super) data: Option<Spec>,
     pub(super) preset: Option<Preset>,
     /// The folder where none is named.
     pub(super) out: Option<PathBuf>,
+    /// Whether the features are probed when the run has ended.
+    pub(super) probed: bool,
     pub(super) args: RunArgs,
 }
 
@@ -62,10 +65,10 @@ impl Wanted {
         config.check()?;
         let path = self.args.out.clone().or_else(|| self.out.clone()).unwrap_or_else(|| default_folder(&config));
         refuse_taken(&path)?;
-        let folder = data.folder.as_deref().map(absolute).transpose()?;
-        let record = |data: &Dataset| DataRecord::of(data, folder.clone());
-        let (images, selected) = (load(data)?, block_on(device::select(self.args.device))?);
-        let (data, pace) = (record(&images), self.pace(&images, &selected));
+        // so that the run can be continued from any folder
+        let spec = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
+        let (images, selected) = (self.images(data)?, block_on(device::select(self.args.device))?);
+        let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
         let session = block_on(Session::new(config.clone(), images, &selected, pace))?;
         let folder = Folder::create(&path, &Record::new(config, data, selected.readout.clone()))?;
         let log = folder.log()?;
@@ -79,8 +82,8 @@ impl Wanted {
         folder.claim()?;
         let checkpoint = folder.newest()?;
         checkpoint.iter().try_for_each(|checkpoint| refuse_edited(&path, &record.config, &checkpoint.header.config))?;
-        let data = self.data.clone().filter(|data| data.folder.is_some());
-        let images = load(&data.unwrap_or_else(|| recorded(&record.data)))?;
+        let moved = self.data.clone().filter(|data| data.folder.is_some());
+        let images = self.images(&moved.map_or(record.data.spec(), |data| record.data.moved(data)))?;
         refuse_other_data(&images, &record)?;
         let selected = block_on(device::select(self.args.device))?;
         let mut warnings = changes(&record, &selected);
@@ -136,6 +139,18 @@ impl Wanted {
             "{path} is another run: {differing}. Leave those arguments out to continue it, or start a new run in another \
              folder with --out"
         )))
+    }
+
+    /// Loads the images. That they cannot be probed is better known before training than after it.
+    fn images(&self, spec: &Spec) -> Outcome<Dataset> {
+        let images = images::load(spec, self.args.quiet)?;
+        if self.probed {
+            images::refuse_unlabelled(&images, "use `nolabel train`, which needs none")?;
+        }
+        if self.args.probe_every.is_some() {
+            images::refuse_unlabelled(&images, "leave --probe-every out")?;
+        }
+        Ok(images)
     }
 
     fn pace(&self, data: &Dataset, selected: &Selected) -> Pace {
@@ -209,21 +224,6 @@ fn refuse_edited(path: &Path, recorded: &RunConfig, trained: &RunConfig) -> Outc
     )))
 }
 
-/// Loads the images a run was asked for.
-pub(super) fn load(spec: &DataSpec) -> Outcome<Dataset> {
-    let text = match &spec.folder {
-        Some(folder) => format!("{}:{}", spec.name, folder.display()),
-        None => spec.name.clone(),
-    };
-    Ok(store::load(&text)?)
-}
-
-/// Where a run found its images.
-pub(super) fn recorded(data: &DataRecord) -> DataSpec {
-    DataSpec { name: data.name.clone(), folder: data.folder.clone() }
-}
-
-/// So that the run can be continued from any folder.
 fn absolute(folder: &Path) -> Outcome<PathBuf> {
     std::path::absolute(folder).map_err(|error| Failure::Failed(format!("{}: {error}", folder.display())))
 }

@@ -6,13 +6,14 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::args::{self, DataSpec};
+use super::args;
 use super::failure::{Failure, Outcome};
 use super::print;
 use super::table::Table;
 use super::words;
 use crate::data::catalogue::{CATALOGUE, Entry, find};
 use crate::data::store::{self, Fetching};
+use crate::data::{Size, Spec};
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -52,15 +53,15 @@ enum Action {
     #[command(after_help = FETCH_EXAMPLES)]
     Fetch {
         /// Data sets, each with the folder to put it in where you want another than your data folder; all by default
-        #[arg(value_name = "NAME[:DIR]", value_parser = args::data_specs())]
-        sets: Vec<DataSpec>,
+        #[arg(value_name = "NAME[:DIR]", value_parser = args::known_specs())]
+        sets: Vec<Spec>,
     },
     /// Compare the files of data sets with their digests
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
         /// Data sets, each with its folder where it lies in an unusual one; all that are found by default
-        #[arg(value_name = "NAME[:DIR]", value_parser = args::data_specs())]
-        sets: Vec<DataSpec>,
+        #[arg(value_name = "NAME[:DIR]", value_parser = args::known_specs())]
+        sets: Vec<Spec>,
     },
 }
 
@@ -68,6 +69,7 @@ enum Action {
 struct Listing {
     name: &'static str,
     title: &'static str,
+    size: Size,
     classes: &'static [&'static str],
     licence: &'static str,
     official: &'static str,
@@ -89,21 +91,23 @@ fn list(json: bool) -> Outcome {
     if json {
         return print::json(&listings);
     }
-    let mut table = Table::new(["name", "title", "classes", "licence", "where"], usize::MAX);
-    for Listing { name, title, classes, licence, folder, .. } in listings {
+    let mut table = Table::new(["name", "title", "images", "classes", "licence", "where"], usize::MAX);
+    for Listing { name, title, size, classes, licence, folder, .. } in listings {
         let place = folder.map_or_else(|| "not on this machine".to_string(), |folder| folder.display().to_string());
-        table.row([name.into(), title.into(), classes.len().to_string(), licence.into(), place]);
+        let colour = if size.channels == 1 { "gray" } else { "colour" };
+        let images = format!("{}x{} {colour}", size.width, size.height);
+        table.row([name.into(), title.into(), images, classes.len().to_string(), licence.into(), place]);
     }
-    print::out(&table.to_string())
+    print::out(&format!("{table}\n\nImages of your own need no name here: `nolabel train METHOD --data folder:DIR`."))
 }
 
 fn listing(entry: &Entry) -> Listing {
-    let Entry { name, title, classes, licence, official, .. } = *entry;
-    Listing { name, title, classes, licence, official, folder: store::locate(entry) }
+    let Entry { name, title, size, classes, licence, official, .. } = *entry;
+    Listing { name, title, size, classes, licence, official, folder: store::locate(entry) }
 }
 
-fn fetch(sets: Vec<DataSpec>) -> Outcome {
-    let all = || CATALOGUE.iter().map(|entry| DataSpec::named(entry.name)).collect();
+fn fetch(sets: Vec<Spec>) -> Outcome {
+    let all = || CATALOGUE.iter().map(|entry| Spec::named(entry.name)).collect();
     for set in if sets.is_empty() { all() } else { sets } {
         let entry = find(&set.name)?;
         let folder = match set.folder.or_else(|| whole(entry)) {
@@ -143,10 +147,10 @@ fn download(entry: &'static Entry, folder: &Path) -> Outcome {
     Ok(fetched?)
 }
 
-fn check(sets: Vec<DataSpec>) -> Outcome {
+fn check(sets: Vec<Spec>) -> Outcome {
     let found = || {
         let here = CATALOGUE.iter().filter_map(|entry| Some((entry.name, store::locate(entry)?)));
-        here.map(|(name, folder)| DataSpec { name: name.into(), folder: Some(folder) }).collect::<Vec<_>>()
+        here.map(|(name, folder)| Spec { folder: Some(folder), ..Spec::named(name) }).collect::<Vec<_>>()
     };
     let sets = if sets.is_empty() { found() } else { sets };
     if sets.is_empty() {

@@ -6,14 +6,14 @@ use clap::{Args, ValueEnum};
 use futures_lite::future::block_on;
 use serde::Serialize;
 
-use super::args::{self, DataSpec};
-use super::begin;
+use super::args;
 use super::failure::{Failure, Outcome};
+use super::images;
 use super::print;
 use super::results;
 use super::spinner::Spinner;
 use super::words;
-use crate::data::Dataset;
+use crate::data::{Dataset, Spec};
 use crate::device::{self, DeviceChoice, Readout, Selected};
 use crate::probe::{self, ProbeSettings};
 use crate::session::Session;
@@ -64,7 +64,7 @@ pub(super) struct Eval {
 
     /// Other images than those the run learned from, or the folder they have moved to
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
-    data: Option<DataSpec>,
+    data: Option<Spec>,
 
     /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
@@ -105,9 +105,10 @@ impl Eval {
     pub(super) fn run(self) -> Outcome {
         let (folder, record) = Folder::open(&self.run)?;
         let (step, bytes) = newest(&folder)?;
-        let spec = self.data.clone().unwrap_or_else(|| begin::recorded(&record.data));
-        let images = begin::load(&spec)?;
-        let data = DataRecord::of(&images, spec.folder);
+        let spec = self.data.clone().map_or(record.data.spec(), |data| record.data.moved(data));
+        let images = images::load(&spec, self.quiet)?;
+        images::refuse_unlabelled(&images, "name others with --data")?;
+        let data = DataRecord::of(&images, &spec);
         if data.sha256 != record.data.sha256 && self.data.is_none() {
             print::err("warning: these are not the images the run learned from; they have changed since");
         }

@@ -4,6 +4,7 @@
 mod args;
 mod begin;
 mod failure;
+mod images;
 mod interrupt;
 mod print;
 mod progress;

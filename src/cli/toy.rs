@@ -4,13 +4,14 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::args::{self, DataSpec, RunArgs};
+use super::args::{self, RunArgs};
 use super::begin::{self, Wanted};
 use super::eval;
 use super::failure::Outcome;
 use super::print;
 use super::training::{self, Finished};
 use crate::config::Preset;
+use crate::data::Spec;
 use crate::method::Method;
 use crate::method::rotation::Rotation;
 use crate::probe::{self, ProbeSettings};
@@ -37,7 +38,7 @@ Examples:
 pub(super) struct Toy {
     /// The images, with the folder they lie in where that is an unusual one [default: fashion-mnist]
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs(), hide_possible_values = true)]
-    data: Option<DataSpec>,
+    data: Option<Spec>,
 
     #[command(flatten)]
     run: RunArgs,
@@ -63,7 +64,7 @@ impl Toy {
 
     fn wanted(self) -> Outcome<Wanted> {
         let Self { data, run } = self;
-        let data = data.or_else(|| (!run.resume).then(|| DataSpec::named(args::DEFAULT_DATA)));
+        let data = data.or_else(|| (!run.resume).then(|| Spec::named(args::DEFAULT_DATA)));
         let (method, preset) = (Rotation::INFO.id.to_string(), Preset::Small);
         let name = data.as_ref().map_or(args::DEFAULT_DATA, |data| &data.name);
         let mut config = Rotation::preset(preset, name);
@@ -71,7 +72,7 @@ impl Toy {
         let ordinary = begin::default_folder(&config);
         let name = ordinary.file_name().unwrap_or_default().to_string_lossy();
         let out = Some(ordinary.parent().unwrap_or(Path::new("")).join(format!("toy-{name}")));
-        Ok(Wanted { command: "toy", method: Some(method), data, preset: Some(preset), out, args: run })
+        Ok(Wanted { command: "toy", method: Some(method), data, preset: Some(preset), out, probed: true, args: run })
     }
 }
 

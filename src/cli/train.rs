@@ -2,13 +2,14 @@
 
 use clap::Args;
 
-use super::args::{self, DataSpec, RunArgs};
+use super::args::{self, RunArgs};
 use super::begin::Wanted;
 use super::failure::Outcome;
 use super::print;
 use super::training;
 use super::words;
 use crate::config::Preset;
+use crate::data::Spec;
 
 const USAGE: &str = "\
 nolabel train METHOD --data NAME[:DIR] [OPTIONS]
@@ -21,8 +22,15 @@ Examples:
       a first impression in a minute or two
   nolabel train rotation --data fashion-mnist:my/folder --set encoder.width=16 --out runs/narrow
       data from a folder of your own, a narrower encoder, a name of your choice
+  nolabel train rotation --data 'folder:my/photos?size=96'
+      PNG and JPEG files of your own, brought to squares of 96 pixels (64 where no size is given)
   nolabel train --resume --out runs/narrow
-      go on where it was stopped; Ctrl-C saves a run and prints this line";
+      go on where it was stopped; Ctrl-C saves a run and prints this line
+
+Folders of your own may be laid out as
+  train/CLASS/* and val/CLASS/* (or test/CLASS/*)
+  CLASS/*    one image in ten, chosen by a hash of its path, is kept for testing
+  *          without classes: enough to train, but `nolabel eval` needs them";
 
 /// Train an encoder without labels
 ///
@@ -38,7 +46,7 @@ pub(super) struct Train {
 
     /// The images: a data set by name, with the folder it lies in where that is an unusual one
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs(), required_unless_present = "resume")]
-    data: Option<DataSpec>,
+    data: Option<Spec>,
 
     /// What the settings start from [default: small]
     #[arg(long, value_name = "PRESET", value_parser = args::presets(), help_heading = "What is computed")]
@@ -51,7 +59,8 @@ pub(super) struct Train {
 impl Train {
     pub(super) fn run(self) -> Outcome {
         let Self { method, data, preset, run } = self;
-        let finished = training::train(&Wanted { command: "train", method, data, preset, out: None, args: run })?;
+        let finished =
+            training::train(&Wanted { command: "train", method, data, preset, out: None, probed: false, args: run })?;
         let folder = finished.run.folder.path().display().to_string();
         print::out(&finished.summary.words())?;
         print::out(&format!("run folder: {folder}\nwhat it learned: nolabel eval {}", words::quoted(&folder)))

@@ -1,6 +1,7 @@
 //! The data sets that are known by name.
 
 use super::Size;
+use super::format::Format;
 use crate::error::{Error, Result};
 
 /// What is known of a data set.
@@ -14,10 +15,14 @@ pub struct Entry {
     pub size: Size,
     /// What the labels mean.
     pub classes: &'static [&'static str],
-    /// Its files.
+    /// How its files are written.
+    pub format: Format,
+    /// Its files, in the order in which they are read.
     pub files: &'static [File],
     /// Where its makers offer the files.
     pub official: &'static str,
+    /// The packed archive there that holds all files; where there is none, each is packed by itself.
+    pub archive: Option<&'static str>,
     /// The licence its makers give.
     pub licence: &'static str,
 }
@@ -25,8 +30,10 @@ pub struct Entry {
 /// One file of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct File {
-    /// What it holds.
-    pub role: Role,
+    /// What its images are for.
+    pub part: Part,
+    /// What of them it holds.
+    pub holds: Holds,
     /// Its name, without `.gz`.
     pub name: &'static str,
     /// Bytes, unpacked.
@@ -35,28 +42,39 @@ pub struct File {
     pub sha256: &'static str,
 }
 
+/// What images are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// To learn from.
+    Train,
+    /// To test on.
+    Test,
+}
+
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Images to learn from.
-    TrainImages,
-    /// Their labels.
-    TrainLabels,
-    /// Images to test on.
-    TestImages,
-    /// Their labels.
-    TestLabels,
+pub enum Holds {
+    /// Images alone.
+    Images,
+    /// The labels of images in another file.
+    Labels,
+    /// Images, each with its label.
+    Both,
 }
 
 impl Entry {
-    /// The file of this role.
-    pub fn file(&self, role: Role) -> &'static File {
-        self.files.iter().find(|file| file.role == role).expect("every data set has a file of each role")
+    /// The first file of this part that holds such things.
+    pub fn file(&self, part: Part, holds: Holds) -> &'static File {
+        let mut files = self.files.iter();
+        files.find(|file| file.part == part && file.holds == holds).expect("a format is asked only for what it has")
     }
 }
 
 /// Digests as `sha256sum` writes them, one list a data set: scripts that fetch data check against the same lists.
 const FASHION_MNIST_DIGESTS: &str = include_str!("fashion-mnist.sha256");
+const MNIST_DIGESTS: &str = include_str!("mnist.sha256");
+const CIFAR_10_DIGESTS: &str = include_str!("cifar-10.sha256");
+const CIFAR_100_DIGESTS: &str = include_str!("cifar-100.sha256");
 
 /// The digest in line `line` (from 0) of such a list.
 const fn digest(list: &'static str, line: usize) -> &'static str {
@@ -71,43 +89,113 @@ const fn digest(list: &'static str, line: usize) -> &'static str {
     list.split_at(start).1.split_at(64).0
 }
 
+/// The four files of MNIST and of what was made to take its place.
+const fn idx_files(list: &'static str) -> [File; 4] {
+    use {Holds::*, Part::*};
+    [
+        File {
+            part: Train,
+            holds: Images,
+            name: "train-images-idx3-ubyte",
+            bytes: 47_040_016,
+            sha256: digest(list, 0),
+        },
+        File { part: Train, holds: Labels, name: "train-labels-idx1-ubyte", bytes: 60_008, sha256: digest(list, 1) },
+        File { part: Test, holds: Images, name: "t10k-images-idx3-ubyte", bytes: 7_840_016, sha256: digest(list, 2) },
+        File { part: Test, holds: Labels, name: "t10k-labels-idx1-ubyte", bytes: 10_008, sha256: digest(list, 3) },
+    ]
+}
+
+/// A file of CIFAR: `bytes` of records.
+const fn records(part: Part, name: &'static str, bytes: u64, sha256: &'static str) -> File {
+    File { part, holds: Holds::Both, name, bytes, sha256 }
+}
+
+/// Ten thousand records of a label byte and an image.
+const BATCH: u64 = 10_000 * (1 + 3072);
+/// The same with two label bytes.
+const FINE_BATCH: u64 = 10_000 * (2 + 3072);
+
+const DIGIT_SIZE: Size = Size { channels: 1, height: 28, width: 28 };
+const CIFAR_SIZE: Size = Size { channels: 3, height: 32, width: 32 };
+
 /// Every data set.
-pub const CATALOGUE: &[&Entry] = &[&FASHION_MNIST];
+pub const CATALOGUE: &[&Entry] = &[&FASHION_MNIST, &MNIST, &CIFAR_10, &CIFAR_100];
 
 /// Ten kinds of clothing, 60,000 and 10,000 gray images of 28x28 pixels (Xiao, Rasul and Vollgraf 2017).
 pub const FASHION_MNIST: Entry = Entry {
     name: "fashion-mnist",
     title: "Fashion-MNIST",
-    size: Size { channels: 1, height: 28, width: 28 },
+    size: DIGIT_SIZE,
     classes: &["T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"],
-    files: &[
-        File {
-            role: Role::TrainImages,
-            name: "train-images-idx3-ubyte",
-            bytes: 47_040_016,
-            sha256: digest(FASHION_MNIST_DIGESTS, 0),
-        },
-        File {
-            role: Role::TrainLabels,
-            name: "train-labels-idx1-ubyte",
-            bytes: 60_008,
-            sha256: digest(FASHION_MNIST_DIGESTS, 1),
-        },
-        File {
-            role: Role::TestImages,
-            name: "t10k-images-idx3-ubyte",
-            bytes: 7_840_016,
-            sha256: digest(FASHION_MNIST_DIGESTS, 2),
-        },
-        File {
-            role: Role::TestLabels,
-            name: "t10k-labels-idx1-ubyte",
-            bytes: 10_008,
-            sha256: digest(FASHION_MNIST_DIGESTS, 3),
-        },
-    ],
+    format: Format::Idx,
+    files: &idx_files(FASHION_MNIST_DIGESTS),
     official: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    archive: None,
     licence: "MIT",
+};
+
+/// Handwritten digits, 60,000 and 10,000 gray images of 28x28 pixels (LeCun, Cortes and Burges 1998). The makers' own
+/// server gives the files out no longer; torchvision's copy stands in for it.
+pub const MNIST: Entry = Entry {
+    name: "mnist",
+    title: "MNIST",
+    size: DIGIT_SIZE,
+    classes: &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+    format: Format::Idx,
+    files: &idx_files(MNIST_DIGESTS),
+    official: "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    archive: None,
+    licence: "CC BY-SA 3.0",
+};
+
+/// Ten kinds of things, 50,000 and 10,000 colour images of 32x32 pixels (Krizhevsky 2009).
+pub const CIFAR_10: Entry = Entry {
+    name: "cifar-10",
+    title: "CIFAR-10",
+    size: CIFAR_SIZE,
+    classes: &["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
+    format: Format::Cifar { label_bytes: 1 },
+    files: &[
+        records(Part::Train, "data_batch_1.bin", BATCH, digest(CIFAR_10_DIGESTS, 0)),
+        records(Part::Train, "data_batch_2.bin", BATCH, digest(CIFAR_10_DIGESTS, 1)),
+        records(Part::Train, "data_batch_3.bin", BATCH, digest(CIFAR_10_DIGESTS, 2)),
+        records(Part::Train, "data_batch_4.bin", BATCH, digest(CIFAR_10_DIGESTS, 3)),
+        records(Part::Train, "data_batch_5.bin", BATCH, digest(CIFAR_10_DIGESTS, 4)),
+        records(Part::Test, "test_batch.bin", BATCH, digest(CIFAR_10_DIGESTS, 5)),
+    ],
+    official: "https://www.cs.toronto.edu/~kriz/",
+    archive: Some("cifar-10-binary.tar.gz"),
+    licence: "none stated",
+};
+
+/// A hundred kinds of things, 50,000 and 10,000 colour images of 32x32 pixels (Krizhevsky 2009). The classes are the fine
+/// ones.
+#[rustfmt::skip]
+pub const CIFAR_100: Entry = Entry {
+    name: "cifar-100",
+    title: "CIFAR-100",
+    size: CIFAR_SIZE,
+    classes: &[
+        "apple", "aquarium fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy",
+        "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair", "chimpanzee", "clock",
+        "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish",
+        "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp", "lawn mower", "leopard", "lion",
+        "lizard", "lobster", "man", "maple tree", "motorcycle", "mountain", "mouse", "mushroom", "oak tree", "orange",
+        "orchid", "otter", "palm tree", "pear", "pickup truck", "pine tree", "plain", "plate", "poppy", "porcupine",
+        "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk",
+        "skyscraper", "snail", "snake", "spider", "squirrel", "streetcar", "sunflower", "sweet pepper", "table", "tank",
+        "telephone", "television", "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale",
+        "willow tree", "wolf", "woman", "worm",
+    ],
+    format: Format::Cifar { label_bytes: 2 },
+    files: &[
+        records(Part::Train, "train.bin", 5 * FINE_BATCH, digest(CIFAR_100_DIGESTS, 0)),
+        records(Part::Test, "test.bin", FINE_BATCH, digest(CIFAR_100_DIGESTS, 1)),
+    ],
+    official: "https://www.cs.toronto.edu/~kriz/",
+    archive: Some("cifar-100-binary.tar.gz"),
+    licence: "none stated",
 };
 
 /// The data set of this name.
@@ -132,10 +220,31 @@ mod tests {
         }
         assert!(find("fashion").expect_err("no such name").to_string().contains("fashion-mnist"));
     }
+
     #[test]
     fn every_digest_stands_beside_the_name_of_its_file() {
-        let lines: Vec<String> =
-            FASHION_MNIST.files.iter().map(|file| format!("{}  {}", file.sha256, file.name)).collect();
-        assert_eq!(lines, FASHION_MNIST_DIGESTS.lines().collect::<Vec<_>>());
+        let lists = [FASHION_MNIST_DIGESTS, MNIST_DIGESTS, CIFAR_10_DIGESTS, CIFAR_100_DIGESTS];
+        assert_eq!(lists.len(), CATALOGUE.len());
+        for (entry, list) in CATALOGUE.iter().zip(lists) {
+            let lines: Vec<String> = entry.files.iter().map(|file| format!("{}  {}", file.sha256, file.name)).collect();
+            assert_eq!(lines, list.lines().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn sizes_and_lengths_agree() {
+        for entry in CATALOGUE {
+            let images = |part| {
+                let files = entry.files.iter().filter(|file| file.part == part && file.holds != Holds::Labels);
+                let bytes: u64 = files.map(|file| file.bytes).sum();
+                match entry.format {
+                    Format::Idx => (bytes - 16) as usize / entry.size.bytes(),
+                    Format::Cifar { label_bytes } => bytes as usize / (label_bytes + entry.size.bytes()),
+                }
+            };
+            let all = images(Part::Train) + images(Part::Test);
+            assert_eq!((all, images(Part::Test)), (70_000 - 10_000 * usize::from(entry.size == CIFAR_SIZE), 10_000));
+        }
+        assert_eq!(CIFAR_100.classes.len(), 100);
     }
 }

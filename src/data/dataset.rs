@@ -1,11 +1,12 @@
 //! Images in memory: bytes as they were read, turned into tensors a batch at a time.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 
 /// The size of every image of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Size {
     /// 1 (gray) or 3 (red, green, blue).
     pub channels: usize,
@@ -28,7 +29,7 @@ pub struct Split {
     size: Size,
     total: usize,
     pixels: Vec<u8>,
-    labels: Vec<u8>,
+    labels: Vec<u16>,
 }
 
 impl Split {
@@ -41,14 +42,24 @@ impl Split {
     ///
     /// # Errors
     /// When the pixels are not one image a label.
-    pub fn new(size: Size, pixels: Vec<u8>, labels: Vec<u8>) -> Result<Self> {
-        let mut split = Self::expecting(size, labels.len());
-        split.push_labels(&labels)?;
-        split.push_images(&pixels)?;
-        if split.len() != split.total {
-            return Err(Error::Data(format!("there are {} images but {} labels", split.len(), split.total)));
+    pub fn new(size: Size, pixels: Vec<u8>, labels: Vec<u16>) -> Result<Self> {
+        let count = labels.len();
+        let split = Self { labels, ..Self::unlabelled(size, pixels)? };
+        if split.total != count {
+            return Err(Error::Data(format!("there are {} images but {count} labels", split.total)));
         }
         Ok(split)
+    }
+
+    /// A complete split of images that nobody has named the classes of.
+    ///
+    /// # Errors
+    /// When the pixels are not whole images.
+    pub fn unlabelled(size: Size, pixels: Vec<u8>) -> Result<Self> {
+        if pixels.len() % size.bytes() != 0 {
+            return Err(Error::Data(format!("{} bytes are not whole images of {} bytes", pixels.len(), size.bytes())));
+        }
+        Ok(Self { size, total: pixels.len() / size.bytes(), pixels, labels: Vec::new() })
     }
 
     /// Adds images (planar channels, rows of bytes) that arrived.
@@ -68,11 +79,11 @@ impl Split {
     ///
     /// # Errors
     /// When more come than were announced.
-    pub fn push_labels(&mut self, labels: &[u8]) -> Result<()> {
+    pub fn push_labels<L: Copy + Into<u16>>(&mut self, labels: &[L]) -> Result<()> {
         if self.labels.len() + labels.len() > self.total {
             return Err(Error::Data(format!("there are more labels than the {} images", self.total)));
         }
-        self.labels.extend_from_slice(labels);
+        self.labels.extend(labels.iter().map(|&label| label.into()));
         Ok(())
     }
 
@@ -91,9 +102,9 @@ impl Split {
         self.total
     }
 
-    /// Whether every image and label is there.
+    /// Whether every image is there, and a label for each where there are labels at all.
     pub fn is_complete(&self) -> bool {
-        self.len() == self.total && self.labels.len() == self.total
+        self.len() == self.total && (self.labels.is_empty() || self.labels.len() == self.total)
     }
 
     /// The size of the images.
@@ -102,8 +113,19 @@ impl Split {
     }
 
     /// The labels that are there, in the order of the images.
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[u16] {
         &self.labels
+    }
+
+    /// Refuses labels beyond the last of `classes` classes.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn check_labels(&self, classes: usize) -> Result<()> {
+        match self.labels.iter().find(|&&label| usize::from(label) >= classes) {
+            Some(label) => Err(Error::Data(format!("there is a label {label}, but only {classes} classes"))),
+            None => Ok(()),
+        }
     }
 
     /// One image's bytes.
@@ -137,9 +159,9 @@ impl Split {
 /// A data set with names for its classes. Labels are used by probes alone, never by training.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
-    /// The name in the catalogue, for example `fashion-mnist`.
+    /// The name in the catalogue, for example `fashion-mnist`; `folder` for images of the user's own.
     pub name: String,
-    /// What the labels mean.
+    /// What the labels mean; empty where there are none.
     pub classes: Vec<String>,
     /// Images to learn from.
     pub train: Split,

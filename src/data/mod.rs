@@ -2,8 +2,15 @@
 
 pub mod catalogue;
 pub mod dataset;
-pub mod idx;
+#[cfg(not(target_family = "wasm"))]
+pub mod folder;
+pub mod format;
+#[cfg(not(target_family = "wasm"))]
+mod spec;
 #[cfg(not(target_family = "wasm"))]
 pub mod store;
 
 pub use dataset::{Dataset, Size, Split};
+pub use format::idx;
+#[cfg(not(target_family = "wasm"))]
+pub use spec::Spec;

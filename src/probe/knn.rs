@@ -26,11 +26,11 @@ pub struct Votes {
 /// When the device is lost.
 pub async fn predict(
     train: &Features,
-    labels: &[u8],
+    labels: &[u16],
     test: &Features,
     votes: &Votes,
     device: &Device,
-) -> Result<Vec<u8>> {
+) -> Result<Vec<u16>> {
     let bank = unit_rows(train, 0, train.len(), device).transpose(); // [d, n]
     let mut named = Vec::with_capacity(test.len());
     for start in (0..test.len()).step_by(CHUNK) {
@@ -53,13 +53,13 @@ fn unit_rows(features: &Features, start: usize, end: usize, device: &Device) -> 
 }
 
 /// The class with the most weight among the k largest similarities; ties go to the lower class.
-fn vote(similarities: &[f32], labels: &[u8], votes: &Votes) -> u8 {
+fn vote(similarities: &[f32], labels: &[u16], votes: &Votes) -> u16 {
     let mut weights = vec![0f64; votes.classes];
     for (similarity, index) in nearest(similarities, votes.k) {
         weights[usize::from(labels[index])] += (f64::from(similarity) / votes.temperature).exp();
     }
     let best = weights.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
-    best.map_or(0, |(class, _)| class as u8)
+    best.map_or(0, |(class, _)| class as u16)
 }
 
 /// The k largest values with their places, kept sorted while passing through once.

@@ -40,7 +40,7 @@ pub struct Fit {
 ///
 /// # Errors
 /// When the device is lost.
-pub async fn fit(train: &Features, labels: &[u8], classes: usize, penalties: &[f64], device: &Device) -> Result<Fit> {
+pub async fn fit(train: &Features, labels: &[u16], classes: usize, penalties: &[f64], device: &Device) -> Result<Fit> {
     let mut sorted = penalties.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
     let chosen = match sorted.as_slice() {
@@ -68,7 +68,7 @@ struct Start {
     gram: Vec<f32>,
 }
 
-async fn choose(train: &Features, labels: &[u8], classes: usize, penalties: &[f64], device: &Device) -> Result<Start> {
+async fn choose(train: &Features, labels: &[u16], classes: usize, penalties: &[f64], device: &Device) -> Result<Start> {
     let cut = train.len() - (train.len() / 6).max(1);
     let scale = Scale::of(train, cut);
     let problem = Problem::new(train, labels, 0..cut, classes, &scale, device);
@@ -93,7 +93,7 @@ impl Fit {
     ///
     /// # Errors
     /// When the device is lost.
-    pub async fn predict(&self, test: &Features, device: &Device) -> Result<Vec<u8>> {
+    pub async fn predict(&self, test: &Features, device: &Device) -> Result<Vec<u16>> {
         let none = vec![0; test.len()];
         Problem::new(test, &none, 0..test.len(), self.classes, &self.scale, device).predict(&self.theta).await
     }
@@ -136,7 +136,7 @@ struct Problem {
 impl Problem {
     fn new(
         features: &Features,
-        labels: &[u8],
+        labels: &[u16],
         rows: std::ops::Range<usize>,
         classes: usize,
         scale: &Scale,
@@ -169,10 +169,10 @@ impl Problem {
         self.x.clone().matmul(w) + b
     }
 
-    async fn predict(&self, theta: &[f64]) -> Result<Vec<u8>> {
+    async fn predict(&self, theta: &[f64]) -> Result<Vec<u16>> {
         let best: Tensor<2, Int> = self.logits(theta).argmax(1);
         let data = best.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
-        Ok(data.iter::<i64>().map(|class| class as u8).collect())
+        Ok(data.iter::<i64>().map(|class| class as u16).collect())
     }
 
     /// Objective and gradient at `theta`.
@@ -225,9 +225,9 @@ mod tests {
     use futures_lite::future::block_on;
 
     /// Three overlapping clouds in five dimensions of very different scales.
-    fn clouds(n: usize) -> (Features, Vec<u8>) {
+    fn clouds(n: usize) -> (Features, Vec<u16>) {
         let noise = normal(&mut stream(5, Purpose::Probe, 0), n * 5, 1.0);
-        let labels: Vec<u8> = (0..n).map(|i| (i % 3) as u8).collect();
+        let labels: Vec<u16> = (0..n).map(|i| (i % 3) as u16).collect();
         let values = (0..n * 5).map(|i| {
             let (row, column) = (i / 5, i % 5);
             let centre = if column == usize::from(labels[row]) { 2.0 } else { 0.0 };

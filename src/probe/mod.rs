@@ -159,7 +159,7 @@ async fn layer(
     Ok(rows)
 }
 
-fn share_right(named: &[u8], labels: &[u8]) -> f64 {
+fn share_right(named: &[u16], labels: &[u16]) -> f64 {
     let right = named.iter().zip(labels).filter(|(a, b)| a == b).count();
     right as f64 / labels.len() as f64
 }

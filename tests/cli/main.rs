@@ -2,6 +2,7 @@
 
 mod data;
 mod eval;
+mod folder;
 mod resume;
 mod serve;
 mod train;

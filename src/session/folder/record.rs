@@ -6,7 +6,7 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
-use crate::data::{Dataset, store};
+use crate::data::{Dataset, Spec, store};
 use crate::device::Readout;
 use crate::error::{Error, Result};
 
@@ -29,11 +29,14 @@ pub struct Record {
 /// The images a run learns from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataRecord {
-    /// The name in the catalogue.
+    /// The name in the catalogue, or `folder`.
     pub name: String,
     /// The folder, where one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+    /// Pixels of a side that images of the user's own were brought to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
     /// Training images there are; the configuration may use fewer.
     pub train_images: usize,
     /// Test images there are.
@@ -68,10 +71,27 @@ impl Record {
 }
 
 impl DataRecord {
-    /// Describes what was loaded; `folder` is the one the user named.
-    pub fn of(data: &Dataset, folder: Option<PathBuf>) -> Self {
-        let (train_images, test_images) = (data.train.len(), data.test.len());
-        Self { name: data.name.clone(), folder, train_images, test_images, sha256: store::digest(data) }
+    /// Describes what was loaded, and how it was asked for.
+    pub fn of(data: &Dataset, spec: &Spec) -> Self {
+        Self {
+            name: data.name.clone(),
+            folder: spec.folder.clone(),
+            size: spec.is_folder().then_some(data.train.size().width),
+            train_images: data.train.len(),
+            test_images: data.test.len(),
+            sha256: store::digest(data),
+        }
+    }
+
+    /// How to ask for the same images again.
+    pub fn spec(&self) -> Spec {
+        Spec { name: self.name.clone(), folder: self.folder.clone(), size: self.size }
+    }
+
+    /// The same images in another place: they are brought to the same size, unless another is asked for.
+    pub fn moved(&self, to: Spec) -> Spec {
+        let size = to.size.or(self.size.filter(|_| to.is_folder()));
+        Spec { size, ..to }
     }
 }
 
@@ -85,7 +105,7 @@ mod tests {
     fn record(config: RunConfig) -> Record {
         let folder = Some(PathBuf::from("some where/\"quoted\""));
         let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
-        let data = DataRecord { name, folder, train_images: 3, test_images: 2, sha256 };
+        let data = DataRecord { name, folder, size: Some(64), train_images: 3, test_images: 2, sha256 };
         let device =
             Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
         Record::new(config, data, device)

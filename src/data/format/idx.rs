@@ -3,15 +3,13 @@
 //! Two zero bytes, a byte for the type of the values (8: unsigned bytes), a byte for the number of dimensions, each
 //! dimension as a big-endian 32-bit number, then the values.
 
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
-
-use super::{Size, Split};
+use super::packed::{take, unpacked};
+use crate::data::{Size, Split};
 use crate::error::{Error, Result};
 
 const UNSIGNED_BYTES: u8 = 8;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Values a file may hold: a header that promises more is damaged.
 const MAX_VALUES: usize = 1 << 31;
 /// Pixels an image may have in each direction.
@@ -104,30 +102,7 @@ pub fn split(images: impl Read, labels: impl Read) -> Result<Split> {
     if count != labelled {
         return Err(Error::Data(format!("there are {count} images but {labelled} labels")));
     }
-    Split::new(Size { channels: 1, height, width }, pixels, labels)
-}
-
-/// The bytes of a file that may be gzip.
-///
-/// # Errors
-/// When it cannot be read at all.
-pub fn unpacked<'a>(mut source: impl Read + 'a) -> Result<Box<dyn Read + 'a>> {
-    let mut start = Vec::new();
-    take(&mut source, 2, &mut start)?;
-    let packed = start == GZIP_MAGIC;
-    let whole = std::io::Cursor::new(start).chain(source);
-    Ok(if packed { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
-}
-
-/// Appends up to `count` bytes.
-fn take(source: &mut impl Read, count: u64, into: &mut Vec<u8>) -> Result<()> {
-    let read = source.take(count).read_to_end(into);
-    read.map(drop).map_err(|error| match error.kind() {
-        ErrorKind::UnexpectedEof | ErrorKind::InvalidInput | ErrorKind::InvalidData => {
-            damaged("its gzip packing is broken or cut short")
-        }
-        _ => Error::Data(format!("it could not be read: {error}")),
-    })
+    Split::new(Size { channels: 1, height, width }, pixels, labels.into_iter().map(u16::from).collect())
 }
 
 fn damaged(what: &str) -> Error {

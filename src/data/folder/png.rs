@@ -1,0 +1,205 @@
+//! PNG files. The decoder is shown only the chunks that pixels are made of: colour profiles, texts and animations, which
+//! could unpack to gigabytes, it never gets to see.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, GrayAlphaImage, GrayImage, RgbImage, RgbaImage};
+use zune_png::PngDecoder;
+use zune_png::zune_core::colorspace::ColorSpace;
+use zune_png::zune_core::options::DecoderOptions;
+
+use super::decode::{Wrong, check_pixels};
+
+/// What every PNG file begins with.
+pub(super) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
+/// Colours by number, as in the file.
+const PALETTE: u8 = 3;
+
+/// What the first chunk announces.
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    width: u32,
+    height: u32,
+    colour: u8,
+}
+
+/// Decodes what follows the signature of a PNG file; 16 bits a channel are brought to 8.
+pub(super) fn decode(body: &[u8]) -> Result<DynamicImage, Wrong> {
+    let mut chunks = Chunks(body);
+    let header = chunks.next().ok_or_else(cut)?;
+    let Header { width, height, colour } = Header::parse(header)?;
+    check_pixels(width, height)?;
+    let mut essence = [&SIGNATURE[..], header].concat();
+    let mut palettes = 0;
+    loop {
+        let chunk = chunks.next().ok_or_else(cut)?;
+        match &chunk[4..8] {
+            b"IEND" => break essence.extend_from_slice(chunk),
+            b"IDAT" => essence.extend_from_slice(chunk),
+            b"PLTE" if colour == PALETTE && palettes == 0 => {
+                palettes += 1;
+                essence.extend_from_slice(chunk);
+            }
+            _ => {}
+        }
+    }
+    if colour == PALETTE && palettes == 0 {
+        return Err("it is no whole PNG file (it has no palette)".into());
+    }
+    pixels(&essence, width, height)
+}
+
+fn pixels(file: &[u8], width: u32, height: u32) -> Result<DynamicImage, Wrong> {
+    let damaged = |what: &dyn std::fmt::Debug| format!("it is no whole PNG file ({what:?})");
+    let (most_wide, most_high) = (width as usize, height as usize);
+    let options = DecoderOptions::default()
+        .set_max_width(most_wide)
+        .set_max_height(most_high)
+        .png_set_confirm_crc(true)
+        .inflate_set_confirm_adler(true)
+        .png_set_strip_to_8bit(true);
+    let mut decoder = PngDecoder::new_with_options(Cursor::new(file), options);
+    let bytes = decoder.decode_raw().map_err(|error| damaged(&error))?;
+    let image = match decoder.colorspace() {
+        Some(ColorSpace::Luma) => GrayImage::from_raw(width, height, bytes).map(DynamicImage::from),
+        Some(ColorSpace::LumaA) => GrayAlphaImage::from_raw(width, height, bytes).map(DynamicImage::from),
+        Some(ColorSpace::RGB) => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
+        Some(ColorSpace::RGBA) => RgbaImage::from_raw(width, height, bytes).map(DynamicImage::from),
+        _ => None,
+    };
+    image.ok_or_else(|| damaged(&"pixels are missing"))
+}
+
+impl Header {
+    /// Reads the first chunk and refuses what the specification has no meaning for (PNG, section 11.2.2).
+    fn parse(chunk: &[u8]) -> Result<Self, Wrong> {
+        let &[0, 0, 0, 13, b'I', b'H', b'D', b'R', ref values @ ..] = chunk else { return Err(cut()) };
+        let number = |at: usize| values[at..at + 4].iter().fold(0, |number, &byte| number << 8 | u32::from(byte));
+        let (depth, colour, rest) = (values[8], values[9], &values[10..13]);
+        let known = match colour {
+            0 => matches!(depth, 1 | 2 | 4 | 8 | 16),
+            PALETTE => matches!(depth, 1 | 2 | 4 | 8),
+            2 | 4 | 6 => matches!(depth, 8 | 16),
+            _ => false,
+        };
+        if !known || !matches!(rest, [0, 0, 0 | 1]) {
+            return Err("it is no PNG file as they are written today".into());
+        }
+        Ok(Self { width: number(0), height: number(4), colour })
+    }
+}
+
+/// The chunks of a file: length, name, content and checksum together.
+struct Chunks<'a>(&'a [u8]);
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let length = self.0.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))?;
+        let (chunk, rest) = self.0.split_at_checked((length as usize).checked_add(12)?)?;
+        self.0 = rest;
+        Some(chunk)
+    }
+}
+
+fn cut() -> Wrong {
+    "it is no whole PNG file (it is cut short)".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{chunk, plain, png};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(file: &[u8]) -> Result<Vec<u8>, Wrong> {
+        decode(file.strip_prefix(&SIGNATURE).expect("a signature")).map(|image| image.into_rgb8().into_raw())
+    }
+
+    fn grays(file: &[u8]) -> Vec<u8> {
+        read(file).expect("an image").chunks_exact(3).map(|rgb| rgb[0]).collect()
+    }
+
+    #[test]
+    fn every_depth_and_kind_of_colour_comes_out_in_eight_bits() {
+        assert_eq!(grays(&png([8, 1], [1, 0, 0], &[], &[0, 0b1010_0001])), [255, 0, 255, 0, 0, 0, 0, 255]);
+        assert_eq!(grays(&png([3, 1], [2, 0, 0], &[], &[0, 0b0001_1000])), [0, 85, 170]);
+        assert_eq!(grays(&png([3, 1], [4, 0, 0], &[], &[0, 0x0f, 0x80])), [0, 255, 136]);
+        assert_eq!(grays(&png([2, 1], [16, 0, 0], &[], &[0, 200, 99, 7, 255])), [200, 7]);
+        assert_eq!(grays(&png([2, 1], [8, 4, 0], &[], &[0, 50, 255, 60, 0])), [50, 60]);
+        let palette = [1, 2, 3, 40, 50, 60];
+        assert_eq!(read(&png([3, 1], [1, 3, 0], &palette, &[0, 0b0100_0000])), Ok(vec![1, 2, 3, 40, 50, 60, 1, 2, 3]));
+        assert_eq!(read(&png([1, 1], [8, 6, 0], &[], &[0, 9, 8, 7, 128])), Ok(vec![9, 8, 7]));
+        assert_eq!(read(&png([1, 1], [16, 2, 0], &[], &[0, 9, 1, 8, 2, 7, 3])), Ok(vec![9, 8, 7]));
+    }
+
+    #[test]
+    fn filters_and_interlacing_are_undone() {
+        // left, above, average, Paeth: worked out by hand
+        let rows = [0, 10, 20, 1, 5, 5, 2, 1, 2, 3, 4, 4, 4, 250, 0];
+        let expected = [10, 20, 5, 10, 6, 12, 7, 13, 1, 7];
+        assert_eq!(grays(&png([2, 5], [8, 0, 0], &[], &rows)), expected);
+        // five by five, in the seven passes of Adam7: origin and steps in x and y
+        let passes = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
+        let mut rows = Vec::new();
+        for [x, y, across, down] in passes {
+            for row in (y..5).step_by(down).filter(|_| x < 5) {
+                rows.push(0);
+                rows.extend((x..5).step_by(across).map(|column| (10 * row + column) as u8));
+            }
+        }
+        let expected: Vec<u8> = (0..25).map(|place| (10 * (place / 5) + place % 5) as u8).collect();
+        assert_eq!(grays(&png([5, 5], [8, 0, 1], &[], &rows)), expected);
+    }
+
+    #[test]
+    fn what_a_file_announces_is_not_believed() {
+        let refused = |file: &[u8]| read(file).expect_err("must be refused");
+        let huge = png([100_000, 100_000], [8, 2, 0], &[], &[0; 64]);
+        assert!(refused(&huge).contains("100000x100000 pixels"), "{}", refused(&huge));
+        assert!(refused(&png([0, 5], [8, 2, 0], &[], &[])).contains("0x5"));
+        assert!(refused(&png([2, 1], [8, 3, 0], &[], &[0, 0, 0])).contains("no palette"));
+        for odd in [[2, 2, 0], [16, 3, 0], [8, 1, 0], [3, 0, 0], [8, 0, 2]] {
+            assert!(refused(&png([1, 1], odd, &[1, 2, 3], &[0; 16])).contains("written today"), "{odd:?}");
+        }
+        // more rows than there are, and fewer
+        assert!(refused(&png([2, 9], [8, 0, 0], &[], &[0, 1, 2])).contains("no whole PNG"));
+        assert!(read(&png([200, 1], [8, 0, 0], &[], &vec![0; 1 << 22])).is_err());
+        let whole = plain([3, 3], [1, 2, 3]);
+        assert!((8..whole.len()).all(|cut| read(&whole[..cut]).is_err()));
+    }
+
+    #[test]
+    fn what_is_not_needed_is_not_read() {
+        let file = plain([2, 2], [7, 8, 9]);
+        let (start, rest) = file.split_at(8 + 25);
+        // neither a profile that is none, nor an animation of impossible size, nor a palette in a file of true colours
+        let junk =
+            [chunk(b"iCCP", b"x\0\0bomb"), chunk(b"fcTL", &[255; 26]), chunk(b"PLTE", &[1, 2, 3]), chunk(b"eXIf", b"")];
+        assert_eq!(read(&[start, &junk.concat(), rest].concat()), read(&file));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn no_bytes_make_the_reader_panic(
+            kind in 0usize..9,
+            interlaced in 0u8..2,
+            size: [u8; 2],
+            rows in proptest::collection::vec(any::<u8>(), 0..600),
+            palette in proptest::collection::vec(any::<u8>(), 0..12),
+            flips in proptest::collection::vec((any::<usize>(), any::<u8>()), 0..3),
+        ) {
+            let kinds = [[1, 0], [2, 0], [8, 0], [16, 0], [8, 2], [2, 3], [8, 3], [8, 4], [16, 6]];
+            let [depth, colour] = kinds[kind];
+            let rows: Vec<u8> = rows.iter().map(|byte| if byte % 3 == 0 { byte % 6 } else { *byte }).collect();
+            let mut file = png(size.map(|side| u32::from(side % 32)), [depth, colour, interlaced], &palette, &rows);
+            for (place, byte) in flips {
+                let place = 8 + place % (file.len() - 8);
+                file[place] = byte;
+            }
+            let _ = read(&file);
+        }
+    }
+}

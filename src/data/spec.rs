@@ -1,0 +1,94 @@
+//! How a data set is asked for: `NAME`, `NAME:DIR`, or `folder:DIR?size=64` for images of the user's own.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::{catalogue, folder};
+use crate::error::{Error, Result};
+
+/// A data set that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// A name of the catalogue, or [`folder::NAME`].
+    pub name: String,
+    /// The folder it lies in, where that is an unusual one.
+    pub folder: Option<PathBuf>,
+    /// Pixels of a side that images of one's own are brought to; [`folder::SIDE`] where it is not said.
+    pub size: Option<usize>,
+}
+
+impl Spec {
+    /// The data set of this name, wherever it lies.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_string(), folder: None, size: None }
+    }
+
+    /// Whether it is a folder of the user's own images.
+    pub fn is_folder(&self) -> bool {
+        self.name == folder::NAME
+    }
+}
+
+impl FromStr for Spec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (name, place) = text.split_once(':').map_or((text, None), |(name, place)| (name, Some(place)));
+        if name != folder::NAME {
+            catalogue::find(name)?;
+            return Ok(Self { folder: place.map(PathBuf::from), ..Self::named(name) });
+        }
+        let (path, size) = match place.unwrap_or_default().rsplit_once("?size=") {
+            Some((path, digits)) => (path, Some(side(digits)?)),
+            None => (place.unwrap_or_default(), None),
+        };
+        if path.is_empty() {
+            return Err(Error::Config("say which folder the images lie in, for example folder:my/photos".into()));
+        }
+        Ok(Self { name: name.to_string(), folder: Some(path.into()), size })
+    }
+}
+
+fn side(digits: &str) -> Result<usize> {
+    digits.parse().ok().filter(|side| folder::SIDES.contains(side)).ok_or_else(|| {
+        let (least, most) = (folder::SIDES.start(), folder::SIDES.end());
+        Error::Config(format!("`?size={digits}` must be a number of pixels between {least} and {most}"))
+    })
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.folder.iter().try_for_each(|folder| write!(f, ":{}", folder.display()))?;
+        self.size.iter().try_for_each(|size| write!(f, "?size={size}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_are_read_and_written_alike() {
+        for text in ["mnist", "cifar-10:my/data", "folder:a:b?c", "folder:photos?size=32", "folder:a?size=b?size=9"] {
+            assert_eq!(text.parse::<Spec>().expect("a spec").to_string(), text);
+        }
+        let spec: Spec = "folder:/my photos?size=96".parse().expect("a spec");
+        assert_eq!((spec.folder, spec.size), (Some("/my photos".into()), Some(96)));
+        // only folders have a size: elsewhere the text belongs to the path
+        assert_eq!("mnist:a?size=9".parse::<Spec>().expect("a spec").size, None);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let refused = |text: &str| text.parse::<Spec>().expect_err("no spec").to_string();
+        assert!(refused("imagenet").contains("cifar-10"));
+        for text in ["folder", "folder:", "folder:?size=64"] {
+            assert!(refused(text).contains("which folder"), "{text}");
+        }
+        for text in ["folder:a?size=", "folder:a?size=0", "folder:a?size=99999", "folder:a?size=big"] {
+            assert!(refused(text).contains("number of pixels between 8 and"), "{text}");
+        }
+    }
+}

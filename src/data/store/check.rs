@@ -1,0 +1,68 @@
+//! Whether files are what the catalogue says they are.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{find, open};
+use crate::data::catalogue::{Entry, File};
+use crate::data::format::unpacked;
+use crate::error::{Error, Result};
+
+const CHUNK: usize = 1 << 16;
+
+/// The verdict on one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Where it lies, or should.
+    pub path: PathBuf,
+    /// What is wrong with it; nothing if it is whole.
+    pub wrong: Option<String>,
+}
+
+/// Compares every file with the digest in the catalogue.
+pub fn check(entry: &Entry, folder: &Path) -> Vec<Checked> {
+    let verdict = |file: &File| match find(folder, file) {
+        None => Checked { path: folder.join(file.name), wrong: Some("it is missing".to_string()) },
+        Some(path) => Checked { wrong: compare(&path, file).err().map(|error| error.to_string()), path },
+    };
+    entry.files.iter().map(verdict).collect()
+}
+
+/// Whether the file is there and is what it should be.
+pub(super) fn is_whole(folder: &Path, file: &File) -> bool {
+    find(folder, file).is_some_and(|path| compare(&path, file).is_ok())
+}
+
+fn compare(path: &Path, file: &File) -> Result<()> {
+    hashed(open(path)?, file, |_, _| Ok(()))
+}
+
+/// Hashes what `source` unpacks to and hands the bytes on; never more than the file should hold.
+pub(super) fn hashed(source: impl Read, file: &File, mut each: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
+    let mut source = unpacked(source)?.take(file.bytes + 1);
+    let (mut hash, mut total, mut buffer) = (Sha256::new(), 0, vec![0; CHUNK]);
+    loop {
+        let count = source.read(&mut buffer).map_err(|error| Error::Data(format!("it is damaged ({error})")))?;
+        if count == 0 {
+            break;
+        }
+        total += count as u64;
+        hash.update(&buffer[..count]);
+        each(&buffer[..count], total)?;
+    }
+    if total != file.bytes {
+        let more = if total > file.bytes { "more" } else { "fewer" };
+        return Err(Error::Data(format!("it holds {more} bytes than the {} it should", file.bytes)));
+    }
+    let found = hex(&hash.finalize());
+    if found != file.sha256 {
+        return Err(Error::Data(format!("its SHA-256 is {found}, not {}", file.sha256)));
+    }
+    Ok(())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
