@@ -5,6 +5,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nolabel/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 SHELL := bash
 PORT ?= 8080
+SETS ?= fashion-mnist
 WASM := --target wasm32-unknown-unknown --profile web
 
 .DEFAULT_GOAL := help
@@ -21,8 +22,8 @@ build: ## Build the command line
 	cargo build --release --locked --bin nolabel
 	@echo "built: $(CARGO_TARGET_DIR)/release/nolabel"
 
-data: ## Fetch Fashion-MNIST into data/
-	@scripts/data.sh fashion-mnist
+data: ## Fetch data sets into data/ (SETS="fashion-mnist mnist cifar-10 cifar-100")
+	@scripts/data.sh $(SETS)
 
 page: data ## Build the page into dist/, quickly
 	@scripts/setup.sh wasm trunk bindgen

