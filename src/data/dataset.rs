@@ -56,7 +56,7 @@ impl Split {
     /// # Errors
     /// When the pixels are not whole images.
     pub fn unlabelled(size: Size, pixels: Vec<u8>) -> Result<Self> {
-        if pixels.len() % size.bytes() != 0 {
+        if !pixels.len().is_multiple_of(size.bytes()) {
             return Err(Error::Data(format!("{} bytes are not whole images of {} bytes", pixels.len(), size.bytes())));
         }
         Ok(Self { size, total: pixels.len() / size.bytes(), pixels, labels: Vec::new() })

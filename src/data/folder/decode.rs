@@ -7,7 +7,7 @@ use std::path::Path;
 use image::codecs::jpeg::JpegDecoder;
 use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, RgbImage};
 
 use super::png;
 
@@ -52,7 +52,10 @@ fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> {
 }
 
 fn jpeg(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> {
-    let damaged = |error| format!("it is no whole JPEG file ({error})");
+    let damaged = |error: ImageError| {
+        let said = error.to_string();
+        format!("it is no whole JPEG file ({})", said.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
     let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     check_pixels(width, height)?;

@@ -46,10 +46,12 @@ pub(super) fn find(root: &Path) -> Result<Layout> {
         return Err(Error::Data(format!("there is no folder {}", root.display())));
     }
     let train = root.join("train");
-    if !train.is_dir() {
+    let test = TEST_FOLDERS.iter().map(|name| root.join(name)).find(|path| path.is_dir());
+    let folders = entries(root)?.into_iter().filter(|(_, _, is_folder)| *is_folder).count();
+    // beside other folders, and none for tests among them, `train` is a class: the one of locomotives
+    if !train.is_dir() || (test.is_none() && folders > 1) {
         return Plan { root, train: Side::of(root)?, test: None }.layout();
     }
-    let test = TEST_FOLDERS.iter().map(|name| root.join(name)).find(|path| path.is_dir());
     let test = test.map(|path| Side::of(&path)).transpose()?;
     Plan { root, train: Side::of(&train)?, test }.layout()
 }
@@ -236,6 +238,14 @@ mod tests {
         let other = find(folder(&files[..450]).path()).expect("a layout");
         let before: Vec<u64> = layout.test.iter().map(|item| item.hash).collect();
         assert!(other.test.iter().all(|item| before.contains(&item.hash)));
+    }
+
+    #[test]
+    fn trains_are_told_from_images_to_train_on() {
+        let vehicles = folder(&[numbered("car/", 9), numbered("train/", 9)].concat());
+        assert_eq!(find(vehicles.path()).expect("a layout").classes, ["car", "train"]);
+        let split = folder(&[numbered("train/car/", 9), numbered("train/train/", 9)].concat());
+        assert_eq!(find(split.path()).expect("a layout").classes, ["car", "train"]);
     }
 
     #[test]
