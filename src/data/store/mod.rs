@@ -66,7 +66,7 @@ pub fn locate(entry: &Entry) -> Option<PathBuf> {
     homes(entry).into_iter().find(|home| entry.files.iter().all(|file| find(home, file).is_some()))
 }
 
-/// The folder that [`fetch`] fills when none is named.
+/// The folder that [`fetch()`] fills when none is named.
 pub fn user_home(entry: &Entry) -> Option<PathBuf> {
     dirs::data_dir().map(|data| data.join("nolabel").join(entry.name))
 }
