@@ -22,7 +22,7 @@ build: ## Build the command line
 	cargo build --release --locked --bin nolabel
 	@echo "built: $(CARGO_TARGET_DIR)/release/nolabel"
 
-data: ## Fetch data sets into data/ (SETS="fashion-mnist mnist cifar-10 cifar-100")
+data: ## Fetch Fashion-MNIST into data/ (SETS="mnist cifar-10 cifar-100" for others)
 	@scripts/data.sh $(SETS)
 
 page: data ## Build the page into dist/, quickly
