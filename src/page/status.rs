@@ -47,6 +47,7 @@ fn Bar() -> impl IntoView {
     let bench = expect_context::<Bench>();
     let share = Memo::new(move |_| match bench.phase.get() {
         Phase::Loading => bench.loading.with(|loading| loading.share()),
+        Phase::Running if bench.examining.get() && bench.record.with(|record| record.step.is_none()) => None,
         _ => Some(bench.record.with(|record| record.progress())),
     });
     let label = move || if bench.phase.get() == Phase::Loading { "Loading" } else { "Steps of the run" };
