@@ -59,14 +59,14 @@ mod tests {
     fn dilation_widens_what_a_pixel_sees() {
         let config = EncoderConfig { width: 4, ..EncoderConfig::published(EncoderKind::ColourVgg, "gray") };
         let encoder = build(&config, 1, &Device::flex());
-        let x = Tensor::<4>::random([1, 1, 328, 328], burn::tensor::Distribution::Normal(0.0, 1.0), &Device::flex());
+        let x = Tensor::<4>::random([1, 1, 384, 384], burn::tensor::Distribution::Normal(0.0, 1.0), &Device::flex());
         // how far the middle of the last map moves when the input changes so many pixels of that map to its left
         let moved = |distance: usize| -> f32 {
-            let middle = |x: Tensor<4>| encoder.maps(x).remove(6).narrow(2, 20, 1).narrow(3, 20, 1);
-            let left = (20 - distance) * 8;
+            let middle = |x: Tensor<4>| encoder.maps(x).remove(6).narrow(2, 24, 1).narrow(3, 24, 1);
+            let left = (24 - distance) * 8;
             let changed = x
                 .clone()
-                .slice_assign([0..1, 0..1, 160..168, left..left + 8], Tensor::zeros([1, 1, 8, 8], &x.device()));
+                .slice_assign([0..1, 0..1, 192..200, left..left + 8], Tensor::zeros([1, 1, 8, 8], &x.device()));
             (middle(x.clone()) - middle(changed)).abs().max().into_scalar()
         };
         // the first three blocks reach not quite 3 pixels of the map to each side, the others 3 + 6 + 6 + 3; undilated 12
