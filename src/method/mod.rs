@@ -42,6 +42,7 @@ methods! {
     swav::Swav,
     pirl::Pirl,
     colorization::Colorization,
+    split_brain::SplitBrain,
 }
 
 /// A way to train an encoder without labels.
