@@ -43,6 +43,7 @@ methods! {
     pirl::Pirl,
     colorization::Colorization,
     split_brain::SplitBrain,
+    context_encoder::ContextEncoder,
 }
 
 /// A way to train an encoder without labels.

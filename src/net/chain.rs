@@ -46,12 +46,8 @@ impl Link {
 
     /// With batch norm between convolution and activation.
     pub fn normed(conv: Conv2d, activation: Activation, init: &mut Init) -> Self {
-        let [channels, ..] = conv.weight.dims();
-        Self { conv, norm: Some(BatchNorm::init(channels, true, init)), activation }
-    }
-
-    fn width(&self) -> usize {
-        self.conv.weight.dims()[0]
+        let norm = BatchNorm::init(conv.channels(), true, init);
+        Self { conv, norm: Some(norm), activation }
     }
 
     /// `[n, in, h, w]` -> `[n, out, h', w']`.
@@ -93,7 +89,11 @@ impl Section {
     }
 
     fn width(&self) -> usize {
-        self.links.last().map_or(0, Link::width)
+        self.links.last().map_or(0, |link| link.conv.channels())
+    }
+
+    fn side(&self, side: usize) -> usize {
+        self.pool.side(self.links.iter().fold(side, |side, link| link.conv.side(side)))
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
@@ -125,6 +125,11 @@ impl Chain {
     /// Channels of the last section.
     pub fn width(&self) -> usize {
         self.sections.last().map_or(0, Section::width)
+    }
+
+    /// Rows or columns of the last map of images with so many; 0 where the image is too small.
+    pub fn side(&self, side: usize) -> usize {
+        self.sections.iter().fold(side, |side, section| if side == 0 { 0 } else { section.side(side) })
     }
 
     /// Hands each section's output to `see` and returns the last one's.

@@ -81,6 +81,18 @@ impl Conv2d {
         }
     }
 
+    /// Channels it makes.
+    pub fn channels(&self) -> usize {
+        self.weight.dims()[0]
+    }
+
+    /// Rows or columns it makes of so many; 0 where the kernel does not fit.
+    pub fn side(&self, side: usize) -> usize {
+        let [_, _, kernel, _] = self.weight.dims();
+        let reach = self.dilation * (kernel - 1) + 1;
+        (side + 2 * self.padding).checked_sub(reach).map_or(0, |room| room / self.stride + 1)
+    }
+
     /// Whether a matrix product is quicker than Burn's convolution here, and over which columns.
     fn by_matrix(&self, x: &Tensor<4>) -> Option<Columns> {
         if x.device() != Device::flex() {

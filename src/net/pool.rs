@@ -32,6 +32,15 @@ impl Pool {
         }
     }
 
+    /// Rows or columns it leaves of so many; 0 where no window fits.
+    pub fn side(self, side: usize) -> usize {
+        match self {
+            Pool::None | Pool::Max3Dense => side,
+            Pool::Max2 => side / 2,
+            Pool::Max3 | Pool::Mean3 => side.div_ceil(2),
+        }
+    }
+
     /// ReLU, then this pooling. Where a maximum is taken ReLU comes after it, which gives the same and passes over fewer
     /// values.
     pub fn after_relu(self, x: Tensor<4>) -> Tensor<4> {

@@ -39,13 +39,12 @@ impl Input {
             (Input::Lightness, 1 | 3) => Ok(vec![1]),
             (Input::Lab, 3) => Ok(vec![1, 2]),
             (Input::Bands | Input::Sides, 1) => Ok(vec![1, 1]),
-            (Input::Bands | Input::Sides, _) => Err(Error::Data(format!(
-                "encoder.input = {} splits gray images, but these have {channels} channels; choose lab",
-                self.name()
+            (Input::Lab, _) => Err(Error::Data(format!(
+                "encoder.input = lab splits colour images, but these have {channels} channels; choose bands or sides for gray \
+                 ones, or a data set with colour, for example cifar-10"
             ))),
             _ => Err(Error::Data(format!(
-                "encoder.input = {} needs colour images, but these have {channels} channels; choose a data set with colour, \
-                 for example cifar-10",
+                "encoder.input = {} does not read images of {channels} channels; choose lab for images with colour",
                 self.name()
             ))),
         }

@@ -105,6 +105,13 @@ impl Encoder {
         self.pass(images, |_| ())
     }
 
+    /// Channels, rows and columns of the last map of images of so many rows and columns; 0 rows or columns where images are
+    /// too small for the architecture.
+    pub fn last_map_size(&self, [height, width]: [usize; 2]) -> [usize; 3] {
+        let width = if self.input == Input::Sides { width / 2 } else { width };
+        [self.width(), self.body.side(height), self.body.side(width)]
+    }
+
     /// The last maps of both halves of an encoder that splits images: `[n, c, h, w]` in 0 to 1 -> `[n, width / 2, h_l, w_l]`
     /// twice.
     pub fn halves(&self, images: Tensor<4>) -> [Tensor<4>; 2] {
@@ -182,6 +189,14 @@ impl Body {
         }
     }
 
+    fn side(&self, side: usize) -> usize {
+        match self {
+            Body::Staged(body) => body.side(side),
+            Body::Residual(body) => body.side(side),
+            Body::Chained(body) => body.side(side),
+        }
+    }
+
     fn layer_names(&self) -> Vec<String> {
         match self {
             Body::Staged(body) => body.layer_names(),
@@ -223,6 +238,34 @@ pub(super) mod tests {
             assert_eq!(last.dims(), [1, encoder.width()]);
             assert_eq!(last.into_data(), encoder.forward(x).into_data());
         }
+    }
+
+    #[test]
+    fn sizes_of_the_last_map_are_known_beforehand() {
+        let kinds = [
+            EncoderKind::Small,
+            EncoderKind::Nin,
+            EncoderKind::Resnet18,
+            EncoderKind::Resnet18Cifar,
+            EncoderKind::ColourVgg,
+            EncoderKind::DilatedAlexnet,
+            EncoderKind::Dcgan,
+            EncoderKind::DcganCifar,
+        ];
+        for kind in kinds {
+            let config = EncoderConfig { width: 2, kind, ..EncoderConfig::small(2) };
+            let encoder = build(&config, 1, &Device::flex());
+            for side in [32, 45] {
+                let last = encoder.last_map(Tensor::zeros([1, 1, side, side + 8], &Device::flex())).dims();
+                assert_eq!(encoder.last_map_size([side, side + 8]), last[1..], "{kind:?} at {side}");
+            }
+        }
+        let sides = EncoderConfig::small(4).reading(Input::Sides, &[0.0], &[1.0]);
+        let encoder = build(&sides, 1, &Device::flex());
+        let last = encoder.last_map(Tensor::zeros([1, 1, 28, 28], &Device::flex())).dims();
+        assert_eq!(encoder.last_map_size([28, 28]), last[1..]);
+        let dcgan = build(&EncoderConfig { kind: EncoderKind::Dcgan, ..EncoderConfig::small(2) }, 1, &Device::flex());
+        assert_eq!(dcgan.last_map_size([28, 28])[1..], [0, 0]);
     }
 
     #[test]
