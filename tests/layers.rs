@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("device", &["error", "rng"]),
     ("loss", &[]),
     ("view", &["error", "rng"]),
-    ("net", &["error", "rng"]),
+    ("net", &["error", "rng", "view"]),
     ("optim", &["error", "net"]),
     ("health", &["loss"]),
     ("config", &["error", "net", "optim"]),

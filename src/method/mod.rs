@@ -1,6 +1,7 @@
 //! The methods. One file and one line of the list each; menus, help, README table and tests are made from the list.
 
 mod entry;
+mod frame;
 mod info;
 mod learner;
 mod pair;
@@ -40,6 +41,9 @@ methods! {
     byol::Byol,
     swav::Swav,
     pirl::Pirl,
+    colorization::Colorization,
+    split_brain::SplitBrain,
+    context_encoder::ContextEncoder,
 }
 
 /// A way to train an encoder without labels.
@@ -125,6 +129,8 @@ pub struct Views {
     pub tables: Vec<Tensor<2>>,
     /// Numbers that were drawn for this step: an order of the batch, rows of a memory bank.
     pub draws: Vec<Tensor<1, Int>>,
+    /// What is to be said of pixels, and of which `[m, c, h, w]`; stays on the plain device, for nothing is learned there.
+    pub targets: Vec<Tensor<4>>,
 }
 
 /// What came of a step.
@@ -140,6 +146,8 @@ pub struct Outcome {
     pub embedding: Option<Tensor<2>>,
     /// Matrices for [`Method::show`], no gradient.
     pub figures: Vec<Tensor<2>>,
+    /// Maps for [`Method::show`], no gradient: what was said of pixels.
+    pub maps: Vec<Tensor<4>>,
     /// Detached tensors for [`Method::after_step`]: keys for a queue, rows for a memory bank.
     pub carry: Vec<Tensor<2>>,
 }
@@ -147,7 +155,8 @@ pub struct Outcome {
 impl Outcome {
     /// An outcome with nothing but a loss.
     pub fn of(loss: Tensor<1>) -> Self {
-        Self { loss, metric: None, answers: None, embedding: None, figures: Vec::new(), carry: Vec::new() }
+        let (figures, maps, carry) = (Vec::new(), Vec::new(), Vec::new());
+        Self { loss, metric: None, answers: None, embedding: None, figures, maps, carry }
     }
 }
 

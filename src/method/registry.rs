@@ -6,25 +6,38 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use futures_lite::future::block_on;
 
-use super::{Batch, Entry, Facts, METHODS, Method, Moment, Training, Views, find};
+use super::{Batch, Entry, Facts, Info, METHODS, Method, Moment, Training, Views, find};
 use crate::config::{Preset, RunConfig};
 use crate::data::Size;
 use crate::error::Result;
+use crate::net::Init;
 use crate::net::tensors::{self, Path};
-use crate::net::{EncoderConfig, Init};
 use crate::rng::{Purpose, stream, uniform};
 
 /// The first step of a run.
 pub(super) const MOMENT: Moment = Moment { step: 0, total: 100, steps_per_epoch: 4 };
 
 const IMAGES: usize = 8;
-const FACTS: Facts = Facts { size: Size { channels: 1, height: 28, width: 28 }, images: 32 };
+
+/// Gray images, or coloured ones where the method needs colour.
+fn channels(info: &Info) -> usize {
+    if info.needs.colour { 3 } else { 1 }
+}
+
+fn facts(channels: usize) -> Facts {
+    Facts { size: Size { channels, height: 28, width: 28 }, images: 32 }
+}
 
 /// The small preset, shrunk to what a test can compute at once.
 pub(super) fn tiny(id: &str) -> RunConfig {
-    let mut config = find(id).expect("a method").config(Preset::Small, "fashion-mnist");
+    let entry = find(id).expect("a method");
+    shrunk(entry.config(Preset::Small, if entry.info().needs.colour { "cifar-10" } else { "fashion-mnist" }))
+}
+
+/// A configuration with everything in it that makes it large made small.
+pub(super) fn shrunk(mut config: RunConfig) -> RunConfig {
     config.batch = IMAGES;
-    config.encoder = EncoderConfig::small(4);
+    config.encoder.width = 4;
     let small = [
         ("projector", 16),
         ("predictor", 8),
@@ -34,6 +47,10 @@ pub(super) fn tiny(id: &str) -> RunConfig {
         ("freeze", 0),
         ("queue", 2 * IMAGES),
         ("negatives", 12),
+        ("head", 8),
+        ("decoder", 4),
+        ("bottleneck", 16),
+        ("prior_steps", 4),
     ];
     for (option, value) in small {
         if config.options.get(option).is_some_and(|known| known.as_u64() != Some(0)) {
@@ -44,34 +61,51 @@ pub(super) fn tiny(id: &str) -> RunConfig {
 }
 
 pub(super) fn build<M: Method>(config: &RunConfig) -> Result<M> {
-    M::init(config, &FACTS, &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff()))
+    build_for(config, channels(&M::INFO))
+}
+
+/// The model for images of so many channels.
+pub(super) fn build_for<M: Method>(config: &RunConfig, channels: usize) -> Result<M> {
+    let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff());
+    M::init(config, &facts(channels), &mut init)
 }
 
 pub(super) fn model<M: Method>(config: &RunConfig) -> M {
     build(config).expect("a model")
 }
 
-/// Blobs of light at different places, so that views differ and images do too.
-fn batch() -> Batch {
-    let noise = uniform(&mut stream(4, Purpose::Views, 0), IMAGES * 784, 0.0, 0.3);
+/// Blobs of light at different places, so that views differ and images do too; with three channels, of different colours.
+pub(super) fn batch(channels: usize) -> Batch {
+    let noise = uniform(&mut stream(4, Purpose::Views, 0), IMAGES * channels * 784, 0.0, 0.3);
     let pixels = noise.iter().enumerate().map(|(at, noise)| {
-        let (image, row, column) = (at / 784, at % 784 / 28, at % 28);
+        let (image, channel, row, column) = (at / 784 / channels, at / 784 % channels, at % 784 / 28, at % 28);
         let off = |place: usize, centre: usize| (place as f32 - centre as f32).powi(2);
-        noise + 0.7 * (-(off(row, 4 + 3 * image) + off(column, 24 - 2 * image)) / 20.0).exp()
+        let share = if channel == 0 || (image + channel) % 3 == 0 { 0.7 } else { 0.2 };
+        noise + share * (-(off(row, 4 + 3 * image) + off(column, 24 - 2 * image)) / 20.0).exp()
     });
-    let data = TensorData::new(pixels.collect::<Vec<f32>>(), [IMAGES, 1, 28, 28]);
+    let data = TensorData::new(pixels.collect::<Vec<f32>>(), [IMAGES, channels, 28, 28]);
     Batch { images: Tensor::from_data(data, &Device::flex()), indices: (0..IMAGES).collect() }
 }
 
 /// Views on the device that tracks gradients.
 pub(super) fn views<M: Method>(model: &M) -> Views {
-    let views = model.views(&batch(), &MOMENT, &mut stream(1, Purpose::Views, 0));
+    views_of(model, &batch(channels(&M::INFO)))
+}
+
+/// Views of these images, likewise.
+pub(super) fn views_of<M: Method>(model: &M, batch: &Batch) -> Views {
+    let views = model.views(batch, &MOMENT, &mut stream(1, Purpose::Views, 0));
     Views { images: views.images.iter().map(|images| Tensor::from_inner(images.clone())).collect(), ..views }
 }
 
 /// The sum of the absolute gradients of all parameters whose names are chosen.
 pub(super) fn gradient_of<M: Method>(model: &M, chosen: fn(&str) -> bool) -> f32 {
-    let gradients = model.loss(&views(model), &MOMENT).loss.backward();
+    gradient_from(model, &views(model), chosen)
+}
+
+/// As [`gradient_of`], of these views.
+pub(super) fn gradient_from<M: Method>(model: &M, views: &Views, chosen: fn(&str) -> bool) -> f32 {
+    let gradients = model.loss(views, &MOMENT).loss.backward();
     let mut sum = Sum { gradients: &gradients, chosen, path: Path::default(), total: 0.0 };
     model.visit(&mut sum);
     sum.total
@@ -144,13 +178,28 @@ impl ModuleMapper for Zero {
 }
 
 fn learner(entry: &Entry) -> Box<dyn Training> {
-    entry.build(&tiny(entry.info().id), &FACTS, &Device::flex()).expect("a model")
+    learner_of(&tiny(entry.info().id), channels(entry.info()))
+}
+
+fn learner_of(config: &RunConfig, channels: usize) -> Box<dyn Training> {
+    let entry = find(&config.method).expect("a method");
+    entry.build(config, &facts(channels), &Device::flex()).expect("a model")
+}
+
+/// The losses of so many steps on the same views.
+pub(super) fn losses_of(config: &RunConfig, channels: usize, steps: usize) -> Vec<f32> {
+    let mut learner = learner_of(config, channels);
+    (0..steps).map(|at| step_on(learner.as_mut(), &batch(channels), at)).collect()
 }
 
 /// Loss of step `step`, always on the same views.
-fn step(learner: &mut dyn Training, step: usize) -> f32 {
+fn step(learner: &mut dyn Training, entry: &Entry, step: usize) -> f32 {
+    step_on(learner, &batch(channels(entry.info())), step)
+}
+
+fn step_on(learner: &mut dyn Training, batch: &Batch, step: usize) -> f32 {
     let moment = Moment { step, ..MOMENT };
-    learner.step(&batch(), &moment, &mut stream(1, Purpose::Views, 0), 2e-3).loss.into_scalar()
+    learner.step(batch, &moment, &mut stream(1, Purpose::Views, 0), 2e-3).loss.into_scalar()
 }
 
 fn state(learner: &dyn Training) -> HashMap<String, TensorData> {
@@ -161,7 +210,7 @@ fn state(learner: &dyn Training) -> HashMap<String, TensorData> {
 fn every_loss_is_finite_and_falls_on_one_batch() {
     for entry in METHODS {
         let mut learner = learner(entry);
-        let losses: Vec<f32> = (0..20).map(|at| step(learner.as_mut(), at)).collect();
+        let losses: Vec<f32> = (0..20).map(|at| step(learner.as_mut(), entry, at)).collect();
         assert!(losses.iter().all(|loss| loss.is_finite()), "{entry:?}: {losses:?}");
         // from the third step on, a queue of two batches holds nothing but these images
         assert!(losses[19] < losses[2], "{entry:?} does not learn: {losses:?}");
@@ -172,10 +221,10 @@ fn every_loss_is_finite_and_falls_on_one_batch() {
 fn every_encoder_is_moved_and_keeps_its_width() {
     for entry in METHODS {
         let mut learner = learner(entry);
-        let features = |learner: &dyn Training| learner.encoder().forward(batch().images);
+        let features = |learner: &dyn Training| learner.encoder().forward(batch(channels(entry.info())).images);
         let before = features(learner.as_ref());
         assert_eq!(before.dims(), [IMAGES, 16]);
-        step(learner.as_mut(), 0);
+        step(learner.as_mut(), entry, 0);
         let name = "model.encoder.body.stages.0.units.0.conv.weight";
         let moved = state(learner.as_ref());
         let fresh = state(self::learner(entry).as_ref());
@@ -190,7 +239,7 @@ fn one_seed_gives_one_run() {
     for entry in METHODS {
         let run = || {
             let mut learner = learner(entry);
-            (0..3).map(|at| step(learner.as_mut(), at)).collect::<Vec<_>>()
+            (0..3).map(|at| step(learner.as_mut(), entry, at)).collect::<Vec<_>>()
         };
         assert_eq!(run(), run(), "{entry:?}");
     }
@@ -201,12 +250,12 @@ fn a_restored_run_goes_on_bit_for_bit() {
     for entry in METHODS {
         let mut whole = learner(entry);
         for at in 0..3 {
-            step(whole.as_mut(), at);
+            step(whole.as_mut(), entry, at);
         }
         let mut resumed = learner(entry);
         resumed.load(state(whole.as_ref())).expect("its own state");
         for at in 3..6 {
-            assert_eq!(step(whole.as_mut(), at), step(resumed.as_mut(), at), "{entry:?}, step {at}");
+            assert_eq!(step(whole.as_mut(), entry, at), step(resumed.as_mut(), entry, at), "{entry:?}, step {at}");
         }
         let (whole, resumed) = (state(whole.as_ref()), state(resumed.as_ref()));
         assert!(whole.iter().all(|(name, data)| resumed.get(name) == Some(data)), "{entry:?}");
@@ -217,10 +266,10 @@ fn a_restored_run_goes_on_bit_for_bit() {
 fn the_task_can_be_asked_without_learning() {
     for entry in METHODS {
         let mut learner = learner(entry);
-        step(learner.as_mut(), 0);
+        step(learner.as_mut(), entry, 0);
         let before = state(learner.as_ref());
         // an index beyond the training images: held-out images have places of their own
-        let held_out = Batch { indices: (90..90 + IMAGES).collect(), ..batch() };
+        let held_out = Batch { indices: (90..90 + IMAGES).collect(), ..batch(channels(entry.info())) };
         let answer = learner.answer(&held_out, &Moment { step: 1, ..MOMENT }, &mut stream(1, Purpose::HeldOut, 0));
         let metric: f32 = answer.metric.expect("every method has a measure").into_scalar();
         assert!(metric.is_finite(), "{entry:?}: {metric}");
@@ -233,7 +282,7 @@ fn every_step_can_be_drawn() {
     for entry in METHODS {
         let mut learner = learner(entry);
         assert!(learner.shown().is_none());
-        step(learner.as_mut(), 0);
+        step(learner.as_mut(), entry, 0);
         let shown = learner.shown().expect("views to draw");
         assert!(!shown.rows.is_empty(), "{entry:?}");
         for figure in shown.figures {

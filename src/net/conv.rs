@@ -24,6 +24,8 @@ pub struct Conv2d {
     stride: usize,
     #[module(skip)]
     padding: usize,
+    #[module(skip)]
+    dilation: usize,
 }
 
 impl Conv2d {
@@ -32,7 +34,7 @@ impl Conv2d {
         let [input, output] = channels;
         let bound = 1.0 / ((input * kernel * kernel) as f64).sqrt();
         let weight = init.uniform([output, input, kernel, kernel], bound);
-        Self { weight, bias: None, stride, padding }
+        Self { weight, bias: None, stride, padding, dilation: 1 }
     }
 
     /// Redraws the kernel from N(0, 2 / (k^2 out)) (He et al. 2015, with fan out), as RotNet's code does.
@@ -43,14 +45,33 @@ impl Conv2d {
         self
     }
 
-    /// `[n, in, h, w]` -> `[n, out, h', w']`, `h' = (h + 2 padding - k) / stride + 1`.
+    /// Redraws the kernel from N(0, std^2).
+    pub fn gaussian(mut self, std: f64, init: &mut Init) -> Self {
+        self.weight = init.normal(self.weight.dims(), std);
+        self
+    }
+
+    /// With a bias, which starts at 0.
+    pub fn with_bias(mut self, init: &mut Init) -> Self {
+        let [output, ..] = self.weight.dims();
+        self.bias = Some(init.constant([output], 0.0));
+        self
+    }
+
+    /// With kernels that reach further: their points lie `dilation` pixels apart (Yu and Koltun 2016). A 3x3 kernel at 2 sees
+    /// 5x5 pixels and needs padding 2 to keep the size.
+    pub fn with_dilation(self, dilation: usize) -> Self {
+        Self { dilation, ..self }
+    }
+
+    /// `[n, in, h, w]` -> `[n, out, h', w']`, `h' = (h + 2 padding - d (k - 1) - 1) / stride + 1` with dilation d.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
         let y = match self.by_matrix(&x) {
             Some(Columns::Pixels) => pixels(self.thinned(x), weight),
             Some(Columns::Written) => self.columns(x, weight),
             None => {
-                let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
+                let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [self.dilation; 2], 1);
                 return conv2d(x, weight, bias, options);
             }
         };
@@ -58,6 +79,18 @@ impl Conv2d {
             Some(bias) => y + bias.reshape([1, -1, 1, 1]),
             None => y,
         }
+    }
+
+    /// Channels it makes.
+    pub fn channels(&self) -> usize {
+        self.weight.dims()[0]
+    }
+
+    /// Rows or columns it makes of so many; 0 where the kernel does not fit.
+    pub fn side(&self, side: usize) -> usize {
+        let [_, _, kernel, _] = self.weight.dims();
+        let reach = self.dilation * (kernel - 1) + 1;
+        (side + 2 * self.padding).checked_sub(reach).map_or(0, |room| room / self.stride + 1)
     }
 
     /// Whether a matrix product is quicker than Burn's convolution here, and over which columns.
@@ -71,7 +104,8 @@ impl Conv2d {
             let positions = height.div_ceil(self.stride) * width.div_ceil(self.stride);
             return (2 * positions * (input + output) >= input * output).then_some(Columns::Pixels);
         }
-        (!x.is_tracked() && input * kernel * kernel <= MAX_COLUMN).then_some(Columns::Written)
+        let few = input * kernel * kernel <= MAX_COLUMN && self.dilation == 1;
+        (!x.is_tracked() && few).then_some(Columns::Written)
     }
 
     /// Every `stride`-th row and column from the first.

@@ -71,6 +71,11 @@ impl Init {
         Param::initialized(ParamId::new(), Tensor::from_data(TensorData::new(values, shape), &self.device))
     }
 
+    /// Values as they are, not to be trained: what a model measures or has to keep beside its weights.
+    pub fn frozen<const D: usize>(&mut self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::initialized(ParamId::new(), Tensor::from_data(TensorData::new(values, shape), &self.device))
+    }
+
     fn parameter<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
         let tensor = Tensor::from_data(TensorData::new(values, shape), &self.device);
         let tensor = if self.device.is_autodiff() { tensor.require_grad() } else { tensor };

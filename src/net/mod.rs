@@ -1,9 +1,15 @@
 //! Networks, built from thin layer types of our own so that weight names stay stable and faster kernels can go under all
 //! of them at once.
 
+pub mod chain;
+mod channelwise;
 mod conv;
+mod decoder;
+mod deconv;
+mod discriminator;
 mod encoder;
 mod init;
+mod inpainter;
 mod linear;
 pub mod memory;
 mod mlp;
@@ -13,9 +19,14 @@ mod pool;
 mod shuffle;
 pub mod tensors;
 
+pub use channelwise::ChannelWise;
 pub use conv::Conv2d;
-pub use encoder::{Encoder, EncoderConfig, EncoderKind, GAP, Pixels, parse_state};
+pub use decoder::PixelHead;
+pub use deconv::Deconv2d;
+pub use discriminator::Discriminator;
+pub use encoder::{Encoder, EncoderConfig, EncoderKind, GAP, Input, Pixels, parse_state};
 pub use init::Init;
+pub use inpainter::{Inpainter, InpainterPlan};
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpPlan, Norm};
 pub use norm::BatchNorm;

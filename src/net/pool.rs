@@ -16,6 +16,8 @@ pub enum Pool {
     Max3,
     /// Mean over 3x3 windows at every second pixel, one pixel of padding, which is counted.
     Mean3,
+    /// Maximum over 3x3 windows at every pixel, one pixel of padding: the size stays.
+    Max3Dense,
 }
 
 impl Pool {
@@ -25,7 +27,17 @@ impl Pool {
             Pool::None => x,
             Pool::Max2 => max2(x),
             Pool::Max3 => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
+            Pool::Max3Dense => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1])),
             Pool::Mean3 => avg_pool2d(x, AvgPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
+        }
+    }
+
+    /// Rows or columns it leaves of so many; 0 where no window fits.
+    pub fn side(self, side: usize) -> usize {
+        match self {
+            Pool::None | Pool::Max3Dense => side,
+            Pool::Max2 => side / 2,
+            Pool::Max3 | Pool::Mean3 => side.div_ceil(2),
         }
     }
 
@@ -34,7 +46,7 @@ impl Pool {
     pub fn after_relu(self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Pool::Mean3 => self.forward(relu(x)),
-            Pool::None | Pool::Max2 | Pool::Max3 => relu(self.forward(x)),
+            Pool::None | Pool::Max2 | Pool::Max3 | Pool::Max3Dense => relu(self.forward(x)),
         }
     }
 }

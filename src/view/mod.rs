@@ -7,10 +7,14 @@
 mod blur;
 mod colour;
 mod crop;
+mod cut;
 #[cfg(test)]
 mod fixture;
+mod gamut;
 mod hue;
 mod jitter;
+pub mod lab;
+pub mod mask;
 mod op;
 mod published;
 pub mod recipe;
@@ -24,6 +28,8 @@ mod words;
 pub use blur::{Kernel, blur};
 pub use colour::{Change, change, gray, normalise};
 pub use crop::random_windows;
+pub use cut::{cut, resized, thinned};
+pub use gamut::ab_bins;
 pub use hue::turn_hue;
 pub use jitter::{About, Jitter, Light, Order};
 pub use op::Op;

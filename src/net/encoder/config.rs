@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::input::Input;
 use super::pixels::Pixels;
 use crate::error::{Error, Result};
 
@@ -19,9 +20,12 @@ pub struct EncoderConfig {
     /// Batch norm takes its statistics over so many parts of the batch apart, as if each part sat on a device of its own.
     #[serde(default = "one")]
     pub norm_groups: usize,
-    /// Subtracted from pixels in 0 to 1: one value a channel, or one for all.
+    /// What is read of an image.
+    #[serde(default)]
+    pub input: Input,
+    /// Subtracted from what is read, for pixels values in 0 to 1: one value a channel, or one for all.
     pub input_mean: Vec<f64>,
-    /// Divides pixels after that: one value a channel, or one for all.
+    /// Divides it after that: one value a channel, or one for all.
     pub input_std: Vec<f64>,
 }
 
@@ -45,20 +49,37 @@ pub enum EncoderKind {
     Resnet50,
     /// ResNet-50 with the stem for images of about 32 px.
     Resnet50Cifar,
+    /// Colorization's seven blocks of 3x3 convolutions, some of them dilated (width 64).
+    ColourVgg,
+    /// AlexNet whose maps stay at a sixteenth of the image, fully connected layers included (width 96).
+    DilatedAlexnet,
+    /// The context encoders' five 4x4 convolutions, for images of 128 px (width 64).
+    Dcgan,
+    /// The first three of them, for images of about 32 px (width 64).
+    DcganCifar,
 }
 
 impl EncoderKind {
     /// Whether it is made of residual blocks.
     pub fn is_residual(self) -> bool {
-        !matches!(self, EncoderKind::Small | EncoderKind::Nin)
+        use EncoderKind::{Resnet18, Resnet18Cifar, Resnet50, Resnet50Cifar};
+        matches!(self, Resnet18 | Resnet18Cifar | Resnet50 | Resnet50Cifar)
     }
 }
 
 impl EncoderConfig {
     /// The four-block encoder that reads pixels as they are, black as 0: zero padding then looks like a black border.
     pub fn small(width: usize) -> Self {
-        let (input_mean, input_std) = (vec![0.0], vec![1.0]);
-        Self { kind: EncoderKind::Small, width, zero_init_residual: false, norm_groups: 1, input_mean, input_std }
+        let (input, input_mean, input_std) = (Input::Pixels, vec![0.0], vec![1.0]);
+        Self {
+            kind: EncoderKind::Small,
+            width,
+            zero_init_residual: false,
+            norm_groups: 1,
+            input,
+            input_mean,
+            input_std,
+        }
     }
 
     /// An architecture at its published width, reading pixels with the mean and deviation of the data set of this name.
@@ -66,6 +87,7 @@ impl EncoderConfig {
         let width = match kind {
             EncoderKind::Small => 32,
             EncoderKind::Nin => 192,
+            EncoderKind::DilatedAlexnet => 96,
             _ => 64,
         };
         Self { kind, ..Self::small(width) }.normalised_for(data)
@@ -77,6 +99,11 @@ impl EncoderConfig {
         Self { input_mean: mean, input_std: std, ..self }
     }
 
+    /// Reads images in another way, less `mean` and over `std` of what is then read.
+    pub fn reading(self, input: Input, mean: &[f64], std: &[f64]) -> Self {
+        Self { input, input_mean: mean.to_vec(), input_std: std.to_vec(), ..self }
+    }
+
     /// Refuses what cannot be built.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: &str| Err(Error::Config(what.to_string()));
@@ -85,6 +112,9 @@ impl EncoderConfig {
         }
         if self.zero_init_residual && !self.kind.is_residual() {
             return wrong("encoder.zero_init_residual needs an encoder with residual blocks, for example resnet18");
+        }
+        if self.input.is_split() && !self.width.is_multiple_of(2) {
+            return wrong("encoder.width must be even where encoder.input splits images: each half gets half of it");
         }
         if self.norm_groups == 0 {
             return wrong("encoder.norm_groups must be at least 1");
@@ -95,7 +125,7 @@ impl EncoderConfig {
     /// Refuses what cannot be built for images of so many channels.
     pub fn check_for(&self, channels: usize) -> Result<()> {
         self.check()?;
-        self.pixels().check_for(channels)
+        self.pixels().check_for(self.input.parts(channels)?.iter().sum())
     }
 
     pub(super) fn pixels(&self) -> Pixels {
@@ -115,6 +145,8 @@ mod tests {
             (EncoderConfig { width: 0, ..fine.clone() }, "encoder.width"),
             (EncoderConfig { zero_init_residual: true, ..fine.clone() }, "encoder.zero_init_residual"),
             (EncoderConfig { norm_groups: 0, ..fine.clone() }, "encoder.norm_groups"),
+            (EncoderConfig { width: 7, input: Input::Lab, ..fine.clone() }, "encoder.width"),
+            (EncoderConfig { input: Input::Sides, ..fine.clone() }, "encoder.input"),
             (EncoderConfig { input_std: vec![0.0], ..fine.clone() }, "encoder.input_std"),
             (EncoderConfig { input_std: vec![0.2, 0.2], ..fine.clone() }, "encoder.input_std"),
             (EncoderConfig { input_mean: Vec::new(), ..fine.clone() }, "encoder.input_mean"),

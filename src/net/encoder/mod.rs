@@ -1,6 +1,10 @@
 //! The network whose features are wanted: one face over several architectures, readable after every stage.
 
+mod colour_vgg;
 mod config;
+pub(super) mod dcgan;
+mod dilated_alexnet;
+mod input;
 mod nin;
 mod normalise;
 mod pixels;
@@ -13,10 +17,12 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 pub use config::{EncoderConfig, EncoderKind};
+pub use input::Input;
 pub use pixels::Pixels;
 pub use state::parse_state;
 
 use super::Init;
+use super::chain::Chain;
 use super::pool::to_grid;
 use crate::error::Result;
 use resnet::{Plan, ResNet};
@@ -27,9 +33,19 @@ pub const GAP: &str = "gap";
 
 /// An encoder. Its layers are named by its architecture, from pixels to head, and the last is [`GAP`], the mean over all
 /// positions of the last map.
+///
+/// Where [`EncoderConfig::input`] splits images, it is two networks that share nothing, each for one part of the image; maps
+/// and features are those of both, one after the other.
 #[derive(Module, Debug)]
 pub struct Encoder {
     body: Body,
+    /// For the second part of a split image.
+    second: Option<Body>,
+    #[module(skip)]
+    input: Input,
+    /// Channels of the first part.
+    #[module(skip)]
+    first: usize,
     #[module(skip)]
     pixels: Pixels,
 }
@@ -40,6 +56,7 @@ pub struct Encoder {
 enum Body {
     Staged(Staged),
     Residual(ResNet),
+    Chained(Chain),
 }
 
 impl Encoder {
@@ -50,49 +67,95 @@ impl Encoder {
     pub fn init(config: &EncoderConfig, channels: usize, init: &mut Init) -> Result<Self> {
         config.check_for(channels)?;
         let groups = init.replace_norm_groups(config.norm_groups);
-        let body = Body::init(config, channels, init);
+        let parts = config.input.parts(channels)?;
+        let half = EncoderConfig { width: config.width / parts.len(), ..config.clone() };
+        let body = Body::init(&half, parts[0], init);
+        let second = parts.get(1).map(|&channels| Body::init(&half, channels, init));
         init.replace_norm_groups(groups);
-        Ok(Self { body, pixels: config.pixels() })
+        Ok(Self { body, second, input: config.input, first: parts[0], pixels: config.pixels() })
     }
 
     /// Features a vector of [`Encoder::forward`].
     pub fn width(&self) -> usize {
-        match &self.body {
-            Body::Staged(body) => body.width(),
-            Body::Residual(body) => body.width(),
-        }
+        self.body.width() + self.second.as_ref().map_or(0, Body::width)
     }
 
     /// The layers' names from pixels to head.
     pub fn layer_names(&self) -> Vec<String> {
-        let mut names = match &self.body {
-            Body::Staged(body) => body.layer_names(),
-            Body::Residual(body) => body.layer_names(),
-        };
+        let mut names = self.body.layer_names();
         names.push(GAP.to_string());
         names
+    }
+
+    /// What it reads of an image.
+    pub fn input(&self) -> Input {
+        self.input
     }
 
     /// The maps after each stage: `[n, c, h, w]` in 0 to 1 -> one `[n, c_l, h_l, w_l]` a name of [`Encoder::layer_names`]
     /// but the last. All stay in memory at once.
     pub fn maps(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
         let mut maps = Vec::new();
-        self.body.forward(self.pixels.normalise(images), |map| maps.push(map.clone()));
+        self.pass(images, |map| maps.push(map.clone()));
         maps
+    }
+
+    /// The last map: `[n, c, h, w]` in 0 to 1 -> `[n, width, h_l, w_l]`.
+    pub fn last_map(&self, images: Tensor<4>) -> Tensor<4> {
+        self.pass(images, |_| ())
+    }
+
+    /// Channels, rows and columns of the last map of images of so many rows and columns; 0 rows or columns where images are
+    /// too small for the architecture.
+    pub fn last_map_size(&self, [height, width]: [usize; 2]) -> [usize; 3] {
+        let width = if self.input == Input::Sides { width / 2 } else { width };
+        [self.width(), self.body.side(height), self.body.side(width)]
+    }
+
+    /// The last maps of both halves of an encoder that splits images: `[n, c, h, w]` in 0 to 1 -> `[n, width / 2, h_l, w_l]`
+    /// twice.
+    pub fn halves(&self, images: Tensor<4>) -> [Tensor<4>; 2] {
+        let second = self.second.as_ref().expect("halves: only an encoder that splits images has two");
+        let [x1, x2] = self.parts(images);
+        [self.body.forward(x1, |_| ()), second.forward(x2, |_| ())]
     }
 
     /// The mean of the last maps over all positions: `[n, c, h, w]` in 0 to 1 -> `[n, width]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        to_grid(self.body.forward(self.pixels.normalise(images), |_| ()), 1)
+        to_grid(self.last_map(images), 1)
     }
 
     /// Every layer as vectors, maps averaged over the cells of a grid: one `[n, c_l * g^2]` a name of
     /// [`Encoder::layer_names`], `g = min(grid, h_l, w_l)`; `gap` is `[n, width]`.
     pub fn layers(&self, images: Tensor<4>, grid: usize) -> Vec<Tensor<2>> {
         let mut layers = Vec::new();
-        let last = self.body.forward(self.pixels.normalise(images), |map| layers.push(to_grid(map.clone(), grid)));
+        let last = self.pass(images, |map| layers.push(to_grid(map.clone(), grid)));
         layers.push(to_grid(last, 1));
         layers
+    }
+
+    /// Hands each layer's output to `see` and returns the last one's.
+    fn pass(&self, images: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
+        let Some(second) = &self.second else {
+            return self.body.forward(self.pixels.normalise(self.input.read(images)), see);
+        };
+        let [x1, x2] = self.parts(images);
+        let mut first = Vec::new();
+        let last = self.body.forward(x1, |map| first.push(map.clone()));
+        let mut first = first.into_iter();
+        let both = |one, other| Tensor::cat(vec![one, other], 1);
+        let other = second.forward(x2, |map| {
+            let one = first.next().expect("both halves have the same layers");
+            see(&both(one, map.clone()));
+        });
+        both(last, other)
+    }
+
+    /// What each half reads.
+    fn parts(&self, images: Tensor<4>) -> [Tensor<4>; 2] {
+        let read = self.pixels.normalise(self.input.read(images));
+        let channels = read.dims()[1];
+        [read.clone().narrow(1, 0, self.first), read.narrow(1, self.first, channels - self.first)]
     }
 }
 
@@ -101,6 +164,12 @@ impl Body {
         let (bottleneck, large) = match config.kind {
             EncoderKind::Small => return Body::Staged(small::small(config.width, channels, init)),
             EncoderKind::Nin => return Body::Staged(nin::nin(config.width, channels, init)),
+            EncoderKind::ColourVgg => return Body::Chained(colour_vgg::colour_vgg(config.width, channels, init)),
+            EncoderKind::DilatedAlexnet => {
+                return Body::Chained(dilated_alexnet::dilated_alexnet(config.width, channels, init));
+            }
+            EncoderKind::Dcgan => return Body::Chained(dcgan::dcgan(&[1, 1, 2, 4, 8], config.width, channels, init)),
+            EncoderKind::DcganCifar => return Body::Chained(dcgan::dcgan(&[1, 2, 4], config.width, channels, init)),
             EncoderKind::Resnet18 => (false, true),
             EncoderKind::Resnet18Cifar => (false, false),
             EncoderKind::Resnet50 => (true, true),
@@ -111,11 +180,37 @@ impl Body {
         Body::Residual(ResNet::init(&plan, channels, init))
     }
 
+    /// Channels of the last map.
+    fn width(&self) -> usize {
+        match self {
+            Body::Staged(body) => body.width(),
+            Body::Residual(body) => body.width(),
+            Body::Chained(body) => body.width(),
+        }
+    }
+
+    fn side(&self, side: usize) -> usize {
+        match self {
+            Body::Staged(body) => body.side(side),
+            Body::Residual(body) => body.side(side),
+            Body::Chained(body) => body.side(side),
+        }
+    }
+
+    fn layer_names(&self) -> Vec<String> {
+        match self {
+            Body::Staged(body) => body.layer_names(),
+            Body::Residual(body) => body.layer_names(),
+            Body::Chained(body) => body.layer_names(),
+        }
+    }
+
     /// Hands each layer's output to `see` and returns the last one's.
     fn forward(&self, x: Tensor<4>, see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
         match self {
             Body::Staged(body) => body.forward(x, see),
             Body::Residual(body) => body.forward(x, see),
+            Body::Chained(body) => body.forward(x, see),
         }
     }
 }
@@ -143,6 +238,58 @@ pub(super) mod tests {
             assert_eq!(last.dims(), [1, encoder.width()]);
             assert_eq!(last.into_data(), encoder.forward(x).into_data());
         }
+    }
+
+    #[test]
+    fn sizes_of_the_last_map_are_known_beforehand() {
+        let kinds = [
+            EncoderKind::Small,
+            EncoderKind::Nin,
+            EncoderKind::Resnet18,
+            EncoderKind::Resnet18Cifar,
+            EncoderKind::ColourVgg,
+            EncoderKind::DilatedAlexnet,
+            EncoderKind::Dcgan,
+            EncoderKind::DcganCifar,
+        ];
+        for kind in kinds {
+            let config = EncoderConfig { width: 2, kind, ..EncoderConfig::small(2) };
+            let encoder = build(&config, 1, &Device::flex());
+            for side in [32, 45] {
+                let last = encoder.last_map(Tensor::zeros([1, 1, side, side + 8], &Device::flex())).dims();
+                assert_eq!(encoder.last_map_size([side, side + 8]), last[1..], "{kind:?} at {side}");
+            }
+        }
+        let sides = EncoderConfig::small(4).reading(Input::Sides, &[0.0], &[1.0]);
+        let encoder = build(&sides, 1, &Device::flex());
+        let last = encoder.last_map(Tensor::zeros([1, 1, 28, 28], &Device::flex())).dims();
+        assert_eq!(encoder.last_map_size([28, 28]), last[1..]);
+        let dcgan = build(&EncoderConfig { kind: EncoderKind::Dcgan, ..EncoderConfig::small(2) }, 1, &Device::flex());
+        assert_eq!(dcgan.last_map_size([28, 28])[1..], [0, 0]);
+    }
+
+    #[test]
+    fn halves_see_their_part_alone_and_are_read_as_one() {
+        let config = EncoderConfig::small(8).reading(Input::Lab, &[50.0, 0.0, 0.0], &[25.0, 25.0, 25.0]);
+        let encoder = build(&config, 3, &Device::flex());
+        let x = Tensor::<4>::random([2, 3, 16, 16], burn::tensor::Distribution::Uniform(0.2, 0.8), &Device::flex());
+        // the same lightness, other colours
+        let lab = crate::view::lab::to_lab(x.clone());
+        let [l, ab] = [lab.clone().narrow(1, 0, 1), lab.narrow(1, 1, 2)];
+        let other = crate::view::lab::from_lab(Tensor::cat(vec![l, ab * 0.5], 1));
+        for (map, changed) in encoder.maps(x.clone()).into_iter().zip(encoder.maps(other)) {
+            let width = map.dims()[1] / 2;
+            let apart = |part: usize| -> f32 {
+                let half = |map: &Tensor<4>| map.clone().narrow(1, part * width, width);
+                (half(&map) - half(&changed)).abs().max().into_scalar()
+            };
+            assert!(apart(0) < 2e-3, "the half for lightness saw colours: {}", apart(0));
+            assert!(apart(1) > 0.05, "the half for colours is blind");
+        }
+        assert_eq!(encoder.width(), 32);
+        assert_eq!(encoder.layers(x.clone(), 3).last().expect("gap").dims(), [2, 32]);
+        let [one, other] = encoder.halves(x.clone());
+        assert_eq!(Tensor::cat(vec![one, other], 1).into_data(), encoder.last_map(x).into_data());
     }
 
     #[test]

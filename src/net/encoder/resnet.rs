@@ -124,6 +124,12 @@ impl ResNet {
         self.width
     }
 
+    /// Rows or columns of the last map of images with so many: three stages halve what the stem leaves.
+    pub(super) fn side(&self, side: usize) -> usize {
+        let stem = self.pool.side(self.conv1.side(side));
+        (0..3).fold(stem, |side, _| side.div_ceil(2))
+    }
+
     /// Hands each layer's output to `see` and returns the last one's.
     pub(super) fn forward(&self, x: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
         let x = self.pool.after_relu(self.bn1.forward(self.conv1.forward(x)));
@@ -164,6 +170,8 @@ mod tests {
 
     fn shapes(encoder: &Encoder, side: usize) -> Vec<[usize; 3]> {
         let maps = encoder.valid_maps(Tensor::zeros([1, 3, side, side], &Device::flex()));
+        let last = maps.last().expect("a map").dims();
+        assert_eq!(encoder.last_map_size([side, side]), [last[1], last[2], last[3]]);
         maps.iter().map(|map| [map.dims()[1], map.dims()[2], map.dims()[3]]).collect()
     }
 

@@ -48,6 +48,10 @@ impl Stage {
         let x = first.iter().fold(x, |x, unit| relu(unit.normed(x)));
         self.pool.after_relu(last.normed(x))
     }
+
+    fn side(&self, side: usize) -> usize {
+        self.pool.side(self.units.iter().fold(side, |side, unit| unit.conv.side(side)))
+    }
 }
 
 /// Stages one after the other. Its layers are named `block1`, `block2`, ... after each stage, pooling included.
@@ -69,6 +73,11 @@ impl Staged {
     pub(super) fn width(&self) -> usize {
         let last = self.stages.last().and_then(|stage| stage.units.last()).expect("an encoder has a stage with a unit");
         last.conv.weight.dims()[0]
+    }
+
+    /// Rows or columns of the last map of images with so many; 0 where the image is too small.
+    pub(super) fn side(&self, side: usize) -> usize {
+        self.stages.iter().fold(side, |side, stage| if side == 0 { 0 } else { stage.side(side) })
     }
 
     /// Hands each stage's output to `see` and returns the last one's.

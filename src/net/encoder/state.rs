@@ -6,7 +6,7 @@ use burn::tensor::TensorData;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
-use super::{Body, Encoder};
+use super::Encoder;
 use crate::error::{Error, Result};
 use crate::net::tensors::{self, Named};
 
@@ -36,13 +36,14 @@ pub fn parse_state(bytes: &[u8]) -> Result<HashMap<String, TensorData>> {
 
 impl Encoder {
     /// Weights and running statistics. For residual networks the names and shapes are those of torchvision's state_dict
-    /// without the classifier: `conv1.weight`, `layer1.0.bn2.running_var`, `layer2.0.downsample.0.weight`.
+    /// without the classifier: `conv1.weight`, `layer1.0.bn2.running_var`, `layer2.0.downsample.0.weight`. Those of an encoder
+    /// in two halves begin with `body.` and `second.`.
     ///
     /// As with [`tensors::gather`], hand in `valid()` of a model in training.
     pub fn state(&self) -> Vec<Named> {
-        match &self.body {
-            Body::Staged(body) => tensors::gather(body),
-            Body::Residual(body) => tensors::gather(body),
+        match &self.second {
+            None => tensors::gather(&self.body),
+            Some(_) => tensors::gather(self),
         }
     }
 
@@ -52,14 +53,14 @@ impl Encoder {
     /// # Errors
     /// When a tensor is missing, has another shape, or belongs to no part of this encoder.
     pub fn with_state(self, mut state: HashMap<String, TensorData>) -> Result<Self> {
-        let body = match self.body {
-            Body::Staged(body) => tensors::scatter(body, &mut state).map(Body::Staged),
-            Body::Residual(body) => tensors::scatter(body, &mut state).map(Body::Residual),
-        }?;
+        let loaded = match &self.second {
+            None => Self { body: tensors::scatter(self.body, &mut state)?, ..self },
+            Some(_) => tensors::scatter(self, &mut state)?,
+        };
         let mut superfluous: Vec<_> = state.into_keys().filter(|name| !is_tolerated(name)).collect();
         superfluous.sort();
         match superfluous.first() {
-            None => Ok(Self { body, ..self }),
+            None => Ok(loaded),
             Some(name) => {
                 let count = superfluous.len();
                 Err(Error::Checkpoint(format!(
@@ -114,6 +115,18 @@ mod tests {
         assert_ne!(other.forward(x.clone()).into_data(), source.forward(x.clone()).into_data());
         let copy = other.with_state(values.clone()).expect("the same architecture");
         assert_eq!(copy.forward(x.clone()).into_data(), source.forward(x).into_data());
+    }
+
+    #[test]
+    fn both_halves_of_a_split_encoder_have_their_state() {
+        let config = EncoderConfig::small(2).reading(crate::net::Input::Bands, &[0.0], &[1.0]);
+        let source = build(&config, 1, &Device::flex());
+        let values = state(&source);
+        assert!(values.contains_key("second.stages.0.units.0.conv.weight"), "{:?}", values.keys());
+        let mut init = crate::net::Init::new(crate::rng::stream(9, crate::rng::Purpose::Weights, 0), &Device::flex());
+        let other = Encoder::init(&config, 1, &mut init).expect("a model").with_state(values).expect("its own state");
+        let x = Tensor::<4>::ones([1, 1, 16, 16], &Device::flex());
+        assert_eq!(other.forward(x.clone()).into_data(), source.forward(x).into_data());
     }
 
     #[test]

@@ -1,0 +1,53 @@
+//! What the methods that say something of every pixel share: the part of an image they look at.
+
+use burn::tensor::Tensor;
+use serde_json::Value;
+
+use super::Batch;
+use crate::config::RunConfig;
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::view::{cut, flip_some};
+
+/// Fewest pixels a side that make sense of a crop.
+const LEAST: usize = 8;
+
+/// The options `size` and `flip` with their values.
+pub(super) type Options = [(&'static str, Value); 2];
+
+/// A square out of each image, and half of them mirrored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    size: usize,
+    flip: bool,
+}
+
+impl Frame {
+    /// Squares of `size` pixels a side; 0 takes images whole.
+    pub(super) fn options(size: usize, flip: bool) -> Options {
+        [("size", size.into()), ("flip", flip.into())]
+    }
+
+    /// Takes the options up.
+    ///
+    /// # Errors
+    /// When they are missing or impossible.
+    pub(super) fn of(config: &RunConfig) -> Result<Self> {
+        let (size, flip) = (config.option("size")?, config.option("flip")?);
+        if (1..LEAST).contains(&size) {
+            return Err(Error::Config(format!("size must be at least {LEAST} pixels, or 0 for whole images")));
+        }
+        Ok(Self { size, flip })
+    }
+
+    /// Rows and columns of what is looked at.
+    pub(super) fn sides(self, whole: [usize; 2]) -> [usize; 2] {
+        if self.size == 0 { whole } else { [self.size; 2] }
+    }
+
+    /// What is looked at of each image: `[n, c, h, w]`.
+    pub(super) fn images(self, batch: &Batch, rng: &mut Rng) -> Tensor<4> {
+        let images = cut(batch.images.clone(), self.size, rng);
+        if self.flip { flip_some(images, rng) } else { images }
+    }
+}
