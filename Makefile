@@ -30,7 +30,7 @@ page: data ## Build the page into dist/, quickly
 	trunk build --locked
 
 dist: page ## Build the page into dist/, small enough to deploy
-	@scripts/setup.sh binaryen
+	@scripts/setup.sh npm
 	scripts/shrink.sh dist
 
 test: lint docs unit dist browser ## Run everything that CI runs
@@ -47,7 +47,7 @@ docs: ## Build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items
 
 unit: data ## Run the tests that need no browser
-	cargo test --release --locked --lib --bins --test cli
+	cargo test --release --locked --package nolabel
 
 browser: ## Run the page in headless Chromium (needs dist/)
 	@scripts/setup.sh chromium

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the named parts where they are missing: wasm trunk bindgen binaryen chromium.
+# Installs the named parts where they are missing: wasm trunk bindgen npm chromium.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,8 +32,8 @@ for part in "$@"; do
         wasm) rustc --print target-libdir --target wasm32-unknown-unknown | xargs test -d || rustup target add wasm32-unknown-unknown ;;
         trunk) [ "$(trunk --version 2> /dev/null)" = "trunk $TRUNK" ] || install_tool trunk "$TRUNK" ;;
         bindgen) [ "$(wasm-bindgen --version 2> /dev/null)" = "wasm-bindgen $BINDGEN" ] || install_tool wasm-bindgen-cli "$BINDGEN" ;;
-        binaryen) command -v wasm-opt > /dev/null || packages binaryen ;;
-        chromium) command -v chromium chromedriver > /dev/null || packages chromium chromium-driver ;;
+        npm) command -v npm > /dev/null || packages nodejs npm ;;
+        chromium) { command -v chromium && command -v chromedriver; } > /dev/null || packages chromium chromium-driver ;;
         *) echo "setup.sh knows no part '$part'" >&2; exit 2 ;;
     esac
 done

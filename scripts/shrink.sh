@@ -1,7 +1,23 @@
 #!/usr/bin/env bash
 # Optimises every wasm file of a built page in place.
 set -euo pipefail
+
+# what rustc's wasm target and wasm-bindgen make use of; more than that would let the optimiser write what browsers lack
+FEATURES=(--enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int
+    --enable-reference-types --enable-sign-ext --enable-simd)
+
+# Binaryen 108, which Debian 12 has, exports another table than it was told to, and the page then stops at its first line.
+recent() {
+    local version
+    version=$(wasm-opt --version 2> /dev/null | grep -oE '[0-9]+' | head -n 1)
+    [ "${version:-0}" -ge 116 ]
+}
+
+optimise() {
+    if recent; then wasm-opt "$@"; else npm exec --yes --package=binaryen@132.0.0 -- wasm-opt "$@"; fi
+}
+
 for file in "${1:?usage: shrink.sh DIR}"/*.wasm; do
-    wasm-opt -O3 --all-features "$file" -o "$file.small"
+    optimise -O2 "${FEATURES[@]}" "$file" -o "$file.small"
     mv "$file.small" "$file"
 done
