@@ -126,6 +126,19 @@ impl RunConfig {
             .map_err(|error| Error::Config(format!("options.{key} of {}: {error}", self.method)))
     }
 
+    /// What the word stands for that an option holds.
+    ///
+    /// # Errors
+    /// When it is none of these words; the sentence lists them.
+    pub fn choice<T: Clone>(&self, key: &str, among: &[(&str, T)]) -> Result<T> {
+        let word: String = self.option(key)?;
+        among.iter().find(|(known, _)| *known == word).map(|(_, value)| value.clone()).ok_or_else(|| {
+            let mut words: Vec<_> = among.iter().map(|(known, _)| *known).collect();
+            let last = words.pop().unwrap_or_default();
+            Error::Config(format!("there is no {key} `{word}`; choose {} or {last}", words.join(", ")))
+        })
+    }
+
     /// Refuses values that no run can work with, in words.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: &str| Err(Error::Config(what.to_string()));

@@ -21,7 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("probe", &["data", "error", "net", "platform", "rng"]),
     ("session", &["config", "data", "device", "error", "health", "method", "net", "platform", "probe", "rng"]),
     ("worker", &["config", "data", "device", "error", "method", "platform", "probe", "session"]),
-    ("page", &["config", "device", "error", "platform", "probe", "session", "worker"]),
+    ("page", &["config", "device", "error", "method", "platform", "probe", "session", "worker"]),
     ("cli", &["config", "data", "device", "error", "method", "net", "platform", "probe", "rng", "session", "view"]),
 ];
 

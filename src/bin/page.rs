@@ -34,6 +34,7 @@ mod method {
 #[path = "../net/encoder"]
 mod net {
     mod config;
+    mod input;
     mod pixels;
     pub use config::{EncoderConfig, EncoderKind};
 }

@@ -256,13 +256,6 @@ fn share(losses: &Tensor<1>, codes: &Tensor<2>, weights: &Tensor<1>) -> Tensor<1
 
 impl Settings {
     fn of(config: &RunConfig) -> Result<Self> {
-        let chosen = |option: &str, [yes, no]: [&str; 2]| -> Result<bool> {
-            let value: String = config.option(option)?;
-            if value == yes || value == no {
-                return Ok(value == yes);
-            }
-            Err(Error::Config(format!("there is no {option} `{value}`; choose {yes} or {no}")))
-        };
         let positive = |option: &str| -> Result<f64> {
             let value: f64 = config.option(option)?;
             if value > 0.0 { Ok(value) } else { Err(Error::Config(format!("{option} must be positive"))) }
@@ -276,8 +269,8 @@ impl Settings {
             return Err(Error::Config("neighbours must lie in 1 to 100 and prior_steps be at least 1".into()));
         }
         Ok(Self {
-            regression: chosen("task", ["regression", "classification"])?,
-            measured: chosen("bins", ["data", "gamut"])?,
+            regression: config.choice("task", &[("classification", false), ("regression", true)])?,
+            measured: config.choice("bins", &[("data", true), ("gamut", false)])?,
             neighbours,
             sigma: positive("sigma")?,
             lambda,

@@ -198,20 +198,13 @@ impl ContextEncoder {
 impl Settings {
     fn of(config: &RunConfig) -> Result<Self> {
         let wrong = |what: String| Err(Error::Config(what));
-        let blocks = match config.option::<String>("mask")?.as_str() {
-            "centre" => false,
-            "blocks" => true,
-            other => return wrong(format!("there is no mask `{other}`; choose centre or blocks")),
-        };
-        let colour = match config.option::<String>("fill")?.as_str() {
-            "mean" => Pixels::of(&config.data).mean,
-            "published" => PUBLISHED.to_vec(),
-            "black" => vec![0.0],
-            other => return wrong(format!("there is no fill `{other}`; choose mean, published or black")),
-        };
+        let blocks = config.choice("mask", &[("centre", false), ("blocks", true)])?;
+        let mean = Pixels::of(&config.data).mean;
+        let colour =
+            config.choice("fill", &[("mean", mean), ("published", PUBLISHED.to_vec()), ("black", vec![0.0])])?;
         let (overlap, overlap_weight, lambda) =
             (config.option("overlap")?, config.option("overlap_weight")?, config.option("adversarial")?);
-        if !(0.0..1.0).contains(&lambda) || !(overlap_weight >= 0.0 && f64::is_finite(overlap_weight)) {
+        if !((0.0..1.0).contains(&lambda) && (0.0..f64::INFINITY).contains(&overlap_weight)) {
             return wrong("adversarial must lie in 0 to 1, and overlap_weight must not be negative".into());
         }
         if overlap > 16 {

@@ -160,16 +160,12 @@ fn known(t: &Tensor<2>, v: &Tensor<2>) -> Tensor<1> {
 
 impl Transform {
     fn of(config: &RunConfig, facts: &Facts) -> Result<Self> {
-        match config.option::<String>("transform")?.as_str() {
-            "rotation" => Ok(Transform::Rotation),
-            "jigsaw" => {
-                let tiles = Augment::named(&config.option::<String>("tiles")?, config, facts)?;
-                let parts =
-                    tiles.parts().ok_or_else(|| Error::Config("`tiles` must name a recipe that cuts tiles".into()))?;
-                Ok(Transform::Tiles(tiles, parts))
-            }
-            other => Err(Error::Config(format!("there is no transform `{other}`; choose jigsaw or rotation"))),
+        if config.choice("transform", &[("jigsaw", false), ("rotation", true)])? {
+            return Ok(Transform::Rotation);
         }
+        let tiles = Augment::named(&config.option::<String>("tiles")?, config, facts)?;
+        let parts = tiles.parts().ok_or_else(|| Error::Config("`tiles` must name a recipe that cuts tiles".into()))?;
+        Ok(Transform::Tiles(tiles, parts))
     }
 
     fn parts(&self) -> usize {

@@ -76,13 +76,7 @@ impl Method for SplitBrain {
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let parts = Part::both(config.encoder.input)?;
-        let regression = match config.option::<String>("task")?.as_str() {
-            "classification" => false,
-            "regression" => true,
-            other => {
-                return Err(Error::Config(format!("there is no task `{other}`; choose classification or regression")));
-            }
-        };
+        let regression = config.choice("task", &[("classification", false), ("regression", true)])?;
         let frame = Frame::of(config)?;
         let encoder = Encoder::init(&config.encoder, facts.size.channels, init)?;
         let (width, layers) = (config.option("head")?, config.option("layers")?);

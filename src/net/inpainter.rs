@@ -26,6 +26,7 @@ pub struct InpainterPlan {
 
 /// Channels that meet: from an encoder's maps to the first maps of a decoder.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a network has one bridge")]
 enum Bridge {
     /// All maps through one vector: a convolution over the whole map, batch norm, leaky ReLU, and back.
     Dense(Dense),

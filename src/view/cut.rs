@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn thinning_keeps_colours_that_a_mean_would_turn_gray() {
         // a board of green and magenta fields
-        let field = |at: usize| (at / 8 + at % 8) % 2 == 0;
+        let field = |at: usize| (at / 8 + at % 8).is_multiple_of(2);
         let channel = |on: bool| (0..64).map(move |at| if field(at) == on { 0.8f32 } else { 0.2 });
         let pixels: Vec<f32> = channel(true).chain(channel(false)).chain(channel(true)).collect();
         let lab = to_lab(Tensor::from_data(TensorData::new(pixels, [1, 3, 8, 8]), &Device::flex())).narrow(1, 1, 2);

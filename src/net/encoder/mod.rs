@@ -8,6 +8,7 @@ mod input;
 mod nin;
 mod normalise;
 mod pixels;
+mod read;
 mod resnet;
 mod small;
 mod staged;
