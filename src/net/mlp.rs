@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use super::{BatchNorm, Init, Linear};
+use super::{BatchNorm, Init, Linear, Start};
 
 /// What stands between a linear layer and its ReLU, or after the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +130,13 @@ pub struct Mlp {
 }
 
 impl Mlp {
+    /// Redraws the weights of every layer; biases go back to 0.
+    pub fn redrawn(mut self, start: Start, init: &mut Init) -> Self {
+        let layers = self.layers.into_iter();
+        self.layers = layers.map(|layer| Layer { linear: layer.linear.redrawn(start, init), ..layer }).collect();
+        self
+    }
+
     /// Features a vector of the output.
     pub fn width(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.linear.weight.dims()[0])
