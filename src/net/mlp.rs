@@ -81,6 +81,12 @@ impl MlpPlan {
         Self { output_norm: Norm::None, ..Self::simsiam_projector(width, layers) }
     }
 
+    /// The fully connected layers of AlexNet with batch norm (4096-4096), as RotNet and AET have them for ImageNet: no biases,
+    /// batch norm after both.
+    pub fn alexnet(width: usize) -> Self {
+        Self { output_norm: Norm::Batch, ..Self::barlow(width, 2) }
+    }
+
     /// Draws the head for inputs of so many features; weights and biases as PyTorch's `nn.Linear` draws them.
     pub fn init(&self, input: usize, init: &mut Init) -> Mlp {
         let inputs = std::iter::once(input).chain(self.widths.iter().copied());
