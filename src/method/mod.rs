@@ -4,7 +4,9 @@ mod entry;
 mod frame;
 mod info;
 mod learner;
+mod neck;
 mod pair;
+mod puzzle;
 #[cfg(test)]
 mod registry;
 
@@ -33,6 +35,7 @@ macro_rules! methods {
 }
 
 methods! {
+    jigsaw::Jigsaw,
     rotation::Rotation,
     simsiam::SimSiam,
     barlow_twins::BarlowTwins,
@@ -190,7 +193,7 @@ pub struct Figure {
 #[derive(Clone, Debug)]
 pub struct Verdicts {
     /// What the classes are called.
-    pub names: &'static [&'static str],
+    pub names: Vec<String>,
     /// `[m]`.
     pub truth: Tensor<1, Int>,
     /// `[m, k]`, the largest counts.

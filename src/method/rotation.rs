@@ -94,7 +94,11 @@ impl Method for Rotation {
         let verdicts = views.labels.clone().zip(outcome.answers.clone());
         Shown {
             rows: vec![("What the network was given".to_string(), views.images[0].clone())],
-            verdicts: verdicts.map(|(truth, answers)| Verdicts { names: &ANGLES, truth, answers: answers.inner() }),
+            verdicts: verdicts.map(|(truth, answers)| Verdicts {
+                names: ANGLES.map(str::to_string).to_vec(),
+                truth,
+                answers: answers.inner(),
+            }),
             ..Shown::default()
         }
     }
