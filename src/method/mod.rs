@@ -4,7 +4,9 @@ mod entry;
 mod frame;
 mod info;
 mod learner;
+mod looks;
 mod neck;
+mod neighbours;
 mod pair;
 mod puzzle;
 #[cfg(test)]
@@ -35,6 +37,7 @@ macro_rules! methods {
 }
 
 methods! {
+    context_prediction::ContextPrediction,
     jigsaw::Jigsaw,
     rotation::Rotation,
     simsiam::SimSiam,
