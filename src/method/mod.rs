@@ -11,6 +11,7 @@ mod pair;
 mod puzzle;
 #[cfg(test)]
 mod registry;
+mod variant;
 
 use std::fmt::Debug;
 
@@ -37,6 +38,7 @@ macro_rules! methods {
 }
 
 methods! {
+    exemplar::Exemplar,
     context_prediction::ContextPrediction,
     jigsaw::Jigsaw,
     rotation::Rotation,
