@@ -23,7 +23,7 @@ pub fn dropout_mask(shape: [usize; 2], p: f64, rng: &mut Rng, device: &Device) -
 /// `x`, `mask`: `[n, d]` -> `[n, d]`.
 pub fn dropout(x: Tensor<2>, mask: Option<&Tensor<2>>) -> Tensor<2> {
     match mask {
-        Some(mask) if x.device().is_autodiff() => x * Tensor::from_inner(mask.clone()),
+        Some(mask) if x.device().is_autodiff() => x * mask.clone(),
         _ => x,
     }
 }
