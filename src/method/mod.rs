@@ -11,6 +11,7 @@ mod pair;
 mod puzzle;
 #[cfg(test)]
 mod registry;
+mod transformation;
 mod variant;
 
 use std::fmt::Debug;
@@ -42,6 +43,7 @@ methods! {
     context_prediction::ContextPrediction,
     jigsaw::Jigsaw,
     rotation::Rotation,
+    aet::Aet,
     simsiam::SimSiam,
     barlow_twins::BarlowTwins,
     simclr::SimClr,
