@@ -270,7 +270,7 @@ mod tests {
             for step in 0..20 {
                 let batch = Batch { images: images.clone(), indices: vec![0, 1, 2, 3] };
                 let views = model.views(&batch, &MOMENT, &mut stream(step, Purpose::Views, 0));
-                let first = numbers(views.images[0].clone().slice([0..1]));
+                let first = numbers(views.images[0].clone().narrow(0, 0, 1));
                 seen.insert(first.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
             }
             seen.len()
@@ -290,8 +290,8 @@ mod tests {
         };
         let (first, again) = (seeds([0, 1, 2], 1), seeds([2, 0, 1], 2));
         assert_eq!(first.dims(), [3, 1, 16, 16]);
-        assert_eq!(numbers(first.clone().slice([0..1])), numbers(again.clone().slice([1..2])));
-        assert_eq!(numbers(first.slice([2..3])), numbers(again.slice([0..1])));
+        assert_eq!(numbers(first.clone().narrow(0, 0, 1)), numbers(again.clone().narrow(0, 1, 1)));
+        assert_eq!(numbers(first.narrow(0, 2, 1)), numbers(again.narrow(0, 0, 1)));
     }
 
     #[test]

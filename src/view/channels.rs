@@ -86,10 +86,10 @@ mod tests {
         let chosen = [true, true, false, true];
         let once = project_colours(x.clone(), &chosen);
         assert_close(&values(project_colours(once.clone(), &chosen)), &values(once.clone()), 1e-6);
-        assert_eq!(values(once.clone().slice([2..3])), values(x.slice([2..3])));
+        assert_eq!(values(once.clone().narrow(0, 2, 1)), values(x.narrow(0, 2, 1)));
         let along = Tensor::<1>::from_floats(GREEN_MAGENTA, &Device::flex()).reshape([1, 3, 1, 1]);
         let left = (once * along).sum_dim(1);
-        assert_close(&values(left.slice([0..2])), &[0.0; 60], 1e-6);
+        assert_close(&values(left.narrow(0, 0, 2)), &[0.0; 60], 1e-6);
     }
 
     #[test]

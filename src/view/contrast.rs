@@ -94,7 +94,7 @@ mod tests {
             assert_eq!(values(retone(x.clone(), &[Tones::NONE; 2])), values(x.clone()));
             let beside =
                 retone(x.clone(), &[Tones::NONE, Tones { value: Tone { power: 2.0, ..Tone::NONE }, ..turned(0.1) }]);
-            assert_close(&values(beside.slice([0..1])), &values(x.slice([0..1])), 1e-6);
+            assert_close(&values(beside.narrow(0, 0, 1)), &values(x.narrow(0, 0, 1)), 1e-6);
         }
     }
 

@@ -27,8 +27,8 @@ pub enum Farthest {
 pub struct PermutationSet(Vec<Vec<usize>>);
 
 /// What is worked out once: orders from the identity on, for tiles, count and rule.
-type Key = (usize, usize, Farthest);
-static CHOSEN: LazyLock<Mutex<HashMap<Key, Arc<Vec<Vec<u8>>>>>> = LazyLock::new(Mutex::default);
+type Chosen = HashMap<(usize, usize, Farthest), Arc<Vec<Vec<u8>>>>;
+static CHOSEN: LazyLock<Mutex<Chosen>> = LazyLock::new(Mutex::default);
 
 impl PermutationSet {
     /// `count` orders of `tiles` tiles, each the farthest from those before it; all orders where count is their number.
