@@ -20,7 +20,7 @@ use crate::loss::{explained, squared_error};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, Redraw};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::Rng;
-use crate::view::{Fill, Homography, crop_shifted, flip_some, inverses, warp};
+use crate::view::{Fill, Frames, Homography, crop_shifted, cut, flip_some, inverses, outlined, warp};
 
 /// Encoder with its neck, and either the layer that says the numbers or the decoder of the data.
 #[derive(Module, Debug)]
@@ -33,13 +33,21 @@ pub struct Aet {
     settings: Settings,
 }
 
+/// Fewest pixels a side in which a transformation can be seen.
+const LEAST: usize = 8;
+
 /// The options in use.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     family: Family,
     fill: f32,
+    /// Whether the transformed images go through the encoder with the others.
+    together: bool,
     flip: bool,
     crop_padding: usize,
+    /// Of the square that is cut out of each image; 0 takes images whole.
+    size: usize,
+    /// Of what the network sees.
     side: usize,
 }
 
@@ -88,9 +96,9 @@ impl Method for Aet {
 
     /// The image, cropped and mirrored, the same transformed, and the numbers.
     fn views(&self, batch: &Batch, _moment: &Moment, rng: &mut Rng) -> Views {
-        let Settings { family, fill, flip, crop_padding, side } = self.settings;
+        let Settings { family, fill, flip, crop_padding, size, side, .. } = self.settings;
         let ([n, ..], device) = (batch.images.dims(), batch.images.device());
-        let mut x = crop_shifted(batch.images.clone(), crop_padding, rng);
+        let mut x = crop_shifted(cut(batch.images.clone(), size, rng), crop_padding, rng);
         if flip {
             x = flip_some(x, rng);
         }
@@ -102,16 +110,17 @@ impl Method for Aet {
         Views { images: vec![x, transformed], tables: vec![theta], ..Views::default() }
     }
 
-    /// The original and the transformed images go through the encoder apart: batch norm sees each kind by itself.
     fn loss(&self, views: &Views, _moment: &Moment) -> Outcome {
         let [x, transformed] = pair::both(views);
-        let code = self.neck.forward(&self.encoder, x.clone());
         let (said, truth) = match (&self.numbers, &self.image) {
             (Some(numbers), _) => {
-                let both = Tensor::cat(vec![code, self.neck.forward(&self.encoder, transformed)], 1);
-                (self.settings.bounded(numbers.forward(both)), views.tables[0].clone())
+                let said = numbers.forward(Tensor::cat(self.codes(x, transformed).to_vec(), 1));
+                (self.settings.bounded(said), views.tables[0].clone())
             }
-            (_, Some(image)) => (image.forward(code).flatten(1, 3), x.flatten(1, 3)),
+            (_, Some(image)) => {
+                let code = self.neck.forward(&self.encoder, x.clone());
+                (image.forward(code).flatten(1, 3), x.flatten(1, 3))
+            }
             _ => unreachable!("one of the two is built"),
         };
         Outcome {
@@ -128,24 +137,47 @@ impl Method for Aet {
             rows.push(("As the network redraws it".to_string(), said.reshape(x.dims())));
         } else {
             let Settings { family, fill, side, .. } = self.settings;
-            let back = |answers: Tensor<2>| {
-                warp(transformed.clone(), inverses(family.maps(answers, side)), [side; 2], Fill::Value(fill))
+            let [said, truth] = [said, views.tables[0].clone()].map(|answers| family.maps(answers, side));
+            let back = |maps: &Tensor<3>| {
+                warp(transformed.clone(), inverses(maps.clone()), [side; 2], Fill::Value(fill)).clamp(0.0, 1.0)
             };
+            let back = [("Put back by what the network says", back(&said)), ("Put back by the truth", back(&truth))];
             rows.push(("The same, transformed".to_string(), transformed.clone()));
-            rows.push(("Put back by what the network says".to_string(), back(said)));
-            rows.push(("Put back by the truth".to_string(), back(views.tables[0].clone())));
+            rows.extend(back.map(|(title, images)| (title.to_string(), images)));
+            let title = "Its frame in the image, the thick side its top: green the truth, red what the network says";
+            let frames = [Frames { colour: GREEN, maps: truth }, Frames { colour: RED, maps: said }];
+            rows.push((title.to_string(), outlined(x, &frames)));
         }
         Shown { rows, ..Shown::default() }
     }
 }
 
+impl Aet {
+    /// E(x) and E(t(x)): `[n, d]` each. Apart, batch norm sees each kind by itself while it learns, and keeps the mean of both
+    /// for later.
+    fn codes(&self, x: Tensor<4>, transformed: Tensor<4>) -> [Tensor<2>; 2] {
+        let code = |images| self.neck.forward(&self.encoder, images);
+        if !self.settings.together {
+            return [code(x), code(transformed)];
+        }
+        let [n, ..] = x.dims();
+        let both = code(Tensor::cat(vec![x, transformed], 0));
+        [both.clone().narrow(0, 0, n), both.narrow(0, n, n)]
+    }
+}
+
 impl Settings {
     fn of(config: &RunConfig, facts: &Facts) -> Result<Self> {
-        let side = facts.size.height;
-        if side != facts.size.width || side < 8 {
+        let size: usize = config.option("size")?;
+        if size == 0 && facts.size.height != facts.size.width {
             return Err(Error::Data(
-                "aet needs square images of 8 px or more: the shape of others would show a turn".into(),
+                "aet needs square images, for the shape of others would show a turn; or a `size` to cut out of each"
+                    .into(),
             ));
+        }
+        let side = if size > 0 { size } else { facts.size.height };
+        if side < LEAST {
+            return Err(Error::Config(format!("aet needs images of {LEAST} px a side or more")));
         }
         let family = match config.option::<String>("transformation")?.as_str() {
             "affine" => Family::Affine,
@@ -157,7 +189,12 @@ impl Settings {
         if !(0.0..=1.0).contains(&fill) || crop_padding >= side {
             return Err(Error::Config("fill must lie in 0 to 1 and crop_padding be smaller than the image".into()));
         }
-        Ok(Self { family, fill: fill as f32, flip: config.option("flip")?, crop_padding, side })
+        let together = match config.option::<String>("branches")?.as_str() {
+            "together" => true,
+            "apart" => false,
+            other => return Err(Error::Config(format!("branches must be together or apart, not `{other}`"))),
+        };
+        Ok(Self { family, fill: fill as f32, together, flip: config.option("flip")?, crop_padding, size, side })
     }
 
     /// Affine answers lie in -1 to 1, projective ones anywhere.
@@ -165,6 +202,10 @@ impl Settings {
         if self.family == Family::Affine { tanh(said) } else { said }
     }
 }
+
+/// The colours of frames.
+const GREEN: [f32; 3] = [0.1, 0.8, 0.2];
+const RED: [f32; 3] = [0.9, 0.15, 0.1];
 
 /// The paper's mid-gray.
 const GRAY: f64 = 128.0 / 255.0;
@@ -177,7 +218,8 @@ fn small(data: &str) -> RunConfig {
     let base =
         RunConfig::of(Aet::INFO.id, Preset::Small, data, EncoderConfig::small(32), optimizer, Schedule::cosine(0.1));
     let on_black = catalogue::find(data).is_ok_and(|entry| entry.size.channels == 1);
-    options(RunConfig { batch: 128, epochs: 5, ..base }, false, 0, if on_black { 0.0 } else { GRAY }, 0)
+    let base = options(RunConfig { batch: 128, epochs: 5, ..base }, [0; 3], false, if on_black { 0.0 } else { GRAY });
+    base.with_options([("branches", "together".into())])
 }
 
 /// The authors' code for CIFAR-10: NIN, batches of 512, SGD with Nesterov's momentum at 0.1, a fifth of it from epochs 240,
@@ -187,24 +229,26 @@ fn cifar(data: &str) -> RunConfig {
     let at_epochs = vec![240.0, 480.0, 640.0, 800.0];
     let schedule = Schedule::StepsThenLine { at_epochs, factor: 0.2, from_epoch: 1000.0, end_factor: 1e-4 };
     let base = RunConfig::of(Aet::INFO.id, Preset::Full, data, encoder, OptimizerConfig::nesterov(0.1, 5e-4), schedule);
-    options(RunConfig { batch: 512, epochs: 1500, ..base }, true, 4, GRAY, 0)
+    options(RunConfig { batch: 512, epochs: 1500, ..base }, [0, 4, 0], true, GRAY)
 }
 
-/// The authors' code for ImageNet: AlexNet with batch norm and two layers of 4096 for each image, batches of 768, rate 0.01
-/// and a tenth of it from epochs 100 and 150 of 200 on. Transformations are drawn anew rather than from 500,000 drawn
+/// The authors' code for ImageNet: squares of 224 px out of images of 256, AlexNet with batch norm and two layers of 4096
+/// for each image, batches of 768, rate 0.01 and a tenth of it from epochs 100 and 150 of 200 on. Transformations are drawn anew rather than from 500,000 drawn
 /// before. Published: 40.6 % linear on the best layer.
 fn imagenet(data: &str) -> RunConfig {
     let encoder = EncoderConfig::published(EncoderKind::AlexnetBn, data);
     let schedule = Schedule::Steps { at_epochs: vec![100.0, 150.0], factor: 0.1 };
     let base =
         RunConfig::of(Aet::INFO.id, Preset::Full, data, encoder, OptimizerConfig::nesterov(0.01, 5e-4), schedule);
-    options(RunConfig { batch: 768, epochs: 200, ..base }, true, 0, GRAY, 4096)
+    options(RunConfig { batch: 768, epochs: 200, ..base }, [224, 0, 4096], true, GRAY)
 }
 
-fn options(base: RunConfig, flip: bool, crop_padding: usize, fill: f64, hidden: usize) -> RunConfig {
+fn options(base: RunConfig, [size, crop_padding, hidden]: [usize; 3], flip: bool, fill: f64) -> RunConfig {
     base.with_options([
         ("target", "transformation".into()),
         ("transformation", "projective".into()),
+        ("branches", "apart".into()),
+        ("size", size.into()),
         ("fill", fill.into()),
         ("flip", flip.into()),
         ("crop_padding", crop_padding.into()),
@@ -216,6 +260,7 @@ fn options(base: RunConfig, flip: bool, crop_padding: usize, fill: f64, hidden: 
 mod tests {
     use super::super::registry::{self, MOMENT, build, gradient_of, model, tiny, views, zeroed};
     use super::*;
+    use crate::data::Size;
     use crate::rng::{Purpose, stream};
     use burn::tensor::Device;
 
@@ -240,6 +285,21 @@ mod tests {
             let truth: f32 = views.tables[0].clone().square().mean().into_scalar();
             assert!((loss - truth).abs() < 1e-5);
         }
+    }
+
+    #[test]
+    fn branches_differ_only_in_whose_statistics_they_see() {
+        let loss = |branches: &str, learning: bool| -> f32 {
+            let model = model::<Aet>(&with(&[("branches", branches)]));
+            let views = views(&model);
+            if learning {
+                return model.loss(&views, &MOMENT).loss.into_scalar();
+            }
+            model.valid().loss(&plain(&views), &MOMENT).loss.into_scalar()
+        };
+        assert!((loss("together", false) - loss("apart", false)).abs() < 1e-6);
+        assert!((loss("together", true) - loss("apart", true)).abs() > 1e-5);
+        assert!(build::<Aet>(&with(&[("branches", "both")])).is_err());
     }
 
     #[test]
@@ -284,12 +344,36 @@ mod tests {
             let views = views(&model);
             let outcome = Outcome { figures: views.tables.clone(), ..model.loss(&views, &MOMENT) };
             let rows = model.show(&plain(&views), &outcome, &MOMENT).rows;
-            assert_eq!(rows.len(), 4);
+            assert_eq!(rows.len(), 5);
             // the middle of the image is seen in both
             let middle = |index: usize| rows[index].1.clone().slice([0..8, 0..1, 12..16, 12..16]);
             let away = |other: usize| (middle(0) - middle(other)).abs().mean().into_scalar::<f32>();
             assert!(away(3) < 0.5 * away(1), "{transformation}: {} against {}", away(3), away(1));
+            // the red frame of the same answer covers the green one
+            let frames = rows[4].1.clone();
+            let like = |[r, g, _]: [f32; 3]| -> f32 {
+                let near = |channel: usize, value: f32| {
+                    (frames.clone().narrow(1, channel, 1) - value).abs().lower_elem(1e-3).float()
+                };
+                (near(0, r) * near(1, g)).sum().into_scalar()
+            };
+            assert_eq!(frames.dims(), [8, 3, 42, 42]);
+            assert!(like(GREEN) == 0.0 && like(RED) > 8.0 * 40.0);
         }
+    }
+
+    #[test]
+    fn squares_are_cut_out_of_images_of_any_shape() {
+        let init = |size: &str| {
+            let facts = Facts { size: Size { channels: 1, height: 20, width: 28 }, images: 8 };
+            let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
+            Aet::init(&with(&[("size", size)]), &facts, &mut init)
+        };
+        let batch = Batch { images: Tensor::zeros([2, 1, 20, 28], &Device::flex()), indices: vec![0, 1] };
+        let views = init("16").expect("a model").views(&batch, &MOMENT, &mut stream(1, Purpose::Views, 0));
+        assert!(views.images.iter().all(|images| images.dims() == [2, 1, 16, 16]));
+        assert!(init("0").expect_err("not square").to_string().contains("square"));
+        assert!(init("7").expect_err("too small").to_string().contains("8 px"));
     }
 
     #[test]
@@ -299,6 +383,7 @@ mod tests {
             config.optimizer.lr = 0.01;
             if config.options["hidden"] != 0 {
                 config.set("hidden", "32").expect("an option");
+                config.set("size", "64").expect("an option");
             }
             let losses = registry::losses(&config, shape, 4, 5);
             assert!(losses.iter().all(|loss| loss.is_finite()) && losses[4] < losses[0], "{losses:?}");

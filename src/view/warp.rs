@@ -23,17 +23,10 @@ const HORIZON: f64 = 1e-6;
 pub fn warp(images: Tensor<4>, maps: Tensor<3>, size: [usize; 2], fill: Fill) -> Tensor<4> {
     let [n, _, h, w] = images.dims();
     let [rows, columns] = size;
-    let device = images.device();
-    let points = maps.matmul(centres(size, &device).expand([n, 3, rows * columns])); // [n, 3, rows * columns]
-    let coordinate = |index: usize| points.clone().narrow(1, index, 1);
-    let depth = coordinate(2);
-    let depth = depth.clone() + depth.abs().lower_elem(HORIZON).float() * (2.0 * HORIZON);
     // in the op's own units, -1 to 1 from border to border
-    let unit = |index: usize, side: usize| {
-        let place = coordinate(index) / depth.clone() * (2.0 / side as f64) - 1.0;
-        place.clamp(-3.0, 3.0).reshape([n, rows, columns, 1])
-    };
-    let (x, y) = (unit(0, w), unit(1, h));
+    let [x, y] = destinations(maps, size);
+    let unit = |place: Tensor<4>, side: usize| (place * (2.0 / side as f64) - 1.0).clamp(-3.0, 3.0);
+    let (x, y) = (unit(x, w), unit(y, h));
     let options = GridSampleOptions::new(InterpolateMode::Bilinear).with_padding_mode(GridSamplePaddingMode::Border);
     let seen = images.grid_sample_2d(Tensor::cat(vec![x.clone(), y.clone()], 3), options);
     match fill {
@@ -43,6 +36,16 @@ pub fn warp(images: Tensor<4>, maps: Tensor<3>, size: [usize; 2], fill: Fill) ->
             (seen - level) * inside.reshape([n, 1, rows, columns]) + level
         }
     }
+}
+
+/// Where maps `[n, 3, 3]` lead from the centre of each pixel of an image of this size: x and y, each `[n, rows, columns, 1]`.
+pub(super) fn destinations(maps: Tensor<3>, [rows, columns]: [usize; 2]) -> [Tensor<4>; 2] {
+    let ([n, ..], device) = (maps.dims(), maps.device());
+    let points = maps.matmul(centres([rows, columns], &device).expand([n, 3, rows * columns])); // [n, 3, rows * columns]
+    let coordinate = |index: usize| points.clone().narrow(1, index, 1);
+    let depth = coordinate(2);
+    let depth = depth.clone() + depth.abs().lower_elem(HORIZON).float() * (2.0 * HORIZON);
+    [0, 1].map(|index| (coordinate(index) / depth.clone()).reshape([n, rows, columns, 1]))
 }
 
 /// 1 where an image is, 0 elsewhere: from -1 on and below 1.
