@@ -20,6 +20,9 @@ pub enum Purpose {
     HeldOut = 4,
     /// Splits and starting points of probes.
     Probe = 5,
+    /// What belongs to one training image for the whole run, or to the run as a whole: seed patches, variants of them,
+    /// puzzles to choose from; positions are images or variants.
+    Fixed = 6,
 }
 
 /// The generator for `purpose` at `position` in the run with this `seed`.

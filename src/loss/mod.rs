@@ -9,7 +9,9 @@ mod contrast;
 mod golden;
 mod pixel;
 mod redundancy;
+mod regression;
 mod similarity;
+mod triplet;
 
 pub use assign::{Sinkhorn, sinkhorn, sinkhorn_with_queue, swapped_prediction};
 pub use bank::{Nce, noise_contrast, partition};
@@ -20,4 +22,6 @@ pub use colour::{
 pub use contrast::{Contrast, info_nce, nt_xent};
 pub use pixel::{judged, pixel_maps, pixel_rows, share_of_fixed, weighted_squares};
 pub use redundancy::{Redundancy, barlow_twins};
+pub use regression::{explained, squared_error};
 pub use similarity::{cosine_regression, cosines, negative_cosine, unit_rows};
+pub use triplet::triplet;

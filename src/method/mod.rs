@@ -4,9 +4,15 @@ mod entry;
 mod frame;
 mod info;
 mod learner;
+mod looks;
+mod neck;
+mod neighbours;
 mod pair;
+mod puzzle;
 #[cfg(test)]
 mod registry;
+mod transformation;
+mod variant;
 
 use std::fmt::Debug;
 
@@ -33,7 +39,11 @@ macro_rules! methods {
 }
 
 methods! {
+    exemplar::Exemplar,
+    context_prediction::ContextPrediction,
+    jigsaw::Jigsaw,
     rotation::Rotation,
+    aet::Aet,
     simsiam::SimSiam,
     barlow_twins::BarlowTwins,
     simclr::SimClr,
@@ -190,7 +200,7 @@ pub struct Figure {
 #[derive(Clone, Debug)]
 pub struct Verdicts {
     /// What the classes are called.
-    pub names: &'static [&'static str],
+    pub names: Vec<String>,
     /// `[m]`.
     pub truth: Tensor<1, Int>,
     /// `[m, k]`, the largest counts.

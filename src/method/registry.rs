@@ -74,6 +74,28 @@ pub(super) fn model<M: Method>(config: &RunConfig) -> M {
     build(config).expect("a model")
 }
 
+/// The losses of some steps at the configuration's own rate, always on the same views of the same images of noise.
+pub(super) fn losses(
+    config: &RunConfig,
+    [channels, height, width]: [usize; 3],
+    images: usize,
+    steps: usize,
+) -> Vec<f32> {
+    let facts = Facts { size: Size { channels, height, width }, images: 4 * images };
+    let device = Device::flex();
+    let mut learner = find(&config.method)
+        .and_then(|entry| entry.build(config, &facts, &device))
+        .expect("a configuration that works");
+    let pixels = uniform(&mut stream(4, Purpose::Views, 0), images * channels * height * width, 0.0, 1.0);
+    let pixels = Tensor::from_data(TensorData::new(pixels, [images, channels, height, width]), &device);
+    let batch = Batch { images: pixels, indices: (0..images).collect() };
+    let take = |at: usize| {
+        let moment = Moment { step: at, ..MOMENT };
+        learner.step(&batch, &moment, &mut stream(1, Purpose::Views, 0), config.optimizer.lr).loss.into_scalar()
+    };
+    (0..steps).map(take).collect()
+}
+
 /// Blobs of light at different places, so that views differ and images do too; with three channels, of different colours.
 pub(super) fn batch(channels: usize) -> Batch {
     let noise = uniform(&mut stream(4, Purpose::Views, 0), IMAGES * channels * 784, 0.0, 0.3);

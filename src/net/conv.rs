@@ -5,7 +5,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{Device, Slice, Tensor};
 
-use super::Init;
+use super::{Init, Start};
 
 /// Largest number of values under a filter for which columns are written out; more would cost too much memory.
 const MAX_COLUMN: usize = 80;
@@ -26,6 +26,8 @@ pub struct Conv2d {
     padding: usize,
     #[module(skip)]
     dilation: usize,
+    #[module(skip)]
+    groups: usize,
 }
 
 impl Conv2d {
@@ -34,7 +36,7 @@ impl Conv2d {
         let [input, output] = channels;
         let bound = 1.0 / ((input * kernel * kernel) as f64).sqrt();
         let weight = init.uniform([output, input, kernel, kernel], bound);
-        Self { weight, bias: None, stride, padding, dilation: 1 }
+        Self { weight, bias: None, stride, padding, dilation: 1, groups: 1 }
     }
 
     /// Redraws the kernel from N(0, 2 / (k^2 out)) (He et al. 2015, with fan out), as RotNet's code does.
@@ -45,9 +47,10 @@ impl Conv2d {
         self
     }
 
-    /// Redraws the kernel from N(0, std^2).
-    pub fn gaussian(mut self, std: f64, init: &mut Init) -> Self {
-        self.weight = init.normal(self.weight.dims(), std);
+    /// Redraws the kernel.
+    pub fn redrawn(mut self, start: Start, init: &mut Init) -> Self {
+        let [_, input, height, width] = self.weight.dims();
+        self.weight = start.draw(self.weight.dims(), input * height * width, init);
         self
     }
 
@@ -64,6 +67,15 @@ impl Conv2d {
         Self { dilation, ..self }
     }
 
+    /// In `groups` parts that do not see each other's channels: as AlexNet lay on two cards (Krizhevsky et al. 2012).
+    pub fn in_groups(mut self, groups: usize, init: &mut Init) -> Self {
+        let [output, input, height, width] = self.weight.dims();
+        assert!(input % groups == 0 && output % groups == 0, "conv2d: {groups} groups must divide the channels");
+        let bound = 1.0 / ((input / groups * height * width) as f64).sqrt();
+        self.weight = init.uniform([output, input / groups, height, width], bound);
+        Self { groups, ..self }
+    }
+
     /// `[n, in, h, w]` -> `[n, out, h', w']`, `h' = (h + 2 padding - d (k - 1) - 1) / stride + 1` with dilation d.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
@@ -71,7 +83,7 @@ impl Conv2d {
             Some(Columns::Pixels) => pixels(self.thinned(x), weight),
             Some(Columns::Written) => self.columns(x, weight),
             None => {
-                let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [self.dilation; 2], 1);
+                let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [self.dilation; 2], self.groups);
                 return conv2d(x, weight, bias, options);
             }
         };
@@ -95,7 +107,7 @@ impl Conv2d {
 
     /// Whether a matrix product is quicker than Burn's convolution here, and over which columns.
     fn by_matrix(&self, x: &Tensor<4>) -> Option<Columns> {
-        if x.device() != Device::flex() {
+        if self.groups > 1 || x.device() != Device::flex() {
             return None;
         }
         let ([output, input, kernel, _], [_, _, height, width]) = (self.weight.dims(), x.dims());
@@ -276,5 +288,30 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn groups_do_not_see_each_other() {
+        let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
+        for kernel in [1, 3] {
+            let conv = Conv2d::init([4, 6], kernel, 1, kernel / 2, &mut init).in_groups(2, &mut init);
+            assert_eq!(conv.weight.dims(), [6, 2, kernel, kernel]);
+            let x = Tensor::<4>::random([1, 4, 5, 5], burn::tensor::Distribution::Default, &Device::flex());
+            let other = x.clone().slice_assign([0..1, 2..4, 0..5, 0..5], Tensor::zeros([1, 2, 5, 5], &Device::flex()));
+            let (y, z) = (conv.forward(x), conv.forward(other));
+            assert_eq!(y.clone().narrow(1, 0, 3).into_data(), z.clone().narrow(1, 0, 3).into_data());
+            assert_ne!(y.narrow(1, 3, 3).into_data(), z.narrow(1, 3, 3).into_data());
+        }
+    }
+
+    #[test]
+    fn sides_are_those_of_the_maps() {
+        let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
+        for (kernel, stride, padding, side) in [(11, 4, 5, 96), (11, 2, 0, 64), (5, 1, 2, 7), (3, 2, 1, 10)] {
+            let conv = Conv2d::init([1, 2], kernel, stride, padding, &mut init);
+            let map = conv.forward(Tensor::zeros([1, 1, side, side], &Device::flex()));
+            assert_eq!(map.dims(), [1, conv.channels(), conv.side(side), conv.side(side)]);
+        }
+        assert_eq!(Conv2d::init([1, 2], 11, 2, 0, &mut init).side(8), 0);
     }
 }

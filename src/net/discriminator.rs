@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use super::chain::{Activation, Link};
 use super::encoder::dcgan::STD;
 use super::inpainter::sides;
-use super::{Conv2d, Init};
+use super::{Conv2d, Init, Start};
 
 /// The discriminator of context encoders, which is DCGAN's: 4x4 convolutions at every second pixel down to four pixels or
 /// three, with w, 2w, 4w, 8w, 8w, ... channels, batch norm in all but the first, leaky ReLU; then one number for the whole
@@ -24,14 +24,14 @@ impl Discriminator {
         let (mut input, mut links) = (channels, Vec::new());
         for level in 0..sides.len() - 1 {
             let output = width << level.min(3);
-            let conv = Conv2d::init([input, output], 4, 2, 1, init).gaussian(STD, init);
+            let conv = Conv2d::init([input, output], 4, 2, 1, init).redrawn(Start::Gaussian(STD), init);
             links.push(match level {
                 0 => Link::plain(conv, Activation::Leaky),
                 _ => Link::normed(conv, Activation::Leaky, init),
             });
             input = output;
         }
-        Self { links, last: Conv2d::init([input, 1], sides[0], 1, 0, init).gaussian(STD, init) }
+        Self { links, last: Conv2d::init([input, 1], sides[0], 1, 0, init).redrawn(Start::Gaussian(STD), init) }
     }
 
     /// How real each picture looks, as a logit: `[n, c, side, side]` -> `[n]`.

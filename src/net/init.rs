@@ -5,6 +5,24 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::rng::{self, Rng};
 
+/// How the weights of a layer are drawn, where a paper does not draw them as PyTorch would.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// U(-b, b) with b = sqrt(3 / fan in): Caffe's `xavier`.
+    Xavier,
+    /// N(0, this squared): Caffe's `gaussian`.
+    Gaussian(f64),
+}
+
+impl Start {
+    pub(super) fn draw<const D: usize>(self, shape: [usize; D], fan_in: usize, init: &mut Init) -> Param<Tensor<D>> {
+        match self {
+            Start::Xavier => init.uniform(shape, (3.0 / fan_in as f64).sqrt()),
+            Start::Gaussian(std) => init.normal(shape, std),
+        }
+    }
+}
+
 /// Draws the weights of a network under construction.
 #[derive(Debug)]
 pub struct Init {

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use super::chain::Activation;
 use super::channelwise::ChannelWise;
 use super::encoder::dcgan::STD;
-use super::{BatchNorm, Conv2d, Deconv2d, Init};
+use super::{BatchNorm, Conv2d, Deconv2d, Init, Start};
 
 /// Maps stop shrinking, and start to grow, at this many pixels.
 const START: usize = 4;
@@ -87,10 +87,10 @@ impl InpainterPlan {
         let [channels, side] = self.maps;
         if self.bottleneck == 0 {
             let pixels = ChannelWise::init(channels, [side, start], init);
-            let channels = Conv2d::init([channels, width], 1, 1, 0, init).gaussian(STD, init);
+            let channels = Conv2d::init([channels, width], 1, 1, 0, init).redrawn(Start::Gaussian(STD), init);
             return Bridge::Apart(Apart { pixels, channels });
         }
-        let squeeze = Conv2d::init([channels, self.bottleneck], side, 1, 0, init).gaussian(STD, init);
+        let squeeze = Conv2d::init([channels, self.bottleneck], side, 1, 0, init).redrawn(Start::Gaussian(STD), init);
         let norm = BatchNorm::init(self.bottleneck, true, init);
         let unfold = Deconv2d::unfolding([self.bottleneck, width], start, init).gaussian(STD, init);
         Bridge::Dense(Dense { squeeze, norm, unfold })

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::Init;
+use super::{Init, Start};
 
 /// `y = x W^T + b`.
 #[derive(Module, Debug)]
@@ -28,6 +28,13 @@ impl Linear {
         let [output, input] = self.weight.dims();
         self.bias = self.bias.map(|_| init.uniform([output], 1.0 / (input as f64).sqrt()));
         self
+    }
+
+    /// Redraws the weights; the bias goes back to 0.
+    pub fn redrawn(self, start: Start, init: &mut Init) -> Self {
+        let [output, input] = self.weight.dims();
+        let weight = start.draw([output, input], input, init);
+        Self { weight, bias: self.bias.map(|_| init.constant([output], 0.0)) }
     }
 
     /// `[n, in]` -> `[n, out]`.

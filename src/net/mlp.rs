@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use super::{BatchNorm, Init, Linear};
+use super::{BatchNorm, Init, Linear, Start};
 
 /// What stands between a linear layer and its ReLU, or after the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,12 @@ impl MlpPlan {
         Self { output_norm: Norm::None, ..Self::simsiam_projector(width, layers) }
     }
 
+    /// The fully connected layers of AlexNet with batch norm (4096-4096), as RotNet and AET have them for ImageNet: no biases,
+    /// batch norm after both.
+    pub fn alexnet(width: usize) -> Self {
+        Self { output_norm: Norm::Batch, ..Self::barlow(width, 2) }
+    }
+
     /// Draws the head for inputs of so many features; weights and biases as PyTorch's `nn.Linear` draws them.
     pub fn init(&self, input: usize, init: &mut Init) -> Mlp {
         let inputs = std::iter::once(input).chain(self.widths.iter().copied());
@@ -130,6 +136,13 @@ pub struct Mlp {
 }
 
 impl Mlp {
+    /// Redraws the weights of every layer; biases go back to 0.
+    pub fn redrawn(mut self, start: Start, init: &mut Init) -> Self {
+        let layers = self.layers.into_iter();
+        self.layers = layers.map(|layer| Layer { linear: layer.linear.redrawn(start, init), ..layer }).collect();
+        self
+    }
+
     /// Features a vector of the output.
     pub fn width(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.linear.weight.dims()[0])

@@ -14,6 +14,11 @@ pub enum Pool {
     Max2,
     /// Maximum over 3x3 windows at every second pixel, one pixel of padding.
     Max3,
+    /// Maximum over 3x3 windows at every second pixel, no padding; what no whole window covers is dropped, as in PyTorch.
+    Max3Whole,
+    /// Maximum over 3x3 windows at every second pixel, no padding; the last window may be cut by the border, as in Caffe.
+    /// AlexNet and its kin rely on it: a map of 6x6 becomes 3x3, not 2x2.
+    Max3Cut,
     /// Mean over 3x3 windows at every second pixel, one pixel of padding, which is counted.
     Mean3,
     /// Maximum over 3x3 windows at every pixel, one pixel of padding: the size stays.
@@ -27,6 +32,8 @@ impl Pool {
             Pool::None => x,
             Pool::Max2 => max2(x),
             Pool::Max3 => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
+            Pool::Max3Whole => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2])),
+            Pool::Max3Cut => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_ceil_mode(true)),
             Pool::Max3Dense => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1])),
             Pool::Mean3 => avg_pool2d(x, AvgPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
         }
@@ -38,6 +45,8 @@ impl Pool {
             Pool::None | Pool::Max3Dense => side,
             Pool::Max2 => side / 2,
             Pool::Max3 | Pool::Mean3 => side.div_ceil(2),
+            Pool::Max3Whole => side.saturating_sub(1) / 2,
+            Pool::Max3Cut => side.saturating_sub(3).div_ceil(2) + usize::from(side > 0),
         }
     }
 
@@ -46,7 +55,7 @@ impl Pool {
     pub fn after_relu(self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Pool::Mean3 => self.forward(relu(x)),
-            Pool::None | Pool::Max2 | Pool::Max3 | Pool::Max3Dense => relu(self.forward(x)),
+            _ => relu(self.forward(x)),
         }
     }
 }
@@ -108,7 +117,7 @@ mod tests {
 
     #[test]
     fn relu_goes_either_side_of_a_maximum_and_before_a_mean() {
-        for pool in [Pool::None, Pool::Max2, Pool::Max3, Pool::Mean3] {
+        for pool in [Pool::None, Pool::Max2, Pool::Max3, Pool::Max3Whole, Pool::Max3Cut, Pool::Max3Dense, Pool::Mean3] {
             let (after, before) = (values(pool.after_relu(random())), values(pool.forward(relu(random()))));
             assert!(after.iter().zip(&before).all(|(a, b)| (a - b).abs() < 1e-6), "{pool:?}: {after:?} {before:?}");
         }
@@ -119,5 +128,31 @@ mod tests {
         let tracked = Tensor::<4>::from_inner(random()).require_grad();
         let (plain, tracked) = (values(max2(random())), values(max2(tracked).inner()));
         assert!(plain.iter().zip(&tracked).all(|(a, b)| (a - b).abs() < 1e-6), "{plain:?} {tracked:?}");
+    }
+
+    #[test]
+    fn sides_are_those_of_the_maps() {
+        for pool in [Pool::None, Pool::Max2, Pool::Max3, Pool::Max3Whole, Pool::Max3Cut, Pool::Max3Dense, Pool::Mean3] {
+            for side in 3..16 {
+                let map = pool.forward(Tensor::zeros([1, 1, side, side], &Device::flex()));
+                assert_eq!(map.dims(), [1, 1, pool.side(side), pool.side(side)], "{pool:?} of {side}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_window_counts_and_a_missing_one_does_not() {
+        // the largest value stands in the last column, which only a window cut by the border reaches
+        let x = Tensor::<4>::from_data([[[[0.0f32, 1.0, 2.0, 9.0]; 4]]], &Device::flex());
+        let row =
+            |pool: Pool| -> Vec<f32> { pool.forward(x.clone()).max_dim(2).into_data().try_to_vec().expect("floats") };
+        assert_eq!(row(Pool::Max3Cut), [2.0, 9.0]);
+        assert_eq!(row(Pool::Max3Whole), [2.0]);
+        assert_eq!(
+            [24, 12, 6].map(|side| Pool::Max3Cut.side(side)),
+            [12, 6, 3],
+            "the maps of context prediction's net"
+        );
+        assert_eq!([27, 13, 6].map(|side| Pool::Max3Cut.side(side)), [13, 6, 3], "the maps of the jigsaw net's tiles");
     }
 }

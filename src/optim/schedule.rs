@@ -30,6 +30,17 @@ pub enum Schedule {
         /// The factor.
         factor: f64,
     },
+    /// As `Steps`, and from one epoch on in a line down to the end of the run.
+    StepsThenLine {
+        /// Epochs, counted from 0.
+        at_epochs: Vec<f64>,
+        /// The factor.
+        factor: f64,
+        /// Where the line starts.
+        from_epoch: f64,
+        /// The last rate as a share of the base rate.
+        end_factor: f64,
+    },
 }
 
 /// The linear rule: `base * batch / 256`, the batch counted in images, not views (Goyal et al. 2017).
@@ -67,6 +78,12 @@ impl Schedule {
                 not_negative("at_epochs", at_epochs)?;
                 not_negative("factor", &[*factor])
             }
+            Schedule::StepsThenLine { at_epochs, factor, from_epoch, end_factor } => {
+                not_negative("at_epochs", at_epochs)?;
+                not_negative("factor", &[*factor])?;
+                not_negative("from_epoch", &[*from_epoch])?;
+                not_negative("end_factor", &[*end_factor])
+            }
         }
     }
 
@@ -89,12 +106,20 @@ impl Schedule {
                 let share = ((t - warmup) / (total - warmup).max(1.0)).min(1.0);
                 end + (base - end) * (1.0 + (std::f64::consts::PI * share).cos()) / 2.0
             }
-            Schedule::Steps { at_epochs, factor } => {
-                let passed = at_epochs.iter().filter(|&&epoch| t as f64 >= epoch * per_epoch).count();
-                base * factor.powi(passed as i32)
+            Schedule::Steps { at_epochs, factor } => stepped(base, t as f64 / per_epoch, at_epochs, *factor),
+            Schedule::StepsThenLine { at_epochs, factor, from_epoch, end_factor } => {
+                let (start, end) = (from_epoch * per_epoch, base * end_factor);
+                let level = stepped(base, t as f64 / per_epoch, at_epochs, *factor);
+                let share = ((t as f64 - start) / (total - start).max(1.0)).clamp(0.0, 1.0);
+                level + (end - level) * share
             }
         }
     }
+}
+
+/// The rate after the steps at the named epochs that have passed.
+fn stepped(base: f64, epoch: f64, at_epochs: &[f64], factor: f64) -> f64 {
+    base * factor.powi(at_epochs.iter().filter(|&&at| epoch >= at).count() as i32)
 }
 
 #[cfg(test)]
@@ -150,6 +175,17 @@ mod tests {
         let schedule = Schedule::Steps { at_epochs: vec![60.0, 120.0, 160.0], factor: 0.2 };
         let rate = |epoch: usize| schedule.rate(0.1, epoch * 10, 2000, 10);
         for (epoch, expected) in [(0, 0.1), (59, 0.1), (60, 0.02), (120, 0.004), (160, 0.0008), (199, 0.0008)] {
+            assert!((rate(epoch) - expected).abs() < 1e-12, "epoch {epoch}: {}", rate(epoch));
+        }
+    }
+
+    #[test]
+    fn a_line_ends_the_steps() {
+        // AET on CIFAR-10: from epoch 1000 on, 3e-7 less every epoch
+        let at_epochs = vec![240.0, 480.0, 640.0, 800.0];
+        let schedule = Schedule::StepsThenLine { at_epochs, factor: 0.2, from_epoch: 1000.0, end_factor: 1e-4 };
+        let rate = |epoch: usize| schedule.rate(0.1, epoch * 10, 15_000, 10);
+        for (epoch, expected) in [(239, 0.1), (240, 0.02), (800, 1.6e-4), (1000, 1.6e-4), (1200, 1e-4), (1500, 1e-5)] {
             assert!((rate(epoch) - expected).abs() < 1e-12, "epoch {epoch}: {}", rate(epoch));
         }
     }

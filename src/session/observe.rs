@@ -156,7 +156,7 @@ async fn row(title: String, images: Tensor<4>, verdicts: Option<&Verdicts>) -> R
     let pixels = read.next().map(|data| data.iter::<f32>().map(|value| value as u8).collect()).unwrap_or_default();
     let captions = match (verdicts, read.next(), read.next()) {
         (Some(verdicts), Some(truth), Some(guess)) => {
-            let name = |class: i64| verdicts.names.get(class as usize).copied().unwrap_or("?").to_string();
+            let name = |class: i64| verdicts.names.get(class as usize).cloned().unwrap_or_else(|| "?".to_string());
             let pairs = truth.iter::<i64>().zip(guess.iter::<i64>());
             pairs
                 .map(|(truth, guess)| Caption { truth: name(truth), guess: name(guess), right: truth == guess })

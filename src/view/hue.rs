@@ -13,21 +13,13 @@ const NO_RANGE: f64 = 1e-12;
 ///
 /// `images`: `[n, c, h, w]`, c = 1 or 3; `turns`: n numbers -> the same shape. As torchvision's `adjust_hue`.
 pub fn turn_hue(images: Tensor<4>, turns: &[f32]) -> Tensor<4> {
-    let [n, c, h, w] = images.dims();
+    let [n, c, ..] = images.dims();
     assert_eq!(turns.len(), n, "turn_hue: one turn an image");
     if c == 1 || turns.iter().all(|&turn| turn == 0.0) {
         return images;
     }
     let device = images.device();
-    // channels first: each is then one piece of memory
-    let planes = images.swap_dims(0, 1).reshape([3, n, h, w]);
-    let plane = |index: usize| planes.clone().slice([index..index + 1, 0..n, 0..h, 0..w]);
-    let Hsv { hue, range, value } = hue_of(plane(0), plane(1), plane(2));
-    // x = hue + offset lies between -1 and 1, where the distance from the nearest of -1/2 and 1/2 is ||x| - 1/2|
-    let distance = ((hue + offsets(turns, &device)).abs() - 0.5).abs(); // [3, n, h, w]
-    let share = (distance * -6.0 + 2.0).clamp_min(0.0).clamp_max(1.0);
-    let turned = value - share * range;
-    turned.swap_dims(0, 1).reshape([n, 3, h, w])
+    Hsv::of(images).colours(turns, &device)
 }
 
 /// What is added to a hue in 0 to 1 so that each channel's complement comes to lie at plus or minus half a turn: in -1
@@ -41,11 +33,34 @@ fn offsets(turns: &[f32], device: &Device) -> Tensor<4> {
 }
 
 /// Each `[1, n, h, w]`.
-struct Hsv {
+pub(super) struct Hsv {
     /// In turns, 0 to 1.
-    hue: Tensor<4>,
-    range: Tensor<4>,
-    value: Tensor<4>,
+    pub hue: Tensor<4>,
+    /// Largest less smallest channel: saturation times value.
+    pub range: Tensor<4>,
+    /// The largest channel.
+    pub value: Tensor<4>,
+}
+
+impl Hsv {
+    /// Of images of three channels: `[n, 3, h, w]`.
+    pub(super) fn of(images: Tensor<4>) -> Self {
+        let [n, _, h, w] = images.dims();
+        // channels first: each is then one piece of memory
+        let planes = images.swap_dims(0, 1).reshape([3, n, h, w]);
+        let plane = |index: usize| planes.clone().slice([index..index + 1, 0..n, 0..h, 0..w]);
+        hue_of(plane(0), plane(1), plane(2))
+    }
+
+    /// Back to red, green and blue, each image's hue turned: `[n, 3, h, w]`.
+    pub(super) fn colours(self, turns: &[f32], device: &Device) -> Tensor<4> {
+        let [_, n, h, w] = self.hue.dims();
+        // x = hue + offset lies between -1 and 1, where the distance from the nearest of -1/2 and 1/2 is ||x| - 1/2|
+        let distance = ((self.hue + offsets(turns, device)).abs() - 0.5).abs(); // [3, n, h, w]
+        let share = (distance * -6.0 + 2.0).clamp_min(0.0).clamp_max(1.0);
+        let turned = self.value - share * self.range;
+        turned.swap_dims(0, 1).reshape([n, 3, h, w])
+    }
 }
 
 /// The hue without a case for each order of the channels: with green and blue sorted, then red sorted in, it is `|K +

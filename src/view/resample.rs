@@ -1,5 +1,7 @@
 //! Windows of images brought to another size, as two small matrix products an image.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -44,9 +46,8 @@ const AWAY: f64 = 1e6;
 pub fn resample(images: Tensor<4>, windows: &[Window], size: [usize; 2], filter: Filter) -> Tensor<4> {
     let [n, _, height, width] = images.dims();
     assert_eq!(windows.len(), n, "resample: one window an image");
-    let down: Vec<_> = windows.iter().map(|w| Span { start: w.top, length: w.height, mirrored: false }).collect();
-    let across: Vec<_> =
-        windows.iter().map(|w| Span { start: w.left, length: w.width, mirrored: w.mirrored }).collect();
+    let down: Vec<_> = windows.iter().map(|w| Span::whole(w.top, w.height, false)).collect();
+    let across: Vec<_> = windows.iter().map(|w| Span::whole(w.left, w.width, w.mirrored)).collect();
     let device = images.device();
     let rows = weights(&down, height, size[0], filter, &device).unsqueeze_dim::<4>(1); // [n, 1, out, h]
     let columns = weights(&across, width, size[1], filter, &device).unsqueeze_dim::<4>(1); // [n, 1, out, w]
@@ -57,31 +58,43 @@ pub fn resample(images: Tensor<4>, windows: &[Window], size: [usize; 2], filter:
     }
 }
 
-/// One side of a window.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: usize,
-    length: usize,
-    mirrored: bool,
+/// One side of a window, in pixels that need not be whole.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub start: f64,
+    pub length: f64,
+    /// The source pixels that may be seen.
+    pub inside: Range<usize>,
+    pub mirrored: bool,
 }
 
-/// The matrices that bring one axis from `input` to `output` pixels: `[n, output, input]`, rows that sum to 1.
-fn weights(spans: &[Span], input: usize, output: usize, filter: Filter, device: &Device) -> Tensor<3> {
+impl Span {
+    /// Whole pixels, none beside them being seen.
+    fn whole(start: usize, length: usize, mirrored: bool) -> Self {
+        Self { start: start as f64, length: length as f64, inside: start..start + length, mirrored }
+    }
+}
+
+/// Smallest sum that weights are divided by: where no source pixel is in reach the row stays 0.
+const NOTHING: f64 = 1e-6;
+
+/// The matrices that bring one axis from `input` to `output` pixels: `[n, output, input]`, rows that sum to 1, or to 0 where
+/// they reach no pixel that may be seen.
+pub(super) fn weights(spans: &[Span], input: usize, output: usize, filter: Filter, device: &Device) -> Tensor<3> {
     let (mut places, mut centres) = (Vec::new(), Vec::new());
     for span in spans {
-        let scale = span.length as f64 / output as f64;
+        let scale = span.length / output as f64;
         let stretch = scale.max(1.0);
-        let inside = span.start..span.start + span.length;
-        let place = |p: usize| if inside.contains(&p) { (p as f64 + 0.5) / stretch } else { AWAY };
+        let place = |p: usize| if span.inside.contains(&p) { (p as f64 + 0.5) / stretch } else { AWAY };
         places.extend((0..input).map(|p| place(p) as f32));
         let turned = |o: usize| if span.mirrored { output - 1 - o } else { o };
-        let centre = |o: usize| (span.start as f64 + (turned(o) as f64 + 0.5) * scale) / stretch;
+        let centre = |o: usize| (span.start + (turned(o) as f64 + 0.5) * scale) / stretch;
         centres.extend((0..output).map(|o| centre(o) as f32));
     }
     let places = Tensor::<3>::from_data(TensorData::new(places, [spans.len(), 1, input]), device);
     let centres = Tensor::<3>::from_data(TensorData::new(centres, [spans.len(), output, 1]), device);
     let weights = filter.kernel((places - centres).abs());
-    weights.clone() / weights.sum_dim(2)
+    weights.clone() / weights.sum_dim(2).clamp_min(NOTHING)
 }
 
 impl Filter {

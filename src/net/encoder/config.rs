@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 pub struct EncoderConfig {
     /// The architecture.
     pub kind: EncoderKind,
-    /// Channels of the first stage; the others follow in proportion. Published: 192 for nin, 64 for the residual ones.
+    /// Channels of the first stage; the others follow in proportion. What papers have stands
+    /// with the architectures.
     pub width: usize,
     /// Whether residual blocks start as the identity: the scale of their last batch norm is 0 at first (Goyal et al. 2017).
     #[serde(default)]
@@ -41,6 +42,20 @@ pub enum EncoderKind {
     Small,
     /// Network in Network with four blocks, as in RotNet's CIFAR code (192-160-96, then 192; width 192).
     Nin,
+    /// AlexNet as context prediction has it: one group, local response normalisation after the first two layers, batch norm
+    /// without scale and shift in the last three (width 96).
+    ContextAlexnet,
+    /// The tile tower of the jigsaw network: AlexNet in two groups with local response normalisation, its first layer at
+    /// every second pixel (width 96).
+    Cfn,
+    /// AlexNet with batch norm, as in RotNet's ImageNet code (width 64).
+    AlexnetBn,
+    /// Exemplar-CNN's small net: two 5x5 convolutions of 64 channels, no norm (width 64).
+    ExemplarSmall,
+    /// Exemplar-CNN's medium net: 64, 128, 256 channels (width 64).
+    ExemplarMedium,
+    /// Exemplar-CNN's large net: 92, 256, 512 channels (width 92).
+    ExemplarLarge,
     /// ResNet-18 with the stem for large images: 7x7 at every second pixel, then 3x3 max-pooling at every second one.
     Resnet18,
     /// ResNet-18 with the stem for images of about 32 px: 3x3 at every pixel, no pooling.
@@ -87,7 +102,8 @@ impl EncoderConfig {
         let width = match kind {
             EncoderKind::Small => 32,
             EncoderKind::Nin => 192,
-            EncoderKind::DilatedAlexnet => 96,
+            EncoderKind::ContextAlexnet | EncoderKind::Cfn | EncoderKind::DilatedAlexnet => 96,
+            EncoderKind::ExemplarLarge => 92,
             _ => 64,
         };
         Self { kind, ..Self::small(width) }.normalised_for(data)

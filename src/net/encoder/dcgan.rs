@@ -1,7 +1,7 @@
 //! The encoder of the context encoders' inpainting network, which is the discriminator of DCGAN (Radford et al. 2016).
 
 use crate::net::chain::{Activation, Chain, Link, Section};
-use crate::net::{Conv2d, Init};
+use crate::net::{Conv2d, Init, Start};
 
 /// Deviation of the kernels' first values, here and in what belongs to the same networks.
 pub(in crate::net) const STD: f64 = 0.02;
@@ -12,7 +12,7 @@ pub(in crate::net) const STD: f64 = 0.02;
 pub(super) fn dcgan(factors: &[usize], width: usize, channels: usize, init: &mut Init) -> Chain {
     let mut input = channels;
     let sections = factors.iter().enumerate().map(|(index, factor)| {
-        let conv = Conv2d::init([input, factor * width], 4, 2, 1, init).gaussian(STD, init);
+        let conv = Conv2d::init([input, factor * width], 4, 2, 1, init).redrawn(Start::Gaussian(STD), init);
         input = factor * width;
         let link = match index {
             0 => Link::plain(conv, Activation::Leaky),

@@ -1,9 +1,11 @@
 //! The network whose features are wanted: one face over several architectures, readable after every stage.
 
+mod alexnet;
 mod colour_vgg;
 mod config;
 pub(super) mod dcgan;
 mod dilated_alexnet;
+mod exemplar;
 mod input;
 mod nin;
 mod normalise;
@@ -171,6 +173,12 @@ impl Body {
             }
             EncoderKind::Dcgan => return Body::Chained(dcgan::dcgan(&[1, 1, 2, 4, 8], config.width, channels, init)),
             EncoderKind::DcganCifar => return Body::Chained(dcgan::dcgan(&[1, 2, 4], config.width, channels, init)),
+            EncoderKind::ContextAlexnet => return Body::Staged(alexnet::context(config.width, channels, init)),
+            EncoderKind::Cfn => return Body::Staged(alexnet::cfn(config.width, channels, init)),
+            EncoderKind::AlexnetBn => return Body::Staged(alexnet::batch_normed(config.width, channels, init)),
+            EncoderKind::ExemplarSmall => return exemplar(&[64, 64], config, channels, init),
+            EncoderKind::ExemplarMedium => return exemplar(&[64, 128, 256], config, channels, init),
+            EncoderKind::ExemplarLarge => return exemplar(&[92, 256, 512], config, channels, init),
             EncoderKind::Resnet18 => (false, true),
             EncoderKind::Resnet18Cifar => (false, false),
             EncoderKind::Resnet50 => (true, true),
@@ -214,6 +222,10 @@ impl Body {
             Body::Chained(body) => body.forward(x, see),
         }
     }
+}
+
+fn exemplar(published: &[usize], config: &EncoderConfig, channels: usize, init: &mut Init) -> Body {
+    Body::Staged(exemplar::exemplar(published, config.width, channels, init))
 }
 
 #[cfg(test)]
