@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use nolabel::config::Preset;
-use nolabel::data::Size;
+use nolabel::data::{Size, shapes};
 use nolabel::method::{Batch, Entry, Facts, METHODS, Moment};
 use nolabel::rng::{Purpose, stream, uniform};
 
@@ -25,21 +25,24 @@ fn main() {
 }
 
 fn measure(entry: &Entry) {
-    let (data, size) = if entry.info().needs.colour {
+    let needs = entry.info().needs;
+    let (data, size) = if needs.clips {
+        (shapes::NAME, Size { channels: 3, height: shapes::SIDE, width: shapes::SIDE })
+    } else if needs.colour {
         ("cifar-10", Size { channels: 3, height: 32, width: 32 })
     } else {
         ("fashion-mnist", Size { channels: 1, height: 28, width: 28 })
     };
     let config = entry.config(Preset::Small, data);
     let device = Device::flex();
-    let facts = Facts { size, images: 60_000 };
+    let facts = Facts { clips: needs.clips, ..Facts::of(size, 60_000) };
     let mut learner = entry.build(&config, &facts, &device).expect("a preset can be built");
-    let pixels = uniform(&mut stream(1, Purpose::Views, 0), config.batch * size.bytes(), 0.0, 1.0);
-    let shape = [config.batch, size.channels, size.height, size.width];
-    let batch = Batch {
-        images: Tensor::from_data(TensorData::new(pixels, shape), &device),
-        indices: (0..config.batch).collect(),
+    let images = |position: u64| {
+        let pixels = uniform(&mut stream(1, Purpose::Views, position), config.batch * size.bytes(), 0.0, 1.0);
+        let shape = [config.batch, size.channels, size.height, size.width];
+        Tensor::<4>::from_data(TensorData::new(pixels, shape), &device)
     };
+    let batch = Batch { next: Some(images(1)), ..Batch::of(images(0), (0..config.batch).collect()) };
     let (mut views, mut steps) = (Vec::new(), Vec::new());
     for step in 0..=STEPS {
         let moment = Moment { step, total: STEPS + 1, steps_per_epoch: STEPS + 1 };

@@ -23,6 +23,8 @@ pub enum Purpose {
     /// What belongs to one training image for the whole run, or to the run as a whole: seed patches, variants of them,
     /// puzzles to choose from; positions are images or variants.
     Fixed = 6,
+    /// Data sets that are made rather than fetched; positions are clips.
+    Data = 7,
 }
 
 /// The generator for `purpose` at `position` in the run with this `seed`.

@@ -50,24 +50,30 @@ fn published(entry: &Entry) -> RunConfig {
     config
 }
 
-/// Photographs of sorts: bright blobs of one colour each on noise.
+/// Photographs of sorts: bright blobs of one colour each on noise, which have moved in the next ones.
 fn batch(side: usize) -> Batch {
+    let next = Some(frames(side, 0.02));
+    Batch { next, ..Batch::of(frames(side, 0.0), (0..IMAGES).collect()) }
+}
+
+/// The blobs, moved by a share of the side.
+fn frames(side: usize, moved: f32) -> Tensor<4> {
     let noise = uniform(&mut stream(3, Purpose::Views, 0), IMAGES * 3 * side * side, 0.0, 0.3);
     let pixels = noise.iter().enumerate().map(|(at, noise)| {
         let (image, channel) = (at / (3 * side * side), at / (side * side) % 3);
         let (row, column) = (at / side % side, at % side);
-        let off = |place: usize, centre: usize| (place as f32 / side as f32 - centre as f32 / 5.0).powi(2);
+        let off = |place: usize, centre: usize| (place as f32 / side as f32 - centre as f32 / 5.0 - moved).powi(2);
         let light = if channel == image % 3 { 0.7 } else { 0.3 };
         noise + light * (-(off(row, image + 1) + off(column, 4 - image)) * 20.0).exp()
     });
     let data = TensorData::new(pixels.collect::<Vec<f32>>(), [IMAGES, 3, side, side]);
-    Batch { images: Tensor::from_data(data, &Device::flex()), indices: (0..IMAGES).collect() }
+    Tensor::from_data(data, &Device::flex())
 }
 
 /// The losses of some steps on always the same views.
 fn losses(config: &RunConfig, entry: &Entry, steps: usize) -> Vec<f32> {
     let side = if whole() { 256 } else { 72 };
-    let facts = Facts { size: Size { channels: 3, height: side, width: side }, images: 64 };
+    let facts = Facts { clips: true, ..Facts::of(Size { channels: 3, height: side, width: side }, 64) };
     let mut learner = entry.build(config, &facts, &Device::flex()).expect("the published setting");
     let batch = batch(side);
     let mut step = |step| {

@@ -9,7 +9,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("platform", &[]),
     ("rng", &[]),
     ("error", &[]),
-    ("data", &["error"]),
+    ("data", &["error", "rng"]),
     ("device", &["error", "rng"]),
     ("loss", &[]),
     ("view", &["error", "rng"]),

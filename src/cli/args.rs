@@ -10,7 +10,8 @@ use clap::{Arg, Args, Command};
 use super::failure::{Failure, Outcome};
 use crate::config::{Preset, RunConfig};
 use crate::data::catalogue::CATALOGUE;
-use crate::data::{Spec, folder};
+use crate::data::folder::{self, clips};
+use crate::data::{Spec, shapes};
 use crate::device::DeviceChoice;
 use crate::method::METHODS;
 use crate::view::recipe;
@@ -49,18 +50,18 @@ pub(super) fn presets() -> impl TypedValueParser<Value = Preset> {
 
 /// Reads a [`Spec`]; a name nobody knows is answered by the nearest one.
 pub(super) fn data_specs() -> impl TypedValueParser<Value = Spec> {
-    DataSpecs { folders: true }
+    DataSpecs { all: true }
 }
 
 /// The same for data sets of the catalogue alone.
 pub(super) fn known_specs() -> impl TypedValueParser<Value = Spec> {
-    DataSpecs { folders: false }
+    DataSpecs { all: false }
 }
 
 #[derive(Clone)]
 struct DataSpecs {
-    /// Whether it may be a folder of the user's own images.
-    folders: bool,
+    /// Whether it may be what is no file of the catalogue's: folders of the user's own, clips that are made.
+    all: bool,
 }
 
 impl TypedValueParser for DataSpecs {
@@ -82,8 +83,14 @@ impl TypedValueParser for DataSpecs {
 impl DataSpecs {
     fn values(&self) -> impl Iterator<Item = PossibleValue> + use<> {
         let known = CATALOGUE.iter().map(|entry| PossibleValue::new(entry.name).help(entry.title));
-        let own = PossibleValue::new(folder::NAME).help("PNG and JPEG files of your own, as folder:DIR");
-        known.chain(self.folders.then_some(own))
+        let others = [
+            (shapes::NAME, "Clips of shapes that move, made at once"),
+            (folder::NAME, "PNG and JPEG files of your own, as folder:DIR"),
+            (clips::NAME, "Clips of your own, as clips:DIR: a folder of frames each, or video files"),
+        ];
+        let others = others.map(|(name, help)| PossibleValue::new(name).help(help));
+        let count = if self.all { others.len() } else { 0 };
+        known.chain(others.into_iter().take(count))
     }
 }
 

@@ -13,7 +13,7 @@ use super::table::Table;
 use super::words;
 use crate::data::catalogue::{CATALOGUE, Entry, find};
 use crate::data::store::{self, Fetching};
-use crate::data::{Size, Spec};
+use crate::data::{Size, Spec, shapes};
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -98,7 +98,13 @@ fn list(json: bool) -> Outcome {
         let images = format!("{}x{} {colour}", size.width, size.height);
         table.row([name.into(), title.into(), images, classes.len().to_string(), licence.into(), place]);
     }
-    print::out(&format!("{table}\n\nImages of your own need no name here: `nolabel train METHOD --data folder:DIR`."))
+    print::out(&format!(
+        "{table}\n\n{} is made at once: {} clips of shapes that move, {side}x{side} colour.\nImages of your own need no name here: \
+         `--data folder:DIR`, and for clips `--data clips:DIR`.",
+        shapes::NAME,
+        shapes::TRAIN_CLIPS + shapes::TEST_CLIPS,
+        side = shapes::SIDE,
+    ))
 }
 
 fn listing(entry: &Entry) -> Listing {

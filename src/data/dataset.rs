@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
+use super::Sequence;
 use crate::error::{Error, Result};
 
 /// The size of every image of a data set.
@@ -30,12 +31,14 @@ pub struct Split {
     total: usize,
     pixels: Vec<u8>,
     labels: Vec<u16>,
+    /// Where the images are frames of clips.
+    sequence: Option<Sequence>,
 }
 
 impl Split {
     /// An empty split that will hold `total` images; memory is taken as images arrive.
     pub fn expecting(size: Size, total: usize) -> Self {
-        Self { size, total, pixels: Vec::new(), labels: Vec::new() }
+        Self { size, total, pixels: Vec::new(), labels: Vec::new(), sequence: None }
     }
 
     /// A complete split.
@@ -59,7 +62,18 @@ impl Split {
         if !pixels.len().is_multiple_of(size.bytes()) {
             return Err(Error::Data(format!("{} bytes are not whole images of {} bytes", pixels.len(), size.bytes())));
         }
-        Ok(Self { size, total: pixels.len() / size.bytes(), pixels, labels: Vec::new() })
+        Ok(Self { size, total: pixels.len() / size.bytes(), pixels, labels: Vec::new(), sequence: None })
+    }
+
+    /// The same with its images following one another.
+    ///
+    /// # Errors
+    /// When there are not as many frames as images.
+    pub fn in_sequence(self, sequence: Sequence) -> Result<Self> {
+        if sequence.len() != self.total {
+            return Err(Error::Data(format!("there are {} images but {} frames", self.total, sequence.len())));
+        }
+        Ok(Self { sequence: Some(sequence), ..self })
     }
 
     /// Adds images (planar channels, rows of bytes) that arrived.
@@ -97,6 +111,13 @@ impl Split {
         self.pixels.is_empty()
     }
 
+    /// Whether these images are there, and the frames they are compared with.
+    pub fn holds(&self, indices: &[usize]) -> bool {
+        let there = |index| index < self.len();
+        let partner_there = |&index: &usize| self.sequence.as_ref().is_none_or(|known| there(known.partner(index)));
+        indices.iter().all(|index| there(*index) && partner_there(index))
+    }
+
     /// Images there will be.
     pub fn total(&self) -> usize {
         self.total
@@ -115,6 +136,11 @@ impl Split {
     /// The labels that are there, in the order of the images.
     pub fn labels(&self) -> &[u16] {
         &self.labels
+    }
+
+    /// How the images follow one another, where they are frames of clips.
+    pub fn sequence(&self) -> Option<&Sequence> {
+        self.sequence.as_ref()
     }
 
     /// Refuses labels beyond the last of `classes` classes.
@@ -152,6 +178,7 @@ impl Split {
             total: count,
             pixels: self.pixels[..count * self.size.bytes()].to_vec(),
             labels: self.labels[..count.min(self.labels.len())].to_vec(),
+            sequence: self.sequence.as_ref().map(|sequence| sequence.first(count)),
         }
     }
 }

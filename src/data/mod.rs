@@ -5,6 +5,8 @@ pub mod dataset;
 #[cfg(not(target_family = "wasm"))]
 pub mod folder;
 pub mod format;
+mod sequence;
+pub mod shapes;
 #[cfg(not(target_family = "wasm"))]
 mod spec;
 #[cfg(not(target_family = "wasm"))]
@@ -12,5 +14,6 @@ pub mod store;
 
 pub use dataset::{Dataset, Size, Split};
 pub use format::idx;
+pub use sequence::Sequence;
 #[cfg(not(target_family = "wasm"))]
 pub use spec::Spec;

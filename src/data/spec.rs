@@ -1,16 +1,18 @@
-//! How a data set is asked for: `NAME`, `NAME:DIR`, or `folder:DIR?size=64` for images of the user's own.
+//! How a data set is asked for: `NAME`, `NAME:DIR`, or `folder:DIR?size=64` for images of the user's own, `clips:DIR?size=64`
+//! for clips.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{catalogue, folder};
+use super::folder::{self, clips};
+use super::{catalogue, shapes};
 use crate::error::{Error, Result};
 
 /// A data set that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// A name of the catalogue, or [`folder::NAME`].
+    /// A name of the catalogue, [`shapes::NAME`], [`folder::NAME`] or [`clips::NAME`].
     pub name: String,
     /// The folder it lies in, where that is an unusual one.
     pub folder: Option<PathBuf>,
@@ -24,9 +26,9 @@ impl Spec {
         Self { name: name.to_string(), folder: None, size: None }
     }
 
-    /// Whether it is a folder of the user's own images.
+    /// Whether it is a folder of the user's own images or clips.
     pub fn is_folder(&self) -> bool {
-        self.name == folder::NAME
+        [folder::NAME, clips::NAME].contains(&self.name.as_str())
     }
 }
 
@@ -35,18 +37,27 @@ impl FromStr for Spec {
 
     fn from_str(text: &str) -> Result<Self> {
         let (name, place) = text.split_once(':').map_or((text, None), |(name, place)| (name, Some(place)));
-        if name != folder::NAME {
+        let named = Self::named(name);
+        if name == shapes::NAME {
+            return match place {
+                None => Ok(named),
+                Some(_) => Err(Error::Config(format!("{name} is made at once and lies in no folder: leave `:` out"))),
+            };
+        }
+        if !named.is_folder() {
             catalogue::find(name)?;
-            return Ok(Self { folder: place.map(PathBuf::from), ..Self::named(name) });
+            return Ok(Self { folder: place.map(PathBuf::from), ..named });
         }
         let (path, size) = match place.unwrap_or_default().rsplit_once("?size=") {
             Some((path, digits)) => (path, Some(side(digits)?)),
             None => (place.unwrap_or_default(), None),
         };
         if path.is_empty() {
-            return Err(Error::Config("say which folder the images lie in, for example folder:my/photos".into()));
+            return Err(Error::Config(
+                "say which folder the images lie in, for example folder:my/photos or clips:my/videos".into(),
+            ));
         }
-        Ok(Self { name: name.to_string(), folder: Some(path.into()), size })
+        Ok(Self { folder: Some(path.into()), size, ..named })
     }
 }
 
@@ -71,7 +82,16 @@ mod tests {
 
     #[test]
     fn specs_are_read_and_written_alike() {
-        for text in ["mnist", "cifar-10:my/data", "folder:a:b?c", "folder:photos?size=32", "folder:a?size=b?size=9"] {
+        let texts = [
+            "mnist",
+            "cifar-10:my/data",
+            "folder:a:b?c",
+            "folder:photos?size=32",
+            "folder:a?size=b?size=9",
+            "clips:my/videos?size=96",
+            "moving-shapes",
+        ];
+        for text in texts {
             assert_eq!(text.parse::<Spec>().expect("a spec").to_string(), text);
         }
         let spec: Spec = "folder:/my photos?size=96".parse().expect("a spec");
@@ -84,7 +104,8 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         let refused = |text: &str| text.parse::<Spec>().expect_err("no spec").to_string();
         assert!(refused("imagenet").contains("cifar-10"));
-        for text in ["folder", "folder:", "folder:?size=64"] {
+        assert!(refused("moving-shapes:here").contains("lies in no folder"));
+        for text in ["folder", "folder:", "folder:?size=64", "clips"] {
             assert!(refused(text).contains("which folder"), "{text}");
         }
         for text in ["folder:a?size=", "folder:a?size=0", "folder:a?size=99999", "folder:a?size=big"] {

@@ -324,7 +324,7 @@ mod tests {
     fn shown_by_an_empty_image(level: f32, fill: &str) -> f32 {
         let model = model::<Aet>(&with(&[("fill", fill)]));
         let images = Tensor::<4>::ones([8, 1, 28, 28], &Device::flex()) * level;
-        let batch = Batch { images, indices: (0..8).collect() };
+        let batch = Batch::of(images, (0..8).collect());
         let views = model.views(&batch, &MOMENT, &mut stream(1, Purpose::Views, 0));
         let [x, transformed] = pair::both(&views);
         (x - transformed).abs().max().into_scalar()
@@ -365,11 +365,11 @@ mod tests {
     #[test]
     fn squares_are_cut_out_of_images_of_any_shape() {
         let init = |size: &str| {
-            let facts = Facts { size: Size { channels: 1, height: 20, width: 28 }, images: 8 };
+            let facts = Facts::of(Size { channels: 1, height: 20, width: 28 }, 8);
             let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
             Aet::init(&with(&[("size", size)]), &facts, &mut init)
         };
-        let batch = Batch { images: Tensor::zeros([2, 1, 20, 28], &Device::flex()), indices: vec![0, 1] };
+        let batch = Batch::of(Tensor::zeros([2, 1, 20, 28], &Device::flex()), vec![0, 1]);
         let views = init("16").expect("a model").views(&batch, &MOMENT, &mut stream(1, Purpose::Views, 0));
         assert!(views.images.iter().all(|images| images.dims() == [2, 1, 16, 16]));
         assert!(init("0").expect_err("not square").to_string().contains("square"));

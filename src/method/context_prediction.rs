@@ -235,7 +235,7 @@ mod tests {
         let fine = rng::uniform(&mut rng::stream(5, rng::Purpose::Views, 0), n * 784, 0.0, 1.0);
         let fine = Tensor::<4>::from_data(TensorData::new(fine, [n, 1, 28, 28]), &Device::flex());
         let images = crate::view::blur(fine, &vec![1.0; n], crate::view::Kernel::Explicit { inverse_share: 4 });
-        let batch = Batch { images, indices: (0..n).collect() };
+        let batch = Batch::of(images, (0..n).collect());
         let views = model.views(&batch, &MOMENT, &mut rng::stream(1, rng::Purpose::Views, 0));
         let (pixels, labels) = (numbers(views.images[0].clone()), views.labels.expect("labels"));
         let list = |x: Tensor<1, Int>| x.into_data().iter::<i64>().map(|x| x as usize).collect::<Vec<_>>();

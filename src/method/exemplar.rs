@@ -268,7 +268,7 @@ mod tests {
             let model = model::<Exemplar>(&with(&[("variants", variants)]));
             let mut seen = std::collections::BTreeSet::new();
             for step in 0..20 {
-                let batch = Batch { images: images.clone(), indices: vec![0, 1, 2, 3] };
+                let batch = Batch::of(images.clone(), vec![0, 1, 2, 3]);
                 let views = model.views(&batch, &MOMENT, &mut stream(step, Purpose::Views, 0));
                 let first = numbers(views.images[0].clone().narrow(0, 0, 1));
                 seen.insert(first.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
@@ -285,7 +285,7 @@ mod tests {
         let images = Tensor::<4>::random([3, 1, 28, 28], Distribution::Uniform(0.0, 1.0), &Device::flex());
         let seeds = |order: [usize; 3], step: u64| {
             let places = pair::numbers(order.iter().map(|&index| index as i32).collect(), &images);
-            let batch = Batch { images: images.clone().select(0, places), indices: order.to_vec() };
+            let batch = Batch::of(images.clone().select(0, places), order.to_vec());
             model.views(&batch, &MOMENT, &mut stream(step, Purpose::Views, 0)).images[2].clone()
         };
         let (first, again) = (seeds([0, 1, 2], 1), seeds([2, 0, 1], 2));

@@ -56,12 +56,15 @@ pub struct Answer {
     pub loss: Tensor<1>,
     /// `[1]`, where the method has one.
     pub metric: Option<Tensor<1>>,
+    /// What scores without looking `[1]`, where only the data can tell.
+    pub baseline: Option<Tensor<1>>,
 }
 
 impl From<&Outcome> for Answer {
     fn from(outcome: &Outcome) -> Self {
         let plain = |x: &Tensor<1>| x.clone().inner();
-        Self { loss: plain(&outcome.loss), metric: outcome.metric.as_ref().map(plain) }
+        let [metric, baseline] = [&outcome.metric, &outcome.baseline].map(|part| part.as_ref().map(plain));
+        Self { loss: plain(&outcome.loss), metric, baseline }
     }
 }
 

@@ -17,10 +17,10 @@ mod variant;
 use std::fmt::Debug;
 
 use burn::module::Module;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use crate::config::{Preset, RunConfig};
-use crate::data::Size;
+use crate::data::{Size, Split};
 use crate::error::Result;
 use crate::net::{Encoder, Init};
 use crate::optim::ParamGroup;
@@ -106,6 +106,15 @@ pub struct Facts {
     pub size: Size,
     /// Training images: the rows of a memory bank.
     pub images: usize,
+    /// Whether the images are frames of clips.
+    pub clips: bool,
+}
+
+impl Facts {
+    /// Of single images.
+    pub fn of(size: Size, images: usize) -> Self {
+        Self { size, images, clips: false }
+    }
 }
 
 /// Images of one step, on the plain device.
@@ -115,6 +124,23 @@ pub struct Batch {
     pub images: Tensor<4>,
     /// Each image's place in the data set.
     pub indices: Vec<usize>,
+    /// Where images are frames of clips, the next frame of each (of a clip's last frame the one before) `[n, c, h, w]`.
+    pub next: Option<Tensor<4>>,
+}
+
+impl Batch {
+    /// Single images.
+    pub fn of(images: Tensor<4>, indices: Vec<usize>) -> Self {
+        Self { images, indices, next: None }
+    }
+
+    /// Images out of a split, with the frames that follow them where it knows of any.
+    pub fn out_of(split: &Split, indices: Vec<usize>, device: &Device) -> Self {
+        let batch = Self::of(split.tensor(&indices, device), indices);
+        let Some(sequence) = split.sequence() else { return batch };
+        let partners: Vec<usize> = batch.indices.iter().map(|&index| sequence.partner(index)).collect();
+        Self { next: Some(split.tensor(&partners, device)), ..batch }
+    }
 }
 
 /// Where in the run a step is.
@@ -150,6 +176,9 @@ pub struct Outcome {
     pub loss: Tensor<1>,
     /// The method's own measure `[1]`, no gradient.
     pub metric: Option<Tensor<1>>,
+    /// What the best answer that does not look at the images scores by that measure `[1]`, where only the data can tell: it
+    /// stands for [`Metric::chance`] then.
+    pub baseline: Option<Tensor<1>>,
     /// The network's answers `[m, k]` as logits, where the task has classes.
     pub answers: Option<Tensor<2>>,
     /// What the loss compares, one row an image and no gradient `[n, d]`: whether it collapses is watched.
@@ -166,7 +195,7 @@ impl Outcome {
     /// An outcome with nothing but a loss.
     pub fn of(loss: Tensor<1>) -> Self {
         let (figures, maps, carry) = (Vec::new(), Vec::new(), Vec::new());
-        Self { loss, metric: None, answers: None, embedding: None, figures, maps, carry }
+        Self { loss, metric: None, baseline: None, answers: None, embedding: None, figures, maps, carry }
     }
 }
 

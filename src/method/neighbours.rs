@@ -228,7 +228,7 @@ mod tests {
     fn layout(preset: Preset, size: [usize; 2], changes: &[(&str, &str)]) -> Result<Layout> {
         let mut config = ContextPrediction::preset(preset, "fashion-mnist");
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
-        Layout::of(&config, &Facts { size: Size { channels: 1, height: size[0], width: size[1] }, images: 8 })
+        Layout::of(&config, &Facts::of(Size { channels: 1, height: size[0], width: size[1] }, 8))
     }
 
     /// The class after mirroring left to right.

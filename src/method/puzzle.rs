@@ -143,7 +143,7 @@ mod tests {
     fn cutter(preset: Preset, side: usize, channels: usize, changes: &[(&str, &str)]) -> Cutter {
         let mut config = Jigsaw::preset(preset, if channels == 1 { "fashion-mnist" } else { "imagenet" });
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
-        Cutter::of(&config, &Facts { size: Size { channels, height: side, width: side }, images: 8 }).expect("a cutter")
+        Cutter::of(&config, &Facts::of(Size { channels, height: side, width: side }, 8)).expect("a cutter")
     }
 
     fn numbers(x: Tensor<4>) -> Vec<f32> {

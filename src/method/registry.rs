@@ -25,7 +25,7 @@ fn channels(info: &Info) -> usize {
 }
 
 fn facts(channels: usize) -> Facts {
-    Facts { size: Size { channels, height: 28, width: 28 }, images: 32 }
+    Facts { clips: true, ..Facts::of(Size { channels, height: 28, width: 28 }, 32) }
 }
 
 /// The small preset, shrunk to what a test can compute at once.
@@ -51,6 +51,7 @@ pub(super) fn shrunk(mut config: RunConfig) -> RunConfig {
         ("decoder", 4),
         ("bottleneck", 16),
         ("prior_steps", 4),
+        ("mask_side", 12),
     ];
     for (option, value) in small {
         if config.options.get(option).is_some_and(|known| known.as_u64() != Some(0)) {
@@ -81,14 +82,14 @@ pub(super) fn losses(
     images: usize,
     steps: usize,
 ) -> Vec<f32> {
-    let facts = Facts { size: Size { channels, height, width }, images: 4 * images };
+    let facts = Facts::of(Size { channels, height, width }, 4 * images);
     let device = Device::flex();
     let mut learner = find(&config.method)
         .and_then(|entry| entry.build(config, &facts, &device))
         .expect("a configuration that works");
     let pixels = uniform(&mut stream(4, Purpose::Views, 0), images * channels * height * width, 0.0, 1.0);
     let pixels = Tensor::from_data(TensorData::new(pixels, [images, channels, height, width]), &device);
-    let batch = Batch { images: pixels, indices: (0..images).collect() };
+    let batch = Batch::of(pixels, (0..images).collect());
     let take = |at: usize| {
         let moment = Moment { step: at, ..MOMENT };
         learner.step(&batch, &moment, &mut stream(1, Purpose::Views, 0), config.optimizer.lr).loss.into_scalar()
@@ -96,17 +97,24 @@ pub(super) fn losses(
     (0..steps).map(take).collect()
 }
 
-/// Blobs of light at different places, so that views differ and images do too; with three channels, of different colours.
+/// Blobs of light at different places, so that views differ and images do too; with three channels, of different colours. In
+/// the next frames they have moved, and what is behind them has not.
 pub(super) fn batch(channels: usize) -> Batch {
+    let next = Some(frames(channels, 1.5));
+    Batch { next, ..Batch::of(frames(channels, 0.0), (0..IMAGES).collect()) }
+}
+
+/// The blobs, moved to the right and down by so many pixels.
+fn frames(channels: usize, moved: f32) -> Tensor<4> {
     let noise = uniform(&mut stream(4, Purpose::Views, 0), IMAGES * channels * 784, 0.0, 0.3);
     let pixels = noise.iter().enumerate().map(|(at, noise)| {
         let (image, channel, row, column) = (at / 784 / channels, at / 784 % channels, at % 784 / 28, at % 28);
-        let off = |place: usize, centre: usize| (place as f32 - centre as f32).powi(2);
+        let off = |place: usize, centre: usize| (place as f32 - centre as f32 - moved).powi(2);
         let share = if channel == 0 || (image + channel) % 3 == 0 { 0.7 } else { 0.2 };
         noise + share * (-(off(row, 4 + 3 * image) + off(column, 24 - 2 * image)) / 20.0).exp()
     });
     let data = TensorData::new(pixels.collect::<Vec<f32>>(), [IMAGES, channels, 28, 28]);
-    Batch { images: Tensor::from_data(data, &Device::flex()), indices: (0..IMAGES).collect() }
+    Tensor::from_data(data, &Device::flex())
 }
 
 /// Views on the device that tracks gradients.

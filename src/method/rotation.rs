@@ -219,7 +219,7 @@ mod tests {
         let mut config = small("test");
         config.encoder = EncoderConfig::small(2);
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
-        let facts = Facts { size: Size { channels: 1, height: 28, width: 28 }, images: 8 };
+        let facts = Facts::of(Size { channels: 1, height: 28, width: 28 }, 8);
         Rotation::init(&config, &facts, &mut Init::new(stream(1, Purpose::Weights, 0), device)).expect("a model")
     }
 
@@ -229,7 +229,7 @@ mod tests {
     fn every_image_comes_in_all_four_turns_with_balanced_labels() {
         let device = Device::flex();
         let images = Tensor::<4>::random([3, 1, 28, 28], burn::tensor::Distribution::Uniform(0.0, 1.0), &device);
-        let batch = Batch { images: images.clone(), indices: vec![0, 1, 2] };
+        let batch = Batch::of(images.clone(), vec![0, 1, 2]);
         let views = build(&device).views(&batch, &MOMENT, &mut stream(1, Purpose::Views, 0));
         let labels: Vec<i64> =
             views.labels.expect("labels").into_data().convert::<i64>().try_to_vec().expect("integers");
@@ -244,7 +244,7 @@ mod tests {
     fn an_image_without_content_cannot_be_told_apart() {
         let device = Device::flex();
         let model = build(&device);
-        let batch = Batch { images: Tensor::zeros([2, 1, 28, 28], &device), indices: vec![0, 1] };
+        let batch = Batch::of(Tensor::zeros([2, 1, 28, 28], &device), vec![0, 1]);
         let views = model.views(&batch, &MOMENT, &mut stream(1, Purpose::Views, 0));
         let loss: f32 = model.loss(&views, &MOMENT).loss.into_scalar();
         assert!(loss >= 4f32.ln() - 1e-5, "{loss} is below ln 4: the turn leaks");
@@ -255,7 +255,7 @@ mod tests {
     fn borders(turn: &str) -> Vec<[f32; 4]> {
         let device = Device::flex();
         let model = build_with(&[("turn", turn)], &device);
-        let batch = Batch { images: Tensor::ones([1, 1, 28, 28], &device) * 0.5, indices: vec![0] };
+        let batch = Batch::of(Tensor::ones([1, 1, 28, 28], &device) * 0.5, vec![0]);
         let views = model.views(&batch, &MOMENT, &mut stream(1, Purpose::Views, 0)).images[0].clone();
         // corners belong to two sides each
         let side = |image: usize, rows: Range<usize>, columns: Range<usize>| {
@@ -296,10 +296,10 @@ mod tests {
         let of = |size: &str| {
             let mut config = small("test");
             config.set("size", size).expect("an option");
-            let facts = Facts { size: Size { channels: 1, height: 24, width: 40 }, images: 8 };
+            let facts = Facts::of(Size { channels: 1, height: 24, width: 40 }, 8);
             Rotation::init(&config, &facts, &mut Init::new(stream(1, Purpose::Weights, 0), &device))
         };
-        let batch = Batch { images: Tensor::zeros([2, 1, 24, 40], &device), indices: vec![0, 1] };
+        let batch = Batch::of(Tensor::zeros([2, 1, 24, 40], &device), vec![0, 1]);
         let views = of("16").expect("a model").views(&batch, &MOMENT, &mut stream(1, Purpose::Views, 0));
         assert_eq!(views.images[0].dims(), [8, 1, 16, 16]);
         assert!(of("0").expect_err("not square").to_string().contains("square"));
@@ -321,7 +321,7 @@ mod tests {
             config.optimizer.lr = 0.01;
             let losses = registry::losses(&config, [3, side, side], 2, 6);
             assert!(losses.iter().all(|loss| loss.is_finite()) && losses[5] < losses[0], "{losses:?}");
-            let facts = Facts { size: Size { channels: 3, height: side, width: side }, images: 8 };
+            let facts = Facts::of(Size { channels: 3, height: side, width: side }, 8);
             let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
             let model = Rotation::init(&config, &facts, &mut init).expect("a model");
             assert_eq!(model.encoder.layer_names(), layers);

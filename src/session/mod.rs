@@ -23,7 +23,7 @@ use crate::rng::{Purpose, stream};
 use checkpoint::Header;
 use event::{Done, Epoch, Event, Started, Step};
 use health::Watch;
-use observe::Controls;
+use observe::{Controls, Values};
 use order::Order;
 use pace::Pace;
 use picture::Picture;
@@ -98,7 +98,7 @@ impl Session {
                 config.batch
             )));
         }
-        let facts = Facts { size: data.train.size(), images };
+        let facts = Facts { clips: data.train.sequence().is_some(), ..Facts::of(data.train.size(), images) };
         let learner = find(&config.method)?.build(&config, &facts, &selected.device)?;
         let order = Order::new(config.seed, images, config.batch);
         let total = if config.steps > 0 { config.steps } else { config.epochs * order.steps_per_epoch() };
@@ -258,13 +258,13 @@ impl Session {
 
     async fn train(&mut self) -> Result<Progress> {
         let indices = self.order.batch(self.step);
-        if indices.iter().any(|&index| index >= self.data.train.len()) {
+        if !self.data.train.holds(&indices) {
             return Ok(Progress::WaitingForData);
         }
         let start = platform::now();
         let moment = self.moment();
         let device = &self.selected.device;
-        let batch = Batch { images: self.data.train.tensor(&indices, device), indices };
+        let batch = Batch::out_of(&self.data.train, indices, device);
         let lr = self.config.optimizer.lr;
         let rate = self.config.schedule.rate(lr, self.step, self.total, moment.steps_per_epoch);
         let mut rng = stream(self.config.seed, Purpose::Views, self.step as u64);
@@ -276,7 +276,7 @@ impl Session {
         let values = if read { Some(observe::read(answer).await?) } else { None };
         self.clock(platform::now() - start);
         let mut events = Vec::new();
-        if let Some((loss, metric)) = values {
+        if let Some(Values { loss, metric, .. }) = values {
             events.push(Event::Step(self.step_event(loss, metric, rate)));
             if !loss.is_finite() {
                 return Err(Error::Config(format!(

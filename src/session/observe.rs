@@ -19,15 +19,23 @@ const DRAWN: usize = 16;
 /// Held-out images a batch.
 const HELD_OUT_BATCH: usize = 250;
 
-/// Loss and measure as numbers, in one round trip.
-pub(super) async fn read(answer: Answer) -> Result<(f64, Option<f64>)> {
-    let both = match answer.metric {
-        Some(metric) => Tensor::cat(vec![answer.loss, metric], 0),
-        None => answer.loss,
-    };
-    let data = both.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+/// An [`Answer`] as numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Values {
+    pub(super) loss: f64,
+    pub(super) metric: Option<f64>,
+    pub(super) baseline: Option<f64>,
+}
+
+/// Loss and measures as numbers, in one round trip.
+pub(super) async fn read(Answer { loss, metric, baseline }: Answer) -> Result<Values> {
+    let there = [metric.is_some(), baseline.is_some()];
+    let all: Vec<_> = [Some(loss), metric, baseline].into_iter().flatten().collect();
+    let data = Tensor::cat(all, 0).into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
     let mut numbers = data.iter::<f64>();
-    Ok((numbers.next().unwrap_or(f64::NAN), numbers.next()))
+    let loss = numbers.next().unwrap_or(f64::NAN);
+    let [metric, baseline] = there.map(|there| if there { numbers.next() } else { None });
+    Ok(Values { loss, metric, baseline })
 }
 
 /// The controls of a run's probes, measured once.
@@ -94,16 +102,18 @@ pub(super) async fn pretext(
     device: &Device,
 ) -> Result<Option<Pretext>> {
     let total = if wanted == 0 { data.test.len() } else { wanted.min(data.test.len()) };
-    let (mut sum, mut counted) = (0.0, 0);
+    let (mut sum, mut blind, mut counted) = (0.0, None, 0);
     for start in (0..total).step_by(HELD_OUT_BATCH) {
         let indices: Vec<usize> = (start..(start + HELD_OUT_BATCH).min(total)).collect();
         let count = indices.len();
-        let batch = Batch { images: data.test.tensor(&indices, device), indices };
+        let batch = Batch::out_of(&data.test, indices, device);
         let mut rng = stream(config.seed, Purpose::HeldOut, (start / HELD_OUT_BATCH) as u64);
-        if let (_, Some(metric)) = read(learner.answer(&batch, &moment, &mut rng)).await? {
+        let Values { metric, baseline, .. } = read(learner.answer(&batch, &moment, &mut rng)).await?;
+        if let Some(metric) = metric {
             sum += metric * count as f64;
             counted += count;
         }
+        blind = baseline.map(|baseline| blind.unwrap_or(0.0) + baseline * count as f64);
         platform::yield_now().await;
     }
     let metric = find(&config.method)?.info().metric;
@@ -112,7 +122,7 @@ pub(super) async fn pretext(
         images: counted,
         name: metric.name.to_string(),
         value: sum / counted as f64,
-        chance: metric.chance,
+        chance: blind.map(|sum| sum / counted as f64).or(metric.chance),
         unit: metric.unit,
     }))
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// Folders within a class that are looked into: enough for what people do, few enough for links that lead in circles.
 const DEPTH: usize = 8;
 /// One image in so many is kept for testing where no test images are set apart.
-const HELD_OUT: u64 = 10;
+pub(super) const HELD_OUT: u64 = 10;
 /// Where test images are looked for beside `train`.
 const TEST_FOLDERS: [&str; 2] = ["val", "test"];
 
@@ -31,7 +31,7 @@ pub(super) struct Layout {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Item {
     /// A hash of its path within the folder: what decides its place in the order, and whether it is kept for testing.
-    hash: u64,
+    pub(super) hash: u64,
     pub(super) path: PathBuf,
     /// The place of its class among the names; 0 where there are no classes.
     pub(super) class: u16,
@@ -161,7 +161,7 @@ fn gather(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// What a folder holds in alphabetical order, hidden things left out: name, path, and whether it is a folder.
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, bool)>> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, bool)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
         let entry = entry.map_err(Error::file(folder))?;
@@ -179,7 +179,7 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, bool)>> {
 }
 
 /// The first 64 bits of the SHA-256 of a file's path within the folder, its parts joined by `/`.
-fn hash(root: &Path, path: &Path) -> u64 {
+pub(super) fn hash(root: &Path, path: &Path) -> u64 {
     let inside = path.strip_prefix(root).unwrap_or(path);
     let parts: Vec<_> = inside.iter().map(|part| part.to_string_lossy()).collect();
     let digest: [u8; 32] = Sha256::digest(parts.join("/")).into();

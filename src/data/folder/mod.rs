@@ -4,12 +4,14 @@
 //! (`CLASS/*`), and images without classes. Where no test images are set apart, one image in ten is, chosen by a hash of
 //! its path within the folder, so that the same images fall to the tests on every machine.
 
+pub mod clips;
 mod decode;
 mod layout;
 mod memory;
 mod png;
 #[cfg(test)]
 mod sample;
+mod video;
 
 use std::path::Path;
 
@@ -39,7 +41,11 @@ pub fn load(root: &Path, side: usize, tell: &mut dyn FnMut(Reading)) -> Result<D
     let Layout { classes, train, test, strays } = layout::find(root)?;
     memory::check(train.len() + test.len(), side)?;
     let mut reader = Reader { side, done: 0, total: train.len() + test.len(), unread: strays, tell };
-    let (train, test) = (reader.read(&train), reader.read(&test));
+    let [train, test] = [train, test].map(|items| {
+        let mut images = Images::new(side);
+        reader.read(&items, &mut images);
+        images
+    });
     reader.warn();
     if train.labels.is_empty() {
         let root = root.display();
@@ -69,8 +75,8 @@ struct Images {
 }
 
 impl Reader<'_> {
-    fn read(&mut self, items: &[Item]) -> Images {
-        let mut images = Images { side: self.side, is_gray: true, pixels: Vec::new(), labels: Vec::new() };
+    /// Adds the images of these files.
+    fn read(&mut self, items: &[Item], images: &mut Images) {
         for round in items.chunks(ROUND * rayon::current_num_threads()) {
             let squares: Vec<_> = round.par_iter().map(|item| decode::square(&item.path, self.side)).collect();
             for (item, square) in round.iter().zip(squares) {
@@ -82,7 +88,6 @@ impl Reader<'_> {
             self.done += round.len();
             (self.tell)(Reading::Files { done: self.done, total: self.total });
         }
-        images
     }
 
     fn warn(&mut self) {
@@ -95,6 +100,21 @@ impl Reader<'_> {
 }
 
 impl Images {
+    fn new(side: usize) -> Self {
+        Self { side, is_gray: true, pixels: Vec::new(), labels: Vec::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Takes the images from `at` on away into images of their own.
+    fn split_off(&mut self, at: usize) -> Self {
+        let bytes = self.pixels.len() / self.len().max(1);
+        let (pixels, labels) = (self.pixels.split_off(at * bytes), self.labels.split_off(at));
+        Self { side: self.side, is_gray: self.is_gray, pixels, labels }
+    }
+
     /// Adds an image of one plane or three.
     fn push(&mut self, planes: &[u8], class: u16) {
         let plane = self.side * self.side;

@@ -7,11 +7,13 @@ use std::fs::File as Handle;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Entry, File, Part};
+use super::folder::clips;
 use super::format::Opened;
-use super::{Dataset, Spec, folder};
+use super::{Dataset, Spec, folder, shapes};
 use crate::error::{Error, Result};
 pub use check::{Checked, check};
 pub use fetch::{Fetching, fetch};
@@ -41,7 +43,11 @@ pub enum Reading {
 /// When there is no such data set, it is not on this machine, or a file is damaged.
 pub fn load(spec: &Spec, tell: &mut dyn FnMut(Reading)) -> Result<Dataset> {
     match &spec.folder {
+        Some(root) if spec.name == clips::NAME => clips::load(root, spec.size.unwrap_or(folder::SIDE), tell),
         Some(root) if spec.is_folder() => folder::load(root, spec.size.unwrap_or(folder::SIDE), tell),
+        None if spec.name == shapes::NAME => shapes::dataset(shapes::SIDE, |count| {
+            (0..count).into_par_iter().map(|number| shapes::clip(number, shapes::SIDE)).collect()
+        }),
         Some(folder) => load_known(catalogue::find(&spec.name)?, folder),
         None => {
             let entry = catalogue::find(&spec.name)?;
@@ -71,7 +77,7 @@ pub fn user_home(entry: &Entry) -> Option<PathBuf> {
     dirs::data_dir().map(|data| data.join("nolabel").join(entry.name))
 }
 
-/// SHA-256 of images and labels as a run sees them, whatever files they came from.
+/// SHA-256 of images, labels and the order of frames as a run sees them, whatever files they came from.
 pub fn digest(data: &Dataset) -> String {
     let mut hash = Sha256::new();
     for split in [&data.train, &data.test] {
@@ -82,6 +88,8 @@ pub fn digest(data: &Dataset) -> String {
         (0..split.len()).for_each(|index| hash.update(split.image(index)));
         let width = if data.classes.len() <= BYTE_CLASSES { 1 } else { 2 };
         split.labels().iter().for_each(|label| hash.update(&label.to_le_bytes()[..width]));
+        let partners = split.sequence().into_iter().flat_map(|frames| (0..frames.len()).map(|at| frames.partner(at)));
+        partners.for_each(|partner| hash.update((partner as u64).to_le_bytes()));
     }
     check::hex(&hash.finalize())
 }
@@ -121,11 +129,25 @@ fn opened(folder: &Path, file: &File) -> Result<Opened> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Split;
     use crate::data::catalogue::Holds;
     use std::fs;
 
     fn load(text: &str) -> Result<Dataset> {
         super::load(&text.parse()?, &mut |_| {})
+    }
+
+    #[test]
+    fn the_order_of_frames_belongs_to_the_data() {
+        let data = load(shapes::NAME).expect("it is made at once");
+        assert_eq!((data.classes.len(), data.name.as_str()), (8, shapes::NAME));
+        let loose = |split: &Split| {
+            let pixels = (0..split.len()).flat_map(|index| split.image(index).to_vec()).collect();
+            Split::new(split.size(), pixels, split.labels().to_vec()).expect("the same images")
+        };
+        let others = Dataset { train: loose(&data.train), test: loose(&data.test), ..data.clone() };
+        assert_ne!(digest(&data), digest(&others));
+        assert_eq!(digest(&data), digest(&load(shapes::NAME).expect("again")));
     }
 
     fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {

@@ -1,0 +1,57 @@
+//! Images that follow one another: which frame each is compared with.
+
+/// How the images of a split follow one another, where they are frames of clips.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sequence {
+    /// For each frame the place of the one it is compared with.
+    partners: Vec<u32>,
+}
+
+impl Sequence {
+    /// Clips of so many frames, one after the other. A frame is compared with the next one; the last of a clip, which has no
+    /// next, with the one before; and the only one with itself, which shows no movement.
+    pub fn of_clips(lengths: &[usize]) -> Self {
+        let (mut partners, mut start) = (Vec::new(), 0);
+        for &length in lengths {
+            let partner = |at: usize| if at + 1 < length { at + 1 } else { at.saturating_sub(1) };
+            partners.extend((0..length).map(|at| (start + partner(at)) as u32));
+            start += length;
+        }
+        Self { partners }
+    }
+
+    /// Frames.
+    pub fn len(&self) -> usize {
+        self.partners.len()
+    }
+
+    /// Whether there is no frame.
+    pub fn is_empty(&self) -> bool {
+        self.partners.is_empty()
+    }
+
+    /// The frame that this one is compared with.
+    pub fn partner(&self, index: usize) -> usize {
+        self.partners[index] as usize
+    }
+
+    /// The first `count` frames; one whose partner is beyond them is compared with itself.
+    pub(super) fn first(&self, count: usize) -> Self {
+        let own = |(at, &partner): (usize, &u32)| if (partner as usize) < count { partner } else { at as u32 };
+        Self { partners: self.partners.iter().take(count).enumerate().map(own).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_compared_within_their_clip() {
+        let sequence = Sequence::of_clips(&[3, 1, 0, 2]);
+        let partners: Vec<usize> = (0..sequence.len()).map(|index| sequence.partner(index)).collect();
+        assert_eq!(partners, [1, 2, 1, 3, 5, 4]);
+        let cut = sequence.first(5);
+        assert_eq!((cut.len(), cut.partner(2), cut.partner(4)), (5, 1, 4));
+    }
+}
