@@ -20,6 +20,7 @@ mod jitter;
 pub mod lab;
 mod level;
 pub mod mask;
+pub mod motion;
 mod op;
 mod outline;
 mod patches;
