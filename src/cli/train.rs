@@ -24,13 +24,17 @@ Examples:
       data from a folder of your own, a narrower encoder, a name of your choice
   nolabel train rotation --data 'folder:my/photos?size=96'
       PNG and JPEG files of your own, brought to squares of 96 pixels (64 where no size is given)
+  nolabel train motion --data moving-shapes
+      clips of shapes that move, made at once; --data clips:my/videos takes your own
   nolabel train --resume --out runs/narrow
       go on where it was stopped; Ctrl-C saves a run and prints this line
 
 Folders of your own may be laid out as
   train/CLASS/* and val/CLASS/* (or test/CLASS/*)
   CLASS/*    one image in ten, chosen by a hash of its path, is kept for testing
-  *          without classes: enough to train, but `nolabel eval` needs them";
+  *          without classes: enough to train, but `nolabel eval` needs them
+Folders of clips hold a folder of frames a clip, in the order of their names, or video files, which ffmpeg reads:
+  CLIP/* or CLASS/CLIP/*    one clip in ten is kept for testing, the last tenth of a single one";
 
 /// Train an encoder without labels
 ///

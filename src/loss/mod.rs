@@ -20,7 +20,9 @@ pub use colour::{
     SoftCode, annealed_mean, coloured, entropy, frequencies, gradient_scaled, nearest_bin, rebalanced, soft_code,
 };
 pub use contrast::{Contrast, info_nce, nt_xent};
-pub use pixel::{judged, pixel_maps, pixel_rows, share_of_fixed, weighted_squares};
+pub use pixel::{
+    fixed_overlap, judged, mask_cross_entropy, overlap, pixel_maps, pixel_rows, share_of_fixed, weighted_squares,
+};
 pub use redundancy::{Redundancy, barlow_twins};
 pub use regression::{explained, squared_error};
 pub use similarity::{cosine_regression, cosines, negative_cosine, unit_rows};

@@ -39,6 +39,38 @@ pub fn share_of_fixed(found: Tensor<4>, wanted: Tensor<4>, counts: Tensor<4>) ->
     left(found) / fixed.clamp_min(1e-12)
 }
 
+/// Cross-entropy of yes and no over the pixels that count: `-sum k (m log sigmoid(z) + (1 - m) log sigmoid(-z)) / sum k`.
+///
+/// `logits` z, `wanted` m in 0 to 1, `known` k, 0 or 1: `[n, 1, h, w]` -> `[1]`; 0 where nothing counts.
+pub fn mask_cross_entropy(logits: Tensor<4>, wanted: Tensor<4>, known: Tensor<4>) -> Tensor<1> {
+    assert_eq!(logits.dims(), wanted.dims(), "mask_cross_entropy: as many pixels are wanted as were found");
+    let yes = log_sigmoid(logits.clone()) * wanted.clone();
+    let no = log_sigmoid(logits.neg()) * (wanted.neg() + 1.0);
+    ((yes + no) * known.clone()).sum().neg() / known.sum().clamp_min(1.0)
+}
+
+/// How well two masks agree where it is known: the pixels in both over the pixels in either, of all images together.
+///
+/// `found`, `wanted`, `known`, all 0 or 1: `[n, 1, h, w]` -> `[1]`; 0 where nothing counts. Jaccard 1901.
+pub fn overlap(found: Tensor<4>, wanted: Tensor<4>, known: Tensor<4>) -> Tensor<1> {
+    let both = (found.clone() * wanted.clone() * known.clone()).sum();
+    let either = ((found + wanted).clamp_max(1.0) * known).sum();
+    both / either.clamp_min(1.0)
+}
+
+/// The largest [`overlap`] that one mask for all images has: the pixels that are wanted in at least so many of them, the
+/// number chosen for the best result out of `steps` shares.
+///
+/// `wanted`, `known`, 0 or 1: `[n, 1, h, w]` -> `[1]`.
+pub fn fixed_overlap(wanted: Tensor<4>, known: Tensor<4>, steps: usize) -> Tensor<1> {
+    let often = (wanted.clone() * known.clone()).sum_dim(0) / known.clone().sum_dim(0).clamp_min(1.0); // [1, 1, h, w]
+    let of = |step: usize| {
+        let mask = often.clone().greater_equal_elem(step as f64 / steps as f64).float().expand(wanted.dims());
+        overlap(mask, wanted.clone(), known.clone())
+    };
+    Tensor::cat((0..steps).map(of).collect(), 0).max()
+}
+
 /// Whether pictures pass for what they should: `-mean log sigmoid(z)` for real ones, `-mean log(1 - sigmoid(z))` for others.
 ///
 /// `logits` z: `[n]` -> `[1]`. Goodfellow et al. 2014, equation 1, each half by itself; the painter is told "real" of what it
@@ -120,6 +152,39 @@ mod tests {
         assert!((share(wanted.ones_like() * (13.0 / 3.0)) - 1.0).abs() < 1e-6);
         assert!(share(wanted.ones_like() * 4.0) > 1.0);
         assert_eq!(share(wanted.clone()), 0.0);
+    }
+
+    #[test]
+    fn an_undecided_mask_loses_ln_2_and_what_is_not_known_teaches_nothing() {
+        let device = Device::flex().autodiff();
+        let (wanted, known) =
+            (maps(&[1.0, 0.0, 1.0, 0.0], [1, 1, 2, 2], &device), maps(&[1.0, 1.0, 0.0, 0.0], [1, 1, 2, 2], &device));
+        let z = tensor(&vec![vec![0.0; 4]], &device).require_grad();
+        let lost = |z: &Tensor<2>| mask_cross_entropy(z.clone().reshape([1, 1, 2, 2]), wanted.clone(), known.clone());
+        assert!((number(lost(&z)) - std::f64::consts::LN_2).abs() < 1e-6);
+        assert_eq!(gradient(&z, lost(&z)), vec![vec![-0.25, 0.25, 0.0, 0.0]]);
+        let z = vec![vec![1.3, -0.4, 5.0, 2.0]];
+        let slowly = |z: &Vec<Vec<f64>>| ((1.0 + (-z[0][0]).exp()).ln() + (1.0 + z[0][1].exp()).ln()) / 2.0;
+        let leaf = tensor(&z, &device).require_grad();
+        assert!((number(lost(&leaf)) - slowly(&z)).abs() < 1e-6);
+        differences_agree(&z, &gradient(&leaf, lost(&leaf)), slowly);
+        let nothing = mask_cross_entropy(leaf.clone().reshape([1, 1, 2, 2]), wanted.clone(), known * 0.0);
+        assert_eq!(number(nothing), 0.0);
+    }
+
+    #[test]
+    fn masks_overlap_by_what_they_share_where_it_is_known() {
+        let device = Device::flex();
+        let of = |values: &[f32]| maps(values, [2, 1, 1, 4], &device);
+        let wanted = of(&[1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
+        let found = of(&[1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+        let known = of(&[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]);
+        // shared: 2; in either: the first three of the first image and the first of the second
+        assert_eq!(number(overlap(found.clone(), wanted.clone(), known.clone())), 0.5);
+        assert_eq!(number(overlap(wanted.clone(), wanted.clone(), known.clone())), 1.0);
+        assert_eq!(number(overlap(found, wanted.clone(), known.clone() * 0.0)), 0.0);
+        // the first pixel alone: 2 of 3; the first two: 3 of 4; all: 3 of 7
+        assert_eq!(number(fixed_overlap(wanted, known, 10)), 0.75);
     }
 
     #[test]

@@ -54,6 +54,7 @@ methods! {
     colorization::Colorization,
     split_brain::SplitBrain,
     context_encoder::ContextEncoder,
+    motion::Motion,
 }
 
 /// A way to train an encoder without labels.

@@ -12,6 +12,7 @@ mod encoder;
 mod init;
 mod inpainter;
 mod linear;
+mod mask;
 pub mod memory;
 mod mlp;
 pub mod momentum;
@@ -32,6 +33,7 @@ pub use encoder::{Encoder, EncoderConfig, EncoderKind, GAP, Input, Pixels, parse
 pub use init::{Init, Start};
 pub use inpainter::{Inpainter, InpainterPlan};
 pub use linear::Linear;
+pub use mask::{MaskHead, MaskPlan};
 pub use mlp::{Mlp, MlpPlan, Norm};
 pub use norm::BatchNorm;
 pub use pool::Pool;
