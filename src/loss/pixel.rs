@@ -46,7 +46,7 @@ pub fn mask_cross_entropy(logits: Tensor<4>, wanted: Tensor<4>, known: Tensor<4>
     assert_eq!(logits.dims(), wanted.dims(), "mask_cross_entropy: as many pixels are wanted as were found");
     let yes = log_sigmoid(logits.clone()) * wanted.clone();
     let no = log_sigmoid(logits.neg()) * (wanted.neg() + 1.0);
-    ((yes + no) * known.clone()).sum().neg() / known.sum().clamp_min(1.0)
+    ((yes + no).neg() * known.clone()).sum() / known.sum().clamp_min(1.0)
 }
 
 /// How well two masks agree where it is known: the pixels in both over the pixels in either, of all images together.
