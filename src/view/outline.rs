@@ -11,7 +11,7 @@ const LINES: [f64; 2] = [0.9, 1.9];
 const AROUND: f32 = 0.5;
 
 /// Frames of one colour: red, green and blue in 0 to 1, and for each image the map from the new view to the image
-/// `[n, 3, 3]`, as [`super::warp`] takes it.
+/// `[n, 3, 3]`, as [`super::warp()`] takes it.
 #[derive(Clone, Debug)]
 pub struct Frames {
     /// The colour of the line.
