@@ -67,7 +67,7 @@ impl Toy {
         let data = data.or_else(|| (!run.resume).then(|| Spec::named(args::DEFAULT_DATA)));
         let (method, preset) = (Rotation::INFO.id.to_string(), Preset::Small);
         let name = data.as_ref().map_or(args::DEFAULT_DATA, |data| &data.name);
-        let mut config = Rotation::preset(preset, name);
+        let mut config = Rotation::PRESETS.of(preset, name);
         run.apply(&mut config)?;
         let ordinary = begin::default_folder(&config);
         let name = ordinary.file_name().unwrap_or_default().to_string_lossy();

@@ -11,8 +11,9 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::neck::Neck;
 use super::pair;
+use super::presets::is_small;
 use super::transformation::{Drawn, Family, Scaling};
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Views};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
 use crate::data::catalogue;
 use crate::error::{Error, Result};
@@ -66,14 +67,7 @@ impl Method for Aet {
         metric: Metric { name: "variance explained", chance: Some(0.0), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full if pair::is_small(data) => cifar(data),
-            Preset::Full => imagenet(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, cifar, imagenet);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let (settings, channels) = (Settings::of(config, facts)?, facts.size.channels);
@@ -181,7 +175,7 @@ impl Settings {
         }
         let family = match config.option::<String>("transformation")?.as_str() {
             "affine" => Family::Affine,
-            "projective" if pair::is_small(&config.data) || side <= 64 => Family::Projective(Scaling::small(side)),
+            "projective" if is_small(&config.data) || side <= 64 => Family::Projective(Scaling::small(side)),
             "projective" => Family::Projective(Scaling::large(side)),
             other => return Err(Error::Config(format!("transformation must be affine or projective, not `{other}`"))),
         };

@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::pair::{self, Augment};
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Views};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::cosine_regression;
@@ -61,14 +61,7 @@ impl Method for Byol {
         metric: Metric { name: "cosine of prediction and target", chance: None, unit: Unit::Number },
         needs: Needs { colour: false, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full if pair::is_small(data) => cifar(data),
-            Preset::Full => imagenet(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, cifar, imagenet);
 
     /// The target is drawn anew, not copied: so does the authors' code.
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {

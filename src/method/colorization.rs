@@ -7,7 +7,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{IndexingUpdateOp, Tensor};
 
 use super::frame::{self, Frame};
-use super::{Batch, Facts, Figure, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Views, pair};
+use super::presets::is_small;
+use super::{Batch, Facts, Figure, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{
@@ -85,13 +86,7 @@ impl Method for Colorization {
         metric: Metric { name: "loss, as a share of one fixed answer's", chance: Some(1.0), unit: Unit::Share },
         needs: Needs { colour: true, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full => full(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, full, full);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let channels = facts.size.channels;
@@ -302,7 +297,7 @@ fn full(data: &str) -> RunConfig {
     let optimizer = OptimizerConfig { beta2: 0.99, ..OptimizerConfig::adam(3e-5, 1e-3) };
     let schedule = Schedule::Steps { at_epochs: vec![7.025], factor: 0.1 };
     let base = RunConfig::of(Colorization::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
-    let size = if pair::is_small(data) { 0 } else { 176 };
+    let size = if is_small(data) { 0 } else { 176 };
     let base = RunConfig { batch: 40, epochs: 16, steps: 500_000, ..base };
     options(base, Frame::options(size, true), [256, 2], "gamut", 1000)
 }

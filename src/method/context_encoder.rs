@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::frame::{self, Frame};
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Views, pair};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{judged, share_of_fixed, weighted_squares};
@@ -65,14 +65,7 @@ impl Method for ContextEncoder {
         metric: Metric { name: "error, as a share of one fixed colour's", chance: Some(1.0), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full if pair::is_small(data) => cifar(data),
-            Preset::Full => full(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, cifar, full);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let (settings, frame) = (Settings::of(config)?, Frame::of(config)?);
@@ -406,7 +399,7 @@ mod tests {
     #[test]
     fn the_published_networks_build_and_learn() {
         for (data, channels, size) in [("imagenet", 3, "64"), ("fashion-mnist", 1, "0")] {
-            let mut config = shrunk(ContextEncoder::preset(Preset::Full, data));
+            let mut config = shrunk(ContextEncoder::PRESETS.of(Preset::Full, data));
             config.set("size", size).expect("an option");
             let losses = losses_of(&config, channels, 12);
             assert!(losses.iter().all(|loss| loss.is_finite()) && losses[11] < losses[0], "{data}: {losses:?}");

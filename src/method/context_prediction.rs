@@ -12,7 +12,7 @@ use super::looks::Looks;
 use super::neck::Neck;
 use super::neighbours::{Layout, PLACES};
 use super::pair;
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Verdicts, Views};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Verdicts, Views};
 use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::{accuracy, cross_entropy};
@@ -51,13 +51,7 @@ impl Method for ContextPrediction {
         metric: Metric { name: "places found", chance: Some(0.125), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full => full(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, full, full);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let (layout, looks) = (Layout::of(config, facts)?, Looks::of(config)?);

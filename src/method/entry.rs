@@ -5,7 +5,7 @@ use std::fmt;
 use burn::tensor::Device;
 
 use super::learner::{Learner, Training};
-use super::{Facts, Info, METHODS, Method};
+use super::{Facts, Info, METHODS, Method, Presets};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy)]
 pub struct Entry {
     info: &'static Info,
-    preset: fn(Preset, &str) -> RunConfig,
+    presets: Presets,
     build: fn(&RunConfig, &Facts, &Device) -> Result<Box<dyn Training>>,
 }
 
@@ -27,7 +27,7 @@ impl Entry {
     pub(super) const fn of<M: Method>() -> Self {
         Self {
             info: &M::INFO,
-            preset: M::preset,
+            presets: M::PRESETS,
             build: |config, facts, device| Ok(Box::new(Learner::<M>::new(config, facts, device)?)),
         }
     }
@@ -39,7 +39,7 @@ impl Entry {
 
     /// A preset as a full configuration for a data set of this name.
     pub fn config(&self, preset: Preset, data: &str) -> RunConfig {
-        (self.preset)(preset, data)
+        self.presets.of(preset, data)
     }
 
     /// The method with fresh weights, ready to train on `device` (given without gradient tracking).

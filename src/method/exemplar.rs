@@ -11,8 +11,9 @@ use rand::RngExt;
 
 use super::neck::Neck;
 use super::pair;
+use super::presets::is_small;
 use super::variant::{Variant, apply};
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Views};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{cross_entropy, triplet, unit_rows};
@@ -63,13 +64,7 @@ impl Method for Exemplar {
         metric: Metric { name: "variants that find their partner", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full => full(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, full, full);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let settings = Settings::of(config, facts)?;
@@ -207,7 +202,7 @@ fn full(data: &str) -> RunConfig {
     let encoder = EncoderConfig::published(EncoderKind::ExemplarLarge, data);
     let schedule = Schedule::Steps { at_epochs: vec![500.0, 700.0, 850.0], factor: 1.0 / 3.0 };
     let base = RunConfig::of(Exemplar::INFO.id, Preset::Full, data, encoder, OptimizerConfig::sgd(0.01, 0.0), schedule);
-    let patch = if pair::is_small(data) { 0 } else { 32 };
+    let patch = if is_small(data) { 0 } else { 32 };
     options(RunConfig { images: 16_000, batch: 64, epochs: 1000, ..base }, [patch, 1024, 100], 0.5, false)
 }
 

@@ -13,7 +13,7 @@ use rand::RngExt;
 use super::neck::Neck;
 use super::pair;
 use super::puzzle::Cutter;
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Verdicts, Views};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Verdicts, Views};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{accuracy, cross_entropy};
@@ -51,13 +51,7 @@ impl Method for Jigsaw {
         metric: Metric { name: "puzzles solved", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full => full(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, full, full);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let cutter = Cutter::of(config, facts)?;

@@ -93,7 +93,7 @@ mod tests {
     use burn::tensor::{Device, Distribution};
 
     fn looks(changes: &[(&str, &str)]) -> Looks {
-        let mut config = ContextPrediction::preset(Preset::Full, "imagenet");
+        let mut config = ContextPrediction::PRESETS.of(Preset::Full, "imagenet");
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
         Looks::of(&config).expect("possible options")
     }
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn other_ways_with_colours_are_refused_in_words() {
-        let wrong = ContextPrediction::preset(Preset::Full, "imagenet").with_options([("colours", "green".into())]);
+        let wrong = ContextPrediction::PRESETS.of(Preset::Full, "imagenet").with_options([("colours", "green".into())]);
         assert!(Looks::of(&wrong).expect_err("no such way").to_string().contains("project"));
     }
 }

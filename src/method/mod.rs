@@ -8,6 +8,7 @@ mod looks;
 mod neck;
 mod neighbours;
 mod pair;
+mod presets;
 mod puzzle;
 #[cfg(test)]
 mod registry;
@@ -19,7 +20,7 @@ use std::fmt::Debug;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::config::{Preset, RunConfig};
+use crate::config::RunConfig;
 use crate::data::{Size, Split};
 use crate::error::Result;
 use crate::net::{Encoder, Init};
@@ -29,6 +30,7 @@ use crate::rng::Rng;
 pub use entry::{Entry, find};
 pub use info::{Info, Metric, Needs, Unit};
 pub use learner::{Answer, Training};
+pub use presets::Presets;
 
 macro_rules! methods {
     ($($file:ident::$model:ident),+ $(,)?) => {
@@ -42,19 +44,19 @@ methods! {
     exemplar::Exemplar,
     context_prediction::ContextPrediction,
     jigsaw::Jigsaw,
+    colorization::Colorization,
+    context_encoder::ContextEncoder,
+    split_brain::SplitBrain,
+    motion::Motion,
     rotation::Rotation,
     aet::Aet,
-    simsiam::SimSiam,
-    barlow_twins::BarlowTwins,
-    simclr::SimClr,
+    pirl::Pirl,
     moco::Moco,
     byol::Byol,
+    simclr::SimClr,
     swav::Swav,
-    pirl::Pirl,
-    colorization::Colorization,
-    split_brain::SplitBrain,
-    context_encoder::ContextEncoder,
-    motion::Motion,
+    simsiam::SimSiam,
+    barlow_twins::BarlowTwins,
 }
 
 /// A way to train an encoder without labels.
@@ -68,8 +70,8 @@ pub trait Method: Module + Debug + 'static {
     /// What the method says of itself.
     const INFO: Info;
 
-    /// The configuration of a preset for a data set of this name.
-    fn preset(preset: Preset, data: &str) -> RunConfig;
+    /// What it comes with.
+    const PRESETS: Presets;
 
     /// Builds the model for such data; `init` draws the weights.
     ///

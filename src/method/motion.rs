@@ -8,7 +8,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Tensor, TensorData};
 
 use super::frame::{self, Frame};
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Views};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
 use crate::data::shapes;
 use crate::error::{Error, Result};
@@ -59,13 +59,7 @@ impl Method for Motion {
         metric: Metric { name: "overlap with what moves", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: true },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full => full(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, full, full);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         if !facts.clips {

@@ -226,7 +226,7 @@ mod tests {
     use crate::rng::{Purpose, stream};
 
     fn layout(preset: Preset, size: [usize; 2], changes: &[(&str, &str)]) -> Result<Layout> {
-        let mut config = ContextPrediction::preset(preset, "fashion-mnist");
+        let mut config = ContextPrediction::PRESETS.of(preset, "fashion-mnist");
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
         Layout::of(&config, &Facts::of(Size { channels: 1, height: size[0], width: size[1] }, 8))
     }

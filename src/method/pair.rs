@@ -101,11 +101,6 @@ pub(super) fn temperature(config: &RunConfig) -> Result<f64> {
     if tau > 0.0 { Ok(tau) } else { Err(Error::Config("tau must be positive".into())) }
 }
 
-/// Whether the data set of this name has images of about 32 px, for which papers have settings of their own.
-pub(super) fn is_small(data: &str) -> bool {
-    catalogue::find(data).is_ok_and(|entry| entry.size.height.max(entry.size.width) <= 64)
-}
-
 /// The images of the first two views.
 pub(super) fn both(views: &Views) -> [Tensor<4>; 2] {
     [views.images[0].clone(), views.images[1].clone()]

@@ -8,7 +8,8 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::pair::{self, Augment};
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Views};
+use super::presets::is_small;
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{Nce, info_nce, noise_contrast, partition, unit_rows};
@@ -70,13 +71,7 @@ impl Method for Pirl {
         metric: Metric { name: "images known from their parts", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full => full(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, full, full);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let settings = Settings::of(config, facts)?;
@@ -240,11 +235,11 @@ fn small(data: &str) -> RunConfig {
 /// The paper's ImageNet setting: ResNet-50 at 224 px with nine tiles of 64 px, 1024 images a step, rate 0.12 falling by a
 /// cosine to 0.00012, 32,000 negatives, temperature 0.07, 800 epochs. Published: 63.6 % linear.
 fn full(data: &str) -> RunConfig {
-    let kind = if pair::is_small(data) { EncoderKind::Resnet50Cifar } else { EncoderKind::Resnet50 };
+    let kind = if is_small(data) { EncoderKind::Resnet50Cifar } else { EncoderKind::Resnet50 };
     let encoder = EncoderConfig::published(kind, data);
     let schedule = Schedule::Cosine { warmup_epochs: 0.0, start_factor: 0.0, end_factor: 1e-3, per_epoch: false };
     let base = RunConfig::of(Pirl::INFO.id, Preset::Full, data, encoder, OptimizerConfig::sgd(0.12, 1e-4), schedule);
-    let size = if pair::is_small(data) { 0 } else { 224 };
+    let size = if is_small(data) { 0 } else { 224 };
     RunConfig { batch: 1024, epochs: 800, ..base }
         .with_options(Augment::published("pirl-image", size))
         .with_options([("tiles", "pirl-patch".into())])

@@ -141,7 +141,7 @@ mod tests {
     use burn::tensor::{Device, TensorData};
 
     fn cutter(preset: Preset, side: usize, channels: usize, changes: &[(&str, &str)]) -> Cutter {
-        let mut config = Jigsaw::preset(preset, if channels == 1 { "fashion-mnist" } else { "imagenet" });
+        let mut config = Jigsaw::PRESETS.of(preset, if channels == 1 { "fashion-mnist" } else { "imagenet" });
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
         Cutter::of(&config, &Facts::of(Size { channels, height: side, width: side }, 8)).expect("a cutter")
     }

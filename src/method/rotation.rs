@@ -6,8 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::neck::Neck;
-use super::pair;
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Verdicts, Views};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Verdicts, Views};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{accuracy, cross_entropy};
@@ -58,14 +57,7 @@ impl Method for Rotation {
         metric: Metric { name: "rotation accuracy", chance: Some(0.25), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full if pair::is_small(data) => cifar(data),
-            Preset::Full => imagenet(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, cifar, imagenet);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let (settings, [height, width]) = (Settings::of(config, facts)?, [facts.size.height, facts.size.width]);

@@ -7,7 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
 
 use super::frame::{self, Frame};
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Views, pair};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
 use crate::data::catalogue;
 use crate::error::{Error, Result};
@@ -65,14 +65,7 @@ impl Method for SplitBrain {
         metric: Metric { name: "loss, as a share of one fixed answer's", chance: Some(1.0), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full if pair::is_small(data) => cifar(data),
-            Preset::Full => full(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, cifar, full);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let parts = Part::both(config.encoder.input)?;
@@ -374,7 +367,7 @@ mod tests {
     #[test]
     fn the_published_networks_build_and_learn() {
         for data in ["imagenet", "fashion-mnist"] {
-            let mut config = shrunk(SplitBrain::preset(Preset::Full, data));
+            let mut config = shrunk(SplitBrain::PRESETS.of(Preset::Full, data));
             config.set("size", "48").expect("an option");
             config.optimizer.lr = 1e-3;
             let losses = losses_of(&config, if data == "imagenet" { 3 } else { 1 }, 8);

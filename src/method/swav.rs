@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::pair::{self, Augment};
-use super::{Batch, Facts, Figure, Info, Method, Metric, Moment, Needs, Outcome, Shown, Unit, Views};
+use super::{Batch, Facts, Figure, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{Sinkhorn, sinkhorn, sinkhorn_with_queue, swapped_prediction, unit_rows};
@@ -59,14 +59,7 @@ impl Method for Swav {
         metric: Metric { name: "agreement on the prototype", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-
-    fn preset(preset: Preset, data: &str) -> RunConfig {
-        match preset {
-            Preset::Small => small(data),
-            Preset::Full if pair::is_small(data) => cifar(data),
-            Preset::Full => imagenet(data),
-        }
-    }
+    const PRESETS: Presets = Presets::new(small, cifar, imagenet);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let settings = Settings::of(config)?;
