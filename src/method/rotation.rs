@@ -233,6 +233,14 @@ mod tests {
     }
 
     #[test]
+    fn equal_logits_lose_ln_4() {
+        let model = registry::model::<Rotation>(&registry::tiny(Rotation::INFO.id));
+        let model = registry::zeroed(model, |name| name.starts_with("head."));
+        let loss: f32 = model.loss(&registry::views(&model), &MOMENT).loss.into_scalar();
+        assert!((loss - 1.3863).abs() < 1e-4, "{loss}");
+    }
+
+    #[test]
     fn an_image_without_content_cannot_be_told_apart() {
         let device = Device::flex();
         let model = build(&device);
