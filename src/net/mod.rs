@@ -17,6 +17,7 @@ pub mod memory;
 mod mlp;
 pub mod momentum;
 mod norm;
+pub mod outline;
 mod pool;
 mod redraw;
 mod response;
