@@ -30,6 +30,8 @@ pub use decoder::PixelHead;
 pub use deconv::Deconv2d;
 pub use discriminator::Discriminator;
 pub use dropout::{dropout, dropout_mask};
+#[cfg(test)]
+pub(crate) use encoder::tests::{KINDS as ENCODER_KINDS, build as encoder_for_tests, lived_in as encoder_lived_in};
 pub use encoder::{Encoder, EncoderConfig, EncoderKind, GAP, Input, Pixels, parse_state};
 pub use init::{Init, Start};
 pub use inpainter::{Inpainter, InpainterPlan};
@@ -39,5 +41,5 @@ pub use mlp::{Mlp, MlpPlan, Norm};
 pub use norm::BatchNorm;
 pub use pool::Pool;
 pub use redraw::Redraw;
-pub use response::local_response;
+pub use response::{RESPONSE_ALPHA, RESPONSE_BETA, RESPONSE_CHANNELS, local_response};
 pub use shuffle::Shuffle;
