@@ -24,6 +24,9 @@ pub enum Error {
     /// A checkpoint that cannot be used.
     #[error("{0}")]
     Checkpoint(String),
+    /// A file of weights that cannot be used.
+    #[error("{0}")]
+    Weights(String),
     /// A run folder that cannot be used.
     #[error("{0}")]
     Run(String),

@@ -8,7 +8,7 @@
 //!          \                                          /
 //!           session   a run as a stream of events; pause, save, resume
 //!            /     \
-//!       method     probe      one file a method, one row in the list
+//!       method     probe      one file a method, one row in the list; beside them weights: encoders from and for others
 //!          |   \
 //!        loss   view   net   optim      pure functions and modules, no knowledge of methods
 //!                |
@@ -34,6 +34,7 @@ pub mod probe;
 pub mod rng;
 pub mod session;
 pub mod view;
+pub mod weights;
 pub mod worker;
 
 pub use config::{Preset, RunConfig};

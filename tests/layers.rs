@@ -19,10 +19,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["error", "net", "optim"]),
     ("method", &["config", "data", "error", "loss", "net", "optim", "rng", "view"]),
     ("probe", &["data", "error", "net", "platform", "rng"]),
+    ("weights", &["error", "net", "rng"]),
     ("session", &["config", "data", "device", "error", "health", "method", "net", "platform", "probe", "rng"]),
     ("worker", &["config", "data", "device", "error", "method", "platform", "probe", "session"]),
     ("page", &["config", "device", "error", "method", "platform", "probe", "session", "worker"]),
-    ("cli", &["config", "data", "device", "error", "method", "net", "platform", "probe", "rng", "session", "view"]),
+    (
+        "cli",
+        &[
+            "config", "data", "device", "error", "method", "net", "platform", "probe", "rng", "session", "view",
+            "weights",
+        ],
+    ),
 ];
 
 const FILE_LINES: usize = 450;

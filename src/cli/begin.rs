@@ -6,6 +6,7 @@ use futures_lite::future::block_on;
 
 use super::args::RunArgs;
 use super::failure::{Failure, Outcome};
+use super::foreign;
 use super::images;
 use super::summary::Summary;
 use super::words;
@@ -15,8 +16,9 @@ use crate::device::{self, Kind, Selected};
 use crate::method::find;
 use crate::probe::{self, ProbeSettings};
 use crate::session::Session;
-use crate::session::folder::{Checkpoint, DataRecord, Folder, Log, Place, Record, place};
+use crate::session::folder::{Checkpoint, DataRecord, Folder, Log, Place, Record, Start, place};
 use crate::session::pace::{Pace, ProbePace};
+use crate::weights;
 
 /// Images for the probes of a run under way: enough to see where it is going.
 const PROBE_TRAIN: usize = 2000;
@@ -31,6 +33,8 @@ pub(super) struct Wanted {
     pub(super) method: Option<String>,
     pub(super) data: Option<Spec>,
     pub(super) preset: Option<Preset>,
+    /// The weights the encoder starts from.
+    pub(super) init: Option<PathBuf>,
     /// The folder where none is named.
     pub(super) out: Option<PathBuf>,
     /// Whether the features are probed when the run has ended.
@@ -69,8 +73,14 @@ impl Wanted {
         let spec = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
         let (images, selected) = (self.images(data)?, block_on(device::select(self.args.device))?);
         let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
-        let session = block_on(Session::new(config.clone(), images, &selected, pace))?;
-        let folder = Folder::create(&path, &Record::new(config, data, selected.readout.clone()))?;
+        let mut session = block_on(Session::new(config.clone(), images, &selected, pace))?;
+        let start = self.init.as_deref().map(|file| start_from(file, &mut session, &selected)).transpose()?;
+        let record = Record { start, ..Record::new(config, data, selected.readout.clone()) };
+        let folder = Folder::create(&path, &record)?;
+        if record.start.is_some() {
+            // the file may be gone when the run is continued
+            folder.save(0, &block_on(session.checkpoint())?)?;
+        }
         let log = folder.log()?;
         Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings: Vec::new() })
     }
@@ -175,6 +185,25 @@ impl Wanted {
         let out = words::quoted(&folder.path().display().to_string());
         format!("nolabel {} --resume --out {out}{}", self.command, self.args.manner())
     }
+}
+
+/// Gives the encoder of a fresh run the weights of a file.
+fn start_from(file: &Path, session: &mut Session, selected: &Selected) -> Outcome<Start> {
+    let bytes = foreign::bytes(file)?;
+    let (own, seed) = (&session.config().encoder, session.config().seed);
+    let wanted = weights::Wanted { kind: Some(own.kind), ..weights::Wanted::default() };
+    let imported = foreign::encoder(file, &bytes, &wanted, seed, &selected.device)?;
+    let (there, here) = (&imported.config, session.data().train.size().channels);
+    let differing = if (there.width, there.input) != (own.width, own.input) {
+        format!("add --set encoder.width={} --set encoder.input={}", there.width, there.input.name())
+    } else if imported.channels != here {
+        format!("it reads images of {} channels, and these have {here}", imported.channels)
+    } else {
+        block_on(session.start_from(&imported.encoder))?;
+        let file = absolute(file)?;
+        return Ok(Start { file, sha256: foreign::digest(&bytes), found: imported.found });
+    };
+    Err(Failure::Failed(format!("the encoder in {} does not fit this run's: {differing}", file.display())))
 }
 
 /// `runs/METHOD-DATA-SEED`, with the preset where it is not the small one.

@@ -1,6 +1,6 @@
 //! `nolabel eval`: what an encoder learned, beside what it takes no learning to know.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use futures_lite::future::block_on;
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::args;
 use super::failure::{Failure, Outcome};
+use super::foreign::{self, Foreign, ForeignArgs};
 use super::images;
 use super::print;
 use super::results;
@@ -15,12 +16,16 @@ use super::spinner::Spinner;
 use super::words;
 use crate::data::{Dataset, Spec};
 use crate::device::{self, DeviceChoice, Readout, Selected};
+use crate::net::{Encoder, EncoderConfig};
 use crate::probe::{self, ProbeSettings};
 use crate::session::Session;
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::{DataRecord, Folder, Record};
 use crate::session::pace::Pace;
 
+const USAGE: &str = "\
+nolabel eval RUN [OPTIONS]
+       nolabel eval --weights FILE --data NAME[:DIR] [OPTIONS]";
 const EXAMPLES: &str = "\
 Examples:
   nolabel eval runs/rotation-fashion-mnist-1
@@ -28,19 +33,28 @@ Examples:
   nolabel eval runs/rotation-fashion-mnist-1 --images 5000 --probe knn
       a first impression in seconds
   nolabel eval runs/rotation-fashion-mnist-1 --layer block3 --json
-      one layer, for programs";
+      one layer, for programs
+  nolabel eval --weights moco_v2_800ep_pretrain.pth.tar --data cifar-10 --images 5000
+      an encoder from elsewhere, for example of torchvision, timm, MoCo, SimSiam, Barlow Twins, SwAV,
+      solo-learn or lightly; it is found by its tensors' names, and nothing in the file is executed
+  nolabel eval --weights encoder.safetensors --data fashion-mnist
+      what `nolabel export` wrote
+
+ResNets with the 3x3 stem out of solo-learn were trained with two pixels of padding there; here the stem
+has one, and their features differ a little.";
 
 /// Measure what the encoder of a run learned
 ///
 /// Its features are frozen and two simple readers name the classes from them: a linear probe and the nearest neighbours.
 /// The same is done with the features of the encoder as it was before training and with raw pixels: what does not beat
-/// those has learned nothing. The newest checkpoint is measured, whether the run has ended or not.
+/// those has learned nothing. The newest checkpoint is measured, whether the run has ended or not. Encoders from elsewhere
+/// are measured in the same way, beside one with random weights.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(super) struct Eval {
     /// The run's folder
-    #[arg(value_name = "RUN")]
-    run: PathBuf,
+    #[arg(value_name = "RUN", required_unless_present = "weights")]
+    run: Option<PathBuf>,
 
     /// The readers, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PROBES", default_value = "linear,knn")]
@@ -65,6 +79,9 @@ pub(super) struct Eval {
     /// Other images than those the run learned from, or the folder they have moved to
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
     data: Option<Spec>,
+
+    #[command(flatten)]
+    foreign: ForeignArgs,
 
     /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
@@ -101,9 +118,31 @@ struct Report {
     rows: Vec<ProbeRow>,
 }
 
+/// The same of an encoder from elsewhere.
+#[derive(Serialize)]
+struct ForeignReport {
+    weights: PathBuf,
+    sha256: String,
+    found: String,
+    nolabel: &'static str,
+    encoder: EncoderConfig,
+    data: DataRecord,
+    device: Readout,
+    settings: ProbeSettings,
+    rows: Vec<ProbeRow>,
+}
+
 impl Eval {
     pub(super) fn run(self) -> Outcome {
-        let (folder, record) = Folder::open(&self.run)?;
+        match (&self.run, &self.foreign.weights, &self.data) {
+            (Some(run), ..) => self.of_run(run),
+            (None, Some(weights), Some(data)) => self.of_weights(weights, data),
+            _ => Err(Failure::Usage("name a run, or --weights and --data".into())),
+        }
+    }
+
+    fn of_run(&self, run: &Path) -> Outcome {
+        let (folder, record) = Folder::open(run)?;
         let (step, bytes) = newest(&folder)?;
         let spec = self.data.clone().map_or(record.data.spec(), |data| record.data.moved(data));
         let images = images::load(&spec, self.quiet)?;
@@ -119,15 +158,42 @@ impl Eval {
         let rows = measure(&session, &selected, &settings, self.quiet)?;
         if !self.json {
             let text = present(&rows, &settings, session.data(), &selected);
-            return print::out(&format!("{}\n\n{text}", self.title(&record, step)));
+            return print::out(&format!("{}\n\n{text}", title(run, &record, step)));
         }
         let Record { config, .. } = record;
         print::json(&Report {
-            run: self.run,
+            run: run.to_path_buf(),
             nolabel: env!("CARGO_PKG_VERSION"),
             method: config.method,
             seed: config.seed,
             step,
+            data,
+            device: selected.readout,
+            settings,
+            rows,
+        })
+    }
+
+    fn of_weights(&self, path: &Path, spec: &Spec) -> Outcome {
+        let selected = block_on(device::select(self.device))?;
+        let Foreign { imported, sha256 } = self.foreign.read(path, &selected.device)?;
+        let images = images::load(spec, self.quiet)?;
+        images::refuse_unlabelled(&images, "name others with --data")?;
+        let data = DataRecord::of(&images, spec);
+        let images = foreign::suited(images, imported.channels)?;
+        let settings = self.settings();
+        let subjects = [(Source::Trained, &imported.encoder), (Source::Untrained, &imported.untrained)];
+        let rows = measure_all(subjects, &images, &selected, &settings, self.quiet)?;
+        if !self.json {
+            let text = present(&rows, &settings, &images, &selected);
+            return print::out(&format!("{}: {}, on {}\n\n{text}", path.display(), imported.found, data.name));
+        }
+        print::json(&ForeignReport {
+            weights: path.to_path_buf(),
+            sha256,
+            found: imported.found,
+            nolabel: env!("CARGO_PKG_VERSION"),
+            encoder: imported.config,
             data,
             device: selected.readout,
             settings,
@@ -146,23 +212,23 @@ impl Eval {
             ..ProbeSettings::default()
         }
     }
+}
 
-    fn title(&self, record: &Record, step: usize) -> String {
-        let config = &record.config;
-        let steps = words::count(step, "step");
-        format!("{}: {} on {}, seed {}, after {steps}", self.run.display(), config.method, config.data, config.seed)
-    }
+fn title(run: &Path, record: &Record, step: usize) -> String {
+    let config = &record.config;
+    let steps = words::count(step, "step");
+    format!("{}: {} on {}, seed {}, after {steps}", run.display(), config.method, config.data, config.seed)
 }
 
 /// Step and bytes of the newest whole checkpoint.
-fn newest(folder: &Folder) -> Outcome<(usize, Vec<u8>)> {
+pub(super) fn newest(folder: &Folder) -> Outcome<(usize, Vec<u8>)> {
     let path = folder.path().display();
     let found = folder.newest()?.ok_or_else(|| {
         Failure::Failed(format!("the run in {path} has saved nothing yet; continue it with --resume, or wait"))
     })?;
     let step = found.header.step;
     for (path, wrong) in &found.damaged {
-        print::err(&format!("warning: {} is damaged ({wrong}); step {step} is measured", path.display()));
+        print::err(&format!("warning: {} is damaged ({wrong}); step {step} is taken", path.display()));
     }
     Ok((step, found.bytes))
 }
@@ -174,14 +240,25 @@ pub(super) fn measure(
     settings: &ProbeSettings,
     quiet: bool,
 ) -> Outcome<Vec<ProbeRow>> {
+    let encoder = session.encoder();
+    let subjects = [(Source::Trained, &encoder), (Source::Untrained, session.untrained())];
+    measure_all(subjects, session.data(), selected, settings, quiet)
+}
+
+/// Probes encoders and raw pixels, all alike.
+fn measure_all(
+    subjects: [(Source, &Encoder); 2],
+    data: &Dataset,
+    selected: &Selected,
+    settings: &ProbeSettings,
+    quiet: bool,
+) -> Outcome<Vec<ProbeRow>> {
     let spinner = Spinner::new(quiet);
     let mut tell = |text: &str| spinner.tell(text);
-    let (data, device) = (session.data(), &selected.device);
-    let encoder = session.encoder();
-    let trained = probe::encoder(&encoder, Source::Trained, data, settings, device, &mut tell);
-    let mut rows = block_on(trained)?;
-    let untrained = probe::encoder(session.untrained(), Source::Untrained, data, settings, device, &mut tell);
-    rows.extend(block_on(untrained)?);
+    let (mut rows, device) = (Vec::new(), &selected.device);
+    for (source, encoder) in subjects {
+        rows.extend(block_on(probe::encoder(encoder, source, data, settings, device, &mut tell))?);
+    }
     rows.extend(block_on(probe::pixels(data, settings, device, &mut tell))?);
     Ok(rows)
 }

@@ -4,6 +4,7 @@
 mod args;
 mod begin;
 mod failure;
+mod foreign;
 mod images;
 mod interrupt;
 mod print;
@@ -49,6 +50,7 @@ commands! {
     devices::Devices,
     train::Train,
     eval::Eval,
+    export::Export,
     serve::Serve,
 }
 

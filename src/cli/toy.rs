@@ -72,7 +72,16 @@ impl Toy {
         let ordinary = begin::default_folder(&config);
         let name = ordinary.file_name().unwrap_or_default().to_string_lossy();
         let out = Some(ordinary.parent().unwrap_or(Path::new("")).join(format!("toy-{name}")));
-        Ok(Wanted { command: "toy", method: Some(method), data, preset: Some(preset), out, probed: true, args: run })
+        Ok(Wanted {
+            command: "toy",
+            method: Some(method),
+            data,
+            preset: Some(preset),
+            init: None,
+            out,
+            probed: true,
+            args: run,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! `nolabel train`: an encoder, trained without labels.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::args::{self, RunArgs};
@@ -26,6 +28,8 @@ Examples:
       PNG and JPEG files of your own, brought to squares of 96 pixels (64 where no size is given)
   nolabel train motion --data moving-shapes
       clips of shapes that move, made at once; --data clips:my/videos takes your own
+  nolabel train simsiam --data cifar-10 --init resnet18.pth --set encoder.kind=resnet18 --set encoder.width=64
+      go on with an encoder from elsewhere; the untrained encoder in `nolabel eval` stays one with drawn weights
   nolabel train --resume --out runs/narrow
       go on where it was stopped; Ctrl-C saves a run and prints this line
 
@@ -56,15 +60,20 @@ pub(super) struct Train {
     #[arg(long, value_name = "PRESET", value_parser = args::presets(), help_heading = "What is computed")]
     preset: Option<Preset>,
 
+    /// Start from an encoder trained elsewhere: a file of `nolabel export`, or of any project that
+    /// `nolabel help eval` names
+    #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "What is computed")]
+    init: Option<PathBuf>,
+
     #[command(flatten)]
     run: RunArgs,
 }
 
 impl Train {
     pub(super) fn run(self) -> Outcome {
-        let Self { method, data, preset, run } = self;
-        let finished =
-            training::train(&Wanted { command: "train", method, data, preset, out: None, probed: false, args: run })?;
+        let Self { method, data, preset, init, run } = self;
+        let (command, out, probed) = ("train", None, false);
+        let finished = training::train(&Wanted { command, method, data, preset, init, out, probed, args: run })?;
         let folder = finished.run.folder.path().display().to_string();
         print::out(&finished.summary.words())?;
         print::out(&format!("run folder: {folder}\nwhat it learned: nolabel eval {}", words::quoted(&folder)))

@@ -1,13 +1,13 @@
 //! Images in memory: bytes as they were read, turned into tensors a batch at a time.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Sequence;
 use crate::error::{Error, Result};
 
 /// The size of every image of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     /// 1 (gray) or 3 (red, green, blue).
     pub channels: usize,
@@ -168,6 +168,14 @@ impl Split {
         }
         let Size { channels, height, width } = self.size;
         Tensor::from_data(TensorData::new(values, [indices.len(), channels, height, width]), device)
+    }
+
+    /// Gray images as colour images of the same look.
+    pub fn in_colour(&self) -> Self {
+        let size = Size { channels: 3, ..self.size };
+        let thrice = |index| [self.image(index); 3].concat();
+        let pixels = (0..self.len()).flat_map(thrice).collect();
+        Self { size, pixels, labels: self.labels.clone(), total: self.total, sequence: self.sequence.clone() }
     }
 
     /// The first `count` images as a split of their own (all, when there are fewer).

@@ -47,6 +47,13 @@ pub trait Training {
     /// # Errors
     /// When the tensors are not those of such a model.
     fn load(&mut self, values: HashMap<String, TensorData>) -> Result<()>;
+
+    /// Goes on with an encoder that was trained elsewhere, given as its [`Encoder::state`]; slow copies of the encoder start
+    /// as it does.
+    ///
+    /// # Errors
+    /// When it is another encoder's.
+    fn adopt(&mut self, state: &HashMap<String, TensorData>) -> Result<()>;
 }
 
 /// Loss and measure of a batch, still on the device.
@@ -141,6 +148,13 @@ impl<M: Method> Training for Learner<M> {
         let fresh = self.model.take().expect("the model is away only inside step");
         self.model = Some(tensors::scatter(fresh.clone(), &mut model).inspect_err(|_| self.model = Some(fresh))?);
         self.optimizer.load(part(&values, OPTIMIZER), &self.device)
+    }
+
+    fn adopt(&mut self, state: &HashMap<String, TensorData>) -> Result<()> {
+        let fresh = self.model.take().expect("the model is away only inside step");
+        let names = fresh.encoder().state_ids();
+        self.model = Some(tensors::adopt(fresh.clone(), &names, state).inspect_err(|_| self.model = Some(fresh))?);
+        Ok(())
     }
 }
 

@@ -5,10 +5,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{leaky_relu, relu};
 
+use super::outline::{Operation, Writer};
 use super::{BatchNorm, Conv2d, Init, Pool};
-
-/// Slope of the leaky activation for negative values.
-const SLOPE: f64 = 0.2;
 
 /// What a convolution's output goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +18,14 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Slope of the leaky activation for negative values.
+    pub const SLOPE: f64 = 0.2;
+
     /// Any shape -> the same.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Activation::Relu => relu(x),
-            Activation::Leaky => leaky_relu(x, SLOPE),
+            Activation::Leaky => leaky_relu(x, Self::SLOPE),
         }
     }
 }
@@ -57,6 +58,13 @@ impl Link {
             Some(norm) => norm.forward(y),
             None => y,
         })
+    }
+
+    fn outline(&self, x: usize, to: &mut Writer) -> usize {
+        let Self { conv, norm, activation } = self;
+        let y = to.conv(conv, x);
+        let y = norm.iter().fold(y, |y, norm| to.norm(norm, y));
+        to.step(Operation::Activation(*activation), vec![y])
     }
 }
 
@@ -103,6 +111,13 @@ impl Section {
             None => y,
         })
     }
+
+    fn outline(&self, x: usize, to: &mut Writer) -> usize {
+        let Self { links, norm, pool, name: _ } = self;
+        let y = links.iter().fold(x, |x, link| link.outline(x, to));
+        let y = norm.iter().fold(y, |y, norm| to.norm(norm, y));
+        to.pool(*pool, y)
+    }
 }
 
 /// Sections one after the other.
@@ -137,6 +152,15 @@ impl Chain {
         self.sections.iter().fold(x, |x, section| {
             let x = section.forward(x);
             see(&x);
+            x
+        })
+    }
+
+    /// Writes down what [`Chain::forward`] does; returns the last value's number.
+    pub(super) fn outline(&self, x: usize, to: &mut Writer) -> usize {
+        self.sections.iter().fold(x, |x, section| {
+            let x = section.outline(x, to);
+            to.layer(x);
             x
         })
     }

@@ -5,6 +5,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{Device, Slice, Tensor};
 
+use super::outline::Convolution;
 use super::{Init, Start};
 
 /// Largest number of values under a filter for which columns are written out; more would cost too much memory.
@@ -91,6 +92,12 @@ impl Conv2d {
             Some(bias) => y + bias.reshape([1, -1, 1, 1]),
             None => y,
         }
+    }
+
+    /// All there is to say of it, its tensors having these names.
+    pub(super) fn outline(&self, weight: String, bias: Option<String>) -> Convolution {
+        let Self { weight: _, bias: _, stride, padding, dilation, groups } = *self;
+        Convolution { weight, bias, stride, padding, dilation, groups }
     }
 
     /// Channels it makes.

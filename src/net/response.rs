@@ -5,9 +5,11 @@ use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
 
 /// Neighbouring channels that count, the channel itself in their middle.
-const CHANNELS: usize = 5;
-const ALPHA: f64 = 1e-4;
-const BETA: f64 = 0.75;
+pub const RESPONSE_CHANNELS: usize = 5;
+/// Weight of their mean square.
+pub const RESPONSE_ALPHA: f64 = 1e-4;
+/// The power.
+pub const RESPONSE_BETA: f64 = 0.75;
 
 /// `y_c = x_c / (1 + 1e-4 / 5 sum_d x_d^2)^0.75`, d over the five channels about c, those beyond the ends counting as 0.
 ///
@@ -15,9 +17,10 @@ const BETA: f64 = 0.75;
 pub fn local_response(x: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     let squares = x.clone().square().reshape([n, 1, c, h * w]);
-    let window = AvgPoolOptions::new([CHANNELS, 1]).with_stride([1, 1]).with_padding([CHANNELS / 2, 0]);
+    let window =
+        AvgPoolOptions::new([RESPONSE_CHANNELS, 1]).with_stride([1, 1]).with_padding([RESPONSE_CHANNELS / 2, 0]);
     let mean = avg_pool2d(squares, window).reshape([n, c, h, w]);
-    x * ((mean * ALPHA) + 1.0).powf_scalar(-BETA)
+    x * ((mean * RESPONSE_ALPHA) + 1.0).powf_scalar(-RESPONSE_BETA)
 }
 
 #[cfg(test)]

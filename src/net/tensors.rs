@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData, Transaction};
 
 use crate::error::{Error, Result};
@@ -25,6 +25,13 @@ pub fn gather<M: Module>(module: &M) -> Vec<Named> {
     let mut gathered = Gather::default();
     module.visit(&mut gathered);
     gathered.found
+}
+
+/// The names of the same tensors by their ids.
+pub fn ids<M: Module>(module: &M) -> HashMap<ParamId, String> {
+    let mut found = Ids::default();
+    module.visit(&mut found);
+    found.names
 }
 
 /// Copies tensors to the host in one round trip.
@@ -54,6 +61,24 @@ pub fn scatter<M: Module>(module: M, values: &mut HashMap<String, TensorData>) -
     let module = module.map(&mut scatter);
     match scatter.wrong {
         Some(what) => Err(Error::Checkpoint(what)),
+        None => Ok(module),
+    }
+}
+
+/// Gives every tensor of a module whose id has a name the value of that name. Slow copies of a network share its ids, and
+/// so get its values.
+///
+/// # Errors
+/// When a value is missing or a shape differs.
+pub fn adopt<M: Module>(
+    module: M,
+    names: &HashMap<ParamId, String>,
+    values: &HashMap<String, TensorData>,
+) -> Result<M> {
+    let mut adopt = Adopt { names, values, wrong: None };
+    let module = module.map(&mut adopt);
+    match adopt.wrong {
+        Some(what) => Err(Error::Weights(what)),
         None => Ok(module),
     }
 }
@@ -117,6 +142,26 @@ impl ModuleVisitor for Gather {
     }
 }
 
+#[derive(Default)]
+struct Ids {
+    path: Path,
+    names: HashMap<ParamId, String>,
+}
+
+impl ModuleVisitor for Ids {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.names.insert(param.id, self.path.name());
+    }
+}
+
 struct Scatter<'a> {
     path: Path,
     values: &'a mut HashMap<String, TensorData>,
@@ -149,6 +194,29 @@ impl ModuleMapper for Scatter<'_> {
             let new = Tensor::from_data(data, &old.device());
             if old.is_require_grad() { new.require_grad() } else { new }
         })
+    }
+}
+
+struct Adopt<'a> {
+    names: &'a HashMap<ParamId, String>,
+    values: &'a HashMap<String, TensorData>,
+    wrong: Option<String>,
+}
+
+impl ModuleMapper for Adopt<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(name) = self.names.get(&param.id) else { return param };
+        let expected = param.val().dims().to_vec();
+        match self.values.get(name).filter(|data| data.shape().iter().copied().eq(expected.iter().copied())) {
+            Some(data) => param.map(|old| {
+                let new = Tensor::from_data(data.clone(), &old.device());
+                if old.is_require_grad() { new.require_grad() } else { new }
+            }),
+            None => {
+                self.wrong.get_or_insert_with(|| format!("there is no `{name}` of shape {expected:?} in it"));
+                param
+            }
+        }
     }
 }
 

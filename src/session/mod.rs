@@ -17,7 +17,7 @@ use crate::data::Dataset;
 use crate::device::Selected;
 use crate::error::{Error, Result};
 use crate::method::{Batch, Facts, Moment, Training, find};
-use crate::net::Encoder;
+use crate::net::{Encoder, tensors};
 use crate::platform;
 use crate::rng::{Purpose, stream};
 use checkpoint::Header;
@@ -140,6 +140,16 @@ impl Session {
             session.next = Next::HeldOut;
         }
         Ok(session)
+    }
+
+    /// Gives a run that has taken no step the weights of an encoder trained elsewhere. The untrained encoder that it is
+    /// compared with keeps its own.
+    ///
+    /// # Errors
+    /// When the encoders differ, or the device is lost.
+    pub async fn start_from(&mut self, encoder: &Encoder) -> Result<()> {
+        let state = tensors::read(encoder.state()).await?.into_iter().collect();
+        self.learner.adopt(&state)
     }
 
     /// The run as a checkpoint: a safetensors file with the configuration and the position in its metadata.

@@ -7,6 +7,7 @@ mod resume;
 mod serve;
 mod train;
 mod usage;
+mod weights;
 
 use std::fs;
 use std::path::{Path, PathBuf};

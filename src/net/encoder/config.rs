@@ -75,6 +75,12 @@ pub enum EncoderKind {
 }
 
 impl EncoderKind {
+    /// Its name in settings and on the command line.
+    pub fn name(self) -> String {
+        let value = serde_json::to_value(self).expect("a kind is a word");
+        value.as_str().unwrap_or_default().to_string()
+    }
+
     /// Whether it is made of residual blocks.
     pub fn is_residual(self) -> bool {
         use EncoderKind::{Resnet18, Resnet18Cifar, Resnet50, Resnet50Cifar};

@@ -49,7 +49,8 @@ impl Input {
         matches!(self, Input::Lab | Input::Bands | Input::Sides)
     }
 
-    fn name(self) -> &'static str {
+    /// Its name in settings and in exported models.
+    pub fn name(self) -> &'static str {
         match self {
             Input::Pixels => "pixels",
             Input::Lightness => "lightness",

@@ -9,6 +9,7 @@ mod exemplar;
 mod input;
 mod nin;
 mod normalise;
+mod outline;
 mod pixels;
 mod read;
 mod resnet;
@@ -46,9 +47,11 @@ pub struct Encoder {
     second: Option<Body>,
     #[module(skip)]
     input: Input,
-    /// Channels of the first part.
+    /// Channels of the first part, and of the second.
     #[module(skip)]
     first: usize,
+    #[module(skip)]
+    last: usize,
     #[module(skip)]
     pixels: Pixels,
 }
@@ -75,7 +78,8 @@ impl Encoder {
         let body = Body::init(&half, parts[0], init);
         let second = parts.get(1).map(|&channels| Body::init(&half, channels, init));
         init.replace_norm_groups(groups);
-        Ok(Self { body, second, input: config.input, first: parts[0], pixels: config.pixels() })
+        let (first, last) = (parts[0], parts.get(1).copied().unwrap_or(0));
+        Ok(Self { body, second, input: config.input, first, last, pixels: config.pixels() })
     }
 
     /// Features a vector of [`Encoder::forward`].
@@ -93,6 +97,16 @@ impl Encoder {
     /// What it reads of an image.
     pub fn input(&self) -> Input {
         self.input
+    }
+
+    /// What is done to it before the first layer.
+    pub fn pixels(&self) -> &Pixels {
+        &self.pixels
+    }
+
+    /// Channels of what is read, both parts together.
+    pub fn channels(&self) -> usize {
+        self.first + self.last
     }
 
     /// The maps after each stage: `[n, c, h, w]` in 0 to 1 -> one `[n, c_l, h_l, w_l]` a name of [`Encoder::layer_names`]
@@ -157,8 +171,7 @@ impl Encoder {
     /// What each half reads.
     fn parts(&self, images: Tensor<4>) -> [Tensor<4>; 2] {
         let read = self.pixels.normalise(self.input.read(images));
-        let channels = read.dims()[1];
-        [read.clone().narrow(1, 0, self.first), read.narrow(1, self.first, channels - self.first)]
+        [read.clone().narrow(1, 0, self.first), read.narrow(1, self.first, self.last)]
     }
 }
 
@@ -229,14 +242,52 @@ fn exemplar(published: &[usize], config: &EncoderConfig, channels: usize, init: 
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::rng::{Purpose, stream};
-    use burn::tensor::Device;
+    use crate::net::tensors;
+    use crate::rng::{Purpose, stream, uniform};
+    use burn::tensor::{Device, TensorData};
 
-    pub(in crate::net) fn build(config: &EncoderConfig, channels: usize, device: &Device) -> Encoder {
+    pub(crate) fn build(config: &EncoderConfig, channels: usize, device: &Device) -> Encoder {
         let mut init = Init::new(stream(3, Purpose::Weights, 0), device);
         Encoder::init(config, channels, &mut init).expect("a configuration that works")
+    }
+
+    /// All there are.
+    pub(crate) const KINDS: [EncoderKind; 16] = [
+        EncoderKind::Small,
+        EncoderKind::Nin,
+        EncoderKind::ContextAlexnet,
+        EncoderKind::Cfn,
+        EncoderKind::AlexnetBn,
+        EncoderKind::ExemplarSmall,
+        EncoderKind::ExemplarMedium,
+        EncoderKind::ExemplarLarge,
+        EncoderKind::Resnet18,
+        EncoderKind::Resnet18Cifar,
+        EncoderKind::Resnet50,
+        EncoderKind::Resnet50Cifar,
+        EncoderKind::ColourVgg,
+        EncoderKind::DilatedAlexnet,
+        EncoderKind::Dcgan,
+        EncoderKind::DcganCifar,
+    ];
+
+    /// With norms and biases that are not those of a fresh encoder, which would hide a wrong one.
+    pub(crate) fn lived_in(config: &EncoderConfig, channels: usize) -> Encoder {
+        let encoder = build(config, channels, &Device::flex());
+        let state = futures_lite::future::block_on(tensors::read(encoder.state())).expect("flex reads");
+        let mut rng = stream(5, Purpose::Weights, 0);
+        let stirred = state.into_iter().map(|(name, data)| {
+            let shape: Vec<usize> = data.shape().iter().copied().collect();
+            let mut values: Vec<f32> = data.try_into_vec().expect("floats");
+            if let [count] = shape[..] {
+                let more = uniform(&mut rng, count, 0.0, 0.5);
+                values.iter_mut().zip(more).for_each(|(value, more)| *value += more);
+            }
+            (name, TensorData::new(values, shape))
+        });
+        encoder.with_state(stirred.collect()).expect("its own state")
     }
 
     #[test]

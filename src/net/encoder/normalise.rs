@@ -5,8 +5,8 @@ use burn::tensor::{Tensor, TensorData};
 use super::pixels::Pixels;
 
 impl Pixels {
-    /// `[n, c, h, w]` -> the same.
-    pub(super) fn normalise(&self, images: Tensor<4>) -> Tensor<4> {
+    /// `(x - mean) / std`: `[n, c, h, w]` -> the same.
+    pub fn normalise(&self, images: Tensor<4>) -> Tensor<4> {
         let x = match self.mean.as_slice() {
             [0.0] => images,
             [mean] => images.sub_scalar(*mean),

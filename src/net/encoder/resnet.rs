@@ -5,6 +5,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
+use crate::net::outline::{Operation, Writer};
 use crate::net::{BatchNorm, Conv2d, Init, Pool};
 
 /// Which residual network.
@@ -76,6 +77,20 @@ impl Block {
         };
         relu(y + shortcut)
     }
+
+    fn outline(&self, x: usize, to: &mut Writer) -> usize {
+        let Self { conv1, bn1, conv2, bn2, conv3, bn3, downsample } = self;
+        let shortcut = downsample.as_ref().map_or(x, |(conv, norm)| to.normed(conv, norm, x));
+        let y = to.normed(conv1, bn1, x);
+        let y = to.relu(y);
+        let y = to.normed(conv2, bn2, y);
+        let y = conv3.iter().zip(bn3).fold(y, |y, (conv, norm)| {
+            let y = to.relu(y);
+            to.normed(conv, norm, y)
+        });
+        let y = to.step(Operation::Add, vec![y, shortcut]);
+        to.relu(y)
+    }
 }
 
 /// A stem and four stages of residual blocks. Its layers are named `conv1` after the stem, its pooling included, and
@@ -137,6 +152,22 @@ impl ResNet {
         [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().fold(x, |x, blocks| {
             let x = blocks.iter().fold(x, |x, block| block.forward(x));
             see(&x);
+            x
+        })
+    }
+}
+
+impl ResNet {
+    /// Writes down what [`ResNet::forward`] does; returns the last value's number.
+    pub(super) fn outline(&self, x: usize, to: &mut Writer) -> usize {
+        let Self { conv1, bn1, layer1, layer2, layer3, layer4, pool, width: _ } = self;
+        let x = to.normed(conv1, bn1, x);
+        let x = to.relu(x);
+        let x = to.pool(*pool, x);
+        to.layer(x);
+        [layer1, layer2, layer3, layer4].into_iter().fold(x, |x, blocks| {
+            let x = blocks.iter().fold(x, |x, block| block.outline(x, to));
+            to.layer(x);
             x
         })
     }

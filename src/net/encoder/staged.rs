@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
+use crate::net::outline::{Operation, Writer};
 use crate::net::{BatchNorm, Conv2d, Init, Pool, local_response};
 
 /// Convolution, batch norm where there is one, ReLU.
@@ -72,6 +73,18 @@ impl Stage {
         if self.response { local_response(y) } else { y }
     }
 
+    /// ReLU before the pooling: either order gives the same, and this one is right for a mean too.
+    fn outline(&self, x: usize, to: &mut Writer) -> usize {
+        let Self { units, pool, response } = self;
+        let y = units.iter().fold(x, |x, Unit { conv, norm }| {
+            let y = to.conv(conv, x);
+            let y = norm.iter().fold(y, |y, norm| to.norm(norm, y));
+            to.relu(y)
+        });
+        let y = to.pool(*pool, y);
+        if *response { to.step(Operation::Response, vec![y]) } else { y }
+    }
+
     fn side(&self, side: usize) -> usize {
         self.pool.side(self.units.iter().fold(side, |side, unit| unit.conv.side(side)))
     }
@@ -116,6 +129,15 @@ impl Staged {
         self.stages.iter().fold(x, |x, stage| {
             let x = stage.forward(x);
             see(&x);
+            x
+        })
+    }
+
+    /// Writes down what [`Staged::forward`] does; returns the last value's number.
+    pub(super) fn outline(&self, x: usize, to: &mut Writer) -> usize {
+        self.stages.iter().fold(x, |x, stage| {
+            let x = stage.outline(x, to);
+            to.layer(x);
             x
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use burn::module::ParamId;
 use burn::tensor::TensorData;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
@@ -44,6 +45,14 @@ impl Encoder {
         match &self.second {
             None => tensors::gather(&self.body),
             Some(_) => tensors::gather(self),
+        }
+    }
+
+    /// The names of the same tensors by their ids.
+    pub fn state_ids(&self) -> HashMap<ParamId, String> {
+        match &self.second {
+            None => tensors::ids(&self.body),
+            Some(_) => tensors::ids(self),
         }
     }
 

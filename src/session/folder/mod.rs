@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub use checkpoints::Checkpoint;
 pub use events::Log;
-pub use record::{DataRecord, Record};
+pub use record::{DataRecord, Record, Start};
 
 use crate::error::{Error, Result};
 use checkpoints::CHECKPOINTS;

@@ -6,7 +6,7 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
-use crate::data::{Dataset, Spec, store};
+use crate::data::{Dataset, Size, Spec, store};
 use crate::device::Readout;
 use crate::error::{Error, Result};
 
@@ -22,8 +22,22 @@ pub struct Record {
     pub data: DataRecord,
     /// The device it was started on; it may be continued on another.
     pub device: Readout,
+    /// The weights its encoder started from, where they were not drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// Everything that decides what the run computes.
     pub config: RunConfig,
+}
+
+/// A file that an encoder started from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// Where it was.
+    pub file: PathBuf,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// What was found in it.
+    pub found: String,
 }
 
 /// The images a run learns from.
@@ -43,12 +57,15 @@ pub struct DataRecord {
     pub test_images: usize,
     /// SHA-256 of all images and labels, whatever files they came from.
     pub sha256: String,
+    /// The size of every image; older runs do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Size>,
 }
 
 impl Record {
     /// The record of a run that is about to start with this program.
     pub fn new(config: RunConfig, data: DataRecord, device: Readout) -> Self {
-        Self { nolabel: env!("CARGO_PKG_VERSION").to_string(), data, device, config }
+        Self { nolabel: env!("CARGO_PKG_VERSION").to_string(), data, device, start: None, config }
     }
 
     pub(super) fn read(folder: &Path) -> Result<Self> {
@@ -80,6 +97,7 @@ impl DataRecord {
             train_images: data.train.len(),
             test_images: data.test.len(),
             sha256: store::digest(data),
+            image: Some(data.train.size()),
         }
     }
 
@@ -105,10 +123,12 @@ mod tests {
     fn record(config: RunConfig) -> Record {
         let folder = Some(PathBuf::from("some where/\"quoted\""));
         let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
-        let data = DataRecord { name, folder, size: Some(64), train_images: 3, test_images: 2, sha256 };
+        let image = Some(Size { channels: 3, height: 64, width: 64 });
+        let data = DataRecord { name, folder, size: Some(64), train_images: 3, test_images: 2, sha256, image };
         let device =
             Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
-        Record::new(config, data, device)
+        let start = Start { file: "a/file".into(), sha256: "00".into(), found: "small of width 4".into() };
+        Record { start: Some(start), ..Record::new(config, data, device) }
     }
 
     #[test]

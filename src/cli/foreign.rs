@@ -1,0 +1,144 @@
+//! Encoders out of files that no run of nolabel wrote: their arguments, and how they are read.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use sha2::{Digest, Sha256};
+
+use super::failure::{Failure, Outcome};
+use crate::data::Dataset;
+use crate::error::Error;
+use crate::net::EncoderKind;
+use crate::weights::{self, Imported, Wanted};
+
+/// The largest file that is read: many times a wide ResNet-50 with its optimiser.
+const MAX_BYTES: u64 = 8 << 30;
+/// The seed of the untrained encoder that a foreign one is compared with.
+const SEED: u64 = 1;
+
+/// The architectures that a foreign file may hold. Files that nolabel exported say themselves what they hold.
+const KINDS: [(EncoderKind, &str, &str); 5] = [
+    (EncoderKind::Resnet18, "resnet18", "ResNet-18 for large images"),
+    (EncoderKind::Resnet18Cifar, "resnet18-cifar", "ResNet-18 with the 3x3 stem for images of about 32 px"),
+    (EncoderKind::Resnet50, "resnet50", "ResNet-50 for large images"),
+    (EncoderKind::Resnet50Cifar, "resnet50-cifar", "ResNet-50 with the 3x3 stem"),
+    (EncoderKind::Small, "small", "The four blocks of the small presets"),
+];
+
+/// A file of weights, and what is known of it.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ForeignArgs {
+    /// Weights in place of a run: a .safetensors file, or a .pth or .ckpt file of torch.save
+    #[arg(long, value_name = "FILE", requires = "data", conflicts_with = "run")]
+    #[arg(help_heading = "Weights from elsewhere")]
+    pub(super) weights: Option<PathBuf>,
+
+    /// The architecture [default: what names and shapes in the file speak of]
+    #[arg(long, value_name = "NAME", value_parser = kinds(), requires = "weights")]
+    #[arg(help_heading = "Weights from elsewhere")]
+    arch: Option<EncoderKind>,
+
+    /// What the names of the encoder's tensors begin with, where the file holds several
+    #[arg(long, value_name = "TEXT", requires = "weights", help_heading = "Weights from elsewhere")]
+    prefix: Option<String>,
+
+    /// Subtracted from pixels in 0 to 1, one value or one a channel [default: ImageNet's mean]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "weights")]
+    #[arg(help_heading = "Weights from elsewhere", allow_negative_numbers = true)]
+    input_mean: Option<Vec<f64>>,
+
+    /// Divides them after that [default: ImageNet's deviation]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "weights")]
+    #[arg(help_heading = "Weights from elsewhere")]
+    input_std: Option<Vec<f64>>,
+}
+
+fn kinds() -> impl TypedValueParser<Value = EncoderKind> {
+    let values = KINDS.map(|(_, name, words)| PossibleValue::new(name).help(words));
+    let find = |text: String| KINDS.into_iter().find(|(_, name, _)| *name == text).map(|(kind, ..)| kind);
+    PossibleValuesParser::new(values).map(move |text| find(text).expect("the values are the kinds' names"))
+}
+
+/// An encoder out of a file.
+pub(super) struct Foreign {
+    pub(super) imported: Imported,
+    pub(super) sha256: String,
+}
+
+impl ForeignArgs {
+    /// Reads the encoder of `path`.
+    pub(super) fn read(&self, path: &Path, device: &Device) -> Outcome<Foreign> {
+        let Self { arch, prefix, input_mean, input_std, .. } = self.clone();
+        let wanted = Wanted { kind: arch, prefix, mean: input_mean, std: input_std };
+        let bytes = bytes(path)?;
+        let imported = encoder(path, &bytes, &wanted, SEED, device)?;
+        let sha256 = digest(&bytes);
+        Ok(Foreign { imported, sha256 })
+    }
+}
+
+/// The encoder in the bytes of the file at `path`.
+pub(super) fn encoder(path: &Path, bytes: &[u8], wanted: &Wanted, seed: u64, device: &Device) -> Outcome<Imported> {
+    weights::import(bytes, wanted, seed, device).map_err(|error| match error {
+        Error::Config(sentence) => Failure::Usage(sentence),
+        other => Failure::Failed(format!("{}: {other}", path.display())),
+    })
+}
+
+/// The bytes of a file, which must not be larger than weights are.
+pub(super) fn bytes(path: &Path) -> Outcome<Vec<u8>> {
+    let facts = fs::metadata(path).map_err(Error::file(path))?;
+    if !facts.is_file() || facts.len() > MAX_BYTES {
+        let shown = path.display();
+        return Err(Failure::Failed(format!("{shown} is no file of weights: those are files of at most 8 GB")));
+    }
+    let mut bytes = Vec::with_capacity(facts.len() as usize);
+    // what is appended while it is read is not wanted
+    let read = File::open(path).and_then(|file| file.take(facts.len()).read_to_end(&mut bytes));
+    read.map_err(Error::file(path))?;
+    Ok(bytes)
+}
+
+/// SHA-256 in hexadecimal digits.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The images as an encoder of so many channels reads them: gray ones serve one that reads colour.
+pub(super) fn suited(images: Dataset, channels: usize) -> Outcome<Dataset> {
+    match (images.train.size().channels, channels) {
+        (there, wanted) if there == wanted => Ok(images),
+        (1, 3) => Ok(Dataset { train: images.train.in_colour(), test: images.test.in_colour(), ..images }),
+        (there, wanted) => Err(Failure::Failed(format!(
+            "the encoder reads images of {wanted} channels, but these have {there}; name others with --data"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn architectures_have_the_names_of_the_settings() {
+        assert!(KINDS.iter().all(|(kind, name, _)| kind.name() == *name));
+    }
+
+    #[test]
+    fn only_files_of_a_sensible_size_are_read() {
+        let here = tempfile::tempdir().expect("a folder");
+        assert!(
+            bytes(here.path())
+                .is_err_and(|failure| matches!(failure, Failure::Failed(said) if said.contains("no file")))
+        );
+        assert!(bytes(&here.path().join("nothing")).is_err());
+        // a file of nothing but a size takes no room on the disk
+        let large = here.path().join("large");
+        File::create(&large).and_then(|file| file.set_len(MAX_BYTES + 1)).expect("a sparse file");
+        assert!(bytes(&large).is_err());
+    }
+}

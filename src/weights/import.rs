@@ -1,0 +1,303 @@
+//! A foreign file as an encoder.
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::tensor::{Device, TensorData};
+
+use super::array::Array;
+use super::file::Contents;
+use super::layout::{self, Place};
+use crate::error::{Error, Result};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init};
+use crate::rng::{Purpose, stream};
+
+/// Width of the encoder by which names and shapes are compared before one of the file's size is built.
+const SAMPLE_WIDTH: usize = 4;
+
+/// Channels of images that there are.
+const CHANNELS: [usize; 2] = [1, 3];
+
+/// What is known of a file from elsewhere. What is absent is found out from the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// The architecture.
+    pub kind: Option<EncoderKind>,
+    /// What the tensors' names begin with.
+    pub prefix: Option<String>,
+    /// Subtracted from pixels in 0 to 1; ImageNet's mean where neither this nor the file says it.
+    pub mean: Option<Vec<f64>>,
+    /// Divides them after that; ImageNet's deviation likewise.
+    pub std: Option<Vec<f64>>,
+}
+
+/// An encoder out of a file.
+#[derive(Debug)]
+pub struct Imported {
+    /// With the file's weights.
+    pub encoder: Encoder,
+    /// The same with weights drawn from the seed: what it was before training, or could have been.
+    pub untrained: Encoder,
+    /// What was built.
+    pub config: EncoderConfig,
+    /// Channels of the images it reads.
+    pub channels: usize,
+    /// What was found in the file, in words.
+    pub found: String,
+}
+
+/// Reads an encoder for `device`, which does not track gradients.
+///
+/// # Errors
+/// When the file is damaged, or does not hold such an encoder.
+pub fn import(bytes: &[u8], wanted: &Wanted, seed: u64, device: &Device) -> Result<Imported> {
+    let contents = Contents::open(bytes)?;
+    let config = architecture(&contents, wanted)?;
+    let names = Sample::of(&config, contents.about.as_ref().map_or(3, |about| about.channels))?.names;
+    let place = layout::find(&contents.tensors, &names, wanted.prefix.as_deref())?;
+    let arrays: BTreeMap<&str, &Array> =
+        names.iter().map(|name| (name.as_str(), &contents.tensors[place.name(name)])).collect();
+    let (config, channels) = match &contents.about {
+        Some(about) => (config, about.channels),
+        None => sized(config, arrays[names[0].as_str()].shape())?,
+    };
+    let config = normalised(config, wanted);
+    config.check_for(channels)?;
+    Sample::of(&config, channels)?.compare(&arrays, config.width)?;
+    refuse_shared(&arrays, bytes.len())?;
+    let build = || Encoder::init(&config, channels, &mut Init::new(stream(seed, Purpose::Weights, 0), device));
+    // built twice: a clone would share its running statistics
+    let (untrained, encoder) = (build()?, build()?);
+    let mut state = HashMap::new();
+    for tensor in untrained.state() {
+        let array = arrays[tensor.name.as_str()];
+        if array.shape() != tensor.shape {
+            return Err(unlike(place.name(&tensor.name), array.shape(), &config));
+        }
+        let floats =
+            array.floats().map_err(|error| Error::Weights(format!("`{}`: {error}", place.name(&tensor.name))))?;
+        state.insert(tensor.name, TensorData::new(floats, tensor.shape));
+    }
+    let found = words(&contents, &place, &config);
+    Ok(Imported { encoder: encoder.with_state(state)?, untrained, config, channels, found })
+}
+
+fn architecture(contents: &Contents, wanted: &Wanted) -> Result<EncoderConfig> {
+    match (&contents.about, wanted.kind) {
+        (Some(about), Some(kind)) if about.encoder.kind != kind => Err(Error::Weights(format!(
+            "it says of itself that it holds {}, not {}",
+            about.encoder.kind.name(),
+            kind.name()
+        ))),
+        (Some(about), _) if !CHANNELS.contains(&about.channels) => {
+            Err(Error::Weights(format!("it says of itself that it is for images of {} channels", about.channels)))
+        }
+        (Some(about), _) => Ok(about.encoder.clone()),
+        (None, Some(EncoderKind::Small)) => Ok(EncoderConfig::small(SAMPLE_WIDTH)),
+        (None, Some(kind)) => Ok(EncoderConfig::published(kind, "imagenet")),
+        (None, None) => {
+            let kind = layout::guess(&contents.tensors, wanted.prefix.as_deref())?;
+            Ok(EncoderConfig::published(kind, "imagenet"))
+        }
+    }
+}
+
+/// The configuration with the width of the file's first convolution, and the channels that it reads. ImageNet's means serve no
+/// gray images.
+fn sized(config: EncoderConfig, first: &[usize]) -> Result<(EncoderConfig, usize)> {
+    match *first {
+        [width, channels, ..] if CHANNELS.contains(&channels) => {
+            let config = if config.input_mean.len() > channels { config.normalised_for("") } else { config };
+            Ok((EncoderConfig { width, ..config }, channels))
+        }
+        _ => Err(Error::Weights(format!(
+            "its first convolution is {first:?}, but only encoders of images with 1 or 3 channels are known"
+        ))),
+    }
+}
+
+/// With what was said of pixels.
+fn normalised(config: EncoderConfig, wanted: &Wanted) -> EncoderConfig {
+    let input_mean = wanted.mean.clone().unwrap_or(config.input_mean);
+    let input_std = wanted.std.clone().unwrap_or(config.input_std);
+    EncoderConfig { input_mean, input_std, ..config }
+}
+
+/// Narrow encoders of the same architecture: what one of any width looks like.
+struct Sample {
+    names: Vec<String>,
+    shapes: Vec<Vec<usize>>,
+    /// At twice the width.
+    doubled: Vec<Vec<usize>>,
+}
+
+impl Sample {
+    fn of(config: &EncoderConfig, channels: usize) -> Result<Self> {
+        let of_width = |width| {
+            let config = EncoderConfig { width, ..config.clone() };
+            let mut init = Init::new(stream(0, Purpose::Weights, 0), &Device::flex());
+            Ok::<_, Error>(Encoder::init(&config, channels, &mut init)?.state())
+        };
+        let (narrow, wide) = (of_width(SAMPLE_WIDTH)?, of_width(2 * SAMPLE_WIDTH)?);
+        let (names, shapes) = narrow.into_iter().map(|tensor| (tensor.name, tensor.shape)).unzip();
+        Ok(Self { names, shapes, doubled: wide.into_iter().map(|tensor| tensor.shape).collect() })
+    }
+
+    /// Refuses shapes that are not nearly those of an encoder of this width, before one is built: a file that has a wide
+    /// first layer alone must not make one for the others.
+    fn compare(&self, arrays: &BTreeMap<&str, &Array>, width: usize) -> Result<()> {
+        let times = width as f64 / SAMPLE_WIDTH as f64;
+        let fits = |(sample, doubled, found): (usize, usize, usize)| match sample == doubled {
+            true => sample == found,
+            // proportions are rounded, in pairs where a network has two groups
+            false => (sample as f64 * times - found as f64).abs() <= 2.0 * times,
+        };
+        for ((name, sample), doubled) in self.names.iter().zip(&self.shapes).zip(&self.doubled) {
+            let found = arrays[name.as_str()].shape();
+            let mut dims = sample.iter().zip(doubled).zip(found).map(|((a, b), c)| (*a, *b, *c));
+            if sample.len() != found.len() || !dims.all(fits) {
+                return Err(Error::Weights(format!(
+                    "its `{name}` is {found:?}, which does not fit a first layer of {width} channels: is it of another \
+                     architecture?"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unlike(name: &str, shape: &[usize], config: &EncoderConfig) -> Error {
+    let (kind, width) = (config.kind.name(), config.width);
+    Error::Weights(format!(
+        "its `{name}` is {shape:?}, which is no part of {kind} with {width} channels in its first layer"
+    ))
+}
+
+/// Refuses tensors that together are larger than the file: they would lie upon each other, as no encoder's do.
+fn refuse_shared(arrays: &BTreeMap<&str, &Array>, length: usize) -> Result<()> {
+    let bytes = arrays.values().try_fold(0usize, |sum, array| sum.checked_add(array.size()));
+    match bytes {
+        Some(bytes) if bytes <= length => Ok(()),
+        _ => Err(Error::Weights("its tensors claim more numbers than the file holds".into())),
+    }
+}
+
+fn words(contents: &Contents, place: &Place, config: &EncoderConfig) -> String {
+    let (kind, width) = (config.kind.name(), config.width);
+    let what = format!("{kind} of width {width}");
+    match (&contents.about, place.project()) {
+        (Some(about), _) => format!("{what}, {}", about.trained),
+        (None, Some(project)) => format!("{what}, named as by {project}"),
+        (None, None) => format!("{what}, under `{}`", place.prefix),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{ENCODER_KINDS, Input, encoder_for_tests, encoder_lived_in};
+    use crate::weights::{About, safetensors};
+    use burn::tensor::Tensor;
+    use futures_lite::future::block_on;
+    use std::path::Path;
+
+    fn cpu() -> Device {
+        Device::flex()
+    }
+
+    /// The largest difference between our features and those that PyTorch gave.
+    fn difference(imported: &Imported, expected: &[u8]) -> f32 {
+        let contents = Contents::open(expected).expect("a file of the script");
+        let tensor = |name: &str| {
+            let array = &contents.tensors[name];
+            TensorData::new(array.floats().expect("floats"), array.shape().to_vec())
+        };
+        let features = imported.encoder.forward(Tensor::from_data(tensor("input"), &cpu()));
+        let expected = Tensor::<2>::from_data(tensor("features"), &cpu());
+        (features - expected).abs().max().into_scalar()
+    }
+
+    #[test]
+    fn files_of_pytorch_give_its_features() {
+        let read = |name: &str| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/weights");
+            std::fs::read(folder.join(name)).expect("a fixture")
+        };
+        for (name, project) in [("moco.pth", "MoCo"), ("swav_old.pth", "SwAV")] {
+            let imported = import(&read(name), &Wanted::default(), 1, &cpu()).expect(name);
+            assert_eq!(imported.found, format!("resnet18 of width 1, named as by {project}"));
+            let apart = difference(&imported, &read("expected.safetensors"));
+            assert!(apart < 1e-5, "{name}: {apart}");
+        }
+        let slow = Wanted { prefix: Some("state_dict.module.encoder_k".into()), ..Wanted::default() };
+        let slow = import(&read("moco.pth"), &slow, 1, &cpu()).expect("the slow encoder");
+        assert!(difference(&slow, &read("expected.safetensors")) > 0.1, "another encoder has other features");
+    }
+
+    #[test]
+    fn what_was_exported_comes_back_as_it_was() {
+        let configs = [
+            EncoderConfig { norm_groups: 2, ..EncoderConfig::small(4).normalised_for("fashion-mnist") },
+            EncoderConfig::small(4).reading(Input::Bands, &[0.5, 0.0], &[0.25, 0.1]),
+        ];
+        let kinds = ENCODER_KINDS.map(|kind| EncoderConfig { width: 10, ..EncoderConfig::published(kind, "mnist") });
+        for config in configs.into_iter().chain(kinds) {
+            let encoder = encoder_lived_in(&config, 1);
+            let about = About { encoder: config.clone(), channels: 1, trained: "by a test".into() };
+            let bytes = block_on(safetensors(&encoder, &about)).expect("a file");
+            let imported = import(&bytes, &Wanted::default(), 9, &cpu()).expect("ours");
+            assert_eq!((&imported.config, imported.channels), (&config, 1));
+            assert!(imported.found.contains("by a test"), "{}", imported.found);
+            let x = Tensor::<4>::random([2, 1, 64, 64], burn::tensor::Distribution::Uniform(0.0, 1.0), &cpu());
+            assert_eq!(imported.encoder.forward(x.clone()).into_data(), encoder.forward(x.clone()).into_data());
+            assert_ne!(imported.untrained.forward(x.clone()).into_data(), encoder.forward(x).into_data());
+        }
+    }
+
+    #[test]
+    fn what_contradicts_the_file_is_refused() {
+        let config = EncoderConfig::small(4);
+        let about = About { encoder: config.clone(), channels: 1, trained: "by a test".into() };
+        let bytes = block_on(safetensors(&encoder_for_tests(&config, 1, &cpu()), &about)).expect("a file");
+        let said = |wanted| import(&bytes, &wanted, 1, &cpu()).expect_err("must be refused").to_string();
+        let other = said(Wanted { kind: Some(EncoderKind::Resnet18), ..Wanted::default() });
+        assert!(other.contains("holds small, not resnet18"), "{other}");
+        let mean = said(Wanted { mean: Some(vec![0.1; 3]), ..Wanted::default() });
+        assert!(mean.contains("encoder.input_mean has 3 values"), "{mean}");
+        let lies = [
+            (
+                About { encoder: EncoderConfig::small(4000), ..about.clone() },
+                "does not fit a first layer of 4000 channels",
+            ),
+            (About { channels: usize::MAX, ..about }, "images of 18446744073709551615 channels"),
+        ];
+        for (lie, word) in lies {
+            let bytes = block_on(safetensors(&encoder_for_tests(&config, 1, &cpu()), &lie)).expect("a file");
+            let said = import(&bytes, &Wanted::default(), 1, &cpu()).expect_err("a lie").to_string();
+            assert!(said.contains(word), "{said}");
+        }
+    }
+
+    /// Compares with the files that tests/weights/foreign_files.py wrote, where the variable names their folder.
+    #[test]
+    fn foreign_files_give_their_networks_features() {
+        let Ok(folder) = std::env::var("NOLABEL_FOREIGN") else {
+            return println!("NOLABEL_FOREIGN is not set: nothing compared with whole files of other projects");
+        };
+        let mut paths: Vec<_> = std::fs::read_dir(&folder)
+            .expect("the script's folder")
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        paths.sort();
+        let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().to_string();
+        for path in paths.iter().filter(|path| !name(path).contains("expected")) {
+            let bytes = std::fs::read(path).expect("a file");
+            let imported = import(&bytes, &Wanted::default(), 1, &cpu()).expect("a known layout");
+            let network = name(path).split('.').next().unwrap_or_default().to_string();
+            let expected = std::fs::read(Path::new(&folder).join(format!("{network}.expected.safetensors")));
+            let apart = difference(&imported, &expected.expect("a file"));
+            println!("{}: {}; largest difference {apart:e}", name(path), imported.found);
+            let half = name(path).contains("half");
+            assert!(apart < if half { 2e-2 } else { 1e-4 }, "{}: {apart}", path.display());
+        }
+    }
+}

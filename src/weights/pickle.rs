@@ -1,0 +1,370 @@
+//! Pickles read as data. Python would call what a pickle names; here a call is written down and never made, so a file can
+//! say what it likes.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+
+/// Steps after which a pickle is given up: twenty times as many as a ResNet-50 with its optimiser needs.
+const MAX_STEPS: usize = 1_000_000;
+/// The newest protocol.
+const MAX_PROTOCOL: u8 = 5;
+
+/// Where a value stands in [`Pickle::values`].
+pub(super) type Id = usize;
+
+/// One value. Containers hold the places of their parts, for parts may be shared.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value<'a> {
+    /// What no tensor is described by: floats, bytes, sets.
+    Other,
+    /// Whole numbers, truth values included.
+    Int(i128),
+    /// A text.
+    Text(&'a str),
+    /// A class or function: its module and name.
+    Name(&'a str, &'a str),
+    List(Vec<Id>),
+    Tuple(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    /// What a function would return for arguments, and what was then put into it as into a dictionary.
+    Call {
+        function: Id,
+        arguments: Id,
+        items: Vec<(Id, Id)>,
+    },
+    /// Something outside of the pickle, by its description.
+    Outside(Id),
+}
+
+/// A pickle that was read.
+#[derive(Debug)]
+pub(super) struct Pickle<'a> {
+    /// All values.
+    pub values: Vec<Value<'a>>,
+    /// The whole.
+    pub root: Id,
+    /// Bytes it took.
+    pub length: usize,
+}
+
+impl<'a> Pickle<'a> {
+    /// Reads the pickle that `bytes` begin with.
+    ///
+    /// # Errors
+    /// When it is not whole, or does what no description of weights needs.
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self> {
+        let mut machine = Machine { bytes, ..Machine::default() };
+        for _ in 0..MAX_STEPS {
+            match machine.step() {
+                Some(Flow::On) => {}
+                Some(Flow::Stop(root)) => return Ok(Self { values: machine.values, root, length: machine.at }),
+                None => {
+                    let at = machine.at;
+                    return Err(Error::Weights(format!(
+                        "its list of tensors is cut short, garbled, or not as torch.save writes it (byte {at} of it)"
+                    )));
+                }
+            }
+        }
+        Err(Error::Weights("its list of tensors is longer than that of any network".into()))
+    }
+
+    /// The text at `id`, if it is one.
+    pub(super) fn text(&self, id: Id) -> Option<&'a str> {
+        match self.values[id] {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The whole number at `id`, where it is one that counts something.
+    pub(super) fn count(&self, id: Id) -> Option<usize> {
+        match self.values[id] {
+            Value::Int(number) => usize::try_from(number).ok(),
+            _ => None,
+        }
+    }
+
+    /// The parts of the tuple or list at `id`.
+    pub(super) fn parts(&self, id: Id) -> Option<&[Id]> {
+        match &self.values[id] {
+            Value::Tuple(parts) | Value::List(parts) => Some(parts),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a pickle goes on.
+enum Flow {
+    On,
+    Stop(Id),
+}
+
+/// The stack machine that pickles are programs for. Every step gives nothing where the program makes no sense.
+#[derive(Default)]
+struct Machine<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    values: Vec<Value<'a>>,
+    stack: Vec<Id>,
+    /// Heights of the stack.
+    marks: Vec<usize>,
+    memo: HashMap<usize, Id>,
+}
+
+impl<'a> Machine<'a> {
+    fn step(&mut self) -> Option<Flow> {
+        let code = self.byte()?;
+        match code {
+            b'.' => return Some(Flow::Stop(self.pop()?)),
+            0x80 => return (self.byte()? <= MAX_PROTOCOL).then_some(Flow::On),
+            0x95 => _ = self.take(8)?,
+            b'(' => self.marks.push(self.stack.len()),
+            b'0' => _ = self.pop()?,
+            b'1' => _ = self.marked()?,
+            b'2' => self.stack.push(*self.stack.last()?),
+            b'h' | b'j' => {
+                let place = self.number(if code == b'h' { 1 } else { 4 })?;
+                self.stack.push(*self.memo.get(&place)?);
+            }
+            b'q' | b'r' | 0x94 => {
+                let place = match code {
+                    b'q' => self.number(1)?,
+                    b'r' => self.number(4)?,
+                    _ => self.memo.len(),
+                };
+                self.memo.insert(place, *self.stack.last()?);
+            }
+            b'a' | b'e' | b's' | b'u' | 0x90 => self.fill(code)?,
+            b'b' => _ = self.pop()?,
+            b'R' | 0x81 | 0x92 => self.call(code)?,
+            _ => {
+                let value = self.atom(code)?;
+                self.push(value);
+            }
+        }
+        Some(Flow::On)
+    }
+
+    /// Values that are made of bytes of the program or of the stack's top.
+    fn atom(&mut self, code: u8) -> Option<Value<'a>> {
+        Some(match code {
+            b'N' => Value::Other,
+            0x88 | 0x89 => Value::Int(i128::from(code == 0x88)),
+            b'K' => Value::Int(self.number(1)? as i128),
+            b'M' => Value::Int(self.number(2)? as i128),
+            b'J' => Value::Int(i128::from(i32::from_le_bytes(self.take(4)?.try_into().ok()?))),
+            0x8a => self.long(1)?,
+            0x8b => self.long(4)?,
+            b'G' => self.skip(8)?,
+            b'X' => self.text(4)?,
+            b'U' | 0x8c => self.text(1)?,
+            b'T' => self.text(4)?,
+            0x8d => self.text(8)?,
+            b'C' => self.bytes(1)?,
+            b'B' => self.bytes(4)?,
+            0x8e | 0x96 => self.bytes(8)?,
+            b']' => Value::List(Vec::new()),
+            b'}' => Value::Dict(Vec::new()),
+            b')' => Value::Tuple(Vec::new()),
+            0x8f => Value::Other,
+            b't' => Value::Tuple(self.marked()?),
+            b'l' => Value::List(self.marked()?),
+            b'd' => Value::Dict(pairs(&self.marked()?)?),
+            0x91 => {
+                self.marked()?;
+                Value::Other
+            }
+            0x85..=0x87 => {
+                let from = self.stack.len().checked_sub(usize::from(code - 0x84))?;
+                Value::Tuple(self.cut(from)?)
+            }
+            b'c' => Value::Name(self.line()?, self.line()?),
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                match (&self.values[module], &self.values[name]) {
+                    (Value::Text(module), Value::Text(name)) => Value::Name(module, name),
+                    _ => return None,
+                }
+            }
+            b'Q' => Value::Outside(self.pop()?),
+            _ => return None,
+        })
+    }
+
+    /// Puts values from the stack into the container below them.
+    fn fill(&mut self, code: u8) -> Option<()> {
+        let parts = match code {
+            b'a' => vec![self.pop()?],
+            b's' => {
+                let value = self.pop()?;
+                vec![self.pop()?, value]
+            }
+            _ => self.marked()?,
+        };
+        match self.values.get_mut(*self.stack.last()?)? {
+            Value::List(list) if matches!(code, b'a' | b'e') => list.extend(parts),
+            Value::Dict(items) | Value::Call { items, .. } if matches!(code, b's' | b'u') => {
+                items.extend(pairs(&parts)?);
+            }
+            // sets, and objects that act as lists
+            Value::Other | Value::Call { .. } => {}
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn call(&mut self, code: u8) -> Option<()> {
+        if code == 0x92 {
+            self.pop()?; // arguments by name
+        }
+        let (arguments, function) = (self.pop()?, self.pop()?);
+        self.push(Value::Call { function, arguments, items: Vec::new() });
+        Some(())
+    }
+
+    fn push(&mut self, value: Value<'a>) {
+        self.values.push(value);
+        self.stack.push(self.values.len() - 1);
+    }
+
+    /// The top of the stack, but nothing from below a mark.
+    fn pop(&mut self) -> Option<Id> {
+        let floor = self.marks.last().copied().unwrap_or(0);
+        if self.stack.len() > floor { self.stack.pop() } else { None }
+    }
+
+    /// Everything above the last mark.
+    fn marked(&mut self) -> Option<Vec<Id>> {
+        let from = self.marks.pop()?;
+        self.cut(from)
+    }
+
+    fn cut(&mut self, from: usize) -> Option<Vec<Id>> {
+        let floor = self.marks.last().copied().unwrap_or(0);
+        (floor <= from && from <= self.stack.len()).then(|| self.stack.split_off(from))
+    }
+
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let taken = self.bytes.get(self.at..self.at.checked_add(count)?)?;
+        self.at += count;
+        Some(taken)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1).map(|bytes| bytes[0])
+    }
+
+    /// A little-endian number without sign.
+    fn number(&mut self, width: usize) -> Option<usize> {
+        let bytes = self.take(width)?;
+        usize::try_from(bytes.iter().rev().fold(0u64, |value, &byte| value << 8 | u64::from(byte))).ok()
+    }
+
+    /// A whole number of any length, before which its length stands.
+    fn long(&mut self, width: usize) -> Option<Value<'a>> {
+        let length = self.number(width)?;
+        let bytes = self.take(length)?;
+        let negative = bytes.last().is_some_and(|&byte| byte >= 0x80);
+        if length > 16 {
+            return Some(Value::Other);
+        }
+        let mut filled = [if negative { 0xff } else { 0 }; 16];
+        filled[..length].copy_from_slice(bytes);
+        Some(Value::Int(i128::from_le_bytes(filled)))
+    }
+
+    fn text(&mut self, width: usize) -> Option<Value<'a>> {
+        let length = self.number(width)?;
+        Some(std::str::from_utf8(self.take(length)?).map_or(Value::Other, Value::Text))
+    }
+
+    fn bytes(&mut self, width: usize) -> Option<Value<'a>> {
+        let length = self.number(width)?;
+        self.skip(length)
+    }
+
+    fn skip(&mut self, length: usize) -> Option<Value<'a>> {
+        self.take(length).map(|_| Value::Other)
+    }
+
+    fn line(&mut self) -> Option<&'a str> {
+        let length = self.bytes.get(self.at..)?.iter().position(|&byte| byte == b'\n')?;
+        let line = self.take(length)?;
+        self.take(1)?;
+        std::str::from_utf8(line).ok()
+    }
+}
+
+fn pairs(parts: &[Id]) -> Option<Vec<(Id, Id)>> {
+    parts.len().is_multiple_of(2).then(|| parts.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_as_python_wrote_them() {
+        // pickle.dumps(OrderedDict([('a', (1, -2, True))]), protocol=2)
+        let bytes = b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01X\x01\x00\x00\x00aq\x02K\x01J\xfe\xff\xff\xff\x88\x87q\x03s.rest";
+        let pickle = Pickle::read(bytes).expect("a pickle");
+        assert_eq!(pickle.length, bytes.len() - 4);
+        let Value::Call { function, items, .. } = &pickle.values[pickle.root] else { panic!("{pickle:?}") };
+        assert_eq!(pickle.values[*function], Value::Name("collections", "OrderedDict"));
+        assert_eq!(pickle.text(items[0].0), Some("a"));
+        let parts = pickle.parts(items[0].1).expect("a tuple");
+        assert_eq!(pickle.count(parts[0]), Some(1));
+        assert_eq!(pickle.values[parts[1]], Value::Int(-2));
+        assert_eq!(pickle.count(parts[1]), None, "nothing is counted by -2");
+    }
+
+    #[test]
+    fn long_numbers_keep_their_sign() {
+        for (bytes, value) in [
+            (&b"\x80\x02\x8a\x00."[..], 0),
+            (b"\x80\x02\x8a\x01\xff.", -1),
+            (b"\x80\x02\x8a\x02\xff\x00.", 255),
+            (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", 0x1950_a86a_20f9_469c_fc6c),
+        ] {
+            let pickle = Pickle::read(bytes).expect("a pickle");
+            assert_eq!(pickle.values[pickle.root], Value::Int(value));
+        }
+    }
+
+    #[test]
+    fn a_call_is_written_down_and_not_made() {
+        // what runs a shell in Python is a name and a text here
+        let bytes = b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.";
+        let pickle = Pickle::read(bytes).expect("a pickle");
+        let Value::Call { function, .. } = &pickle.values[pickle.root] else { panic!("{pickle:?}") };
+        assert_eq!(pickle.values[*function], Value::Name("posix", "system"));
+    }
+
+    #[test]
+    fn programs_that_make_no_sense_are_refused() {
+        for bytes in [
+            &b""[..],
+            b"\x80",
+            b"\x80\x06N.",
+            b".",
+            b"0.",
+            b"h\x00.",
+            b"(0.",
+            b"K\x01(K\x02\x86.",
+            b"K\x01K\x02a.",
+            b"}K\x01(K\x02u.",
+            b"X\xff\xff\xff\xffa.",
+            b"\x8d\xff\xff\xff\xff\xff\xff\xff\xffa.",
+            b"\x82\x01.",
+            b"cposix\nsystem",
+            b"t.",
+        ] {
+            assert!(Pickle::read(bytes).is_err(), "{bytes:?}");
+        }
+        let endless = [b"(1".repeat(MAX_STEPS), b"N.".to_vec()].concat();
+        let said = Pickle::read(&endless).expect_err("too long").to_string();
+        assert!(said.contains("longer than that of any network"), "{said}");
+    }
+}

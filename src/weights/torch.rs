@@ -1,0 +1,206 @@
+//! What `torch.save` writes: an archive with a pickle that describes tensors and an entry for each storage, or, before
+//! PyTorch 1.6, several pickles and then the storages.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::array::{Array, Kind};
+use super::pickle::{Id, Pickle, Value};
+use super::zip::Archive;
+use crate::error::{Error, Result};
+
+/// What archives begin with.
+const ZIP: &[u8] = b"PK\x03\x04";
+/// The number that is the first pickle of an old file.
+const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
+/// Dictionaries within dictionaries, characters of a key, and tensors of a file: more than any checkpoint has.
+const MAX_DEPTH: usize = 8;
+const MAX_KEY: usize = 200;
+const MAX_TENSORS: usize = 100_000;
+
+/// Whether these are the first bytes of such a file.
+pub(super) fn is_torch(bytes: &[u8]) -> bool {
+    bytes.starts_with(ZIP) || starts_old(bytes)
+}
+
+/// All tensors by the keys that lead to them, joined by dots: `state_dict.module.encoder_q.conv1.weight`.
+///
+/// # Errors
+/// When the file is not whole.
+pub(super) fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Array<'_>>> {
+    if bytes.starts_with(ZIP) { from_archive(bytes) } else { from_old(bytes) }
+}
+
+fn from_archive(bytes: &[u8]) -> Result<BTreeMap<String, Array<'_>>> {
+    let archive = Archive::open(bytes)?;
+    let mut roots = archive.names().filter_map(|name| name.strip_suffix("data.pkl"));
+    let root = roots.next().ok_or_else(|| Error::Weights("this archive was not written by torch.save".into()))?;
+    let order = format!("{root}byteorder");
+    if archive.names().any(|name| name == order) && archive.read(&order)? != b"little" {
+        return Err(Error::Weights("its numbers are stored in big-endian order, which is not read here".into()));
+    }
+    let pickle = Pickle::read(archive.read(&format!("{root}data.pkl"))?)?;
+    let mut storages = Storages::new(&pickle, |key| archive.read(&format!("{root}data/{key}")));
+    storages.collect()
+}
+
+fn starts_old(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(64)];
+    Pickle::read(start).is_ok_and(|pickle| pickle.values[pickle.root] == Value::Int(MAGIC))
+}
+
+fn from_old(bytes: &[u8]) -> Result<BTreeMap<String, Array<'_>>> {
+    let mut rest = bytes;
+    let mut next = || {
+        let pickle = Pickle::read(rest)?;
+        rest = &rest[pickle.length..];
+        Ok::<_, Error>(pickle)
+    };
+    // the magic number, the version, and facts of the machine it was written on
+    for _ in 0..3 {
+        next()?;
+    }
+    let (described, order) = (next()?, next()?);
+    let sizes = element_sizes(&described);
+    let keys = order.parts(order.root).ok_or_else(cut_short)?;
+    let mut found = HashMap::new();
+    for key in keys {
+        let key = order.text(*key).ok_or_else(cut_short)?;
+        let size = *sizes.get(key).ok_or_else(cut_short)?;
+        let (count, after) = rest.split_at_checked(8).ok_or_else(cut_short)?;
+        let count = count.iter().rev().fold(0u64, |value, &byte| value << 8 | u64::from(byte));
+        let length = usize::try_from(count).ok().and_then(|count| count.checked_mul(size)).ok_or_else(cut_short)?;
+        let (storage, after) = after.split_at_checked(length).ok_or_else(cut_short)?;
+        found.insert(key, storage);
+        rest = after;
+    }
+    Storages::new(&described, |key| found.get(key).copied().ok_or_else(cut_short)).collect()
+}
+
+/// Bytes a number of each storage that a pickle speaks of.
+fn element_sizes<'a>(pickle: &Pickle<'a>) -> HashMap<&'a str, usize> {
+    let ids = pickle.values.iter().filter_map(|value| match value {
+        Value::Outside(id) => storage(pickle, *id),
+        _ => None,
+    });
+    ids.map(|(kind, key)| (key, kind.bytes())).collect()
+}
+
+fn cut_short() -> Error {
+    Error::Weights("the file is cut short or garbled; fetch it again".into())
+}
+
+/// The kind and key of a storage, from `('storage', torch.FloatStorage, '0', 'cpu', 64)`.
+fn storage<'a>(pickle: &Pickle<'a>, id: Id) -> Option<(Kind, &'a str)> {
+    let [word, class, key, ..] = pickle.parts(id)? else { return None };
+    let Value::Name(_, class) = pickle.values[*class] else { return None };
+    let kind = match class {
+        "FloatStorage" => Kind::F32,
+        "DoubleStorage" => Kind::F64,
+        "HalfStorage" => Kind::F16,
+        "BFloat16Storage" => Kind::BF16,
+        "LongStorage" => Kind::Other(8),
+        "IntStorage" => Kind::Other(4),
+        "ShortStorage" => Kind::Other(2),
+        "CharStorage" | "ByteStorage" | "BoolStorage" | "UntypedStorage" => Kind::Other(1),
+        "ComplexFloatStorage" => Kind::Other(8),
+        "ComplexDoubleStorage" => Kind::Other(16),
+        _ => return None,
+    };
+    (pickle.text(*word)? == "storage").then_some((kind, pickle.text(*key)?))
+}
+
+/// Goes through the dictionaries of a pickle and finds the tensors' numbers.
+struct Storages<'p, 'a, F> {
+    pickle: &'p Pickle<'a>,
+    read: F,
+    known: HashMap<&'a str, &'a [u8]>,
+    found: BTreeMap<String, Array<'a>>,
+}
+
+impl<'p, 'a, F: Fn(&str) -> Result<&'a [u8]>> Storages<'p, 'a, F> {
+    fn new(pickle: &'p Pickle<'a>, read: F) -> Self {
+        Self { pickle, read, known: HashMap::new(), found: BTreeMap::new() }
+    }
+
+    fn collect(&mut self) -> Result<BTreeMap<String, Array<'a>>> {
+        let mut open = vec![(String::new(), self.pickle.root, 0)];
+        // a dictionary that is there twice is gone through once, or a short file could make endless work
+        let mut seen = HashSet::new();
+        while let Some((path, id, depth)) = open.pop() {
+            if let Some(array) = self.tensor(id)? {
+                self.found.insert(path, array);
+                if self.found.len() > MAX_TENSORS {
+                    return Err(Error::Weights(format!("it holds more than {MAX_TENSORS} tensors")));
+                }
+                continue;
+            }
+            let items = self.items(id);
+            if depth == MAX_DEPTH || items.is_empty() || !seen.insert(id) {
+                continue;
+            }
+            for (key, value) in items {
+                let Some(key) = self.key(*key).filter(|key| key.len() <= MAX_KEY) else { continue };
+                let inner = if path.is_empty() { key } else { format!("{path}.{key}") };
+                if self.is_worth_opening(*value) {
+                    open.push((inner, *value, depth + 1));
+                }
+            }
+        }
+        Ok(std::mem::take(&mut self.found))
+    }
+
+    fn is_worth_opening(&self, id: Id) -> bool {
+        matches!(self.pickle.values[id], Value::Dict(_) | Value::Call { .. })
+    }
+
+    fn items(&self, id: Id) -> &'p [(Id, Id)] {
+        match &self.pickle.values[id] {
+            Value::Dict(items) | Value::Call { items, .. } => items,
+            _ => &[],
+        }
+    }
+
+    fn key(&self, id: Id) -> Option<String> {
+        let number = || self.pickle.count(id).map(|number| number.to_string());
+        self.pickle.text(id).map(str::to_string).or_else(number)
+    }
+
+    /// The tensor at `id`, if that is one which weights could be.
+    fn tensor(&mut self, id: Id) -> Result<Option<Array<'a>>> {
+        let Value::Call { function, arguments, .. } = self.pickle.values[id] else { return Ok(None) };
+        let (Value::Name(module, name), Some(arguments)) =
+            (&self.pickle.values[function], self.pickle.parts(arguments))
+        else {
+            return Ok(None);
+        };
+        match (*module, *name, arguments) {
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2", [storage, start, shape, strides, ..]) => {
+                self.strided([*storage, *start, *shape, *strides]).transpose()
+            }
+            // a parameter is its first argument, which is no parameter itself
+            ("torch._utils", "_rebuild_parameter", [inner, ..]) if *inner < id => match self.pickle.values[*inner] {
+                Value::Call { function, .. } if self.pickle.values[function] != Value::Name(module, name) => {
+                    self.tensor(*inner)
+                }
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    fn strided(&mut self, [outside, start, shape, strides]: [Id; 4]) -> Option<Result<Array<'a>>> {
+        let pickle = self.pickle;
+        let Value::Outside(described) = pickle.values[outside] else { return None };
+        let (kind, key) = storage(pickle, described)?;
+        let numbers = |id: Id| pickle.parts(id)?.iter().map(|&id| pickle.count(id)).collect::<Option<Vec<usize>>>();
+        let (start, shape, strides) = (pickle.count(start)?, numbers(shape)?, numbers(strides)?);
+        let bytes = match self.known.get(key) {
+            Some(bytes) => *bytes,
+            None => match (self.read)(key) {
+                Ok(bytes) => *self.known.entry(key).or_insert(bytes),
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        Some(Array::strided(kind, shape, strides, start, bytes))
+    }
+}
