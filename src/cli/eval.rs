@@ -7,19 +7,18 @@ use futures_lite::future::block_on;
 use serde::Serialize;
 
 use super::args;
-use super::failure::{Failure, Outcome};
-use super::images;
+use super::failure::Outcome;
+use super::opened::Opened;
 use super::print;
 use super::results;
 use super::spinner::Spinner;
 use super::words;
 use crate::data::{Dataset, Spec};
-use crate::device::{self, DeviceChoice, Readout, Selected};
+use crate::device::{DeviceChoice, Selected};
 use crate::probe::{self, ProbeSettings};
 use crate::session::Session;
 use crate::session::event::{ProbeRow, Source};
-use crate::session::folder::{DataRecord, Folder, Record};
-use crate::session::pace::Pace;
+use crate::session::folder::{Evaluation, Record};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +33,8 @@ Examples:
 ///
 /// Its features are frozen and two simple readers name the classes from them: a linear probe and the nearest neighbours.
 /// The same is done with the features of the encoder as it was before training and with raw pixels: what does not beat
-/// those has learned nothing. The newest checkpoint is measured, whether the run has ended or not.
+/// those has learned nothing. The newest checkpoint is measured, whether the run has ended or not. The numbers are kept in
+/// the run's eval.json, with everything needed to get them again.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Eval {
@@ -79,8 +79,9 @@ pub(super) struct Eval {
     quiet: bool,
 }
 
+/// What reads the features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Reader {
+pub(super) enum Reader {
     /// Logistic regression on standardised features
     Linear,
     /// Nearest neighbours by cosine
@@ -91,48 +92,21 @@ enum Reader {
 #[derive(Serialize)]
 struct Report {
     run: PathBuf,
-    nolabel: &'static str,
-    method: String,
-    seed: u64,
-    step: usize,
-    data: DataRecord,
-    device: Readout,
-    settings: ProbeSettings,
-    rows: Vec<ProbeRow>,
+    #[serde(flatten)]
+    evaluation: Evaluation,
 }
 
 impl Eval {
     pub(super) fn run(self) -> Outcome {
-        let (folder, record) = Folder::open(&self.run)?;
-        let (step, bytes) = newest(&folder)?;
-        let spec = self.data.clone().map_or(record.data.spec(), |data| record.data.moved(data));
-        let images = images::load(&spec, self.quiet)?;
-        images::refuse_unlabelled(&images, "name others with --data")?;
-        let data = DataRecord::of(&images, &spec);
-        if data.sha256 != record.data.sha256 && self.data.is_none() {
-            print::err("warning: these are not the images the run learned from; they have changed since");
-        }
-        let selected = block_on(device::select(self.device))?;
-        let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
-        let session = block_on(Session::restore(&bytes, images, &selected, pace))?;
+        let opened = Opened::at(&self.run)?;
+        let loaded = opened.load(self.data.as_ref(), self.device, self.quiet)?;
         let settings = self.settings();
-        let rows = measure(&session, &selected, &settings, self.quiet)?;
-        if !self.json {
-            let text = present(&rows, &settings, session.data(), &selected);
-            return print::out(&format!("{}\n\n{text}", self.title(&record, step)));
+        let evaluation = opened.measure(&loaded, &settings, self.quiet)?;
+        if self.json {
+            return print::json(&Report { run: self.run, evaluation });
         }
-        let Record { config, .. } = record;
-        print::json(&Report {
-            run: self.run,
-            nolabel: env!("CARGO_PKG_VERSION"),
-            method: config.method,
-            seed: config.seed,
-            step,
-            data,
-            device: selected.readout,
-            settings,
-            rows,
-        })
+        let text = present(&evaluation.rows, &settings, loaded.session.data(), &loaded.selected);
+        print::out(&format!("{}\n\n{text}", self.title(&opened.record, opened.step())))
     }
 
     fn settings(&self) -> ProbeSettings {
@@ -152,19 +126,6 @@ impl Eval {
         let steps = words::count(step, "step");
         format!("{}: {} on {}, seed {}, after {steps}", self.run.display(), config.method, config.data, config.seed)
     }
-}
-
-/// Step and bytes of the newest whole checkpoint.
-fn newest(folder: &Folder) -> Outcome<(usize, Vec<u8>)> {
-    let path = folder.path().display();
-    let found = folder.newest()?.ok_or_else(|| {
-        Failure::Failed(format!("the run in {path} has saved nothing yet; continue it with --resume, or wait"))
-    })?;
-    let step = found.header.step;
-    for (path, wrong) in &found.damaged {
-        print::err(&format!("warning: {} is damaged ({wrong}); step {step} is measured", path.display()));
-    }
-    Ok((step, found.bytes))
 }
 
 /// Probes the trained encoder, the same encoder before its first step, and raw pixels, all alike.
@@ -189,8 +150,9 @@ pub(super) fn measure(
 /// The table, what it comes to, and how it was measured.
 pub(super) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Dataset, selected: &Selected) -> String {
     let how = format!(
-        "Measured with {} One run, one seed. The best layer is picked by these very test images, for all alike. On {}.",
+        "Measured with {} One run, one seed. The best layer is picked by {}, for all alike. On {}.",
         settings.describe(data),
+        if settings.chooses() { "the last sixth of the training images" } else { "these very test images" },
         selected.readout.name
     );
     let mut lines = vec![format!("{}\n", results::table(rows))];

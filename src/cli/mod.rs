@@ -6,6 +6,7 @@ mod begin;
 mod failure;
 mod images;
 mod interrupt;
+mod opened;
 mod print;
 mod progress;
 mod results;
@@ -49,6 +50,7 @@ commands! {
     devices::Devices,
     train::Train,
     eval::Eval,
+    compare::Compare,
     serve::Serve,
 }
 
@@ -58,6 +60,7 @@ Start here:
   nolabel methods                               what can be trained
   nolabel train rotation --data fashion-mnist   train an encoder
   nolabel eval runs/rotation-fashion-mnist-1    find out what it learned
+  nolabel compare runs                          all runs beside one another
 
 `nolabel help COMMAND` explains a command and gives examples.";
 
