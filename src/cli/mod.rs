@@ -51,6 +51,7 @@ commands! {
     train::Train,
     eval::Eval,
     compare::Compare,
+    embed::Embed,
     serve::Serve,
 }
 

@@ -142,7 +142,7 @@ pub(super) fn csv(sections: &[Section], probes: &[&str]) -> String {
     heads.push("verdict".into());
     let lines = sections.iter().flat_map(|section| section.lines.iter().map(|line| record(section, line, probes)));
     let rows = std::iter::once(heads).chain(lines);
-    rows.map(|row| row.iter().map(|cell| field(cell)).collect::<Vec<_>>().join(",")).collect::<Vec<_>>().join("\n")
+    rows.map(|row| row.iter().map(|cell| words::csv_field(cell)).collect::<Vec<_>>().join(",")).collect::<Vec<_>>().join("\n")
 }
 
 fn record(section: &Section, line: &Line, probes: &[&str]) -> Vec<String> {
@@ -178,9 +178,4 @@ fn record(section: &Section, line: &Line, probes: &[&str]) -> Vec<String> {
     }
     row.push(verdict(line));
     row
-}
-
-/// Quoted where it must be (RFC 4180).
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_string() }
 }
