@@ -10,6 +10,7 @@ use super::args;
 use super::failure::{Failure, Outcome};
 use super::foreign::{self, Foreign, ForeignArgs};
 use super::images;
+use super::opened::Opened;
 use super::print;
 use super::results;
 use super::spinner::Spinner;
@@ -20,8 +21,7 @@ use crate::net::{Encoder, EncoderConfig};
 use crate::probe::{self, ProbeSettings};
 use crate::session::Session;
 use crate::session::event::{ProbeRow, Source};
-use crate::session::folder::{DataRecord, Folder, Record};
-use crate::session::pace::Pace;
+use crate::session::folder::{DataRecord, Evaluation, Record};
 
 const USAGE: &str = "\
 nolabel eval RUN [OPTIONS]
@@ -47,8 +47,9 @@ has one, and their features differ a little.";
 ///
 /// Its features are frozen and two simple readers name the classes from them: a linear probe and the nearest neighbours.
 /// The same is done with the features of the encoder as it was before training and with raw pixels: what does not beat
-/// those has learned nothing. The newest checkpoint is measured, whether the run has ended or not. Encoders from elsewhere
-/// are measured in the same way, beside one with random weights.
+/// those has learned nothing. The newest checkpoint is measured, whether the run has ended or not. The numbers are kept in
+/// the run's eval.json, with everything needed to get them again. Encoders from elsewhere are measured in the same way,
+/// beside one with random weights.
 #[derive(Args, Debug)]
 #[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(super) struct Eval {
@@ -96,8 +97,9 @@ pub(super) struct Eval {
     quiet: bool,
 }
 
+/// What reads the features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Reader {
+pub(super) enum Reader {
     /// Logistic regression on standardised features
     Linear,
     /// Nearest neighbours by cosine
@@ -108,14 +110,8 @@ enum Reader {
 #[derive(Serialize)]
 struct Report {
     run: PathBuf,
-    nolabel: &'static str,
-    method: String,
-    seed: u64,
-    step: usize,
-    data: DataRecord,
-    device: Readout,
-    settings: ProbeSettings,
-    rows: Vec<ProbeRow>,
+    #[serde(flatten)]
+    evaluation: Evaluation,
 }
 
 /// The same of an encoder from elsewhere.
@@ -142,36 +138,15 @@ impl Eval {
     }
 
     fn of_run(&self, run: &Path) -> Outcome {
-        let (folder, record) = Folder::open(run)?;
-        let (step, bytes) = newest(&folder)?;
-        let spec = self.data.clone().map_or(record.data.spec(), |data| record.data.moved(data));
-        let images = images::load(&spec, self.quiet)?;
-        images::refuse_unlabelled(&images, "name others with --data")?;
-        let data = DataRecord::of(&images, &spec);
-        if data.sha256 != record.data.sha256 && self.data.is_none() {
-            print::err("warning: these are not the images the run learned from; they have changed since");
-        }
-        let selected = block_on(device::select(self.device))?;
-        let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
-        let session = block_on(Session::restore(&bytes, images, &selected, pace))?;
+        let opened = Opened::at(run)?;
+        let loaded = opened.load(self.data.as_ref(), self.device, self.quiet)?;
         let settings = self.settings();
-        let rows = measure(&session, &selected, &settings, self.quiet)?;
-        if !self.json {
-            let text = present(&rows, &settings, session.data(), &selected);
-            return print::out(&format!("{}\n\n{text}", title(run, &record, step)));
+        let evaluation = opened.measure(&loaded, &settings, self.quiet)?;
+        if self.json {
+            return print::json(&Report { run: run.to_path_buf(), evaluation });
         }
-        let Record { config, .. } = record;
-        print::json(&Report {
-            run: run.to_path_buf(),
-            nolabel: env!("CARGO_PKG_VERSION"),
-            method: config.method,
-            seed: config.seed,
-            step,
-            data,
-            device: selected.readout,
-            settings,
-            rows,
-        })
+        let text = present(&evaluation.rows, &settings, loaded.session.data(), &loaded.selected);
+        print::out(&format!("{}\n\n{text}", title(run, &opened.record, opened.step())))
     }
 
     fn of_weights(&self, path: &Path, spec: &Spec) -> Outcome {
@@ -220,19 +195,6 @@ fn title(run: &Path, record: &Record, step: usize) -> String {
     format!("{}: {} on {}, seed {}, after {steps}", run.display(), config.method, config.data, config.seed)
 }
 
-/// Step and bytes of the newest whole checkpoint.
-pub(super) fn newest(folder: &Folder) -> Outcome<(usize, Vec<u8>)> {
-    let path = folder.path().display();
-    let found = folder.newest()?.ok_or_else(|| {
-        Failure::Failed(format!("the run in {path} has saved nothing yet; continue it with --resume, or wait"))
-    })?;
-    let step = found.header.step;
-    for (path, wrong) in &found.damaged {
-        print::err(&format!("warning: {} is damaged ({wrong}); step {step} is taken", path.display()));
-    }
-    Ok((step, found.bytes))
-}
-
 /// Probes the trained encoder, the same encoder before its first step, and raw pixels, all alike.
 pub(super) fn measure(
     session: &Session,
@@ -266,8 +228,9 @@ fn measure_all(
 /// The table, what it comes to, and how it was measured.
 pub(super) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Dataset, selected: &Selected) -> String {
     let how = format!(
-        "Measured with {} One run, one seed. The best layer is picked by these very test images, for all alike. On {}.",
+        "Measured with {} One run, one seed. The best layer is picked by {}, for all alike. On {}.",
         settings.describe(data),
+        if settings.chooses() { "the last sixth of the training images" } else { "these very test images" },
         selected.readout.name
     );
     let mut lines = vec![format!("{}\n", results::table(rows))];

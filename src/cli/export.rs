@@ -8,9 +8,9 @@ use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use futures_lite::future::block_on;
 
-use super::eval::newest;
 use super::failure::{Failure, Outcome};
 use super::images;
+use super::opened::Opened;
 use super::print;
 use super::words;
 use crate::data::Size;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::method::{Facts, find};
 use crate::net::{Encoder, Input, tensors};
 use crate::session::checkpoint;
-use crate::session::folder::{Folder, Record};
+use crate::session::folder::Record;
 use crate::weights::{self, About};
 
 const EXAMPLES: &str = "\
@@ -74,9 +74,8 @@ impl Export {
         if fs::symlink_metadata(&self.out).is_ok() {
             return Err(Failure::Failed(format!("{} exists already; choose another name", self.out.display())));
         }
-        let (folder, record) = Folder::open(&self.run)?;
-        let (step, bytes) = newest(&folder)?;
-        let (encoder, about) = encoder(&record, step, &bytes)?;
+        let opened = Opened::at(&self.run)?;
+        let (encoder, about) = encoder(&opened.record, opened.step(), &opened.checkpoint.bytes)?;
         let packed = match format {
             Format::Safetensors => block_on(weights::safetensors(&encoder, &about))?,
             Format::Onnx => block_on(weights::onnx(&encoder, &about))?,

@@ -7,6 +7,7 @@ mod failure;
 mod foreign;
 mod images;
 mod interrupt;
+mod opened;
 mod print;
 mod progress;
 mod results;
@@ -50,6 +51,8 @@ commands! {
     devices::Devices,
     train::Train,
     eval::Eval,
+    compare::Compare,
+    embed::Embed,
     export::Export,
     serve::Serve,
 }
@@ -60,6 +63,7 @@ Start here:
   nolabel methods                               what can be trained
   nolabel train rotation --data fashion-mnist   train an encoder
   nolabel eval runs/rotation-fashion-mnist-1    find out what it learned
+  nolabel compare runs                          all runs beside one another
 
 `nolabel help COMMAND` explains a command and gives examples.";
 

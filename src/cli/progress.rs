@@ -213,10 +213,11 @@ fn probe_words(probe: &Probe) -> String {
     text
 }
 
-/// The best row of this source and kind; the earlier layer, where two tie.
+/// The row of the best layer of this source and kind, chosen by images set aside from training where there were any; the
+/// earlier layer, where two tie.
 pub(super) fn best_of<'a>(rows: &'a [ProbeRow], source: Source, kind: &str) -> Option<&'a ProbeRow> {
     let of_kind = rows.iter().filter(|row| row.source == source && row.probe == kind);
-    of_kind.reduce(|best, row| if row.accuracy > best.accuracy { row } else { best })
+    of_kind.reduce(|best, row| if row.merit() > best.merit() { row } else { best })
 }
 
 #[cfg(test)]

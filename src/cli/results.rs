@@ -77,6 +77,7 @@ mod tests {
             probe: probe.into(),
             accuracy,
             l2: None,
+            validation: None,
         };
         vec![
             row(Source::Trained, "block1", "knn", trained[0]),

@@ -66,6 +66,11 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
     lines.join("\n")
 }
 
+/// A cell of a CSV file, in quotes where it must be (RFC 4180).
+pub(super) fn csv_field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_string() }
+}
+
 /// A word of the command line, in quotes where the shell would split it.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@\\".contains(c);
@@ -102,6 +107,7 @@ mod tests {
     #[test]
     fn lines_break_between_words_and_shells_get_quotes() {
         assert_eq!(wrap("one two  three\nfour", 9), "one two\nthree\nfour");
+        assert_eq!(["a b", "a, \"b\""].map(csv_field), ["a b", r#""a, ""b""""#]);
         assert_eq!([quoted("runs/a-1"), quoted("my runs"), quoted("it's")], ["runs/a-1", "'my runs'", r"'it'\''s'"]);
     }
 }

@@ -87,7 +87,7 @@ pub(super) mod tests {
     use crate::session::event::ProbeRow;
 
     fn row(source: Source, layer: &str, probe: &str, accuracy: f64) -> ProbeRow {
-        ProbeRow { source, layer: layer.into(), width: 9, probe: probe.into(), accuracy, l2: None }
+        ProbeRow { source, layer: layer.into(), width: 9, probe: probe.into(), accuracy, l2: None, validation: None }
     }
 
     /// A round in which block 2 is the best trained layer.

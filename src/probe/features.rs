@@ -37,6 +37,12 @@ impl Features {
         self.values.chunks_exact(self.width)
     }
 
+    /// Some of the rows as features of their own.
+    pub fn rows_of(&self, rows: std::ops::Range<usize>) -> Self {
+        let values = self.values[rows.start * self.width..rows.end * self.width].to_vec();
+        Self { layer: self.layer.clone(), width: self.width, values }
+    }
+
     /// Rows from `start` to `end` as `[end - start, width]`.
     pub fn tensor(&self, start: usize, end: usize, device: &Device) -> Tensor<2> {
         let values = self.values[start * self.width..end * self.width].to_vec();
@@ -57,7 +63,21 @@ pub async fn of_encoder(
     layers: &[String],
     device: &Device,
 ) -> Result<Vec<Features>> {
-    let total = super::count(split, wanted);
+    of_images(encoder, split, super::count(split, wanted), grid, layers, device).await
+}
+
+/// The same of the first `total` images, whether they have labels or not.
+///
+/// # Errors
+/// When the device is lost.
+pub async fn of_images(
+    encoder: &Encoder,
+    split: &Split,
+    total: usize,
+    grid: usize,
+    layers: &[String],
+    device: &Device,
+) -> Result<Vec<Features>> {
     let chosen: Vec<usize> =
         encoder.layer_names().iter().enumerate().filter(|(_, name)| layers.contains(name)).map(|(i, _)| i).collect();
     let mut found: Vec<Features> = chosen

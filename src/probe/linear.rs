@@ -29,6 +29,8 @@ pub struct Fit {
     pub l2: f64,
     /// Whether the tolerance was met within the allowed iterations.
     pub converged: bool,
+    /// The share of the last sixth of the rows that a probe fitted to the others names rightly, where penalties were chosen.
+    pub validation: Option<f64>,
     scale: Scale,
     /// `W` as `[d, k]`, then `b` as `[k]`.
     theta: Vec<f64>,
@@ -49,16 +51,17 @@ pub async fn fit(train: &Features, labels: &[u16], classes: usize, penalties: &[
     };
     let scale = Scale::of(train, train.len());
     let problem = Problem::new(train, labels, 0..train.len(), classes, &scale, device);
-    let Start { l2, theta, gram } = match chosen {
+    let Start { l2, theta, gram, validation } = match chosen {
         Some(start) => start,
         None => Start {
             l2: sorted.first().copied().unwrap_or(0.0),
             theta: vec![0.0; (train.width + 1) * classes],
             gram: problem.gram().await?,
+            validation: None,
         },
     };
     let Minimum { at, converged } = problem.solve(theta, l2, &gram).await?;
-    Ok(Fit { l2, converged, scale, theta: at, classes })
+    Ok(Fit { l2, converged, validation, scale, theta: at, classes })
 }
 
 /// Where the last fit begins.
@@ -66,10 +69,11 @@ struct Start {
     l2: f64,
     theta: Vec<f64>,
     gram: Vec<f32>,
+    validation: Option<f64>,
 }
 
 async fn choose(train: &Features, labels: &[u16], classes: usize, penalties: &[f64], device: &Device) -> Result<Start> {
-    let cut = train.len() - (train.len() / 6).max(1);
+    let cut = held_out_from(train.len());
     let scale = Scale::of(train, cut);
     let problem = Problem::new(train, labels, 0..cut, classes, &scale, device);
     let held_out = Problem::new(train, labels, cut..train.len(), classes, &scale, device);
@@ -84,8 +88,14 @@ async fn choose(train: &Features, labels: &[u16], classes: usize, penalties: &[f
             best = Some((right, l2, theta.clone()));
         }
     }
-    let (_, l2, theta) = best.expect("there is at least one penalty");
-    Ok(Start { l2, theta, gram })
+    let (right, l2, theta) = best.expect("there is at least one penalty");
+    let validation = Some(right as f64 / (train.len() - cut) as f64);
+    Ok(Start { l2, theta, gram, validation })
+}
+
+/// The first of the training rows that are set aside for choosing: the last sixth of `rows`.
+pub(super) fn held_out_from(rows: usize) -> usize {
+    rows - (rows / 6).max(1)
 }
 
 impl Fit {
@@ -270,6 +280,7 @@ mod tests {
         let device = Device::flex();
         let fit = block_on(fit(&features, &labels, 3, &[1e3, 1e-2], &device)).expect("a fit");
         assert_eq!(fit.l2, 1e-2, "a penalty that crushes every weight must lose");
+        assert!(fit.validation > Some(0.75) && fit.validation < Some(1.0), "{:?} of 100 rows", fit.validation);
         let named = block_on(fit.predict(&features, &device)).expect("names");
         let right = named.iter().zip(&labels).filter(|(a, b)| a == b).count();
         assert!(right > 480, "{right} of 600");

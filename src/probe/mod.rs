@@ -36,7 +36,8 @@ pub struct ProbeSettings {
     pub k: usize,
     /// A neighbour at cosine s votes with weight exp(s / temperature).
     pub temperature: f64,
-    /// L2 penalties of the linear probe. With more than one, the last sixth of the training images chooses.
+    /// L2 penalties of the linear probe. With more than one, the last sixth of the training images chooses, and says of
+    /// each layer how good it is.
     pub penalties: Vec<f64>,
 }
 
@@ -57,6 +58,11 @@ impl Default for ProbeSettings {
 }
 
 impl ProbeSettings {
+    /// Whether images are set aside from training for choosing.
+    pub fn chooses(&self) -> bool {
+        self.penalties.len() > 1
+    }
+
     /// The settings in words, as printed under a table.
     pub fn describe(&self, data: &Dataset) -> String {
         let train = count(&data.train, self.train_images);
@@ -142,21 +148,31 @@ async fn layer(
         return Err(Error::Data("a probe needs labelled training and test images".into()));
     }
     let mut rows = Vec::new();
-    let mut row = |probe: &str, accuracy: f64, l2: Option<f64>| {
+    let mut row = |probe: &str, accuracy: f64, l2: Option<f64>, validation: Option<f64>| {
         let (layer, probe) = (train.layer.clone(), probe.to_string());
-        rows.push(ProbeRow { source, layer, width: train.width, probe, accuracy, l2 });
+        rows.push(ProbeRow { source, layer, width: train.width, probe, accuracy, l2, validation });
     };
     if settings.linear {
         let fit = linear::fit(train, train_labels, classes, &settings.penalties, device).await?;
         let named = fit.predict(test, device).await?;
-        row("linear", share_right(&named, test_labels), Some(fit.l2));
+        row("linear", share_right(&named, test_labels), Some(fit.l2), fit.validation);
     }
     if settings.knn {
         let votes = knn::Votes { k: settings.k, temperature: settings.temperature, classes };
         let named = knn::predict(train, train_labels, test, &votes, device).await?;
-        row("knn", share_right(&named, test_labels), None);
+        let validation =
+            if settings.chooses() { Some(among_themselves(train, train_labels, &votes, device).await?) } else { None };
+        row("knn", share_right(&named, test_labels), None, validation);
     }
     Ok(rows)
+}
+
+/// How well the last sixth of the training images is named by the others.
+async fn among_themselves(train: &Features, labels: &[u16], votes: &knn::Votes, device: &Device) -> Result<f64> {
+    let cut = linear::held_out_from(train.len());
+    let (known, asked) = (train.rows_of(0..cut), train.rows_of(cut..train.len()));
+    let named = knn::predict(&known, &labels[..cut], &asked, votes, device).await?;
+    Ok(share_right(&named, &labels[cut..]))
 }
 
 fn share_right(named: &[u16], labels: &[u16]) -> f64 {

@@ -40,4 +40,15 @@ pub struct ProbeRow {
     pub accuracy: f64,
     /// The L2 penalty in use; linear probe only.
     pub l2: Option<f64>,
+    /// The share of the last sixth of the training images that the reader names rightly when it knows the others alone:
+    /// what the best layer is chosen by. Nothing where no images were set aside for choosing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+}
+
+impl ProbeRow {
+    /// What layers are compared by: accuracy on images set aside from training, where there were any.
+    pub fn merit(&self) -> f64 {
+        self.validation.unwrap_or(self.accuracy)
+    }
 }

@@ -1,7 +1,8 @@
-//! A run on disk: `run.toml`, `events.jsonl`, `checkpoints/`, and an empty file `lock` that whoever writes to the run
-//! holds. A checkpoint is either whole or not there, whenever the power fails.
+//! A run on disk: `run.toml`, `events.jsonl`, `checkpoints/`, `eval.json` once it was measured, and an empty file `lock`
+//! that whoever goes on with the run holds. A checkpoint is either whole or not there, whenever the power fails.
 
 mod checkpoints;
+mod evaluation;
 mod events;
 mod record;
 mod write;
@@ -10,6 +11,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 pub use checkpoints::Checkpoint;
+pub use evaluation::Evaluation;
 pub use events::Log;
 pub use record::{DataRecord, Record, Start};
 

@@ -1,0 +1,210 @@
+//! `nolabel compare`: runs beside one another and beside what it takes no learning to know.
+
+mod groups;
+mod show;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use self::groups::{Measured, PROBES};
+use super::eval::Reader;
+use super::failure::{Failure, Outcome};
+use super::opened::Opened;
+use super::print;
+use super::words;
+use crate::device::DeviceChoice;
+use crate::probe::ProbeSettings;
+use crate::session::folder::{Evaluation, Place, place};
+
+const EXAMPLES: &str = "\
+Examples:
+  nolabel compare runs
+      all runs in the folder
+  nolabel compare runs/rotation-fashion-mnist-1 runs/simsiam-fashion-mnist-{1,2,3}
+      one run of one method, three seeds of the other
+  nolabel compare runs --format markdown > table.md
+      for a README; csv and json hold more digits
+  nolabel compare runs --images 5000 --probe knn
+      a first impression: measured anew unless `nolabel eval` was asked the same";
+
+/// Compare what runs learned
+///
+/// One row a method, at the layer that is best for it, beside the same encoder before training at its own best layer and
+/// raw pixels. Runs that differ in nothing but the seed share a row, with mean and standard deviation; the best layer is
+/// then one for all of them. What `nolabel eval` measured is taken from the run's eval.json, what is missing is measured
+/// and kept there.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Compare {
+    /// Folders of runs, or folders that hold such folders
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<PathBuf>,
+
+    /// The readers, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PROBES", default_value = "linear,knn")]
+    probe: Vec<Reader>,
+
+    /// How the table is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+
+    /// Use only the first N labelled training images [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
+    images: Option<u64>,
+
+    /// Use only the first N test images [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    test_images: Option<u64>,
+
+    /// Average feature maps over N x N cells
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=64))]
+    grid: u64,
+
+    /// What measures: auto (a GPU, and the CPU where there is none), gpu, gpu:N or cpu
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
+
+    /// Show no progress, only warnings and the result
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Columns for reading
+    Text,
+    /// A line a row, with all digits
+    Csv,
+    /// Everything, for programs
+    Json,
+    /// A table for a README
+    Markdown,
+}
+
+impl Compare {
+    pub(super) fn run(self) -> Outcome {
+        let found = self.find()?;
+        let settings = self.settings();
+        let mut measured = Vec::new();
+        for (number, (path, opened)) in found.iter().enumerate() {
+            let evaluation = match opened.known(&opened.record.data, &settings)? {
+                Some(known) => known,
+                None => {
+                    if !self.quiet {
+                        print::err(&format!("measuring {} (run {} of {})", path.display(), number + 1, found.len()));
+                    }
+                    self.measure(path, opened, &settings)?
+                }
+            };
+            measured.push(Measured { path: path.clone(), record: opened.record.clone(), evaluation });
+        }
+        let kinds = PROBES.map(|(probe, _)| probe);
+        let wanted = [settings.linear, settings.knn];
+        let probes: Vec<&str> = kinds.into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(kind, _)| kind).collect();
+        let sections = groups::sections(measured, &probes);
+        let how = how(&settings);
+        match self.format {
+            Format::Text => print::out(&show::text(&sections, &probes, &how)),
+            Format::Markdown => print::out(&show::markdown(&sections, &probes, &how)),
+            Format::Csv => print::out(&show::csv(&sections, &probes)),
+            Format::Json => print::json(&serde_json::json!({ "settings": settings, "how": how, "data": sections })),
+        }
+    }
+
+    fn settings(&self) -> ProbeSettings {
+        ProbeSettings {
+            linear: self.probe.contains(&Reader::Linear),
+            knn: self.probe.contains(&Reader::Knn),
+            train_images: self.images.unwrap_or(0) as usize,
+            test_images: self.test_images.unwrap_or(0) as usize,
+            grid: self.grid as usize,
+            ..ProbeSettings::default()
+        }
+    }
+
+    /// The runs that were named, and those in the folders that were.
+    fn find(&self) -> Outcome<Vec<(PathBuf, Opened)>> {
+        let mut found: Vec<(PathBuf, Opened)> = Vec::new();
+        for path in &self.runs {
+            let inside = if place(path) == Place::Run { Vec::new() } else { runs_in(path)? };
+            if inside.is_empty() {
+                found.push((path.clone(), Opened::at(path)?));
+            }
+            for path in inside {
+                match Opened::at(&path) {
+                    Ok(opened) => found.push((path, opened)),
+                    Err(Failure::Failed(sentence)) => print::err(&format!("warning: left out: {sentence}")),
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+        let mut seen = Vec::new();
+        found.retain(|(path, _)| {
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let new = !seen.contains(&real);
+            seen.push(real);
+            new
+        });
+        if found.is_empty() {
+            return Err(Failure::Failed("none of these runs can be compared; name one that has saved something".into()));
+        }
+        Ok(found)
+    }
+
+    fn measure(
+        &self,
+        path: &Path,
+        opened: &Opened,
+        settings: &ProbeSettings,
+    ) -> Outcome<Evaluation> {
+        let measured = opened
+            .load(None, self.device, self.quiet)
+            .and_then(|loaded| opened.measure(&loaded, settings, self.quiet));
+        measured.map_err(|failure| match failure {
+            Failure::Failed(sentence) | Failure::Usage(sentence) => {
+                let run = words::quoted(&path.display().to_string());
+                Failure::Failed(format!(
+                    "{} cannot be measured: {sentence}; leave it out, or measure it by itself with `nolabel eval {run}`",
+                    path.display()
+                ))
+            }
+            Failure::Stopped => Failure::Stopped,
+        })
+    }
+}
+
+/// The runs directly in a folder, by name.
+fn runs_in(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut runs: Vec<PathBuf> = paths.filter(|path| place(path) == Place::Run).collect();
+    runs.sort();
+    if runs.is_empty() {
+        return Err(Failure::Failed(format!(
+            "there is no run in {}, nor in a folder right inside it; `nolabel train` makes one",
+            folder.display()
+        )));
+    }
+    Ok(runs)
+}
+
+/// How the numbers came about.
+fn how(settings: &ProbeSettings) -> String {
+    let (grid, k, temperature) = (settings.grid, settings.k, settings.temperature);
+    let mut readers = Vec::new();
+    if settings.linear {
+        readers.push("linear: logistic regression on standardised features, L2 chosen on the held-out sixth".to_string());
+    }
+    if settings.knn {
+        readers.push(format!("kNN: cosine, k = {k}, T = {temperature}"));
+    }
+    format!(
+        "Accuracy in percent on the test images, maps averaged over a {grid}x{grid} grid; {}. Each layer named is the best on \
+         the last sixth of the training images, for trained and untrained encoders alike. Of several seeds: mean ± sample \
+         standard deviation, one layer for all. Verdict: against the better control (the encoder before training, or raw \
+         pixels); level is what lies within two standard errors on these test images.",
+        readers.join("; ")
+    )
+}

@@ -1,0 +1,181 @@
+//! The table of a comparison, as text, CSV and Markdown.
+
+use super::groups::{Line, PROBES, Reading, Score, Section, Spread};
+use crate::cli::table::Table;
+use crate::cli::words;
+
+/// Characters of a line of running text.
+const TEXT_WIDTH: usize = 96;
+
+/// Text in columns, a table a data set.
+pub(super) fn text(sections: &[Section], probes: &[&str], how: &str) -> String {
+    let mut parts = Vec::new();
+    for section in sections {
+        let mut table = Table::bare();
+        cells(section, probes).into_iter().for_each(|row| table.row(row));
+        parts.push(format!("{}\n\n{table}\n", title(section)));
+    }
+    parts.push(words::wrap(how, TEXT_WIDTH));
+    parts.join("\n")
+}
+
+/// The same as Markdown.
+pub(super) fn markdown(sections: &[Section], probes: &[&str], how: &str) -> String {
+    let mut lines = Vec::new();
+    for section in sections {
+        lines.push(format!("**{}**\n", title(section)));
+        for (number, row) in cells(section, probes).into_iter().enumerate() {
+            let row: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            lines.push(format!("| {} |", row.join(" | ")));
+            if number == 0 {
+                lines.push(format!("|{}", " --- |".repeat(row.len())));
+            }
+        }
+        lines.push(String::new());
+    }
+    lines.push(how.to_string());
+    lines.join("\n")
+}
+
+fn title(section: &Section) -> String {
+    let [train, test] = [section.train_images, section.test_images].map(words::thousands);
+    let devices: Vec<&str> = section.lines.iter().map(|line| line.device.as_str()).collect();
+    let one = devices.windows(2).all(|pair| pair[0] == pair[1]);
+    let trained = if one { format!("; trained on {}", devices[0]) } else { String::new() };
+    format!("{}: probed with {train} training and {test} test images{trained}", section.data)
+}
+
+/// Heads, a row a line, and the raw pixels.
+fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
+    let kinds = PROBES.iter().filter(|(probe, _)| probes.contains(probe));
+    let differing = section.lines.windows(2).any(|pair| pair[0].device != pair[1].device);
+    let mut heads: Vec<String> = ["method", "seeds", "minutes"].map(String::from).to_vec();
+    heads.extend(differing.then(|| "trained on".to_string()));
+    heads.extend(kinds.flat_map(|(_, title)| [title.to_string(), "untrained".into(), "points over controls".into()]));
+    heads.push("verdict".into());
+    let mut rows = vec![heads];
+    rows.extend(section.lines.iter().map(|line| row(line, probes, differing)));
+    let mut pixels = vec!["raw pixels".to_string(), String::new(), String::new()];
+    pixels.extend(differing.then(String::new));
+    for probe in probes {
+        let known = section.lines.iter().find_map(|line| reading(line, probe));
+        pixels.extend([known.map(|known| share(known.pixels.accuracy)).unwrap_or_default(), String::new(), String::new()]);
+    }
+    pixels.push(String::new());
+    rows.push(pixels);
+    rows
+}
+
+fn row(line: &Line, probes: &[&str], with_device: bool) -> Vec<String> {
+    let mut row = vec![name(line), line.seeds.len().to_string(), spread(line.minutes, 1, false)];
+    row.extend(with_device.then(|| line.device.clone()));
+    for probe in probes {
+        match reading(line, probe) {
+            Some(Reading { trained, untrained, points, .. }) => {
+                row.extend([score(trained), score(untrained), spread(*points, 1, true)]);
+            }
+            None => row.extend(["-", "-", "-"].map(String::from)),
+        }
+    }
+    row.push(verdict(line));
+    row
+}
+
+/// `rotation`, `rotation full`, `rotation (epochs=4), 20 of 40 steps`.
+fn name(line: &Line) -> String {
+    let mut name = line.method.clone();
+    if line.preset != "small" {
+        name.push_str(&format!(" {}", line.preset));
+    }
+    if !line.settings.is_empty() {
+        name.push_str(&format!(" ({})", line.settings));
+    }
+    if line.steps < line.total_steps {
+        name.push_str(&format!(", {} of {} steps", line.steps, line.total_steps));
+    }
+    name
+}
+
+fn reading<'a>(line: &'a Line, probe: &str) -> Option<&'a Reading> {
+    line.probes.iter().find(|reading| reading.probe == probe)
+}
+
+/// `above in both`, `above in linear, level in kNN`.
+fn verdict(line: &Line) -> String {
+    match line.probes.as_slice() {
+        [a, b] if a.standing == b.standing => format!("{} in both", a.standing.word()),
+        readings => {
+            let titled = |reading: &Reading| {
+                let title = PROBES.iter().find(|(probe, _)| *probe == reading.probe).map_or("", |(_, title)| title);
+                format!("{} in {title}", reading.standing.word())
+            };
+            readings.iter().map(titled).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+fn score(score: &Score) -> String {
+    format!("{} {}", share(score.accuracy), score.layer)
+}
+
+/// `88.2`, `88.2 ±0.3`: in percent.
+fn share(accuracy: Spread) -> String {
+    let hundredfold = |value: f64| 100.0 * value;
+    spread(Spread { mean: hundredfold(accuracy.mean), deviation: accuracy.deviation.map(hundredfold) }, 1, false)
+}
+
+fn spread(Spread { mean, deviation }: Spread, digits: usize, signed: bool) -> String {
+    let mean = if signed { format!("{mean:+.digits$}") } else { format!("{mean:.digits$}") };
+    deviation.map_or(mean.clone(), |deviation| format!("{mean} ±{deviation:.digits$}"))
+}
+
+/// A line a setting, with everything in columns of its own; shares lie in 0 to 1.
+pub(super) fn csv(sections: &[Section], probes: &[&str]) -> String {
+    let mut heads: Vec<String> = [
+        "data", "train_images", "test_images", "method", "preset", "settings", "seeds", "steps", "total_steps",
+        "minutes", "device",
+    ]
+    .map(String::from)
+    .to_vec();
+    let parts = ["", "_deviation", "_layer", "_untrained", "_untrained_layer", "_pixels", "_points", "_points_deviation"];
+    heads.extend(probes.iter().flat_map(|probe| parts.map(|part| format!("{probe}{part}"))));
+    heads.push("verdict".into());
+    let lines = sections.iter().flat_map(|section| section.lines.iter().map(|line| record(section, line, probes)));
+    let rows = std::iter::once(heads).chain(lines);
+    rows.map(|row| row.iter().map(|cell| words::csv_field(cell)).collect::<Vec<_>>().join(",")).collect::<Vec<_>>().join("\n")
+}
+
+fn record(section: &Section, line: &Line, probes: &[&str]) -> Vec<String> {
+    let optional = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+    let seeds: Vec<String> = line.seeds.iter().map(u64::to_string).collect();
+    let mut row = vec![
+        section.data.clone(),
+        section.train_images.to_string(),
+        section.test_images.to_string(),
+        line.method.clone(),
+        line.preset.clone(),
+        line.settings.clone(),
+        seeds.join(" "),
+        line.steps.to_string(),
+        line.total_steps.to_string(),
+        format!("{:.2}", line.minutes.mean),
+        line.device.clone(),
+    ];
+    for probe in probes {
+        match reading(line, probe) {
+            Some(Reading { trained, untrained, pixels, points, .. }) => row.extend([
+                trained.accuracy.mean.to_string(),
+                optional(trained.accuracy.deviation),
+                trained.layer.clone(),
+                untrained.accuracy.mean.to_string(),
+                untrained.layer.clone(),
+                pixels.accuracy.mean.to_string(),
+                format!("{:.3}", points.mean),
+                points.deviation.map_or(String::new(), |deviation| format!("{deviation:.3}")),
+            ]),
+            None => row.extend(std::iter::repeat_n(String::new(), 8)),
+        }
+    }
+    row.push(verdict(line));
+    row
+}

@@ -1,0 +1,94 @@
+//! A run that is there, for the commands that look at what it learned.
+
+use std::path::Path;
+
+use futures_lite::future::block_on;
+
+use super::eval::measure;
+use super::failure::{Failure, Outcome};
+use super::images;
+use super::print;
+use crate::data::Spec;
+use crate::device::{self, DeviceChoice, Selected};
+use crate::probe::ProbeSettings;
+use crate::session::Session;
+use crate::session::folder::{Checkpoint, DataRecord, Evaluation, Folder, Record};
+use crate::session::pace::Pace;
+
+/// A run with its newest whole checkpoint.
+pub(super) struct Opened {
+    pub(super) folder: Folder,
+    pub(super) record: Record,
+    pub(super) checkpoint: Checkpoint,
+}
+
+/// The same, ready to be asked.
+pub(super) struct Loaded {
+    pub(super) session: Session,
+    pub(super) selected: Selected,
+    /// The images that were loaded.
+    pub(super) data: DataRecord,
+}
+
+impl Opened {
+    /// Opens the run in a folder.
+    pub(super) fn at(path: &Path) -> Outcome<Self> {
+        let (folder, record) = Folder::open(path)?;
+        let checkpoint = folder.newest()?.ok_or_else(|| {
+            let path = path.display();
+            Failure::Failed(format!("the run in {path} has saved nothing yet; continue it with --resume, or wait"))
+        })?;
+        let step = checkpoint.header.step;
+        for (path, wrong) in &checkpoint.damaged {
+            print::err(&format!("warning: {} is damaged ({wrong}); step {step} is looked at", path.display()));
+        }
+        Ok(Self { folder, record, checkpoint })
+    }
+
+    /// Steps the run had taken.
+    pub(super) fn step(&self) -> usize {
+        self.checkpoint.header.step
+    }
+
+    /// Loads the images it learned from, or others, and puts the network together.
+    pub(super) fn load(&self, other: Option<&Spec>, device: DeviceChoice, quiet: bool) -> Outcome<Loaded> {
+        let spec = other.map_or(self.record.data.spec(), |data| self.record.data.moved(data.clone()));
+        let images = images::load(&spec, quiet)?;
+        let data = DataRecord::of(&images, &spec);
+        if data.sha256 != self.record.data.sha256 && other.is_none() {
+            print::err("warning: these are not the images the run learned from; they have changed since");
+        }
+        let selected = block_on(device::select(device))?;
+        let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
+        let session = block_on(Session::restore(&self.checkpoint.bytes, images, &selected, pace))?;
+        Ok(Loaded { session, selected, data })
+    }
+
+    /// What was measured before and answers the question.
+    pub(super) fn known(&self, data: &DataRecord, settings: &ProbeSettings) -> Outcome<Option<Evaluation>> {
+        let mut all = self.folder.evaluations()?.into_iter();
+        Ok(all.find(|known| known.answers(self.step(), data, settings)))
+    }
+
+    /// Probes the run and its controls, and writes down what comes of it.
+    pub(super) fn measure(&self, loaded: &Loaded, settings: &ProbeSettings, quiet: bool) -> Outcome<Evaluation> {
+        images::refuse_unlabelled(loaded.session.data(), "name others with --data")?;
+        let rows = measure(&loaded.session, &loaded.selected, settings, quiet)?;
+        let evaluation = Evaluation {
+            nolabel: env!("CARGO_PKG_VERSION").to_string(),
+            method: self.record.config.method.clone(),
+            seed: self.record.config.seed,
+            step: self.step(),
+            total_steps: loaded.session.started().total_steps,
+            elapsed_seconds: self.checkpoint.header.elapsed_seconds,
+            data: loaded.data.clone(),
+            device: loaded.selected.readout.clone(),
+            settings: settings.clone(),
+            rows,
+        };
+        if let Err(error) = self.folder.keep(evaluation.clone()) {
+            print::err(&format!("warning: what was measured is not kept: {error}"));
+        }
+        Ok(evaluation)
+    }
+}

@@ -1,0 +1,160 @@
+//! `eval.json`: what was measured of a run, with all it takes to measure it again.
+
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+use super::{DataRecord, Folder, write};
+use crate::device::Readout;
+use crate::error::{Error, Result};
+use crate::probe::{ProbeRow, ProbeSettings};
+
+const FILE: &str = "eval.json";
+
+/// One round of probes of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The version of nolabel that measured.
+    pub nolabel: String,
+    /// The method's id.
+    pub method: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// Steps the run had taken.
+    pub step: usize,
+    /// Steps the run was to take.
+    pub total_steps: usize,
+    /// Seconds of training up to there.
+    pub elapsed_seconds: f64,
+    /// The images the features were probed with.
+    pub data: DataRecord,
+    /// The device that measured.
+    pub device: Readout,
+    /// What was measured and how.
+    pub settings: ProbeSettings,
+    /// A number a source, layer and probe.
+    pub rows: Vec<ProbeRow>,
+}
+
+impl Evaluation {
+    /// Whether it says of the run's state after `step` steps what `wanted` asks for, with the same images.
+    pub fn answers(&self, step: usize, data: &DataRecord, wanted: &ProbeSettings) -> bool {
+        let alike = |settings: &ProbeSettings| ProbeSettings {
+            train_images: used(settings.train_images, data.train_images),
+            test_images: used(settings.test_images, data.test_images),
+            linear: true,
+            knn: true,
+            ..settings.clone()
+        };
+        let has = &self.settings;
+        let all_there = (has.linear || !wanted.linear) && (has.knn || !wanted.knn);
+        self.step == step && self.data.sha256 == data.sha256 && all_there && alike(has) == alike(wanted)
+    }
+
+    /// Training and test images the probes used.
+    pub fn images(&self) -> [usize; 2] {
+        let Self { settings, data, .. } = self;
+        [used(settings.train_images, data.train_images), used(settings.test_images, data.test_images)]
+    }
+}
+
+/// Images in use where `wanted` (0: all) of those `there` are asked for.
+fn used(wanted: usize, there: usize) -> usize {
+    if wanted == 0 { there } else { wanted.min(there) }
+}
+
+impl Folder {
+    /// Everything that was measured of the run; nothing where that was never done.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn evaluations(&self) -> Result<Vec<Evaluation>> {
+        let path = self.path().join(FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::file(&path)(error)),
+        };
+        serde_json::from_str(&text).map_err(|error| {
+            Error::Run(format!("{} cannot be read ({error}); delete it to measure anew", path.display()))
+        })
+    }
+
+    /// Adds what was measured; it takes the place of an earlier answer to the same question.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn keep(&self, evaluation: Evaluation) -> Result<()> {
+        let mut all = self.evaluations()?;
+        let same = |known: &Evaluation| {
+            (known.step, &known.data.sha256, &known.settings)
+                == (evaluation.step, &evaluation.data.sha256, &evaluation.settings)
+        };
+        all.retain(|known| !same(known));
+        all.push(evaluation);
+        let text = serde_json::to_string_pretty(&all).expect("evaluations have only string keys");
+        write::whole(self.path(), FILE, text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Kind;
+    use crate::probe::Source;
+
+    fn evaluation(step: usize, settings: ProbeSettings) -> Evaluation {
+        let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
+        let data =
+            DataRecord { name, folder: None, size: None, image: None, train_images: 600, test_images: 100, sha256 };
+        let device =
+            Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
+        let (source, layer, probe) = (Source::Trained, "gap".to_string(), "knn".to_string());
+        let row = ProbeRow { source, layer, width: 8, probe, accuracy: 0.5, l2: None, validation: Some(0.25) };
+        Evaluation {
+            nolabel: "0.1.0".into(),
+            method: "rotation".into(),
+            seed: 1,
+            step,
+            total_steps: 9,
+            elapsed_seconds: 1.5,
+            data,
+            device,
+            settings,
+            rows: vec![row],
+        }
+    }
+
+    #[test]
+    fn what_is_kept_reads_back_and_the_same_question_is_kept_once() {
+        let here = tempfile::tempdir().expect("a folder");
+        let folder = Folder { path: here.path().to_path_buf(), lock: None };
+        assert_eq!(folder.evaluations().expect("none is no error"), []);
+        let few = ProbeSettings { train_images: 50, ..ProbeSettings::default() };
+        let told =
+            [evaluation(9, ProbeSettings::default()), evaluation(9, few), evaluation(5, ProbeSettings::default())];
+        told.iter().for_each(|evaluation| folder.keep(evaluation.clone()).expect("kept"));
+        let again = Evaluation { elapsed_seconds: 2.0, ..told[1].clone() };
+        folder.keep(again.clone()).expect("kept");
+        assert_eq!(folder.evaluations().expect("readable"), [told[0].clone(), told[2].clone(), again]);
+        fs::write(here.path().join(FILE), "[{").expect("a file");
+        let refused = folder.evaluations().expect_err("half a file").to_string();
+        assert!(refused.contains("eval.json cannot be read") && refused.contains("delete it"), "{refused}");
+    }
+
+    #[test]
+    fn an_answer_is_taken_only_for_the_question_it_answers() {
+        let all = ProbeSettings::default();
+        let known = evaluation(9, all.clone());
+        let answers = |step, settings: ProbeSettings| known.answers(step, &known.data, &settings);
+        assert!(answers(9, all.clone()) && !answers(8, all.clone()));
+        assert!(answers(9, ProbeSettings { train_images: 600, linear: false, ..all.clone() }), "600 are all");
+        assert!(!answers(9, ProbeSettings { train_images: 500, ..all.clone() }));
+        assert!(!answers(9, ProbeSettings { grid: 2, ..all.clone() }));
+        assert!(!answers(9, ProbeSettings { layer: Some("gap".into()), ..all.clone() }));
+        let only = evaluation(9, ProbeSettings { knn: false, ..all.clone() });
+        assert!(!only.answers(9, &only.data, &all), "the neighbours were not asked");
+        let other = DataRecord { sha256: "11".into(), ..known.data.clone() };
+        assert!(!known.answers(9, &other, &all));
+    }
+}
