@@ -1,5 +1,6 @@
 //! The methods. One file and one line of the list each; menus, help, README table and tests are made from the list.
 
+mod conflict;
 mod entry;
 mod frame;
 mod info;
@@ -11,7 +12,10 @@ mod pair;
 mod puzzle;
 #[cfg(test)]
 mod registry;
+mod task_heads;
+mod tasks;
 mod transformation;
+mod trunk;
 mod variant;
 
 use std::fmt::Debug;
@@ -55,6 +59,7 @@ methods! {
     split_brain::SplitBrain,
     context_encoder::ContextEncoder,
     motion::Motion,
+    multi_task::MultiTask,
 }
 
 /// A way to train an encoder without labels.
