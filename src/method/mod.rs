@@ -1,5 +1,6 @@
 //! The methods. One file and one line of the list each; menus, help, README table and tests are made from the list.
 
+mod conflict;
 mod entry;
 mod frame;
 mod info;
@@ -12,7 +13,10 @@ mod presets;
 mod puzzle;
 #[cfg(test)]
 mod registry;
+mod task_heads;
+mod tasks;
 mod transformation;
+mod trunk;
 mod variant;
 
 use std::fmt::Debug;
@@ -48,6 +52,7 @@ methods! {
     context_encoder::ContextEncoder,
     split_brain::SplitBrain,
     motion::Motion,
+    multi_task::MultiTask,
     rotation::Rotation,
     aet::Aet,
     pirl::Pirl,

@@ -6,6 +6,7 @@
 use burn::module::Module;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Tensor, TensorData};
+use serde_json::Value;
 
 use super::frame::{self, Frame};
 use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
@@ -32,16 +33,16 @@ pub struct Motion {
     #[module(skip)]
     frame: Frame,
     #[module(skip)]
-    settings: Settings,
+    watcher: Watcher,
 }
 
-/// The options in use.
+/// Finds in two frames what moves.
 #[derive(Clone, Copy, Debug)]
-struct Settings {
+pub(super) struct Watcher {
     plan: FlowPlan,
     foreground: Foreground,
     /// Rows and columns of masks.
-    mask: usize,
+    pub(super) mask: usize,
 }
 
 impl Method for Motion {
@@ -62,15 +63,8 @@ impl Method for Motion {
     const PRESETS: Presets = Presets::new(small, full, full);
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
-        if !facts.clips {
-            return Err(Error::Data(format!(
-                "motion learns from clips, but the images of {} do not follow one another: choose {}, or clips:DIR for a folder \
-                 of clips of your own",
-                config.data,
-                shapes::NAME
-            )));
-        }
-        let (settings, frame) = (Settings::of(config)?, Frame::of(config)?);
+        refuse_single(config, facts)?;
+        let (watcher, frame) = (Watcher::of(config)?, Frame::of(config)?);
         let sides = frame.sides([facts.size.height, facts.size.width]);
         let encoder = Encoder::init(&config.encoder, facts.size.channels, init)?;
         let maps = encoder.last_map_size(sides);
@@ -84,28 +78,17 @@ impl Method for Motion {
         if width == 0 {
             return Err(Error::Config("head must be at least 1: the mask is drawn from so many channels".into()));
         }
-        let head = MaskPlan { maps, width, bottleneck, side: settings.mask }.init(init);
-        Ok(Self { encoder, head, frame, settings })
+        let head = MaskPlan { maps, width, bottleneck, side: watcher.mask }.init(init);
+        Ok(Self { encoder, head, frame, watcher })
     }
 
     fn encoder(&self) -> &Encoder {
         &self.encoder
     }
 
-    /// Single frames. What moves is found in the whole frame and cut and mirrored with it; nothing that is asked for is
-    /// computed from how the frame looks.
     fn views(&self, batch: &Batch, _moment: &Moment, rng: &mut Rng) -> Views {
-        let images = batch.images.clone();
-        let [_, channels, ..] = images.dims();
-        let next = batch.next.clone().expect("a batch of clips has the next frames");
-        let flow = flow(images.clone(), next, &self.settings.plan);
-        let soft = foreground(flow.clone(), &self.settings.foreground); // [n, 1, h, w]
-        let all = Tensor::cat(vec![images, soft, colours(flow)], 1);
-        let all = self.frame.images(&Batch { images: all, ..batch.clone() }, rng);
-        let [images, soft, colours] =
-            [(0, channels), (channels, 1), (channels + 1, 3)].map(|(first, count)| all.clone().narrow(1, first, count));
-        let [on, known] = self.settings.foreground.trimap(resized(soft, [self.settings.mask; 2]));
-        Views { images: vec![images], targets: vec![on, known, colours], ..Views::default() }
+        let Seen { frames, targets } = self.watcher.watch(batch, self.frame, rng);
+        Views { images: vec![frames], targets: targets.to_vec(), ..Views::default() }
     }
 
     fn loss(&self, views: &Views, _moment: &Moment) -> Outcome {
@@ -122,20 +105,49 @@ impl Method for Motion {
     }
 
     fn show(&self, views: &Views, outcome: &Outcome, _moment: &Moment) -> Shown {
-        let images = views.images[0].clone().inner();
-        let [_, _, h, w] = images.dims();
-        let [on, known, colours] = [0, 1, 2].map(|index| views.targets[index].clone());
+        let targets = [0, 1, 2].map(|index| views.targets[index].clone());
+        let seen = Seen { frames: views.images[0].clone().inner(), targets };
+        Shown { rows: seen.rows(outcome.maps.first()), ..Shown::default() }
+    }
+}
+
+/// Refuses data whose images do not follow one another.
+pub(super) fn refuse_single(config: &RunConfig, facts: &Facts) -> Result<()> {
+    if facts.clips {
+        return Ok(());
+    }
+    Err(Error::Data(format!(
+        "{} learns from clips, but the images of {} do not follow one another: choose {}, or clips:DIR for a folder of clips of \
+         your own",
+        config.method,
+        config.data,
+        shapes::NAME
+    )))
+}
+
+/// Frames, and what is known of their pixels.
+pub(super) struct Seen {
+    /// `[n, c, h, w]`.
+    pub(super) frames: Tensor<4>,
+    /// What moved on its own and where that is known `[n, 1, mask, mask]`, and all motion as colours `[n, 3, h, w]`.
+    pub(super) targets: [Tensor<4>; 3],
+}
+
+impl Seen {
+    /// For drawing, with what a network says of each pixel in 0 to 1, if it has said anything.
+    pub(super) fn rows(self, said: Option<&Tensor<4>>) -> Vec<(String, Tensor<4>)> {
+        let ([_, _, h, w], [on, known, colours]) = (self.frames.dims(), self.targets);
         let masks = on * known.clone() + (known.neg() + 1.0) * 0.5;
         let mut rows = vec![
-            ("What the network was given".to_string(), images),
+            ("What the network was given".to_string(), self.frames),
             ("How it moved until the next frame, by colour; gray stood still".to_string(), colours),
             (
                 "What moved on its own: white did, black did not, gray is not asked for".to_string(),
                 large(masks, [h, w]),
             ),
         ];
-        rows.extend(outcome.maps.iter().map(|said| ("What it says moves".to_string(), large(said.clone(), [h, w]))));
-        Shown { rows, ..Shown::default() }
+        rows.extend(said.map(|said| ("What it says moves".to_string(), large(said.clone(), [h, w]))));
+        rows
     }
 }
 
@@ -155,8 +167,47 @@ fn colours(flow: Tensor<4>) -> Tensor<4> {
     along.reshape([n, 3, h, w]) / fastest * 0.5 + 0.5
 }
 
-impl Settings {
-    fn of(config: &RunConfig) -> Result<Self> {
+impl Watcher {
+    /// Single frames with their masks. What moves is found in the whole frame and cut and mirrored with it; nothing that is
+    /// asked for is computed from how the frame looks.
+    pub(super) fn watch(&self, batch: &Batch, frame: Frame, rng: &mut Rng) -> Seen {
+        let images = batch.images.clone();
+        let [_, channels, ..] = images.dims();
+        let next = batch.next.clone().expect("a batch of clips has the next frames");
+        let flow = flow(images.clone(), next, &self.plan);
+        let soft = foreground(flow.clone(), &self.foreground); // [n, 1, h, w]
+        let all = Tensor::cat(vec![images, soft, colours(flow)], 1);
+        let all = frame.images(&Batch { images: all, ..batch.clone() }, rng);
+        let [frames, soft, colours] =
+            [(0, channels), (channels, 1), (channels + 1, 3)].map(|(first, count)| all.clone().narrow(1, first, count));
+        let [on, known] = self.foreground.trimap(resized(soft, [self.mask; 2]));
+        Seen { frames, targets: [on, known, colours] }
+    }
+
+    /// The options with their values, masks of so many pixels a side.
+    pub(super) fn options(mask: usize) -> [(&'static str, Value); 12] {
+        let FlowPlan { warps, rounds, smoothness, reach } = FlowPlan::default();
+        [
+            ("mask_side", mask.into()),
+            ("warps", warps.into()),
+            ("rounds", rounds.into()),
+            ("smoothness", smoothness.into()),
+            ("reach", reach.into()),
+            ("least_motion", 0.4.into()),
+            ("deviations", 3.0.into()),
+            ("low", 0.4.into()),
+            ("high", 0.7.into()),
+            ("least_share", 0.1.into()),
+            ("most_share", 0.8.into()),
+            ("border_share", 0.1.into()),
+        ]
+    }
+
+    /// Takes the options up.
+    ///
+    /// # Errors
+    /// When they are missing or impossible.
+    pub(super) fn of(config: &RunConfig) -> Result<Self> {
         let wrong = |what: &str| Err(Error::Config(what.to_string()));
         let number = |option: &str| -> Result<f64> { config.option(option) };
         let plan = FlowPlan {
@@ -195,7 +246,9 @@ impl Settings {
 
 /// The four-block encoder on whole frames, masks of 24x24 pixels drawn from 12x12, minutes on two CPU cores. Adam at a rate
 /// for some epochs. Each pixel is drawn from its surroundings and not, as published, all at once from the whole: a few hundred
-/// clips are too few for that.
+/// clips are too few for that. On the moving shapes, six epochs and some five minutes: an overlap of 85 % on test clips, where the
+/// best mask that is always the same has 52 %; shapes are told apart by 35.5 % of linear probes and 31.1 % of neighbours, where
+/// the untrained encoder has 21.9 % and 16.6 %.
 fn small(data: &str) -> RunConfig {
     let (optimizer, schedule) = (OptimizerConfig::adamw(2e-3, 1e-3), Schedule::cosine(0.2));
     let encoder = EncoderConfig::small(32);
@@ -203,33 +256,19 @@ fn small(data: &str) -> RunConfig {
     options(RunConfig { epochs: 6, ..base }, Frame::options(0, true), [64, 0, 24])
 }
 
-/// The network of the authors' code: AlexNet at 227 px, here with the fully connected layers as convolutions and batch norm,
-/// 128 channels squeezed through 512 numbers to a mask of 56x56. Rate, batch and steps are not in that code; these are ours.
+/// The network of the authors' code, AlexNet at 227 px with batch norm: 128 channels squeezed through 512 numbers to a mask of
+/// 56x56; its last pooling is kept, so that maps are of 6x6 and not of 13x13. Rate, batch and steps are not in that code; these
+/// are ours. Published with 1.6 million frames: 61.0 mAP in classification and 52.2 in detection on VOC 2007.
 fn full(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::DilatedAlexnet, data);
+    let encoder = EncoderConfig::published(EncoderKind::AlexnetBn, data);
     let (optimizer, schedule) = (OptimizerConfig::adamw(1e-3, 1e-4), Schedule::cosine(1.0));
     let base = RunConfig::of(Motion::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
     options(RunConfig { batch: 128, epochs: 30, ..base }, Frame::options(227, true), [128, 512, 56])
 }
 
 fn options(base: RunConfig, frame: frame::Options, [head, bottleneck, mask]: [usize; 3]) -> RunConfig {
-    let FlowPlan { warps, rounds, smoothness, reach } = FlowPlan::default();
-    base.with_options(frame).with_options([
-        ("head", head.into()),
-        ("bottleneck", bottleneck.into()),
-        ("mask_side", mask.into()),
-        ("warps", warps.into()),
-        ("rounds", rounds.into()),
-        ("smoothness", smoothness.into()),
-        ("reach", reach.into()),
-        ("least_motion", 0.4.into()),
-        ("deviations", 3.0.into()),
-        ("low", 0.4.into()),
-        ("high", 0.7.into()),
-        ("least_share", 0.1.into()),
-        ("most_share", 0.8.into()),
-        ("border_share", 0.1.into()),
-    ])
+    let head = [("head", head.into()), ("bottleneck", bottleneck.into())];
+    base.with_options(frame).with_options(head).with_options(Watcher::options(mask))
 }
 
 #[cfg(test)]
@@ -321,7 +360,7 @@ mod tests {
             indices.iter().flat_map(|at| shapes::covered(at / shapes::FRAMES, side, at % shapes::FRAMES)).collect();
         let truth = Tensor::<4>::from_data(TensorData::new(truth, [clips, 1, side, side]), &Device::flex());
         let batch = Batch::out_of(&data.expect("a data set").train, indices, &Device::flex());
-        let settings = Settings::of(&small(shapes::NAME)).expect("a preset");
+        let settings = Watcher::of(&small(shapes::NAME)).expect("a preset");
         let found = flow(batch.images, batch.next.expect("clips"), &settings.plan);
         let [on, known] = settings.foreground.trimap(foreground(found, &settings.foreground));
         let shared: f32 = overlap(on, truth.greater_elem(0.5).float(), known.clone()).into_scalar();
@@ -332,7 +371,7 @@ mod tests {
     #[test]
     fn the_published_network_builds_and_learns() {
         let mut config = shrunk(full("photographs"));
-        config.set("size", "64").expect("an option");
+        config.set("size", "72").expect("an option");
         let losses = losses_of(&config, 1, 8);
         assert!(losses.iter().all(|loss| loss.is_finite()) && losses[7] < losses[0], "{losses:?}");
     }

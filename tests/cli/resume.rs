@@ -8,7 +8,7 @@ use nolabel::session::checkpoint;
 use nolabel::session::event::Event;
 
 /// Copies a run as it stood when its newest checkpoint was of step `step`: later ones are missing, events are not.
-fn copy_as_of(lab: &Lab, from: &str, to: &str, step: usize) {
+pub fn copy_as_of(lab: &Lab, from: &str, to: &str, step: usize) {
     copy(&lab.path(from), &lab.path(to));
     for name in lab.checkpoints(to) {
         if name > format!("step-{step:08}.safetensors") {
@@ -41,7 +41,7 @@ fn told(lab: &Lab, run: &str) -> Vec<String> {
     events.collect()
 }
 
-fn assert_same(lab: &Lab, a: &str, b: &str) {
+pub fn assert_same(lab: &Lab, a: &str, b: &str) {
     assert_eq!(told(lab, a), told(lab, b));
     let last = lab.checkpoints(a).pop().expect("a checkpoint");
     let read = |run: &str| {

@@ -1,0 +1,106 @@
+//! `--data clips:DIR` and clips that are made: what learns from frames that follow one another.
+
+use std::fs;
+
+use zune_png::PngEncoder;
+use zune_png::zune_core::bit_depth::BitDepth;
+use zune_png::zune_core::colorspace::ColorSpace;
+use zune_png::zune_core::options::EncoderOptions;
+
+use crate::Lab;
+use crate::resume::{assert_same, copy_as_of};
+use nolabel::session::event::Event;
+
+const SIDE: usize = 32;
+const OPTIONS: &str = "--batch 8 --set encoder.width=4 --device cpu -q";
+
+/// Frames of a bright square, or of a bar, that moves over a background which stands still.
+fn write_clip(lab: &Lab, folder: &str, number: usize, bar: bool) {
+    fs::create_dir_all(lab.path(folder)).expect("a folder");
+    let speckled = |x: usize, y: usize, seed: usize| (x / 2 * 37 + y / 2 * 101 + seed * 17 + x / 2 * (y / 2) * 13) % 90;
+    for frame in 0..12 {
+        let (left, top) = (6 + frame, 8 + number % 5);
+        let [width, height] = if bar { [8, 16] } else { [12, 12] };
+        let inside = |x: usize, y: usize| (left..left + width).contains(&x) && (top..top + height).contains(&y);
+        let pixel = |at: usize| {
+            let (x, y) = (at % SIDE, at / SIDE);
+            if inside(x, y) { 160 + speckled(x - left, y - top, number + 50) } else { speckled(x, y, number) }
+        };
+        let pixels: Vec<u8> = (0..SIDE * SIDE).flat_map(|at| [pixel(at) as u8; 3]).collect();
+        let mut bytes = Vec::new();
+        let options = EncoderOptions::new(SIDE, SIDE, ColorSpace::RGB, BitDepth::Eight);
+        PngEncoder::new(&pixels, options).encode(&mut bytes).expect("an image");
+        fs::write(lab.path(folder).join(format!("frame{frame}.png")), bytes).expect("a file");
+    }
+}
+
+fn write_clips(lab: &Lab) {
+    for number in 0..6 {
+        write_clip(lab, &format!("films/square/{number}"), number, false);
+        write_clip(lab, &format!("films/bar/{number}"), number, true);
+    }
+}
+
+#[test]
+fn clips_of_frames_are_trained_on_resumed_exactly_and_probed() {
+    let lab = Lab::new();
+    write_clips(&lab);
+    let train = format!("train motion --data clips:films?size={SIDE} {OPTIONS} --set mask_side=12");
+    lab.well(&format!("{train} --steps 20 --out whole"));
+    lab.well(&format!("{train} --steps 20 --save-every 13 --out cut"));
+    copy_as_of(&lab, "cut", "resumed", 13);
+    lab.well("train --resume --out resumed --device cpu -q");
+    assert_same(&lab, "whole", "resumed");
+
+    let pretext = lab.events("whole").into_iter().find_map(|event| match event {
+        Event::Pretext(pretext) => Some(pretext),
+        _ => None,
+    });
+    let pretext = pretext.expect("it is asked of test images");
+    assert!(pretext.chance.is_some_and(|fixed| fixed > 0.1), "squares move in the test clips too: {pretext:?}");
+    let losses: Vec<f64> = lab
+        .events("whole")
+        .iter()
+        .filter_map(|event| if let Event::Step(step) = event { Some(step.loss) } else { None })
+        .collect();
+    assert!(losses[19] < 0.8 * losses[0], "{losses:?}");
+
+    let said = lab.well("eval whole --device cpu --json -q").out;
+    let report: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert!(report["rows"].as_array().is_some_and(|rows| rows.len() > 10), "{report}");
+
+    // the same images in another order of frames are other clips
+    for (from, to) in [("frame3", "frame3x"), ("frame4", "frame3"), ("frame3x", "frame4")] {
+        let at = |name: &str| lab.path(&format!("films/bar/2/{name}.png"));
+        fs::rename(at(from), at(to)).expect("a file");
+    }
+    lab.badly("train --resume --out whole --device cpu", 1, &["not those the run learned from"]);
+}
+
+#[test]
+fn clips_that_are_made_serve_every_method() {
+    let lab = Lab::new();
+    let said = lab.well(&format!("train motion --data moving-shapes {OPTIONS} --steps 2 --images 64 --out run"));
+    assert!(said.out.contains("overlap with what moves on 640 test images"), "{}", said.out);
+    lab.well(&format!("train rotation --data moving-shapes {OPTIONS} --steps 2 --images 64 --out other"));
+}
+
+#[test]
+fn what_does_not_move_is_refused_in_words() {
+    let lab = Lab::new();
+    let refused = |spec: &str, code: i32, words: &[&str]| {
+        lab.badly(&format!("train motion --data {spec} --steps 2 --out run {OPTIONS}"), code, words);
+    };
+    refused("fashion-mnist:images", 1, &["do not follow one another", "moving-shapes", "clips:DIR"]);
+    refused("clips", 2, &["which folder"]);
+    refused("clips:nowhere", 1, &["no folder and no video nowhere"]);
+    refused("moving-shapes:here", 2, &["lies in no folder"]);
+    fs::create_dir(lab.path("empty")).expect("a folder");
+    refused("clips:empty", 1, &["empty holds no clip to learn from", "in the order of their names"]);
+    fs::write(lab.path("empty/film.mp4"), "no film").expect("a file");
+    let said = lab.command(&format!("train motion --data clips:empty --steps 2 --out run {OPTIONS}"));
+    let said = crate::Said::from({ said }.env("PATH", "").output().expect("the binary runs"));
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("film.mp4 is a video") && said.err.contains("install it"), "{}", said.err);
+    assert!(!lab.path("run").exists());
+}
