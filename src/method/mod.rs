@@ -14,6 +14,7 @@ mod puzzle;
 #[cfg(test)]
 mod registry;
 mod task_heads;
+mod task_rows;
 mod tasks;
 mod transformation;
 mod trunk;
