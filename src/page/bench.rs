@@ -87,9 +87,8 @@ impl Bench {
         let (settings, menu, readout) =
             (RwSignal::new(settings), RwSignal::new(Menu::default()), RwSignal::new(None::<Readout>));
         let kind = move || readout.with(|readout| readout.as_ref().map_or(Kind::Cpu, |readout| readout.kind));
-        let card = Memo::new(move |_| {
-            menu.with(|menu: &Menu| settings.with(|settings| settings.card(&menu.methods).ok().cloned()))
-        });
+        let card =
+            Memo::new(move |_| menu.with(|menu: &Menu| settings.with(|settings| settings.card(menu).ok().cloned())));
         let set =
             Memo::new(move |_| menu.with(|menu: &Menu| settings.with(|settings| settings.set(menu).ok().cloned())));
         let config = Memo::new(move |_| {

@@ -24,7 +24,7 @@ pub const PROBE_EVERY: &str = "probe_every";
 /// The choices. What is not chosen, the method's preset decides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Method id; empty stands for the first there is.
+    /// Method id; empty stands for the one that the menu begins with.
     pub method: String,
     /// The preset.
     pub preset: Preset,
@@ -111,11 +111,10 @@ impl Settings {
     ///
     /// # Errors
     /// When there is none of this name; the sentence lists those there are.
-    pub fn card<'a>(&self, methods: &'a [MethodCard]) -> Result<&'a MethodCard> {
-        let found =
-            if self.method.is_empty() { methods.first() } else { methods.iter().find(|card| card.id == self.method) };
-        found.ok_or_else(|| {
-            let known: Vec<_> = methods.iter().map(|card| card.id.as_str()).collect();
+    pub fn card<'a>(&self, menu: &'a Menu) -> Result<&'a MethodCard> {
+        let wanted = if self.method.is_empty() { &menu.first } else { &self.method };
+        menu.methods.iter().find(|card| card.id == *wanted).ok_or_else(|| {
+            let known: Vec<_> = menu.methods.iter().map(|card| card.id.as_str()).collect();
             Error::Config(format!("there is no method `{}`; there are: {}", self.method, known.join(", ")))
         })
     }
@@ -151,7 +150,7 @@ impl Settings {
     /// # Errors
     /// When there is no such method, data or preset.
     pub fn preset(&self, menu: &Menu, kind: Kind) -> Result<RunConfig> {
-        let (card, set) = (self.card(&menu.methods)?, self.set(menu)?);
+        let (card, set) = (self.card(menu)?, self.set(menu)?);
         let missing = || Error::Config(format!("{} has no preset `{}`", card.title, self.preset));
         card.config(self.preset, &set.name, kind).ok_or_else(missing)
     }
@@ -161,7 +160,7 @@ impl Settings {
     /// # Errors
     /// When there is no such method or data, or the two do not fit together.
     pub fn set<'a>(&self, menu: &'a Menu) -> Result<&'a SetCard> {
-        sets::choose(&self.data, self.card(&menu.methods)?, &menu.sets)
+        sets::choose(&self.data, self.card(menu)?, &menu.sets)
     }
 
     /// Leaves the data to the method where those asked for do not suit it.
@@ -265,7 +264,7 @@ pub(super) mod tests {
         let mut colourful = card("colourful");
         colourful.needs.colour = true;
         colourful.presets[0].data = "cifar-10".into();
-        Menu { methods: vec![card("one"), card("other"), colourful], sets: sets::tests::sets() }
+        Menu { methods: vec![card("other"), card("one"), colourful], first: "one".into(), sets: sets::tests::sets() }
     }
 
     fn read(query: &str) -> (Settings, Vec<String>) {
@@ -289,7 +288,7 @@ pub(super) mod tests {
         let (settings, _) = read("seed=3&flip=true&batch=32&probe_every=25");
         let menu = menu();
         let config = settings.config(&menu, Kind::Cpu).expect("all fit");
-        let written = settings.write(&config, &menu.methods[0]);
+        let written = settings.write(&config, settings.card(&menu).expect("a method"));
         assert!(written.contains(&("width".into(), "16".into())), "the narrow encoder is part of the run: {written:?}");
         assert!(written.iter().all(|(key, _)| key != "steps" && key != "autostart"));
         let (again, problems) = Settings::read(written.iter().map(|(key, text)| (key.as_str(), text.as_str())));
@@ -327,7 +326,7 @@ pub(super) mod tests {
     #[test]
     fn what_does_not_fit_the_method_is_said() {
         let wrong = [
-            ("method=none", "one, other, colourful"),
+            ("method=none", "other, one, colourful"),
             ("data=none", "moving-shapes"),
             ("data=fashion-mnist&method=colourful", "no colours"),
             ("preset=full", "full"),

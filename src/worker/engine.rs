@@ -17,6 +17,8 @@ use crate::platform;
 use crate::session::event::Event;
 use crate::session::picture::Picture;
 
+/// The method that needs the fewest words, and whose progress is seen within seconds.
+const FIRST: &str = "rotation";
 const PRESETS: [Preset; 2] = [Preset::Small, Preset::Full];
 
 /// What waits for the first images.
@@ -49,7 +51,7 @@ pub fn run() {
 
 /// What there is to choose from.
 async fn menu() -> Menu {
-    Menu { methods: METHODS.iter().map(card).collect(), sets: data::cards().await }
+    Menu { methods: METHODS.iter().map(card).collect(), first: FIRST.into(), sets: data::cards().await }
 }
 
 fn listen(inbox: Inbox) {

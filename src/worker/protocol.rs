@@ -64,6 +64,8 @@ pub struct SetCard {
 pub struct Menu {
     /// Every method, in the order menus show them.
     pub methods: Vec<MethodCard>,
+    /// The id of the one that who has not chosen yet sees.
+    pub first: String,
     /// Every data set; of those that suit a method the first is taken by default.
     pub sets: Vec<SetCard>,
 }
