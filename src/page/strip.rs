@@ -6,6 +6,7 @@ use super::bench::Bench;
 use super::layout::{self, Group};
 use super::matrix::Matrix;
 use super::tile::Tile;
+use super::words;
 
 /// All rows of the latest picture.
 #[component]
@@ -37,7 +38,7 @@ fn Tiles(group: Group) -> impl IntoView {
     };
     let titles: Vec<String> = group.rows.iter().map(|(_, title)| title.clone()).collect();
     let legend = if group.is_tall() {
-        let lines = titles.into_iter().map(|title| view! { <li>{title}</li> }).collect_view();
+        let lines = titles.into_iter().map(|title| view! { <li>{words::title(&title)}</li> }).collect_view();
         view! { <ol class="legend" aria-label="The rows from top to bottom">{lines}</ol> }.into_any()
     } else {
         view! { <p class="row-title">{titles.join("; below: ")}</p> }.into_any()
