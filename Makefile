@@ -25,9 +25,10 @@ build: ## Build the command line
 data: ## Fetch Fashion-MNIST into data/ (SETS="mnist cifar-10 cifar-100" for others)
 	@scripts/data.sh $(SETS)
 
-page: data ## Build the page into dist/, quickly
+page: data ## Build the page into dist/, quickly (SETS="fashion-mnist cifar-10" for colour photographs too)
 	@scripts/setup.sh wasm trunk bindgen
 	trunk build --locked
+	@scripts/page_data.sh dist
 
 dist: page ## Build the page into dist/, small enough to deploy
 	@scripts/setup.sh npm

@@ -27,7 +27,7 @@ mod device {
 #[path = "../method"]
 mod method {
     mod info;
-    pub use info::Unit;
+    pub use info::{Needs, Unit};
 }
 
 #[cfg(target_family = "wasm")]

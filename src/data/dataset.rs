@@ -178,6 +178,11 @@ impl Split {
         Self { size, pixels, labels: self.labels.clone(), total: self.total, sequence: self.sequence.clone() }
     }
 
+    /// The same before any image or label arrived.
+    pub fn hollow(&self) -> Self {
+        Self { sequence: self.sequence.clone(), ..Self::expecting(self.size, self.total) }
+    }
+
     /// The first `count` images as a split of their own (all, when there are fewer).
     pub fn first(&self, count: usize) -> Self {
         let count = count.min(self.len());

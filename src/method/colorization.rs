@@ -159,7 +159,7 @@ impl Method for Colorization {
         let mut rows = vec![("What the network was given".to_string(), gray)];
         rows.extend(outcome.maps.iter().map(|maps| {
             let colours = resized(self.decoded(maps.clone()), [h, w]);
-            ("Its colours".to_string(), painted(colours))
+            ("In the colours it says".to_string(), painted(colours))
         }));
         rows.push(("The truth".to_string(), images));
         let figures = if self.settings.regression { Vec::new() } else { vec![self.common()] };

@@ -122,10 +122,11 @@ impl Method for ContextPrediction {
     }
 }
 
-/// Up to so many numbers below n, in even steps.
+/// Up to so many questions of n, from as many parts of the batch, and in each part another one.
 fn some(n: usize, like: &Tensor<4>) -> Tensor<1, Int> {
     let count = n.min(DRAWN);
-    pair::numbers((0..count).map(|index| (index * n / count) as i32).collect(), like)
+    let other = |index: usize| index * n / count + index % (n / count);
+    pair::numbers((0..count).map(|index| other(index) as i32).collect(), like)
 }
 
 /// The first patches in the middle of 3x3 cells, the second ones in the cells named by `places`, on gray: `[m, c, s, s]` twice,

@@ -120,7 +120,7 @@ impl Method for Exemplar {
     }
 
     fn show(&self, views: &Views, _outcome: &Outcome, _moment: &Moment) -> Shown {
-        let titles = ["A variant of each seed", "Another one: the same class", "The seeds"];
+        let titles = ["What the network was given", "The same thing, changed in another way", "What both were made of"];
         let rows = titles.into_iter().zip(&views.images).map(|(title, images)| (title.to_string(), images.clone()));
         Shown { rows: rows.collect(), ..Shown::default() }
     }

@@ -47,7 +47,7 @@ pub enum Unit {
 }
 
 /// What the images must have for the task to mean anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Needs {
     /// Three channels.
     pub colour: bool,

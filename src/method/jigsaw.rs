@@ -128,7 +128,10 @@ impl Method for Jigsaw {
         let names = self.set.orders().iter().map(name).collect();
         Shown {
             rows: vec![
-                ("The puzzle, with the numbers of its tiles".to_string(), self.cutter.lay(tiles.clone())),
+                (
+                    "The shuffled puzzle; the numbers below say which tile went where".to_string(),
+                    self.cutter.lay(tiles.clone()),
+                ),
                 ("As the network lays it".to_string(), lay(guess)),
                 ("As it was".to_string(), lay(truth.clone())),
             ],

@@ -57,8 +57,8 @@ impl Method for SplitBrain {
         year: 2017,
         paper: "Zhang, Isola, Efros: Split-Brain Autoencoders: Unsupervised Learning by Cross-Channel Prediction",
         url: "https://arxiv.org/abs/1611.09842",
-        task: "One half of the network sees the lightness of an image and says its colours, the other sees the colours and says \
-               the lightness.",
+        task: "One half of the network sees the lightness of an image and says its colours, the other the reverse; gray images \
+               are split into the coarse and the fine.",
         lesson: "An autoencoder that has to say what it sees can do so without understanding anything: it copies. Here each half \
                  has to say what only the other one sees, so there is nothing to copy. Together they have seen the whole image, \
                  and together they are what was wanted. Gray images are split into low and high frequencies instead.",

@@ -12,7 +12,7 @@ use super::trouble::{Remedy, Trouble};
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind, Readout};
 use crate::session::picture::Picture;
-use crate::worker::protocol::{Command, Failure, MethodCard};
+use crate::worker::protocol::{Command, Failure, Menu, MethodCard, SetCard};
 
 /// Everything the components show. Copies share the state.
 #[derive(Clone, Copy)]
@@ -25,8 +25,8 @@ pub struct Bench {
     pub examining: RwSignal<bool>,
     /// What has been fetched.
     pub loading: RwSignal<Loading>,
-    /// The methods, once the engine has named them.
-    pub methods: RwSignal<Vec<MethodCard>>,
+    /// What there is to choose from, once the engine has said so.
+    pub menu: RwSignal<Menu>,
     /// The device in use.
     pub readout: RwSignal<Option<Readout>>,
     /// The visitor's choices.
@@ -35,6 +35,8 @@ pub struct Bench {
     pub misread: RwSignal<Vec<String>>,
     /// The chosen method.
     pub card: Memo<Option<MethodCard>>,
+    /// The data it learns from.
+    pub set: Memo<Option<SetCard>>,
     /// The run that the choices describe, or why they describe none.
     pub config: Memo<Result<RunConfig, String>>,
     /// What the run has said.
@@ -62,6 +64,8 @@ pub(super) struct Line {
     pub(super) saved: Option<(usize, Vec<u8>)>,
     /// A state that a new engine shall go on from.
     pub(super) restore: Option<Vec<u8>>,
+    /// The data that the engine has or fetches.
+    pub(super) data: String,
     /// Whether a redraw is due at the next animation frame.
     pub(super) frame_due: bool,
 }
@@ -80,16 +84,16 @@ impl Bench {
     pub fn new() -> Self {
         let pairs = address::read();
         let (settings, misread) = Settings::read(pairs.iter().map(|(key, text)| (key.as_str(), text.as_str())));
-        let (settings, methods, readout) =
-            (RwSignal::new(settings), RwSignal::new(Vec::new()), RwSignal::new(None::<Readout>));
+        let (settings, menu, readout) =
+            (RwSignal::new(settings), RwSignal::new(Menu::default()), RwSignal::new(None::<Readout>));
         let kind = move || readout.with(|readout| readout.as_ref().map_or(Kind::Cpu, |readout| readout.kind));
-        let card = Memo::new(move |_| {
-            methods.with(|methods: &Vec<MethodCard>| settings.with(|settings| settings.card(methods).ok().cloned()))
-        });
+        let card =
+            Memo::new(move |_| menu.with(|menu: &Menu| settings.with(|settings| settings.card(menu).ok().cloned())));
+        let set =
+            Memo::new(move |_| menu.with(|menu: &Menu| settings.with(|settings| settings.set(menu).ok().cloned())));
         let config = Memo::new(move |_| {
-            let made = methods.with(|methods| {
-                settings.with(|settings| settings.looks().and_then(|_| settings.config(methods, kind())))
-            });
+            let made = menu
+                .with(|menu| settings.with(|settings| settings.looks().and_then(|_| settings.config(menu, kind()))));
             made.map_err(|error| error.to_string())
         });
         Self {
@@ -97,11 +101,12 @@ impl Bench {
             able: RwSignal::new(false),
             examining: RwSignal::new(false),
             loading: RwSignal::new(Loading::default()),
-            methods,
+            menu,
             readout,
             settings,
             misread: RwSignal::new(misread),
             card,
+            set,
             config,
             record: RwSignal::new(Record::default()),
             picture: RwSignal::new(None),
@@ -130,7 +135,30 @@ impl Bench {
         self.trouble.set(None);
         self.phase.set(Phase::Loading);
         self.loading.update(|loading| loading.device = false);
-        self.send(&Command::Prepare { device: self.settings.with_untracked(|settings| settings.device) });
+        let data = self.wanted_data();
+        self.line.update_value(|line| line.data = data.clone());
+        self.send(&Command::Prepare { device: self.settings.with_untracked(|settings| settings.device), data });
+    }
+
+    /// The name of the data to have at hand: where the settings name none that can be, the first there are.
+    fn wanted_data(self) -> String {
+        let chosen = self.set.get_untracked().map(|set| set.name);
+        chosen.or_else(|| self.menu.with_untracked(|menu| Some(menu.sets.first()?.name.clone()))).unwrap_or_default()
+    }
+
+    /// Has the engine load other data where the settings want others.
+    fn follow_data(self) {
+        let data = self.wanted_data();
+        if self.line.with_value(|line| line.data == data || line.engine.is_none())
+            || self.readout.get_untracked().is_none()
+        {
+            return;
+        }
+        self.clear();
+        self.able.set(false);
+        self.phase.set(Phase::Loading);
+        self.line.update_value(|line| line.data = data.clone());
+        self.send(&Command::Load { data });
     }
 
     /// Presses a button.
@@ -196,13 +224,16 @@ impl Bench {
                 settings.changed.clear();
             }
             outcome = settings.take(key, text.trim());
+            if key == "method" {
+                self.menu.with_untracked(|menu| settings.let_go_of_data(menu));
+            }
         });
         match outcome {
             Ok(()) if key == "device" => {
                 self.clear();
                 self.prepare();
             }
-            Ok(()) => {}
+            Ok(()) => self.follow_data(),
             Err(error) => self.misread.update(|misread| misread.push(error.to_string())),
         }
         self.write_address();
@@ -279,7 +310,7 @@ impl Bench {
     /// The chosen preset on the device in use, nothing changed.
     pub fn base(self) -> Option<RunConfig> {
         let kind = self.readout.with(|readout| readout.as_ref().map_or(Kind::Cpu, |readout| readout.kind));
-        self.methods.with(|methods| self.settings.with(|settings| settings.preset(methods, kind).ok()))
+        self.menu.with(|menu| self.settings.with(|settings| settings.preset(menu, kind).ok()))
     }
 
     /// Whether a GPU is in use, real or played.

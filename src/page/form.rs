@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::bench::Bench;
+use super::data::DataChoice;
 use super::device::Device;
 use super::field::Field;
 use super::settings::{self, PROBE_EVERY};
@@ -18,6 +19,7 @@ pub fn Form() -> impl IntoView {
             <summary>"Settings"</summary>
             <fieldset disabled=fixed aria-label="Settings">
                 <Method/>
+                <DataChoice/>
                 <PresetChoice/>
                 <Device/>
                 <div class="fields">
@@ -54,8 +56,8 @@ fn Method() -> impl IntoView {
     };
     let known = move || {
         bench
-            .methods
-            .with(|methods| methods.iter().map(|card| (card.id.clone(), card.title.clone())).collect::<Vec<_>>())
+            .menu
+            .with(|menu| menu.methods.iter().map(|card| (card.id.clone(), card.title.clone())).collect::<Vec<_>>())
     };
     let options = move || {
         let mut options = known();

@@ -7,14 +7,14 @@ use super::phase::{Action, Phase};
 use super::trouble::Trouble;
 use crate::session::event::Event;
 use crate::session::picture::Picture;
-use crate::worker::protocol::{Command, Failure, MethodCard, Reply};
+use crate::worker::protocol::{Command, Failure, Menu, Reply};
 
 impl Bench {
     /// Takes in one message of the engine.
     pub(super) fn hear(self, reply: Reply) {
         match reply {
             Reply::Fetching { loaded, total } => self.loading.update(|loading| loading.engine = (loaded, total)),
-            Reply::Awake { methods } => self.wake(methods),
+            Reply::Awake { menu } => self.wake(menu),
             Reply::Device(readout) => {
                 self.loading.update(|loading| loading.device = true);
                 self.readout.set(Some(readout));
@@ -50,8 +50,8 @@ impl Bench {
         }
     }
 
-    fn wake(self, methods: Vec<MethodCard>) {
-        self.methods.set(methods);
+    fn wake(self, menu: Menu) {
+        self.menu.set(menu);
         self.loading.update(|loading| loading.awake = true);
         self.prepare();
         if let Some(checkpoint) = self.line.try_update_value(|line| line.restore.take()).flatten() {

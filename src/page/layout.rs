@@ -3,15 +3,27 @@
 
 use crate::session::picture::{Caption, Picture, PictureFigure, PictureRow};
 
+/// From so many rows on, a picture is read from top to bottom, and its images are drawn fewer and larger.
+const TALL: usize = 3;
+/// Images of a row that are drawn then.
+const FEW: usize = 8;
+
 /// Rows that are drawn together. Only what decides the layout: pixels come and go, tiles stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The rows, by their place in the picture, and their titles.
     pub rows: Vec<(usize, String)>,
-    /// Images in each of them.
+    /// Images drawn of each of them.
     pub count: usize,
     /// The row whose captions stand under the tiles.
     pub captions: Option<usize>,
+}
+
+impl Group {
+    /// Whether it is read from top to bottom, row by row.
+    pub fn is_tall(&self) -> bool {
+        self.rows.len() >= TALL
+    }
 }
 
 /// The groups of a picture, from top to bottom.
@@ -28,6 +40,7 @@ pub fn groups(picture: &Picture) -> Vec<Group> {
             _ => groups.push(Group { rows: vec![entry], count, captions }),
         }
     }
+    groups.iter_mut().filter(|group| group.is_tall()).for_each(|group| group.count = group.count.min(FEW));
     groups
 }
 
@@ -61,9 +74,13 @@ pub fn spoken(caption: &Caption) -> String {
     format!("guessed {}, it is {}: {verdict}", caption.guess, caption.truth)
 }
 
-/// How many of the captions are right, and how many there are.
+/// How many of the captions that are drawn are right, and how many there are.
 pub fn score(picture: &Picture) -> Option<(usize, usize)> {
-    let captions = || picture.rows.iter().flat_map(|row| &row.captions);
+    let groups = groups(picture);
+    let captions = || {
+        let rows = groups.iter().filter_map(|group| Some((group.captions?, group.count)));
+        rows.flat_map(|(row, count)| picture.rows[row].captions.iter().take(count))
+    };
     let all = captions().count();
     (all > 0).then(|| (captions().filter(|caption| caption.right).count(), all))
 }
@@ -96,6 +113,15 @@ mod tests {
         assert_eq!((found[1].rows[0].clone(), found[1].count), ((2, "correlations".to_string()), 1));
         assert_eq!(score(&picture), Some((2, 3)));
         assert_eq!(spoken(&picture.rows[1].captions[0]), "guessed b, it is a: wrong");
+    }
+
+    #[test]
+    fn many_rows_are_drawn_with_few_images() {
+        let rows = vec![row("given", 16, 1, 16), row("said", 16, 1, 0), row("true", 16, 1, 0)];
+        let picture = Picture { step: 1, rows, figures: Vec::new() };
+        let found = groups(&picture);
+        assert!(found.len() == 1 && found[0].is_tall());
+        assert_eq!((found[0].count, score(&picture)), (8, Some((7, 8))));
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Loading {
             }
             _ if !self.awake => "Starting the engine".into(),
             _ if !self.device => "Choosing and testing a processor".into(),
-            _ => "Fetching the first images".into(),
+            _ => "Getting the first images".into(),
         }
     }
 
@@ -69,7 +69,7 @@ mod tests {
         loading.awake = true;
         assert_eq!((loading.words().as_str(), loading.share()), ("Choosing and testing a processor", Some(1.0)));
         loading.device = true;
-        assert_eq!(loading.words(), "Fetching the first images");
+        assert_eq!(loading.words(), "Getting the first images");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod phase;
 pub mod plot;
 pub mod record;
 pub mod scale;
+pub mod sets;
 pub mod settings;
 pub mod trouble;
 pub mod words;
@@ -29,6 +30,8 @@ mod buttons;
 mod canvas;
 #[cfg(target_family = "wasm")]
 mod chart;
+#[cfg(target_family = "wasm")]
+mod data;
 #[cfg(target_family = "wasm")]
 mod device;
 #[cfg(target_family = "wasm")]

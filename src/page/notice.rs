@@ -9,7 +9,7 @@ use super::bench::Bench;
 pub fn Notice() -> impl IntoView {
     let bench = expect_context::<Bench>();
     let impossible = move || {
-        let known = bench.methods.with(|methods| !methods.is_empty());
+        let known = bench.menu.with(|menu| !menu.methods.is_empty());
         bench.config.with(|config| config.as_ref().err().filter(|_| known).cloned())
     };
     let told = move || bench.trouble.with(|trouble| trouble.as_ref().map(|trouble| trouble.message.clone()));

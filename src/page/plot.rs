@@ -144,7 +144,9 @@ pub fn metric(record: &Record, measure: &Measure) -> Option<Plot> {
         None => format!("No step has been taken yet. {guessing}"),
     };
     let levels = chance.map(|value| Level { name: "guessing".into(), value, pattern: 0 });
-    let y = if *unit == Unit::Share { (0.0, 1.0) } else { padded(low, high) };
+    // most shares lie between none and all, but an error may be larger than that of guessing
+    let whole = *unit == Unit::Share && low >= 0.0 && high <= 1.0;
+    let y = if whole { (0.0, 1.0) } else { padded(low, if *unit == Unit::Share { high.max(1.0) } else { high }) };
     let series = pair("each step", &record.metric, &record.metric_mean);
     Some(Plot { series, levels: levels.into_iter().collect(), x: steps(record), y, unit: *unit, summary })
 }

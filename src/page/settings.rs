@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::sets;
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind};
 use crate::error::{Error, Result};
-use crate::worker::protocol::{Looks, MethodCard};
+use crate::worker::protocol::{Looks, Menu, MethodCard, SetCard};
 
 /// Whole numbers above this are not exact in a browser.
 const LARGEST_WHOLE: u64 = (1 << 53) - 1;
@@ -23,10 +24,12 @@ pub const PROBE_EVERY: &str = "probe_every";
 /// The choices. What is not chosen, the method's preset decides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Method id; empty stands for the first there is.
+    /// Method id; empty stands for the one that the menu begins with.
     pub method: String,
     /// The preset.
     pub preset: Preset,
+    /// The data set asked for; empty leaves it to the method.
+    pub data: String,
     /// The processor asked for.
     pub device: DeviceChoice,
     /// Everything else by its name in links, as typed: right or wrong is found out by [`Settings::config`]. What was
@@ -41,6 +44,7 @@ impl Default for Settings {
         Self {
             method: String::new(),
             preset: Preset::Small,
+            data: String::new(),
             device: DeviceChoice::Auto,
             changed: BTreeMap::new(),
             autostart: false,
@@ -65,6 +69,7 @@ impl Settings {
         match key {
             "method" => self.method = text.to_string(),
             "preset" => self.preset = text.parse()?,
+            "data" => self.data = sets::full_name(text).to_string(),
             "device" => self.device = text.parse()?,
             "autostart" => self.autostart = switch("autostart", text)?,
             _ => drop(self.changed.insert(short(key).to_string(), text.to_string())),
@@ -86,10 +91,11 @@ impl Settings {
         let mut pairs = vec![
             ("method".to_string(), card.id.clone()),
             ("preset".to_string(), self.preset.to_string()),
+            ("data".to_string(), config.data.clone()),
             ("device".to_string(), self.device.to_string()),
         ];
         let whole = value_of(config);
-        let preset = card.presets.iter().find(|preset| preset.preset == self.preset).map(value_of);
+        let preset = card.published(self.preset, &config.data).map(value_of);
         for key in names(&whole) {
             let own = lookup(&whole, &key);
             let always = FIELDS.contains(&key.as_str()) && (key != "steps" || config.steps > 0);
@@ -105,11 +111,10 @@ impl Settings {
     ///
     /// # Errors
     /// When there is none of this name; the sentence lists those there are.
-    pub fn card<'a>(&self, methods: &'a [MethodCard]) -> Result<&'a MethodCard> {
-        let found =
-            if self.method.is_empty() { methods.first() } else { methods.iter().find(|card| card.id == self.method) };
-        found.ok_or_else(|| {
-            let known: Vec<_> = methods.iter().map(|card| card.id.as_str()).collect();
+    pub fn card<'a>(&self, menu: &'a Menu) -> Result<&'a MethodCard> {
+        let wanted = if self.method.is_empty() { &menu.first } else { &self.method };
+        menu.methods.iter().find(|card| card.id == *wanted).ok_or_else(|| {
+            let known: Vec<_> = menu.methods.iter().map(|card| card.id.as_str()).collect();
             Error::Config(format!("there is no method `{}`; there are: {}", self.method, known.join(", ")))
         })
     }
@@ -118,8 +123,8 @@ impl Settings {
     ///
     /// # Errors
     /// When a name or a value does not fit the method; the sentence names it.
-    pub fn config(&self, methods: &[MethodCard], kind: Kind) -> Result<RunConfig> {
-        let mut config = self.preset(methods, kind)?;
+    pub fn config(&self, menu: &Menu, kind: Kind) -> Result<RunConfig> {
+        let mut config = self.preset(menu, kind)?;
         for (key, text) in self.changed.iter().filter(|(key, text)| !text.is_empty() && !LOOKS.contains(&key.as_str()))
         {
             config.set(long(key), text)?;
@@ -143,11 +148,26 @@ impl Settings {
     /// The preset with nothing changed.
     ///
     /// # Errors
-    /// When there is no such method or preset.
-    pub fn preset(&self, methods: &[MethodCard], kind: Kind) -> Result<RunConfig> {
-        let card = self.card(methods)?;
+    /// When there is no such method, data or preset.
+    pub fn preset(&self, menu: &Menu, kind: Kind) -> Result<RunConfig> {
+        let (card, set) = (self.card(menu)?, self.set(menu)?);
         let missing = || Error::Config(format!("{} has no preset `{}`", card.title, self.preset));
-        card.config(self.preset, kind).ok_or_else(missing)
+        card.config(self.preset, &set.name, kind).ok_or_else(missing)
+    }
+
+    /// The data set that the run learns from.
+    ///
+    /// # Errors
+    /// When there is no such method or data, or the two do not fit together.
+    pub fn set<'a>(&self, menu: &'a Menu) -> Result<&'a SetCard> {
+        sets::choose(&self.data, self.card(menu)?, &menu.sets)
+    }
+
+    /// Leaves the data to the method where those asked for do not suit it.
+    pub fn let_go_of_data(&mut self, menu: &Menu) {
+        if self.set(menu).is_err() {
+            self.data.clear();
+        }
     }
 }
 
@@ -217,12 +237,14 @@ fn switch(key: &str, text: &str) -> Result<bool> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::record::tests::config;
     use super::*;
+    use crate::method::{Needs, Unit};
 
-    fn cards() -> Vec<MethodCard> {
-        let card = |id: &str| MethodCard {
+    /// A method that could be any.
+    pub fn card(id: &str) -> MethodCard {
+        MethodCard {
             id: id.into(),
             title: id.into(),
             year: 2018,
@@ -232,10 +254,17 @@ mod tests {
             lesson: String::new(),
             metric: "accuracy".into(),
             chance: None,
-            unit: crate::method::Unit::Share,
+            unit: Unit::Share,
+            needs: Needs::default(),
             presets: vec![RunConfig { method: id.into(), ..config() }],
-        };
-        vec![card("one"), card("other")]
+        }
+    }
+
+    fn menu() -> Menu {
+        let mut colourful = card("colourful");
+        colourful.needs.colour = true;
+        colourful.presets[0].data = "cifar-10".into();
+        Menu { methods: vec![card("other"), card("one"), colourful], first: "one".into(), sets: sets::tests::sets() }
     }
 
     fn read(query: &str) -> (Settings, Vec<String>) {
@@ -247,7 +276,7 @@ mod tests {
         let (settings, problems) =
             read("method=other&device=cpu&seed=7&steps=40&lr=1e-2&flip=true&autostart=1&probe_every=10");
         assert_eq!(problems, [""; 0]);
-        let config = settings.config(&cards(), Kind::Cpu).expect("all fit");
+        let config = settings.config(&menu(), Kind::Cpu).expect("all fit");
         assert_eq!((config.method.as_str(), config.seed, config.steps, config.optimizer.lr), ("other", 7, 40, 0.01));
         assert_eq!((config.encoder.width, config.options["flip"].as_bool()), (16, Some(true)));
         assert_eq!(settings.looks().expect("a number"), Looks { read_every: None, probe_every: Some(10) });
@@ -257,15 +286,32 @@ mod tests {
     #[test]
     fn the_written_link_reads_back_to_the_same_run_on_any_device() {
         let (settings, _) = read("seed=3&flip=true&batch=32&probe_every=25");
-        let cards = cards();
-        let config = settings.config(&cards, Kind::Cpu).expect("all fit");
-        let written = settings.write(&config, &cards[0]);
+        let menu = menu();
+        let config = settings.config(&menu, Kind::Cpu).expect("all fit");
+        let written = settings.write(&config, settings.card(&menu).expect("a method"));
         assert!(written.contains(&("width".into(), "16".into())), "the narrow encoder is part of the run: {written:?}");
         assert!(written.iter().all(|(key, _)| key != "steps" && key != "autostart"));
         let (again, problems) = Settings::read(written.iter().map(|(key, text)| (key.as_str(), text.as_str())));
         assert_eq!(problems, [""; 0]);
-        assert_eq!(again.config(&cards, Kind::Gpu).expect("all fit"), config);
+        assert_eq!(again.config(&menu, Kind::Gpu).expect("all fit"), config);
         assert_eq!(again.looks().expect("a number"), settings.looks().expect("a number"));
+    }
+
+    #[test]
+    fn the_data_follow_the_method_unless_they_are_asked_for() {
+        let (mut settings, menu) = (read("method=colourful").0, menu());
+        let name =
+            |settings: &Settings| settings.set(&menu).map(|set| set.name.clone()).map_err(|error| error.to_string());
+        assert_eq!(name(&settings), Ok("cifar-10".into()));
+        settings.take("method", "one").expect("a method");
+        assert_eq!(name(&settings), Ok("fashion-mnist".into()));
+        settings.take("data", "shapes").expect("a name");
+        assert_eq!(name(&settings), Ok("moving-shapes".into()));
+        settings.take("data", "fashion-mnist").expect("a name");
+        settings.take("method", "colourful").expect("a method");
+        assert!(name(&settings).is_err());
+        settings.let_go_of_data(&menu);
+        assert_eq!(name(&settings), Ok("cifar-10".into()));
     }
 
     #[test]
@@ -280,7 +326,9 @@ mod tests {
     #[test]
     fn what_does_not_fit_the_method_is_said() {
         let wrong = [
-            ("method=none", "one, other"),
+            ("method=none", "other, one, colourful"),
+            ("data=none", "moving-shapes"),
+            ("data=fashion-mnist&method=colourful", "no colours"),
             ("preset=full", "full"),
             ("batch=many", "batch"),
             ("batch=1", "at least 2"),
@@ -288,7 +336,7 @@ mod tests {
         let more = [("lr=0", "lr"), ("tilt=3", "tilt"), ("seed=-1", "seed"), ("seed=99999999999999999", "seed")];
         assert!(read("probe_every=x").0.looks().expect_err("no number").to_string().contains("probe_every"));
         for (query, word) in wrong.into_iter().chain(more) {
-            let error = read(query).0.config(&cards(), Kind::Gpu).expect_err(query).to_string();
+            let error = read(query).0.config(&menu(), Kind::Gpu).expect_err(query).to_string();
             assert!(error.contains(word), "{error}");
         }
     }
@@ -299,7 +347,7 @@ mod tests {
         settings.take("batch", "").expect("emptied");
         settings.take("probe_every", "").expect("emptied");
         assert_eq!(settings.looks().expect("as by default"), Looks::default());
-        assert_eq!(settings.config(&cards(), Kind::Gpu).expect("all fit").batch, 64);
+        assert_eq!(settings.config(&menu(), Kind::Gpu).expect("all fit").batch, 64);
         assert_eq!(more_names(&config()), ["width", "flip"]);
         assert_eq!(value(&config(), "lr").map(text_of).as_deref(), Some("0.05"));
         assert_eq!(value(&config(), "flip").map(text_of).as_deref(), Some("false"));

@@ -6,6 +6,7 @@ use super::bench::Bench;
 use super::layout::{self, Group};
 use super::matrix::Matrix;
 use super::tile::Tile;
+use super::words;
 
 /// All rows of the latest picture.
 #[component]
@@ -30,12 +31,22 @@ pub fn Strip() -> impl IntoView {
 /// The tiles of one group, or a single large plate.
 #[component]
 fn Tiles(group: Group) -> impl IntoView {
-    let kind = if group.count == 1 { "plate" } else { "tiles" };
-    let titles = group.rows.iter().map(|(_, title)| title.as_str()).collect::<Vec<_>>().join("; below: ");
+    let kind = match () {
+        () if group.count == 1 => "plate",
+        () if group.is_tall() => "tiles tall",
+        () => "tiles",
+    };
+    let titles: Vec<String> = group.rows.iter().map(|(_, title)| title.clone()).collect();
+    let legend = if group.is_tall() {
+        let lines = titles.into_iter().map(|title| view! { <li>{words::title(&title)}</li> }).collect_view();
+        view! { <ol class="legend" aria-label="The rows from top to bottom">{lines}</ol> }.into_any()
+    } else {
+        view! { <p class="row-title">{titles.join("; below: ")}</p> }.into_any()
+    };
     let rows: Vec<usize> = group.rows.iter().map(|(place, _)| *place).collect();
     let tiles = (0..group.count).map(move |index| view! { <Tile rows=rows.clone() index captions=group.captions/> });
     view! {
-        <p class="row-title">{titles}</p>
+        {legend}
         <ul class=kind>{tiles.collect_view()}</ul>
     }
 }

@@ -49,5 +49,5 @@ fn Image(row: usize, index: usize, caption: Memo<Option<Caption>>) -> impl IntoV
         Some(caption) => format!("image {number}: {}", layout::spoken(&caption)),
         None => format!("image {number}"),
     };
-    view! { <canvas node_ref=canvas width="28" height="28" role="img" aria-label=label></canvas> }
+    view! { <div class="cell"><canvas node_ref=canvas width="28" height="28" role="img" aria-label=label></canvas></div> }
 }

@@ -17,7 +17,7 @@ pub fn count(n: usize) -> String {
 
 /// A share of 0 to 1 as `87.5%`.
 pub fn percent(share: f64) -> String {
-    format!("{:.1}%", share * 100.0)
+    format!("{:.1}%", share * 100.0).replace('-', "−")
 }
 
 /// The difference of two shares in points, with its sign: `+1.2`, `−0.4`, `±0.0`.
@@ -115,6 +115,7 @@ mod tests {
     #[test]
     fn measures_are_written_in_their_unit() {
         assert_eq!(measure(Unit::Share, 0.25), "25.0%");
+        assert_eq!(measure(Unit::Share, -0.027), "−2.7%");
         assert_eq!(measure(Unit::Number, 0.25), "0.250");
         assert_eq!(title("rotation accuracy"), "Rotation accuracy");
     }

@@ -4,9 +4,9 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::MessageEvent;
 
-use super::data::{self, Arrived, Store};
+use super::data::{self, Delivery, Store};
 use super::inbox::{Inbox, Input};
-use super::protocol::{Command, Looks, MethodCard, Reply};
+use super::protocol::{Command, Looks, Menu, MethodCard, Reply};
 use super::run::{Run, Work};
 use super::{page, wire};
 use crate::config::{Preset, RunConfig};
@@ -16,6 +16,10 @@ use crate::method::{Entry, METHODS};
 use crate::platform;
 use crate::session::event::Event;
 use crate::session::picture::Picture;
+
+/// The method that needs the fewest words, and whose progress is seen within seconds.
+const FIRST: &str = "rotation";
+const PRESETS: [Preset; 2] = [Preset::Small, Preset::Full];
 
 /// What waits for the first images.
 enum Plan {
@@ -40,10 +44,14 @@ pub fn run() {
     device::on_lost(|message| page::lose(&message));
     let inbox = Inbox::default();
     listen(inbox.clone());
-    page::post(&Reply::Awake { methods: METHODS.iter().map(card).collect() });
     let engine =
         Engine { store: Store::new(inbox.clone()), inbox, selected: None, run: None, planned: None, ready_told: false };
     wasm_bindgen_futures::spawn_local(engine.serve());
+}
+
+/// What there is to choose from.
+async fn menu() -> Menu {
+    Menu { methods: METHODS.iter().map(card).collect(), first: FIRST.into(), sets: data::cards().await }
 }
 
 fn listen(inbox: Inbox) {
@@ -58,6 +66,7 @@ fn listen(inbox: Inbox) {
 
 fn card(entry: &Entry) -> MethodCard {
     let info = entry.info();
+    let presets = data::NAMES.iter().flat_map(|name| PRESETS.map(|preset| entry.config(preset, name)));
     MethodCard {
         id: info.id.into(),
         title: info.title.into(),
@@ -69,12 +78,14 @@ fn card(entry: &Entry) -> MethodCard {
         metric: info.metric.name.into(),
         chance: info.metric.chance,
         unit: info.metric.unit,
-        presets: [Preset::Small, Preset::Full].map(|preset| entry.config(preset, data::NAME)).into(),
+        needs: info.needs,
+        presets: presets.collect(),
     }
 }
 
 impl Engine {
     async fn serve(mut self) {
+        page::post(&Reply::Awake { menu: menu().await });
         loop {
             while let Some(input) = self.inbox.take() {
                 self.hear(input).await;
@@ -110,7 +121,7 @@ impl Engine {
     async fn hear(&mut self, input: Input) {
         let heard = match input {
             Input::Command(command) => self.obey(command).await,
-            Input::Data(arrived) => self.receive(arrived).await,
+            Input::Data(delivery) => self.receive(delivery).await,
         };
         if let Err(error) = heard {
             page::fail(&error);
@@ -119,7 +130,11 @@ impl Engine {
 
     async fn obey(&mut self, command: Command) -> Result<()> {
         match command {
-            Command::Prepare { device } => return self.prepare(device).await,
+            Command::Prepare { device, data } => return self.prepare(device, &data).await,
+            Command::Load { data } => {
+                self.want(&data)?;
+                return self.begin_planned().await;
+            }
             Command::Start { config, paused, looks } => return self.begin(Plan::Fresh { config, paused, looks }).await,
             Command::Restore { checkpoint } => return self.begin(Plan::Restored { checkpoint }).await,
             Command::Reset => self.drop_run(),
@@ -136,16 +151,21 @@ impl Engine {
         }
     }
 
-    async fn prepare(&mut self, choice: DeviceChoice) -> Result<()> {
-        self.drop_run();
-        self.store.load();
-        self.ready_told = false;
+    async fn prepare(&mut self, choice: DeviceChoice, data: &str) -> Result<()> {
+        self.want(data)?;
         self.selected = None;
         let selected = device::select(choice).await?;
         page::set_on_gpu(selected.readout.kind != Kind::Cpu);
         page::post(&Reply::Device(selected.readout.clone()));
         self.selected = Some(selected);
         self.begin_planned().await
+    }
+
+    /// Has the data set of this name loaded, in place of whatever there was.
+    fn want(&mut self, data: &str) -> Result<()> {
+        self.drop_run();
+        self.ready_told = false;
+        self.store.load(data)
     }
 
     fn tell_ready(&mut self) {
@@ -158,6 +178,9 @@ impl Engine {
 
     async fn begin(&mut self, plan: Plan) -> Result<()> {
         self.drop_run();
+        if let Plan::Fresh { config, .. } = &plan {
+            self.store.load(&config.data)?;
+        }
         self.planned = Some(plan);
         self.begin_planned().await
     }
@@ -193,9 +216,9 @@ impl Engine {
         }
     }
 
-    async fn receive(&mut self, arrived: Arrived) -> Result<()> {
+    async fn receive(&mut self, delivery: Delivery) -> Result<()> {
         let data = self.run.as_mut().map(Run::data_mut);
-        self.store.receive(arrived, data)?;
+        self.store.receive(delivery, data)?;
         if let Some(run) = &mut self.run {
             run.wake();
         }

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use flate2::write::MultiGzDecoder;
 use js_sys::{Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStreamDefaultReader, Response};
@@ -12,6 +13,25 @@ use super::page::scope;
 use crate::error::{Error, Result};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = fetch)]
+    fn fetch_as(address: &str, how: &JsValue) -> Promise;
+}
+
+/// Whether the server has such a file, without fetching it. Some servers answer whatever they do not know with a page.
+pub(super) async fn is_there(address: &str) -> bool {
+    let how = js_sys::Object::new();
+    // setting a property of a fresh object cannot fail
+    let _ = Reflect::set(&how, &"method".into(), &"HEAD".into());
+    let answer = JsFuture::from(fetch_as(address, &how)).await;
+    let response = answer.ok().and_then(|answer| answer.dyn_into::<Response>().ok());
+    response.is_some_and(|response| {
+        let kind = response.headers().get("content-type").ok().flatten().unwrap_or_default();
+        response.ok() && !kind.contains("html")
+    })
+}
 
 /// A file on its way.
 pub(super) struct Download {
@@ -69,6 +89,15 @@ impl Download {
     /// For people: what is being fetched.
     pub(super) fn what(&self) -> &'static str {
         self.what
+    }
+}
+
+impl Drop for Download {
+    /// Nobody reads on: the connection need not stay open.
+    fn drop(&mut self) {
+        if !self.ended {
+            drop(self.reader.cancel());
+        }
     }
 }
 

@@ -6,13 +6,13 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use super::data::Arrived;
+use super::data::Delivery;
 use super::protocol::Command;
 
 /// One thing to deal with.
 pub(super) enum Input {
     Command(Command),
-    Data(Arrived),
+    Data(Delivery),
 }
 
 /// A queue that the engine empties between two steps, and sleeps on when there is nothing to do.

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind, Readout};
-use crate::method::Unit;
+use crate::method::{Needs, Unit};
 use crate::session::event::Event;
 use crate::session::picture::Picture;
 
-/// Where the built page keeps the data set's four files, relative to the worker's own address.
-pub const DATA_FOLDER: &str = "data/fashion-mnist/";
+/// Where the built page keeps the files of data sets, a folder each, relative to the worker's own address.
+pub const DATA_FOLDER: &str = "data/";
 /// Channels of the encoder's first stage on the CPU path, where something shall happen within seconds.
 pub const CPU_WIDTH: usize = 16;
 
@@ -36,18 +36,53 @@ pub struct MethodCard {
     pub chance: Option<f64>,
     /// How the measure is written.
     pub unit: Unit,
-    /// Every preset as a full configuration.
+    /// What the data must have.
+    pub needs: Needs,
+    /// Every preset for every data set as a full configuration.
     pub presets: Vec<RunConfig>,
+}
+
+/// A data set as the page shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetCard {
+    /// The name in links.
+    pub name: String,
+    /// The name among people.
+    pub title: String,
+    /// What is in it, in a few words.
+    pub about: String,
+    /// Whether its images have colours.
+    pub colour: bool,
+    /// Whether they are frames of clips.
+    pub clips: bool,
+    /// Where it is not part of this site, a sentence that says so and how it gets there.
+    pub missing: Option<String>,
+}
+
+/// What a visitor can choose from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Menu {
+    /// Every method, in the order menus show them.
+    pub methods: Vec<MethodCard>,
+    /// The id of the one that who has not chosen yet sees.
+    pub first: String,
+    /// Every data set; of those that suit a method the first is taken by default.
+    pub sets: Vec<SetCard>,
 }
 
 impl MethodCard {
     /// The configuration the page starts from: the preset's, with the small encoder narrowed on the CPU.
-    pub fn config(&self, preset: Preset, kind: Kind) -> Option<RunConfig> {
-        let mut config = self.presets.iter().find(|config| config.preset == preset)?.clone();
+    pub fn config(&self, preset: Preset, data: &str, kind: Kind) -> Option<RunConfig> {
+        let mut config = self.published(preset, data)?.clone();
         if preset == Preset::Small && kind == Kind::Cpu {
             config.encoder.width = config.encoder.width.min(CPU_WIDTH);
         }
         Some(config)
+    }
+
+    /// The preset for data of this name as it is.
+    pub fn published(&self, preset: Preset, data: &str) -> Option<&RunConfig> {
+        self.presets.iter().find(|config| config.preset == preset && config.data == data)
     }
 }
 
@@ -68,6 +103,13 @@ pub enum Command {
     Prepare {
         /// What the visitor asked for.
         device: DeviceChoice,
+        /// The name of the data set.
+        data: String,
+    },
+    /// Load another data set. Answered like [`Command::Prepare`], but for the device; drops the run.
+    Load {
+        /// The name of the data set.
+        data: String,
     },
     /// Set up a run and train, or take one step and pause when `paused`.
     Start {
@@ -121,12 +163,12 @@ pub enum Reply {
     },
     /// The engine runs and listens.
     Awake {
-        /// Every method, in the order menus show them.
-        methods: Vec<MethodCard>,
+        /// What there is to choose from.
+        menu: Menu,
     },
     /// The device is chosen and tested.
     Device(Readout),
-    /// Progress of the data's download.
+    /// How much of the data is there.
     Loading {
         /// The name of the data, for a person.
         what: String,

@@ -1,9 +1,11 @@
-//! A server for the built page, with variants in which the engine's worker finds another browser.
+//! A server for the built page, with variants in which the engine's worker finds another browser, or other data.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -60,7 +62,22 @@ pub fn dist() -> PathBuf {
     folder
 }
 
-/// Serves the page at `/`, in the depths of `/some/folder/`, and each variant at `/NAME/`. Ends with the test's runtime.
+/// A file of CIFAR-10 as anybody can make it: stripes whose colour is that of the class. The first training file and the
+/// test file come, the others never do.
+async fn stripes(Path(file): Path<String>) -> Vec<u8> {
+    if !["data_batch_1.bin", "test_batch.bin"].contains(&file.as_str()) {
+        std::future::pending::<()>().await;
+    }
+    let record = |number: usize| {
+        let class = number % 10;
+        let pixels = (0..3072).map(move |at| (60 * (at / 1024) + 20 * class + 8 * (at % 32 * number % 7)) as u8);
+        std::iter::once(class as u8).chain(pixels)
+    };
+    (0..10_000).flat_map(record).collect()
+}
+
+/// Serves the page at `/`, in the depths of `/some/folder/`, each variant at `/NAME/`, without CIFAR-10 at `/gray/` and with
+/// the beginning of it at `/colour/`. Ends with the test's runtime.
 pub async fn serve() -> SocketAddr {
     let folder = dist();
     let engine = std::fs::read_to_string(folder.join("engine.js")).expect("engine.js is part of the page");
@@ -70,6 +87,12 @@ pub async fn serve() -> SocketAddr {
         let script = move || async move { ([(CONTENT_TYPE, "text/javascript")], script) };
         let variant = Router::new().route("/engine.js", get(script)).fallback_service(ServeDir::new(&folder));
         router = router.nest_service(&format!("/{name}"), variant);
+    }
+    let photographs = "/data/cifar-10/{file}";
+    let gray = Router::new().route(photographs, get(async || StatusCode::NOT_FOUND));
+    let colour = Router::new().route(photographs, get(stripes));
+    for (name, variant) in [("/gray", gray), ("/colour", colour)] {
+        router = router.nest_service(name, variant.fallback_service(ServeDir::new(&folder)));
     }
     let router = router.fallback_service(ServeDir::new(&folder));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

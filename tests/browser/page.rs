@@ -160,7 +160,7 @@ async fn wrong_values_get_a_sentence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_of_the_menu_trains() {
-    let page = Page::open("/?device=cpu", &[]).await;
+    let page = Page::open("/gray/?device=cpu", &[]).await;
     page.wait_for(&["ready"], 60).await;
     let menu = page
         .script("return [...document.querySelector('[data-testid=method]').options].map((option) => option.value)")
@@ -169,17 +169,54 @@ async fn every_method_of_the_menu_trains() {
         menu.as_array().expect("a list").iter().filter_map(|id| id.as_str().map(String::from)).collect();
     assert!(menu.contains(&"rotation".to_string()), "{menu:?}");
     for method in menu {
-        page.goto(&format!("/?method={method}&device=cpu&batch=16&steps=3&probe_every=0&autostart=1")).await;
-        page.wait_for(&["done"], 60).await;
+        page.choose("method", &method).await;
+        // a method may have to wait for data of its own
+        page.wait_for(&["ready", "done"], 120).await;
+        for (name, text) in [("batch", "16"), ("steps", "3"), ("probe_every", "0")] {
+            page.fill(name, text).await;
+        }
+        page.click("start").await;
+        page.wait_for(&["done"], 120).await;
         assert_eq!(page.losses().await.len(), 3, "{method}");
+        let started = page.events("started").await[0]["config"].clone();
+        assert_eq!(started["method"], method.as_str());
+        assert_eq!(page.value("data-set").await, started["data"].as_str().expect("a name"), "{method}");
         let drawn =
             "return [...document.querySelectorAll('[data-testid=strip] canvas')].filter((c) => c.width > 1).length";
         assert!(page.script(drawn).await.as_u64() >= Some(16), "{method} shows what its network was given");
-        assert!(
-            !page.text("task").await.is_empty()
-                && page.script("return document.querySelector('[data-testid=message]').textContent").await == ""
-        );
+        assert!(!page.text("task").await.is_empty());
+        assert_eq!(page.text("message").await, "", "{method}");
     }
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn colour_photographs_train_while_they_arrive_and_are_missed_in_words() {
+    let run = "method=colorization&device=cpu&batch=16&steps=3&probe_every=0&autostart=1";
+    let page = Page::open(&format!("/colour/?{run}"), &[]).await;
+    page.wait_for(&["done"], 120).await;
+    assert_eq!(page.value("data-set").await, "cifar-10");
+    let there = page.text("data").await;
+    assert!(there.starts_with("CIFAR-10: ") && there.contains("of 50,000 images, the rest is on its way"), "{there}");
+    assert_eq!(page.events("started").await[0]["config"]["data"], "cifar-10");
+
+    page.goto("/gray/?method=rotation&data=cifar-10&device=cpu").await;
+    page.wait_for(&["ready"], 60).await;
+    assert!(page.text("message").await.contains("make page SETS"), "{}", page.text("message").await);
+    page.choose("data-set", "fashion-mnist").await;
+    page.wait("the message to go", 10, async || page.text("message").await.is_empty()).await;
+    page.choose("method", "colorization").await;
+    page.wait_for(&["ready"], 120).await;
+    assert_eq!(page.value("data-set").await, "moving-shapes");
+    assert!(page.text("data").await.starts_with("Moving shapes"), "{}", page.text("data").await);
+    assert!(page.text("data-advice").await.contains("CIFAR-10 is not part of this site"));
+    let closed = page.script(
+        "return [...document.querySelector('[data-testid=data-set]').options].filter((option) => option.disabled).map((option) => option.text)",
+    );
+    let reasons = serde_json::json!(["Fashion-MNIST (no colours)", "CIFAR-10 (not on this site)"]);
+    assert_eq!(closed.await, reasons);
+    let link = page.driver.current_url().await.expect("an address").to_string();
+    assert!(link.contains("data=moving-shapes"), "{link}");
     page.close().await;
 }
 

@@ -39,6 +39,18 @@ pub fn dataset(side: usize, make: impl Fn(usize) -> Vec<Clip>) -> Result<Dataset
     Ok(Dataset { name: NAME.into(), classes, train: split(side, train)?, test: split(side, test)? })
 }
 
+/// The data set before any of its clips is made.
+///
+/// # Errors
+/// Never: there are as many frames as images.
+pub fn hollow(side: usize) -> Result<Dataset> {
+    let size = Size { channels: 3, height: side, width: side };
+    let split =
+        |clips: usize| Split::expecting(size, clips * FRAMES).in_sequence(Sequence::of_clips(&vec![FRAMES; clips]));
+    let classes = SHAPES.iter().map(ToString::to_string).collect();
+    Ok(Dataset { name: NAME.into(), classes, train: split(TRAIN_CLIPS)?, test: split(TEST_CLIPS)? })
+}
+
 fn split(side: usize, clips: Vec<Clip>) -> Result<Split> {
     let size = Size { channels: 3, height: side, width: side };
     let sequence = Sequence::of_clips(&vec![FRAMES; clips.len()]);
@@ -53,6 +65,18 @@ pub struct Clip {
     class: u16,
     /// All frames after one another, channels in planes.
     pixels: Vec<u8>,
+}
+
+impl Clip {
+    /// The frames after one another, channels in planes.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The class of each frame.
+    pub fn labels(&self) -> [u16; FRAMES] {
+        [self.class; FRAMES]
+    }
 }
 
 /// Clip `number` with frames of `side` pixels a side.
@@ -169,6 +193,17 @@ mod tests {
             assert_eq!(data.train.labels()[index], data.train.labels()[partner]);
         }
         assert_eq!(data.test.image(0), &clip(TRAIN_CLIPS, 16).pixels[..3 * 256]);
+
+        // one clip at a time gives the same
+        let mut again = hollow(16).expect("a data set");
+        assert_eq!(again.train, data.train.hollow());
+        for number in 0..TRAIN_CLIPS + TEST_CLIPS {
+            let (clip, split) =
+                (clip(number, 16), if number < TRAIN_CLIPS { &mut again.train } else { &mut again.test });
+            split.push_images(clip.pixels()).expect("whole frames");
+            split.push_labels(&clip.labels()).expect("a class a frame");
+        }
+        assert_eq!(again, data);
     }
 
     #[test]

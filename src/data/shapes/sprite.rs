@@ -57,8 +57,15 @@ pub(super) struct Placed<'a> {
 }
 
 impl Placed<'_> {
-    /// The share of a pixel (its column and row) that the shape covers, and its colour there.
+    /// The share of a pixel (its column and row) that the shape covers, and its colour there, which nobody asks for where
+    /// that is nothing.
     pub(super) fn look(&self, column: usize, row: usize) -> (f32, [f32; 3]) {
+        let middle = [column as f32 + 0.5, row as f32 + 0.5];
+        let [x, y] = [middle[0] - self.middle[0], middle[1] - self.middle[1]];
+        let reach = REACH * self.sprite.radius + 1.0;
+        if x * x + y * y > reach * reach {
+            return (0.0, [0.0; 3]);
+        }
         let inside = |place: usize| {
             let part = |index: usize| (index as f32 + 0.5) / SAMPLES as f32;
             let place = [column as f32 + part(place % SAMPLES), row as f32 + part(place / SAMPLES)];
@@ -66,7 +73,8 @@ impl Placed<'_> {
             f32::from(u8::from(is_inside(self.sprite.shape, x, y)))
         };
         let covered = (0..SAMPLES * SAMPLES).map(inside).sum::<f32>() / (SAMPLES * SAMPLES) as f32;
-        (covered, self.sprite.texture.at(self.own([column as f32 + 0.5, row as f32 + 0.5])))
+        let colour = if covered > 0.0 { self.sprite.texture.at(self.own(middle)) } else { [0.0; 3] };
+        (covered, colour)
     }
 
     /// A place of the frame in the sprite's own axes.
@@ -74,6 +82,9 @@ impl Placed<'_> {
         rotated([x - self.middle[0], y - self.middle[1]], [self.heading[0], -self.heading[1]])
     }
 }
+
+/// No shape reaches beyond so many times its radius.
+const REACH: f32 = 1.5;
 
 /// Whether a place belongs to a shape that reaches to about 1.
 fn is_inside(shape: usize, x: f32, y: f32) -> bool {
@@ -122,6 +133,8 @@ mod tests {
             (0..3600).filter(|&at| inside(at)).collect::<Vec<_>>()
         };
         let all: Vec<_> = (0..SHAPES.len()).map(places).collect();
+        let far = |at: &usize| ((at % 60) as f32 / 20.0 - 1.475).hypot((at / 60) as f32 / 20.0 - 1.475) > REACH;
+        assert!(!all.iter().flatten().any(far), "what is beyond the reach is not looked at");
         for (index, one) in all.iter().enumerate() {
             // of 1600 pixels of the square from -1 to 1
             assert!((750..1400).contains(&one.len()), "{}: {}", SHAPES[index], one.len());
