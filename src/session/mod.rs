@@ -235,6 +235,17 @@ impl Session {
         observe::picture(self.step, self.learner.shown()).await
     }
 
+    /// Views and answers of the first test images, drawn without learning from them.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub async fn sample(&self) -> Result<Picture> {
+        let indices = (0..self.data.test.len().min(observe::SAMPLED)).collect();
+        let batch = Batch::out_of(&self.data.test, indices, &self.selected.device);
+        let mut rng = stream(self.config.seed, Purpose::HeldOut, 0);
+        observe::picture(self.step, Some(self.learner.sample(&batch, &self.moment(), &mut rng))).await
+    }
+
     /// One unit of work: a training step, or a round of measuring.
     ///
     /// # Errors
