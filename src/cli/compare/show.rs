@@ -51,7 +51,7 @@ fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
     let differing = section.lines.windows(2).any(|pair| pair[0].device != pair[1].device);
     let mut heads: Vec<String> = ["method", "seeds", "minutes"].map(String::from).to_vec();
     heads.extend(differing.then(|| "trained on".to_string()));
-    heads.extend(kinds.flat_map(|(_, title)| [title.to_string(), "untrained".into(), "points over controls".into()]));
+    heads.extend(kinds.flat_map(|(_, title)| [title.to_string(), "untrained".into(), "over controls".into()]));
     heads.push("verdict".into());
     let mut rows = vec![heads];
     rows.extend(section.lines.iter().map(|line| row(line, probes, differing)));
