@@ -54,7 +54,7 @@ mod tests {
         let mut config = find("rotation").expect("a method").config(Preset::Small, "fashion-mnist");
         let device = Readout { kind: Kind::Cpu, name: "CPU".into(), why: "so".into(), gpu_available: false };
         let Spec { name, folder, size } = "fashion-mnist:my data".parse().expect("a spec");
-        let data = DataRecord { name, folder, size, train_images: 3, test_images: 2, sha256: "00".into() };
+        let data = DataRecord { name, folder, size, image: None, train_images: 3, test_images: 2, sha256: "00".into() };
         let said =
             |config: &_| command(&Record::new(Clone::clone(config), data.clone(), device.clone())).expect("known");
         assert_eq!(said(&config), "nolabel train rotation --data 'fashion-mnist:my data'");

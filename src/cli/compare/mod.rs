@@ -105,7 +105,8 @@ impl Compare {
         }
         let kinds = PROBES.map(|(probe, _)| probe);
         let wanted = [settings.linear, settings.knn];
-        let probes: Vec<&str> = kinds.into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(kind, _)| kind).collect();
+        let probes: Vec<&str> =
+            kinds.into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(kind, _)| kind).collect();
         let sections = groups::sections(measured, &probes);
         let how = how(&settings);
         match self.format {
@@ -199,7 +200,8 @@ fn how(settings: &ProbeSettings) -> String {
     let (grid, k, temperature) = (settings.grid, settings.k, settings.temperature);
     let mut readers = Vec::new();
     if settings.linear {
-        readers.push("linear: logistic regression on standardised features, L2 chosen on the held-out sixth".to_string());
+        readers
+            .push("linear: logistic regression on standardised features, L2 chosen on the held-out sixth".to_string());
     }
     if settings.knn {
         readers.push(format!("kNN: cosine, k = {k}, T = {temperature}"));

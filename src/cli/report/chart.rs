@@ -6,7 +6,7 @@ const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 250.0;
 /// Room for what is written at the axes.
 const LEFT: f64 = 52.0;
-const RIGHT: f64 = 10.0;
+const RIGHT: f64 = 16.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 40.0;
 /// Points of a line; more cannot be told apart at this width.
@@ -115,11 +115,12 @@ impl Chart {
 
     fn grid(&self, x: &Axis, y: &Axis) -> String {
         let mut body = String::new();
-        let ticks = y.ticks(4.0);
+        let ticks = y.ticks(6.0);
         let step = ticks.get(1).zip(ticks.first()).map_or(1.0, |(b, a)| b - a);
         for value in ticks {
             let (at, end) = (y.at(value), WIDTH - RIGHT);
-            let text = if self.percent { format!("{} %", short(100.0 * value, 100.0 * step)) } else { short(value, step) };
+            let text =
+                if self.percent { format!("{} %", short(100.0 * value, 100.0 * step)) } else { short(value, step) };
             body.push_str(&format!("<path class=\"grid\" d=\"M{LEFT} {at:.1}H{end}\"/>"));
             body.push_str(&format!("<text class=\"y\" x=\"{}\" y=\"{:.1}\">{text}</text>", LEFT - 7.0, at + 4.0));
         }
@@ -139,14 +140,15 @@ impl Chart {
                     body.push_str(&format!("<text class=\"x\" x=\"{at:.1}\" y=\"{below}\">{text}</text>"));
                 }
                 let (middle, low) = ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 5.0);
-                body.push_str(&format!("<text class=\"x name\" x=\"{middle}\" y=\"{low}\">{name}</text>"));
+                body.push_str(&format!("<text class=\"x\" x=\"{middle}\" y=\"{low}\">{name}</text>"));
             }
         }
         body
     }
 
     fn line(&self, line: &Line, x: &Axis, y: &Axis) -> String {
-        let places: Vec<(f64, f64)> = thinned(&line.points).iter().map(|point| (x.at(point.0), y.at(point.1))).collect();
+        let places: Vec<(f64, f64)> =
+            thinned(&line.points).iter().map(|point| (x.at(point.0), y.at(point.1))).collect();
         let path: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
         let mut body = format!("<path class=\"{} line\" d=\"M{}\"/>", line.class, path.join("L"));
         if places.len() < 2 || matches!(self.x, Across::Names(_)) {
@@ -181,9 +183,9 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points.chunks(each).map(mean).collect()
 }
 
-/// A running mean that lags little: over a fortieth of all points.
+/// A running mean that lags little: over a hundredth of all points.
 pub(super) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let widest = (points.len() as f64 / 40.0).max(1.0);
+    let widest = (points.len() as f64 / 100.0).max(1.0);
     let mut mean = 0.0;
     let follow = |(number, &(x, y)): (usize, &(f64, f64))| {
         mean += (y - mean) / (number as f64 + 1.0).min(widest);

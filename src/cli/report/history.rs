@@ -113,8 +113,7 @@ impl History {
     /// The best layer at every round of probes, where there were several.
     fn probed(&self, kind: &str) -> Option<Chart> {
         let best = |source| {
-            let accuracy =
-                |probe: &Probe| Some(crate::cli::progress::best_of(&probe.rows, source, kind)?.accuracy);
+            let accuracy = |probe: &Probe| Some(crate::cli::progress::best_of(&probe.rows, source, kind)?.accuracy);
             self.probes.iter().filter_map(|probe| Some((probe.step as f64, accuracy(probe)?))).collect::<Vec<_>>()
         };
         let [trained, untrained] = [Source::Trained, Source::Untrained].map(best);

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
+use flate2::Compression;
 use flate2::Crc;
 use flate2::write::ZlibEncoder;
-use flate2::Compression;
 
 /// Pixels of a side beyond which an image is made smaller: it is drawn no larger.
 const LARGEST: usize = 96;
@@ -41,7 +41,8 @@ impl Image {
         let mean = |at: usize| {
             let (x, y, channel) = (at / channels % width, at / channels / width, at % channels);
             let inside = (0..by * by).map(|cell| (x * by + cell % by, y * by + cell / by));
-            let sum: usize = inside.map(|(x, y)| usize::from(self.pixels[(y * self.width + x) * channels + channel])).sum();
+            let sum: usize =
+                inside.map(|(x, y)| usize::from(self.pixels[(y * self.width + x) * channels + channel])).sum();
             (sum / (by * by)) as u8
         };
         Self { width, height, channels, pixels: (0..width * height * channels).map(mean).collect() }

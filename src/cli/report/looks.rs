@@ -63,7 +63,8 @@ fn sample_row(row: &PictureRow) -> String {
         let caption = row.captions.get(place);
         let (class, words) = caption.map_or(("", String::new()), |caption| {
             let (class, mark) = if caption.right { ("right", "✓") } else { ("wrong", "✗") };
-            let truth = if caption.right { String::new() } else { format!("<small>it is {}</small>", escape(&caption.truth)) };
+            let truth =
+                if caption.right { String::new() } else { format!("<small>it is {}</small>", escape(&caption.truth)) };
             (class, format!("<span>{mark} {}{truth}</span>", escape(&caption.guess)))
         });
         let _ = write!(html, "<li class=\"{class}\"><img alt=\"\" src=\"{}\">{words}</li>", image.address());
@@ -138,7 +139,8 @@ impl Neighbours {
         let mut html = String::from("<div class=\"scroll\"><ul class=\"neighbours\">");
         for (test, found) in &self.rows {
             let class = class_of(&data.test, &data.classes, *test);
-            let _ = write!(html, "<li><figure>{}<figcaption>{class}</figcaption></figure>", tile(&data.test, *test, ""));
+            let _ =
+                write!(html, "<li><figure>{}<figcaption>{class}</figcaption></figure>", tile(&data.test, *test, ""));
             for &train in found {
                 let labels = (data.test.labels().get(*test), data.train.labels().get(train));
                 let mark = match labels {
@@ -196,7 +198,8 @@ fn map(title: &str, plane: &Plane, data: &Dataset) -> String {
     let mut dots = String::new();
     for (index, point) in plane.points.iter().enumerate() {
         let class = data.test.labels().get(index).map_or(0, |&label| usize::from(label) % COLOURS);
-        let _ = write!(dots, "<circle class=\"c{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"/>", at(point, 0), at(point, 1));
+        let _ =
+            write!(dots, "<circle class=\"c{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"/>", at(point, 0), at(point, 1));
     }
     let shares = plane.explained.map(|share| format!("{:.0} %", 100.0 * share));
     format!(
@@ -211,8 +214,11 @@ fn map(title: &str, plane: &Plane, data: &Dataset) -> String {
 }
 
 fn key(classes: &[String]) -> String {
-    let one = |(class, name): (usize, &String)| format!("<li class=\"c{}\"><span></span>{}</li>", class % COLOURS, escape(name));
+    let one = |(class, name): (usize, &String)| {
+        format!("<li class=\"c{}\"><span></span>{}</li>", class % COLOURS, escape(name))
+    };
     // beyond that colours repeat and a key would mislead
-    let named: String = classes.iter().take(COLOURS).enumerate().filter(|_| classes.len() <= COLOURS).map(one).collect();
+    let named: String =
+        classes.iter().take(COLOURS).enumerate().filter(|_| classes.len() <= COLOURS).map(one).collect();
     format!("<ul class=\"key classes\">{named}</ul>")
 }

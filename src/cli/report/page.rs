@@ -5,7 +5,7 @@ use super::escape;
 use super::history::History;
 use super::looks::{Chosen, Neighbours};
 use crate::cli::progress::best_of;
-use crate::cli::results;
+use crate::cli::results::{self, Standing};
 use crate::cli::words;
 use crate::data::Dataset;
 use crate::method::Info;
@@ -40,7 +40,7 @@ impl Page<'_> {
             self.learned(),
             self.trained(),
             self.health(),
-            section("What the network is asked", &format!("<p>{}</p>{}", escape(self.info.lesson), self.samples)),
+            section("What the network is asked", &format!("<p>{}</p>{}", with_code(self.info.lesson), self.samples)),
             self.nearest(),
             self.map(),
             self.again(),
@@ -84,17 +84,23 @@ impl Page<'_> {
     }
 
     fn verdict(&self, kind: &str, title: &str) -> Option<String> {
-        let rows = &self.evaluation.as_ref()?.rows;
-        let best = |source| best_of(rows, source, kind);
+        let evaluation = self.evaluation.as_ref()?;
+        let best = |source| best_of(&evaluation.rows, source, kind);
         let (own, before, pixels) = (best(Source::Trained)?, best(Source::Untrained)?, best(Source::RawPixels)?);
-        let points = 100.0 * (own.accuracy - before.accuracy.max(pixels.accuracy));
-        let (class, words) = match points {
-            points if points >= 0.05 => ("above", format!("{points:.1} points above the better control")),
-            points if points <= -0.05 => ("below", format!("{:.1} points below the better control", -points)),
-            _ => ("level", "no better and no worse than the better control".to_string()),
+        let control = before.accuracy.max(pixels.accuracy);
+        let (points, [_, images]) = (100.0 * (own.accuracy - control), evaluation.images());
+        let standing = Standing::of(own.accuracy, control, images);
+        let words = match standing {
+            Standing::Above => format!("{points:.1} points above the better control"),
+            Standing::Below => format!("{:.1} points below the better control", -points),
+            Standing::Level => format!("{points:+.1} points: too close to the better control to tell them apart"),
         };
+        let class = standing.word();
         let share = words::percent(own.accuracy);
-        Some(format!("<li class=\"{class}\"><span>{title}, {}</span><b>{share}</b><span>{words}</span></li>", own.layer))
+        Some(format!(
+            "<li class=\"{class}\"><span>{title}, {}</span><b>{share}</b><span>{words}</span></li>",
+            own.layer
+        ))
     }
 
     fn learned(&self) -> String {
@@ -103,7 +109,7 @@ impl Page<'_> {
         };
         let rows = &evaluation.rows;
         let charts: String = PROBES.iter().map(|(kind, title)| layers_chart(rows, kind, title).html()).collect();
-        let sentences = results::verdict(rows).join(" ");
+        let sentences = results::verdict(rows).join(" ").replace(" (*)", "");
         let how = format!(
             "Measured with {} One run, one seed. The best layer (bold) is picked by the {}. On {}, nolabel {}.",
             evaluation.settings.describe(self.data),
@@ -193,6 +199,14 @@ fn section(title: &str, body: &str) -> String {
     format!("<section><h2>{title}</h2>{body}</section>")
 }
 
+/// Text whose words between back quotes are settings.
+fn with_code(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(place, part)| if place % 2 == 1 { format!("<code>{}</code>", escape(part)) } else { escape(part) })
+        .collect()
+}
+
 fn fact(name: &str, value: &str) -> String {
     format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value))
 }
@@ -216,7 +230,8 @@ fn layers_chart(rows: &[ProbeRow], kind: &str, title: &str) -> Chart {
 
 /// A line a layer.
 fn probe_table(rows: &[ProbeRow]) -> String {
-    let mut html = String::from("<table><thead><tr><th>features of</th><th>layer</th><th class=\"number\">width</th>");
+    let mut html =
+        String::from("<table><thead><tr><th>features of</th><th>layer</th><th class=\"number width\">width</th>");
     let kinds: Vec<_> = PROBES.iter().filter(|(kind, _)| rows.iter().any(|row| row.probe == *kind)).collect();
     for (kind, _) in &kinds {
         html.push_str(&format!("<th class=\"number\">{}</th>", if *kind == "knn" { "kNN" } else { "linear" }));
@@ -226,7 +241,10 @@ fn probe_table(rows: &[ProbeRow]) -> String {
         let first = kinds.first().map_or("", |(kind, _)| kind);
         for row in rows.iter().filter(|row| row.source == source && row.probe == first) {
             let (layer, width) = (escape(&row.layer), words::thousands(row.width));
-            html.push_str(&format!("<tr><td>{}</td><td>{layer}</td><td class=\"number\">{width}</td>", source.words()));
+            html.push_str(&format!(
+                "<tr><td>{}</td><td>{layer}</td><td class=\"number width\">{width}</td>",
+                source.words()
+            ));
             for (kind, _) in &kinds {
                 html.push_str(&cell(rows, row, kind));
             }
