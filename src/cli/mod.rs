@@ -1,6 +1,7 @@
 //! The command line: it reads arguments, starts a session and prints its events. Results go to stdout, progress to
 //! stderr; bad usage ends with code 2, failure with 1.
 
+mod again;
 mod args;
 mod begin;
 mod failure;
@@ -52,6 +53,7 @@ commands! {
     train::Train,
     eval::Eval,
     compare::Compare,
+    report::Report,
     embed::Embed,
     export::Export,
     serve::Serve,

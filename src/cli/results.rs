@@ -1,5 +1,7 @@
 //! Probe results as a table and in words.
 
+use serde::Serialize;
+
 use super::progress::best_of;
 use super::table::Table;
 use super::words;
@@ -7,6 +9,37 @@ use crate::session::event::{ProbeRow, Source};
 
 const SOURCES: [Source; 3] = [Source::Trained, Source::Untrained, Source::RawPixels];
 const KINDS: [(&str, &str); 2] = [("linear", "linear"), ("knn", "kNN")];
+
+/// Against the better control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Standing {
+    Above,
+    /// Within what so few test images can tell apart.
+    Level,
+    Below,
+}
+
+impl Standing {
+    /// Level is what lies within two standard errors of the difference of two accuracies on `images` images.
+    pub(super) fn of(trained: f64, control: f64, images: usize) -> Self {
+        let variance = |p: f64| p * (1.0 - p) / images.max(1) as f64;
+        let (off, error) = (trained - control, (variance(trained) + variance(control)).sqrt());
+        match off {
+            off if off > 2.0 * error => Standing::Above,
+            off if off < -2.0 * error => Standing::Below,
+            _ => Standing::Level,
+        }
+    }
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Standing::Above => "above",
+            Standing::Level => "level",
+            Standing::Below => "below",
+        }
+    }
+}
 
 /// One line a layer: what it is of, its width, the accuracy of each probe. A star marks the best of each block.
 pub(super) fn table(rows: &[ProbeRow]) -> String {
@@ -105,5 +138,13 @@ mod tests {
         assert!(judged([0.65, 0.5], 0.7, 0.6).contains("5.0 points below"));
         assert!(judged([0.7, 0.5], 0.7, 0.6).contains("no better and no worse"));
         assert_eq!(verdict(&rows([0.7, 0.5], 0.7, 0.6)).len(), 1, "what was not measured is not judged");
+    }
+
+    #[test]
+    fn small_differences_on_few_images_are_level() {
+        assert_eq!(Standing::of(0.80, 0.75, 100), Standing::Level);
+        assert_eq!(Standing::of(0.80, 0.75, 10_000), Standing::Above);
+        assert_eq!(Standing::of(0.75, 0.80, 10_000), Standing::Below);
+        assert_eq!(Standing::of(1.0, 1.0, 10), Standing::Level);
     }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use clap::Args;
 
 use super::args::{self, RunArgs};
-use super::begin::{self, Wanted};
+use super::begin::{self, Run, Wanted};
 use super::eval;
 use super::failure::Outcome;
+use super::opened::{Loaded, Opened};
 use super::print;
 use super::training::{self, Finished};
 use crate::config::Preset;
@@ -47,19 +48,22 @@ pub(super) struct Toy {
 impl Toy {
     pub(super) fn run(self) -> Outcome {
         let quiet = self.run.quiet;
-        let Finished { mut run, summary } = training::train(&self.wanted()?)?;
+        let Finished { run, summary } = training::train(&self.wanted()?)?;
         print::out(&summary.words())?;
-        let settings = ProbeSettings { train_images: run.session.config().images, ..ProbeSettings::default() };
+        let Run { session, selected, folder, mut log, .. } = run;
+        let settings = ProbeSettings { train_images: session.config().images, ..ProbeSettings::default() };
+        let opened = Opened::at(folder.path())?;
+        let loaded = Loaded { session, selected, data: opened.record.data.clone() };
         let rows = match summary.probe {
             Some(known) => known.rows,
             None => {
-                let rows = eval::measure(&run.session, &run.selected, &settings, quiet)?;
-                run.log.append(&Event::Probe(probe(&run.session, &settings, rows.clone())))?;
+                let rows = opened.measure(&loaded, &settings, quiet)?.rows;
+                log.append(&Event::Probe(probe(&loaded.session, &settings, rows.clone())))?;
                 rows
             }
         };
-        let text = eval::present(&rows, &settings, run.session.data(), &run.selected);
-        print::out(&format!("\n{text}\n\nrun folder: {}", run.folder.path().display()))
+        let text = eval::present(&rows, &settings, loaded.session.data(), &loaded.selected);
+        print::out(&format!("\n{text}\n\nrun folder: {}", folder.path().display()))
     }
 
     fn wanted(self) -> Outcome<Wanted> {

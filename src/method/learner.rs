@@ -33,6 +33,9 @@ pub trait Training {
     /// The views and answers of the last step.
     fn shown(&self) -> Option<Shown>;
 
+    /// The views of a batch and the answers to them, without learning: for drawing a run that took no step here.
+    fn sample(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Shown;
+
     /// What the loss of the last step compared, where it compares embeddings: `[n, d]`.
     fn embedding(&self) -> Option<Tensor<2>>;
 
@@ -126,6 +129,12 @@ impl<M: Method> Training for Learner<M> {
 
     fn shown(&self) -> Option<Shown> {
         self.last.as_ref().map(|(views, outcome, moment)| self.model().show(views, outcome, moment))
+    }
+
+    fn sample(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Shown {
+        let model = self.model().valid();
+        let views = model.views(batch, moment, rng);
+        model.show(&views, &model.loss(&views, moment), moment)
     }
 
     fn embedding(&self) -> Option<Tensor<2>> {

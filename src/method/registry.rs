@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use futures_lite::future::block_on;
 
-use super::{Batch, Entry, Facts, Info, METHODS, Method, Moment, Training, Views, find};
+use super::{Batch, Entry, Facts, Info, METHODS, Method, Moment, Shown, Training, Views, find};
 use crate::config::{Preset, RunConfig};
 use crate::data::Size;
 use crate::error::Result;
@@ -303,6 +303,13 @@ fn the_task_can_be_asked_without_learning() {
         let answer = learner.answer(&held_out, &Moment { step: 1, ..MOMENT }, &mut stream(1, Purpose::HeldOut, 0));
         let metric: f32 = answer.metric.expect("every method has a measure").into_scalar();
         assert!(metric.is_finite(), "{entry:?}: {metric}");
+        let shown = learner.sample(&held_out, &Moment { step: 1, ..MOMENT }, &mut stream(1, Purpose::HeldOut, 0));
+        let titles = |shown: &Shown| shown.rows.iter().map(|(title, _)| title.clone()).collect::<Vec<_>>();
+        assert_eq!(titles(&shown), titles(&learner.shown().expect("views to draw")), "{entry:?} is drawn alike");
+        for (title, images) in shown.rows {
+            let values: Vec<f32> = images.into_data().try_to_vec().expect("floats");
+            assert!(!values.is_empty() && values.iter().all(|x| x.is_finite()), "{entry:?}: {title}");
+        }
         assert_eq!(state(learner.as_ref()), before, "{entry:?} moved");
     }
 }

@@ -31,16 +31,30 @@ pub async fn predict(
     votes: &Votes,
     device: &Device,
 ) -> Result<Vec<u16>> {
+    let nearest = neighbours(train, test, votes.k, device).await?;
+    Ok(nearest.iter().map(|nearest| vote(nearest, labels, votes)).collect())
+}
+
+/// The `k` training rows nearest to each test row by cosine, the nearest first: their similarity and their place.
+///
+/// # Errors
+/// When the device is lost.
+pub async fn neighbours(
+    train: &Features,
+    test: &Features,
+    k: usize,
+    device: &Device,
+) -> Result<Vec<Vec<(f32, usize)>>> {
     let bank = unit_rows(train, 0, train.len(), device).transpose(); // [d, n]
-    let mut named = Vec::with_capacity(test.len());
+    let mut found = Vec::with_capacity(test.len());
     for start in (0..test.len()).step_by(CHUNK) {
         let end = (start + CHUNK).min(test.len());
         let similarities = unit_rows(test, start, end, device).matmul(bank.clone()); // [m, n]
         let data = similarities.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
-        named.extend(floats(data)?.chunks_exact(train.len()).map(|row| vote(row, labels, votes)));
+        found.extend(floats(data)?.chunks_exact(train.len()).map(|row| nearest(row, k)));
         platform::yield_now().await;
     }
-    Ok(named)
+    Ok(found)
 }
 
 fn unit_rows(features: &Features, start: usize, end: usize, device: &Device) -> Tensor<2> {
@@ -52,10 +66,10 @@ fn unit_rows(features: &Features, start: usize, end: usize, device: &Device) -> 
     Tensor::from_data(TensorData::new(values, [end - start, features.width]), device)
 }
 
-/// The class with the most weight among the k largest similarities; ties go to the lower class.
-fn vote(similarities: &[f32], labels: &[u16], votes: &Votes) -> u16 {
+/// The class with the most weight among these neighbours; ties go to the lower class.
+fn vote(nearest: &[(f32, usize)], labels: &[u16], votes: &Votes) -> u16 {
     let mut weights = vec![0f64; votes.classes];
-    for (similarity, index) in nearest(similarities, votes.k) {
+    for &(similarity, index) in nearest {
         weights[usize::from(labels[index])] += (f64::from(similarity) / votes.temperature).exp();
     }
     let best = weights.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));

@@ -6,6 +6,7 @@ pub mod features;
 pub mod knn;
 mod lbfgs;
 pub mod linear;
+pub mod plane;
 mod row;
 
 use burn::tensor::Device;

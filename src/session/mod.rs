@@ -235,6 +235,18 @@ impl Session {
         observe::picture(self.step, self.learner.shown()).await
     }
 
+    /// Views and answers of the first test images (training images where there are none), drawn without learning.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub async fn sample(&self) -> Result<Picture> {
+        let split = if self.data.test.is_empty() { &self.data.train } else { &self.data.test };
+        let indices = (0..split.len().min(observe::SAMPLED)).collect();
+        let batch = Batch::out_of(split, indices, &self.selected.device);
+        let mut rng = stream(self.config.seed, Purpose::HeldOut, 0);
+        observe::picture(self.step, Some(self.learner.sample(&batch, &self.moment(), &mut rng))).await
+    }
+
     /// One unit of work: a training step, or a round of measuring.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ use crate::rng::{Purpose, stream};
 
 /// Images drawn of one row.
 const DRAWN: usize = 16;
+/// Held-out images that are drawn from: some tasks put several of them together.
+pub(super) const SAMPLED: usize = 64;
 /// Held-out images a batch.
 const HELD_OUT_BATCH: usize = 250;
 

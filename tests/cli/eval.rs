@@ -65,6 +65,8 @@ fn the_toy_trains_probes_and_judges_and_can_be_asked_again() {
         assert!(first.out.contains(words), "no `{words}` in\n{}", first.out);
     }
     assert!(lab.path("runs/toy-rotation-fashion-mnist-1/run.toml").is_file());
+    let compared = lab.well("compare runs --device cpu");
+    assert!(compared.err.is_empty() && compared.out.contains("rotation"), "measured once: {}", compared.err);
     lab.badly(toy, 1, &["holds a run already", "--resume"]);
     let again = lab.well("toy --resume --device cpu");
     assert_eq!(first.out, again.out, "what is known is not measured again");

@@ -1,6 +1,7 @@
 //! The real binary on small generated images, as a user meets it.
 
 mod clips;
+mod compare;
 mod data;
 mod eval;
 mod folder;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::cli::results::Standing;
 use crate::config::RunConfig;
 use crate::method::METHODS;
 use crate::session::event::Source;
@@ -73,43 +74,12 @@ pub(super) struct Spread {
     pub(super) deviation: Option<f64>,
 }
 
-/// Against the better control.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Standing {
-    Above,
-    /// Within what so few test images can tell apart.
-    Level,
-    Below,
-}
-
 impl Spread {
     fn of(values: &[f64]) -> Self {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         Self { mean, deviation: (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()) }
-    }
-}
-
-impl Standing {
-    /// Level is what lies within two standard errors of the difference of two accuracies on `images` images.
-    fn of(trained: f64, control: f64, images: usize) -> Self {
-        let variance = |p: f64| p * (1.0 - p) / images.max(1) as f64;
-        let (off, error) = (trained - control, (variance(trained) + variance(control)).sqrt());
-        match off {
-            off if off > 2.0 * error => Standing::Above,
-            off if off < -2.0 * error => Standing::Below,
-            _ => Standing::Level,
-        }
-    }
-
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Standing::Above => "above",
-            Standing::Level => "level",
-            Standing::Below => "below",
-        }
     }
 }
 
@@ -235,7 +205,15 @@ mod tests {
         let mut config = find(method).expect("a method").config(Preset::Small, "fashion-mnist");
         config.seed = seed;
         let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
-        let data = DataRecord { name, folder: None, size: None, image: None, train_images: 60_000, test_images: 10_000, sha256 };
+        let data = DataRecord {
+            name,
+            folder: None,
+            size: None,
+            image: None,
+            train_images: 60_000,
+            test_images: 10_000,
+            sha256,
+        };
         let device = Readout { kind: Kind::Cpu, name: "CPU".into(), why: "so".into(), gpu_available: false };
         let row = |source, layer: &str, accuracy: f64| ProbeRow {
             source,
@@ -301,13 +279,5 @@ mod tests {
         assert_eq!(sections.len(), 2);
         assert_eq!(settings(&sections[0])[1], "epochs=77");
         assert_eq!(settings(&sections[1]), [""]);
-    }
-
-    #[test]
-    fn small_differences_on_few_images_are_level() {
-        assert_eq!(Standing::of(0.80, 0.75, 100), Standing::Level);
-        assert_eq!(Standing::of(0.80, 0.75, 10_000), Standing::Above);
-        assert_eq!(Standing::of(0.75, 0.80, 10_000), Standing::Below);
-        assert_eq!(Standing::of(1.0, 1.0, 10), Standing::Level);
     }
 }

@@ -88,21 +88,25 @@ impl Compare {
         let found = self.find()?;
         let settings = self.settings();
         let mut measured = Vec::new();
-        for (number, (path, opened)) in found.iter().enumerate() {
-            let evaluation = match opened.known(&opened.record.data, &settings)? {
-                Some(known) => known,
-                None => {
-                    if !self.quiet {
-                        print::err(&format!("measuring {} (run {} of {})", path.display(), number + 1, found.len()));
-                    }
-                    self.measure(path, opened, &settings)?
+        for (number, Found { path, opened, named }) in found.iter().enumerate() {
+            if !self.quiet && opened.known(&opened.record.data, &settings)?.is_none() {
+                print::err(&format!("measuring {} (run {} of {})", path.display(), number + 1, found.len()));
+            }
+            match self.evaluation(path, opened, &settings) {
+                Ok(evaluation) => {
+                    measured.push(Measured { path: path.clone(), record: opened.record.clone(), evaluation });
                 }
-            };
-            measured.push(Measured { path: path.clone(), record: opened.record.clone(), evaluation });
+                Err(Failure::Failed(sentence)) if !named => print::err(&format!("warning: left out: {sentence}")),
+                Err(failure) => return Err(failure),
+            }
+        }
+        if measured.is_empty() {
+            return Err(Failure::Failed("none of these runs can be compared; name one that can be measured".into()));
         }
         let kinds = PROBES.map(|(probe, _)| probe);
         let wanted = [settings.linear, settings.knn];
-        let probes: Vec<&str> = kinds.into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(kind, _)| kind).collect();
+        let probes: Vec<&str> =
+            kinds.into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(kind, _)| kind).collect();
         let sections = groups::sections(measured, &probes);
         let how = how(&settings);
         match self.format {
@@ -125,54 +129,55 @@ impl Compare {
     }
 
     /// The runs that were named, and those in the folders that were.
-    fn find(&self) -> Outcome<Vec<(PathBuf, Opened)>> {
-        let mut found: Vec<(PathBuf, Opened)> = Vec::new();
+    fn find(&self) -> Outcome<Vec<Found>> {
+        let mut found: Vec<Found> = Vec::new();
         for path in &self.runs {
             let inside = if place(path) == Place::Run { Vec::new() } else { runs_in(path)? };
             if inside.is_empty() {
-                found.push((path.clone(), Opened::at(path)?));
+                found.push(Found { path: path.clone(), opened: Opened::at(path)?, named: true });
             }
             for path in inside {
                 match Opened::at(&path) {
-                    Ok(opened) => found.push((path, opened)),
+                    Ok(opened) => found.push(Found { path, opened, named: false }),
                     Err(Failure::Failed(sentence)) => print::err(&format!("warning: left out: {sentence}")),
                     Err(other) => return Err(other),
                 }
             }
         }
         let mut seen = Vec::new();
-        found.retain(|(path, _)| {
+        found.retain(|Found { path, .. }| {
             let real = path.canonicalize().unwrap_or_else(|_| path.clone());
             let new = !seen.contains(&real);
             seen.push(real);
             new
         });
-        if found.is_empty() {
-            return Err(Failure::Failed("none of these runs can be compared; name one that has saved something".into()));
-        }
         Ok(found)
     }
 
-    fn measure(
-        &self,
-        path: &Path,
-        opened: &Opened,
-        settings: &ProbeSettings,
-    ) -> Outcome<Evaluation> {
-        let measured = opened
-            .load(None, self.device, self.quiet)
-            .and_then(|loaded| opened.measure(&loaded, settings, self.quiet));
-        measured.map_err(|failure| match failure {
+    /// What is known of a run, or is measured now.
+    fn evaluation(&self, path: &Path, opened: &Opened, settings: &ProbeSettings) -> Outcome<Evaluation> {
+        if let Some(known) = opened.known(&opened.record.data, settings)? {
+            return Ok(known);
+        }
+        let loaded = opened.load(None, self.device, self.quiet);
+        loaded.and_then(|loaded| opened.measure(&loaded, settings, self.quiet)).map_err(|failure| match failure {
             Failure::Failed(sentence) | Failure::Usage(sentence) => {
-                let run = words::quoted(&path.display().to_string());
+                let (run, path) = (words::quoted(&path.display().to_string()), path.display());
                 Failure::Failed(format!(
-                    "{} cannot be measured: {sentence}; leave it out, or measure it by itself with `nolabel eval {run}`",
-                    path.display()
+                    "{path} cannot be measured: {sentence}; measure it by itself with `nolabel eval {run}`, or leave it out"
                 ))
             }
             Failure::Stopped => Failure::Stopped,
         })
     }
+}
+
+/// A run that takes part.
+struct Found {
+    path: PathBuf,
+    opened: Opened,
+    /// Whether it was named itself, rather than a folder that it lies in.
+    named: bool,
 }
 
 /// The runs directly in a folder, by name.
@@ -195,7 +200,8 @@ fn how(settings: &ProbeSettings) -> String {
     let (grid, k, temperature) = (settings.grid, settings.k, settings.temperature);
     let mut readers = Vec::new();
     if settings.linear {
-        readers.push("linear: logistic regression on standardised features, L2 chosen on the held-out sixth".to_string());
+        readers
+            .push("linear: logistic regression on standardised features, L2 chosen on the held-out sixth".to_string());
     }
     if settings.knn {
         readers.push(format!("kNN: cosine, k = {k}, T = {temperature}"));

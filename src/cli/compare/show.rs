@@ -51,7 +51,7 @@ fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
     let differing = section.lines.windows(2).any(|pair| pair[0].device != pair[1].device);
     let mut heads: Vec<String> = ["method", "seeds", "minutes"].map(String::from).to_vec();
     heads.extend(differing.then(|| "trained on".to_string()));
-    heads.extend(kinds.flat_map(|(_, title)| [title.to_string(), "untrained".into(), "points over controls".into()]));
+    heads.extend(kinds.flat_map(|(_, title)| [title.to_string(), "untrained".into(), "over controls".into()]));
     heads.push("verdict".into());
     let mut rows = vec![heads];
     rows.extend(section.lines.iter().map(|line| row(line, probes, differing)));
@@ -59,7 +59,11 @@ fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
     pixels.extend(differing.then(String::new));
     for probe in probes {
         let known = section.lines.iter().find_map(|line| reading(line, probe));
-        pixels.extend([known.map(|known| share(known.pixels.accuracy)).unwrap_or_default(), String::new(), String::new()]);
+        pixels.extend([
+            known.map(|known| share(known.pixels.accuracy)).unwrap_or_default(),
+            String::new(),
+            String::new(),
+        ]);
     }
     pixels.push(String::new());
     rows.push(pixels);
@@ -132,17 +136,29 @@ fn spread(Spread { mean, deviation }: Spread, digits: usize, signed: bool) -> St
 /// A line a setting, with everything in columns of its own; shares lie in 0 to 1.
 pub(super) fn csv(sections: &[Section], probes: &[&str]) -> String {
     let mut heads: Vec<String> = [
-        "data", "train_images", "test_images", "method", "preset", "settings", "seeds", "steps", "total_steps",
-        "minutes", "device",
+        "data",
+        "train_images",
+        "test_images",
+        "method",
+        "preset",
+        "settings",
+        "seeds",
+        "steps",
+        "total_steps",
+        "minutes",
+        "device",
     ]
     .map(String::from)
     .to_vec();
-    let parts = ["", "_deviation", "_layer", "_untrained", "_untrained_layer", "_pixels", "_points", "_points_deviation"];
+    let parts =
+        ["", "_deviation", "_layer", "_untrained", "_untrained_layer", "_pixels", "_points", "_points_deviation"];
     heads.extend(probes.iter().flat_map(|probe| parts.map(|part| format!("{probe}{part}"))));
     heads.push("verdict".into());
     let lines = sections.iter().flat_map(|section| section.lines.iter().map(|line| record(section, line, probes)));
     let rows = std::iter::once(heads).chain(lines);
-    rows.map(|row| row.iter().map(|cell| words::csv_field(cell)).collect::<Vec<_>>().join(",")).collect::<Vec<_>>().join("\n")
+    rows.map(|row| row.iter().map(|cell| words::csv_field(cell)).collect::<Vec<_>>().join(","))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn record(section: &Section, line: &Line, probes: &[&str]) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::Folder;
 use crate::error::{Error, Result};
 use crate::session::event::Event;
 
@@ -71,22 +72,44 @@ impl Log {
         self.lines(all).map(|_| ())
     }
 
-    /// Reads line by line until `keep` says no; returns where the last line kept ends. A last line without its end, as a
-    /// killed process leaves it, is not kept.
-    fn lines(&self, mut keep: impl FnMut(&Event) -> bool) -> Result<u64> {
-        let mut file = BufReader::new(File::open(&self.path).map_err(Error::file(&self.path))?);
-        let (mut line, mut end) = (Vec::new(), 0);
-        loop {
-            line.clear();
-            let count = file.read_until(b'\n', &mut line).map_err(Error::file(&self.path))?;
-            if line.last() != Some(&b'\n') {
-                return Ok(end);
-            }
-            if serde_json::from_slice(&line).is_ok_and(|event| !keep(&event)) {
-                return Ok(end);
-            }
-            end += count as u64;
+    fn lines(&self, keep: impl FnMut(&Event) -> bool) -> Result<u64> {
+        lines(&self.path, keep)
+    }
+}
+
+impl Folder {
+    /// Everything the run said so far.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn events(&self) -> Result<Vec<Event>> {
+        let path = self.path().join(FILE);
+        let mut events = Vec::new();
+        if path.exists() {
+            lines(&path, |event| {
+                events.push(event.clone());
+                true
+            })?;
         }
+        Ok(events)
+    }
+}
+
+/// Reads line by line until `keep` says no; returns where the last line kept ends. A last line without its end, as a
+/// killed process leaves it, is not kept.
+fn lines(path: &Path, mut keep: impl FnMut(&Event) -> bool) -> Result<u64> {
+    let mut file = BufReader::new(File::open(path).map_err(Error::file(path))?);
+    let (mut line, mut end) = (Vec::new(), 0);
+    loop {
+        line.clear();
+        let count = file.read_until(b'\n', &mut line).map_err(Error::file(path))?;
+        if line.last() != Some(&b'\n') {
+            return Ok(end);
+        }
+        if serde_json::from_slice(&line).is_ok_and(|event| !keep(&event)) {
+            return Ok(end);
+        }
+        end += count as u64;
     }
 }
 

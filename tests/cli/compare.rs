@@ -1,0 +1,190 @@
+//! `nolabel compare`, `nolabel embed` and `nolabel report`: what is done with runs that are there.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{Lab, TEST, TRAINING};
+
+/// Three runs in `runs`: two seeds of rotation, one of SimSiam.
+fn trained() -> Lab {
+    let lab = Lab::new();
+    for seed in [1, 2] {
+        lab.well(&format!("{TRAINING} --steps 3 --seed {seed} --out runs/rotation-{seed} -q"));
+    }
+    let simsiam = TRAINING.replace("rotation", "simsiam");
+    lab.well(&format!("{simsiam} --steps 3 --set projector=16 --set predictor=8 --out runs/simsiam-1 -q"));
+    lab
+}
+
+fn json(lab: &Lab, arguments: &str) -> Value {
+    serde_json::from_str(&lab.well(arguments).out).expect("JSON")
+}
+
+#[test]
+fn what_eval_measured_is_kept_with_all_it_takes_to_measure_it_again() {
+    let lab = Lab::new();
+    lab.well(&format!("{TRAINING} --steps 3 --out run -q"));
+    let said = json(&lab, "eval run --device cpu --json -q");
+    let kept: Value =
+        serde_json::from_str(&fs::read_to_string(lab.path("run/eval.json")).expect("a file")).expect("JSON");
+    let kept = &kept[0];
+    for key in ["nolabel", "method", "seed", "step", "data", "device", "settings", "rows"] {
+        assert_eq!(said[key], kept[key], "{key}");
+    }
+    assert_eq!((&kept["total_steps"], &kept["data"]["test_images"]), (&3.into(), &TEST.into()));
+    assert_eq!(kept["data"]["sha256"].as_str().map(str::len), Some(64));
+    let rows = kept["rows"].as_array().expect("rows");
+    assert!(rows.iter().all(|row| row["validation"].as_f64().is_some_and(|share| (0.0..=1.0).contains(&share))));
+    // the best layer is the one that does best on images set aside from training, whatever the test images say
+    let linear = |row: &&Value| row["source"] == "trained" && row["probe"] == "linear";
+    let of = |row: &Value| row["validation"].as_f64().expect("a share");
+    let best = rows.iter().filter(linear).reduce(|best, row| if of(row) > of(best) { row } else { best }).expect("one");
+    let compared = json(&lab, "compare run --device cpu --format json -q");
+    let trained = &compared["data"][0]["lines"][0]["probes"][0]["trained"];
+    assert_eq!((&trained["layer"], &trained["accuracy"]["mean"]), (&best["layer"], &best["accuracy"]));
+    lab.well("eval run --device cpu --probe knn --layer gap -q");
+    let text = fs::read_to_string(lab.path("run/eval.json")).expect("a file");
+    assert_eq!(
+        serde_json::from_str::<Vec<Value>>(&text).expect("JSON").len(),
+        2,
+        "one question does not replace another"
+    );
+}
+
+#[test]
+fn runs_are_compared_by_method_and_measured_once() {
+    let lab = trained();
+    let first = lab.well("compare runs --device cpu");
+    assert!(first.err.contains("measuring runs/rotation-1 (run 1 of 3)"), "{}", first.err);
+    for words in ["fashion-mnist: probed with 100 training and 40 test images", "raw pixels", "verdict", "last sixth"] {
+        assert!(first.out.contains(words), "no `{words}` in\n{}", first.out);
+    }
+    let line = |method: &str| first.out.lines().find(|line| line.starts_with(method)).expect("a line").to_string();
+    assert!(line("rotation").contains('±') && !line("simsiam").contains('±'), "{}", first.out);
+
+    // nothing is left to measure: the images are not even read
+    fs::rename(lab.path("images"), lab.path("moved")).expect("a folder");
+    let again = lab.well("compare runs/simsiam-1 runs --device cpu");
+    assert_eq!((again.out, again.err.as_str()), (first.out, ""), "a run that is named twice counts once");
+    let report = json(&lab, "compare runs --format json");
+    let lines = report["data"][0]["lines"].as_array().expect("lines");
+    assert_eq!((&lines[0]["seeds"], &lines[1]["method"]), (&serde_json::json!([1, 2]), &"simsiam".into()));
+    let [own, control] =
+        ["trained", "untrained"].map(|of| lines[1]["probes"][1][of]["accuracy"]["mean"].as_f64().expect("a share"));
+    let pixels = lines[1]["probes"][1]["pixels"]["accuracy"]["mean"].as_f64().expect("a share");
+    let points = lines[1]["probes"][1]["points"]["mean"].as_f64().expect("points");
+    assert!((points - 100.0 * (own - control.max(pixels))).abs() < 1e-9, "{report}");
+
+    let csv = lab.well("compare runs --format csv --probe knn").out;
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 3);
+    // counted from the end: the device's name holds a comma
+    let column = rows[0].iter().rev().position(|head| *head == "knn").expect("a column");
+    assert_eq!(rows[2].iter().rev().nth(column).and_then(|cell| cell.parse().ok()), Some(own));
+    assert!(csv.contains(",\"CPU (flex, "), "{csv}");
+    assert!(!csv.contains("linear"), "{csv}");
+    let markdown = lab.well("compare runs --format markdown").out;
+    assert!(markdown.lines().any(|line| line.starts_with("| simsiam | 1 |")), "{markdown}");
+    assert!(markdown.lines().any(|line| line.starts_with("| --- | --- |")), "{markdown}");
+
+    // with other images to probe the old numbers are no answer, and there is nothing to measure with
+    lab.badly("compare runs/simsiam-1 --images 50 -q", 1, &["runs/simsiam-1 cannot be measured", "nolabel eval"]);
+    lab.well("eval runs/simsiam-1 --images 50 --data fashion-mnist:moved --device cpu -q");
+    lab.well("compare runs/simsiam-1 --images 50 -q");
+}
+
+#[test]
+fn what_cannot_be_compared_is_said_to_be_so() {
+    let lab = Lab::new();
+    lab.badly("compare images", 1, &["no run in images", "nolabel train"]);
+    lab.badly("compare nowhere", 1, &["no run in nowhere"]);
+    lab.badly("compare", 2, &["RUN"]);
+    lab.well(&format!("{TRAINING} --steps 3 --out runs/run -q"));
+    fs::remove_dir_all(lab.path("runs/run/checkpoints")).expect("a folder");
+    lab.badly("compare runs/run", 1, &["has saved nothing yet", "--resume"]);
+    lab.well(&format!("{TRAINING} --steps 3 --out runs/whole -q"));
+    let said = lab.well("compare runs --device cpu --probe knn --images 50 -q");
+    assert!(said.err.starts_with("warning: left out: the run in runs/run"), "{}", said.err);
+    fs::write(lab.path("runs/whole/eval.json"), "[").expect("a file");
+    lab.badly("compare runs/whole", 1, &["eval.json cannot be read", "delete it"]);
+}
+
+#[test]
+fn features_are_written_for_other_programs() {
+    let lab = Lab::new();
+    lab.well(&format!("{TRAINING} --steps 3 --out run -q"));
+    let said = lab.well("embed run --out test.csv --layer block3 --grid 2 --device cpu -q").out;
+    assert!(said.starts_with("40 images of fashion-mnist, 64 features of block3, in test.csv"), "{said}");
+    let text = fs::read_to_string(lab.path("test.csv")).expect("a file");
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!((rows.len(), rows[0].len()), (TEST + 1, 3 + 64));
+    assert_eq!(rows[0][..4], ["index", "label", "class", "f0"]);
+    assert_eq!(rows[13][..3], ["12", "2", "pullover"]);
+
+    lab.well("embed run --out test.npy --layer block3 --grid 2 --device cpu -q");
+    let array = |name: &str| {
+        let bytes = fs::read(lab.path(name)).expect("a file");
+        let end = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+        assert!(bytes.starts_with(b"\x93NUMPY\x01\x00") && end.is_multiple_of(64) && bytes[end - 1] == b'\n');
+        (String::from_utf8(bytes[10..end].to_vec()).expect("text"), bytes[end..].to_vec())
+    };
+    let (header, values) = array("test.npy");
+    assert!(header.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (40, 64), }"), "{header}");
+    let floats: Vec<f32> =
+        values.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().expect("four"))).collect();
+    let written: Vec<f32> =
+        rows[1..].iter().flat_map(|row| row[3..].iter().map(|x| x.parse().expect("a number"))).collect();
+    assert_eq!(floats, written, "both formats hold the same to the last bit");
+    assert!(floats.iter().any(|value| *value > 0.0));
+    let (header, labels) = array("test-labels.npy");
+    assert!(header.contains("'<u2'") && header.contains("(40,)") && labels[..6] == [0, 0, 1, 0, 2, 0], "{header}");
+
+    let said = lab.well("embed run --out few.csv --split train --images 7 --device cpu -q").out;
+    assert!(said.starts_with("7 images of fashion-mnist, 16 features of gap"), "{said}");
+    lab.badly("embed run --out features.txt", 2, &["features.txt", ".npy", ".csv"]);
+    lab.badly("embed run --out x.csv --layer block9 --device cpu -q", 2, &["no layer `block9`", "block4"]);
+    lab.badly("embed images --out x.csv", 1, &["no run in images"]);
+    lab.badly("embed run --out nowhere/x.csv --device cpu -q", 1, &["nowhere/x.csv"]);
+}
+
+#[test]
+fn the_report_is_one_page_with_everything_in_it() {
+    let lab = trained();
+    let said = lab.well("report runs/rotation-1 --device cpu -q").out;
+    assert!(said.starts_with("runs/rotation-1/report.html"), "{said}");
+    let page = fs::read_to_string(lab.path("runs/rotation-1/report.html")).expect("a file");
+    for words in [
+        "<h1>Rotation prediction",
+        "What it learned",
+        "How training went",
+        "Health",
+        "What the network is asked",
+        "Nearest neighbours",
+        "A map of the features",
+        "nolabel train rotation --data fashion-mnist:",
+        "--set encoder.width=4",
+        "raw pixels",
+    ] {
+        assert!(page.contains(words), "no `{words}`");
+    }
+    // everything is inside: nothing is fetched, nothing is executed
+    assert!(!page.contains("<script") && !page.contains("<link") && !page.contains("url("));
+    let sources = page.split("src=\"").skip(1);
+    assert!(sources.clone().count() > 50 && sources.clone().all(|source| source.starts_with("data:image/png;base64,")));
+    // the table is what eval measured and kept
+    let kept: Value = serde_json::from_str(&fs::read_to_string(lab.path("runs/rotation-1/eval.json")).expect("a file"))
+        .expect("JSON");
+    for row in kept[0]["rows"].as_array().expect("rows") {
+        let text = format!("{:.1} %</td>", 100.0 * row["accuracy"].as_f64().expect("a share"));
+        assert!(page.contains(&text), "{row}");
+    }
+    let again = lab.well("report runs/rotation-1 --device cpu --out again.html");
+    assert!(!again.err.contains("raw pixels"), "what is known is not measured again: {}", again.err);
+    assert_eq!(fs::read_to_string(lab.path("again.html")).expect("a file"), page);
+
+    lab.well("report runs/simsiam-1 --device cpu --images 50 -q");
+    lab.badly("report images", 1, &["no run in images"]);
+    lab.badly("report runs/simsiam-1 --out images -q", 2, &["images is a folder"]);
+    lab.badly("report runs/simsiam-1 --out nowhere/x.html --device cpu -q", 1, &["nowhere/x.html"]);
+}
