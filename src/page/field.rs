@@ -25,13 +25,16 @@ pub fn Field(
         typed().is_some() && name.with_value(|key| said.contains(key.as_str()))
     };
     let id = format!("set-{key}");
+    // a method may call a setting what the page calls something else: `task`, `loss`
+    let common = settings::FIELDS.contains(&key.as_str()) || key == settings::PROBE_EVERY;
+    let testid = if common { key } else { format!("option-{key}") };
     let switch = base.with_untracked(|value| matches!(value, Some(Value::Bool(_))));
     let control = if switch {
         view! {
             <input
                 type="checkbox"
                 id=id.clone()
-                data-testid=key
+                data-testid=testid
                 prop:checked=move || shown() == "true"
                 on:change=move |event| name.with_value(|key| bench.change(key, &event_target_checked(&event).to_string()))
             />
@@ -43,7 +46,7 @@ pub fn Field(
                 inputmode="decimal"
                 autocomplete="off"
                 id=id.clone()
-                data-testid=key
+                data-testid=testid
                 placeholder=move || preset().unwrap_or_else(|| placeholder.to_string())
                 prop:value=shown
                 aria-invalid=move || if wrong() { "true" } else { "false" }
