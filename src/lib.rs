@@ -12,9 +12,10 @@
 //!          |   \
 //!        loss   view   net   optim      pure functions and modules, no knowledge of methods
 //!                |
-//!           data, device, rng, platform
+//!           data, device, rng, platform, algebra
 //! ```
 
+pub mod algebra;
 #[cfg(not(target_family = "wasm"))]
 pub mod cli;
 pub mod config;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Each layer and the layers it may use. `lib.rs` has the picture.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("algebra", &[]),
     ("platform", &[]),
     ("rng", &[]),
     ("error", &[]),
@@ -15,10 +16,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("view", &["error", "rng"]),
     ("net", &["error", "rng", "view"]),
     ("optim", &["error", "net"]),
-    ("health", &["loss"]),
+    ("health", &["algebra"]),
     ("config", &["error", "net", "optim"]),
     ("method", &["config", "data", "error", "loss", "net", "optim", "rng", "view"]),
-    ("probe", &["data", "error", "net", "platform", "rng"]),
+    ("probe", &["algebra", "data", "error", "net", "platform", "rng"]),
     ("weights", &["error", "net", "rng"]),
     ("session", &["config", "data", "device", "error", "health", "method", "net", "platform", "probe", "rng"]),
     ("worker", &["config", "data", "device", "error", "method", "platform", "probe", "session"]),

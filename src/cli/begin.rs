@@ -23,7 +23,7 @@ use crate::weights;
 /// Images for the probes of a run under way: enough to see where it is going.
 const PROBE_TRAIN: usize = 2000;
 const PROBE_TEST: usize = 1000;
-/// Steps between two looks for collapse.
+/// Steps between two looks at the run's health.
 const HEALTH_EVERY: usize = 50;
 
 /// What a command that trains was asked for. What is absent was left to the run in its folder, or to the defaults.
@@ -100,7 +100,7 @@ impl Wanted {
         warnings.extend(checkpoint.iter().flat_map(damages));
         let pace = self.pace(&images, &selected);
         let probes = pace.probe.is_some();
-        let session = match &checkpoint {
+        let mut session = match &checkpoint {
             Some(checkpoint) => block_on(Session::restore(&checkpoint.bytes, images, &selected, pace))?,
             None => block_on(Session::new(record.config, images, &selected, pace))?,
         };
@@ -112,6 +112,7 @@ impl Wanted {
             log.rewind(session.step(), probes)?;
             earlier = Summary::default();
         }
+        log.read(|event| session.recall(event))?;
         Ok(Run { session, selected, folder, log, earlier, warnings })
     }
 

@@ -71,10 +71,10 @@ impl Method for BarlowTwins {
 
     fn loss(&self, views: &Views, _moment: &Moment) -> Outcome {
         let [z1, z2] = pair::both(views).map(|x| self.projector.forward(self.encoder.forward(x)));
-        let reduced = barlow_twins(z1.clone(), z2, self.lambda, self.scale);
+        let reduced = barlow_twins(z1.clone(), z2.clone(), self.lambda, self.scale);
         Outcome {
             metric: Some(reduced.twins),
-            embedding: Some(z1.detach()),
+            embeddings: vec![z1.detach(), z2.detach()],
             figures: vec![reduced.correlation],
             ..Outcome::of(reduced.loss)
         }

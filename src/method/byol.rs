@@ -88,11 +88,12 @@ impl Method for Byol {
     fn loss(&self, views: &Views, _moment: &Moment) -> Outcome {
         let [x1, x2] = pair::both(views);
         let (z1, z2) = (self.online.forward(x1.clone()), self.online.forward(x2.clone()));
-        let (q1, q2) = (self.predictor.forward(z1.clone()), self.predictor.forward(z2));
+        let (q1, q2) = (self.predictor.forward(z1.clone()), self.predictor.forward(z2.clone()));
         let (t1, t2) = (self.target.forward(x1), self.target.forward(x2));
         let loss = cosine_regression(q1, t2, true) + cosine_regression(q2, t1, true);
         // 2 - 2 cos in both directions: the mean cosine is 1 - L / 4
-        Outcome { metric: Some(loss.clone().detach() / -4.0 + 1.0), embedding: Some(z1.detach()), ..Outcome::of(loss) }
+        let metric = Some(loss.clone().detach() / -4.0 + 1.0);
+        Outcome { metric, embeddings: vec![z1.detach(), z2.detach()], ..Outcome::of(loss) }
     }
 
     fn after_step(self, _carry: Vec<Tensor<2>>, moment: &Moment) -> Self {

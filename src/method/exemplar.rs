@@ -111,12 +111,12 @@ impl Method for Exemplar {
         let z = self.neck.forward(&self.encoder, Tensor::cat(both.to_vec(), 0)); // [2n, hidden]
         let (a, p) = (z.clone().narrow(0, 0, n), z.clone().narrow(0, n, n));
         let metric = Some(partners(&a, &p));
-        let embedding = Some(a.clone().detach());
+        let embeddings = vec![a.clone().detach(), p.clone().detach()];
         let loss = match &self.head {
             Some(head) => cross_entropy(head.forward(dropout(z, views.tables.first())), labels.repeat(&[2])), // [2n, N]
             None => triplet(a, p, self.settings.margin),
         };
-        Outcome { metric, embedding, ..Outcome::of(loss) }
+        Outcome { metric, embeddings, ..Outcome::of(loss) }
     }
 
     fn show(&self, views: &Views, _outcome: &Outcome, _moment: &Moment) -> Shown {
@@ -293,7 +293,7 @@ mod tests {
     fn triplets_teach_without_a_layer_of_classes() {
         let model = model::<Exemplar>(&with(&[("loss", "triplet")]));
         assert!(model.head.is_none() && encoder_gradient(&model) > 0.0);
-        assert!(model.loss(&views(&model), &MOMENT).embedding.is_some(), "collapse is watched");
+        assert!(model.loss(&views(&model), &MOMENT).embeddings.len() == 2, "collapse is watched");
         let wrong = build::<Exemplar>(&with(&[("loss", "hinge")])).expect_err("no such loss").to_string();
         assert!(wrong.contains("triplet"), "{wrong}");
     }

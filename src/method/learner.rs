@@ -36,8 +36,14 @@ pub trait Training {
     /// The views of a batch and the answers to them, without learning: for drawing a run that took no step here.
     fn sample(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Shown;
 
-    /// What the loss of the last step compared, where it compares embeddings: `[n, d]`.
-    fn embedding(&self) -> Option<Tensor<2>>;
+    /// What the loss of the last step compared, where it compares embeddings: `[n, d]` a view, on the plain device.
+    fn embeddings(&self) -> Vec<Tensor<2>>;
+
+    /// Lets the next step measure the length of its gradient.
+    fn measure_gradient(&mut self);
+
+    /// The length of the gradient `[1]` of the last step that was to measure it; handed out once.
+    fn gradient_norm(&mut self) -> Option<Tensor<1>>;
 
     /// Trainable numbers.
     fn parameters(&self) -> usize;
@@ -137,8 +143,17 @@ impl<M: Method> Training for Learner<M> {
         model.show(&views, &model.loss(&views, moment), moment)
     }
 
-    fn embedding(&self) -> Option<Tensor<2>> {
-        self.last.as_ref().and_then(|(_, outcome, _)| outcome.embedding.clone())
+    fn embeddings(&self) -> Vec<Tensor<2>> {
+        let last = self.last.as_ref();
+        last.map_or_else(Vec::new, |(_, outcome, _)| outcome.embeddings.iter().map(|z| z.clone().inner()).collect())
+    }
+
+    fn measure_gradient(&mut self) {
+        self.optimizer.measure_gradient();
+    }
+
+    fn gradient_norm(&mut self) -> Option<Tensor<1>> {
+        self.optimizer.gradient_norm()
     }
 
     fn parameters(&self) -> usize {

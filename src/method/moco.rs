@@ -104,13 +104,13 @@ impl Method for Moco {
         let key = |x: Tensor<4>| shuffle.undo(self.key.forward(shuffle.apply(x))).detach();
         let (q1, k2) = (self.query.forward(x1.clone()), key(x2.clone()));
         let one = self.contrast(q1.clone(), k2.clone());
-        let (metric, embedding) = (Some(one.accuracy()), Some(q1.detach()));
+        let (metric, embeddings) = (Some(one.accuracy()), vec![q1.detach(), k2.clone()]);
         if !self.settings.symmetric {
-            return Outcome { metric, embedding, carry: vec![k2], ..Outcome::of(one.loss()) };
+            return Outcome { metric, embeddings, carry: vec![k2], ..Outcome::of(one.loss()) };
         }
         let (q2, k1) = (self.query.forward(x2), key(x1));
         let loss = one.loss() + self.contrast(q2, k1.clone()).loss();
-        Outcome { metric, embedding, carry: vec![Tensor::cat(vec![k1, k2], 0)], ..Outcome::of(loss) }
+        Outcome { metric, embeddings, carry: vec![Tensor::cat(vec![k1, k2], 0)], ..Outcome::of(loss) }
     }
 
     /// Keys go into the queue only now: they are no negatives of their own queries. The keys' branch moves before its next

@@ -190,8 +190,9 @@ pub struct Outcome {
     pub baseline: Option<Tensor<1>>,
     /// The network's answers `[m, k]` as logits, where the task has classes.
     pub answers: Option<Tensor<2>>,
-    /// What the loss compares, one row an image and no gradient `[n, d]`: whether it collapses is watched.
-    pub embedding: Option<Tensor<2>>,
+    /// What the loss compares, a tensor a view of the same images, one row an image and no gradient `[n, d]`: whether it
+    /// collapses is watched.
+    pub embeddings: Vec<Tensor<2>>,
     /// Matrices for [`Method::show`], no gradient.
     pub figures: Vec<Tensor<2>>,
     /// Maps for [`Method::show`], no gradient: what was said of pixels.
@@ -203,8 +204,8 @@ pub struct Outcome {
 impl Outcome {
     /// An outcome with nothing but a loss.
     pub fn of(loss: Tensor<1>) -> Self {
-        let (figures, maps, carry) = (Vec::new(), Vec::new(), Vec::new());
-        Self { loss, metric: None, baseline: None, answers: None, embedding: None, figures, maps, carry }
+        let (embeddings, figures, maps, carry) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { loss, metric: None, baseline: None, answers: None, embeddings, figures, maps, carry }
     }
 }
 

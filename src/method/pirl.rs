@@ -128,7 +128,7 @@ impl Method for Pirl {
         let lambda = self.settings.lambda;
         let loss = against(t.clone()) * lambda + against(v.clone()) * (1.0 - lambda);
         let carry = vec![v.clone().detach(), views.tables[0].clone(), z.unsqueeze_dim(0)];
-        Outcome { metric: Some(known(&t, &v)), embedding: Some(v.detach()), carry, ..Outcome::of(loss) }
+        Outcome { metric: Some(known(&t, &v)), embeddings: vec![v.detach(), t.detach()], carry, ..Outcome::of(loss) }
     }
 
     /// Only the image's head writes to the bank.

@@ -68,8 +68,8 @@ impl Method for SimClr {
         let contrast = nt_xent(z1.clone(), z2.clone(), self.tau);
         Outcome {
             metric: Some(contrast.accuracy()),
-            figures: vec![unit_rows(z1.clone().detach()), unit_rows(z2.detach())],
-            embedding: Some(z1.detach()),
+            figures: vec![unit_rows(z1.clone().detach()), unit_rows(z2.clone().detach())],
+            embeddings: vec![z1.detach(), z2.detach()],
             ..Outcome::of(contrast.loss())
         }
     }

@@ -72,10 +72,11 @@ impl Method for SimSiam {
         let [x1, x2] = pair::both(views);
         let (z1, z2) = (self.project(x1), self.project(x2));
         let (p1, p2) = (self.predictor.forward(z1.clone()), self.predictor.forward(z2.clone()));
-        let one = negative_cosine(p1, z2, self.stop_gradient);
+        let one = negative_cosine(p1, z2.clone(), self.stop_gradient);
         let other = negative_cosine(p2, z1.clone(), self.stop_gradient);
         let loss = (one + other) / 2.0;
-        Outcome { metric: Some(loss.clone().detach().neg()), embedding: Some(z1.detach()), ..Outcome::of(loss) }
+        let metric = Some(loss.clone().detach().neg());
+        Outcome { metric, embeddings: vec![z1.detach(), z2.detach()], ..Outcome::of(loss) }
     }
 
     fn show(&self, views: &Views, _outcome: &Outcome, _moment: &Moment) -> Shown {

@@ -99,7 +99,7 @@ impl Method for Swav {
         let agreement = codes[0].clone().argmax(1).equal(scores[1].clone().detach().argmax(1));
         Outcome {
             metric: Some(agreement.float().mean()),
-            embedding: Some(z[0].clone().detach()),
+            embeddings: z.iter().take(CODED).map(|z| z.clone().detach()).collect(),
             figures: vec![codes[0].clone()],
             carry: z.iter().take(CODED).map(|z| z.clone().detach()).collect(),
             ..Outcome::of(swapped_prediction(&scores, &codes, self.settings.tau))

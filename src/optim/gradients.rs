@@ -57,12 +57,16 @@ impl ModuleVisitor for Take<'_> {
     }
 }
 
+/// `sqrt(sum g^2)` over all gradients `[1]`; none where there are none.
+pub(super) fn norm(gradients: &BTreeMap<String, Tensor<1>>) -> Option<Tensor<1>> {
+    gradients.values().map(|gradient| gradient.clone().square().sum()).reduce(|a, b| a + b).map(Tensor::sqrt)
+}
+
 /// Scales all gradients by `min(1, limit / (norm + 1e-6))`, `norm = sqrt(sum g^2)` over all of them, as PyTorch does; the
 /// norm stays on the device.
 pub(super) fn clip(gradients: &mut BTreeMap<String, Tensor<1>>, limit: f64) {
-    let squares = gradients.values().map(|gradient| gradient.clone().square().sum());
-    let Some(total) = squares.reduce(|a, b| a + b) else { return };
-    let scale = (total.sqrt() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0); // [1]
+    let Some(norm) = norm(gradients) else { return };
+    let scale = (norm + 1e-6).recip().mul_scalar(limit).clamp_max(1.0); // [1]
     for gradient in gradients.values_mut() {
         *gradient = gradient.clone() * scale.clone();
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
-use super::gradients::{Collected, clip};
+use super::gradients::{Collected, clip, norm};
 use super::update::Pace;
 use super::{OptimizerConfig, ParamGroup, Rate};
 use crate::error::{Error, Result};
@@ -28,12 +28,16 @@ pub struct Optimizer {
     groups: Vec<ParamGroup>,
     state: BTreeMap<String, Slots>,
     collected: Collected,
+    /// Whether the next step measures its gradient, and what the last one measured that did.
+    measures: bool,
+    gradient_norm: Option<Tensor<1>>,
 }
 
 impl Optimizer {
     /// Of several groups that match a parameter the last wins.
     pub fn new(config: OptimizerConfig, groups: Vec<ParamGroup>) -> Self {
-        Self { config, groups, state: BTreeMap::new(), collected: Collected::default() }
+        let (state, collected) = (BTreeMap::new(), Collected::default());
+        Self { config, groups, state, collected, measures: false, gradient_norm: None }
     }
 
     /// Keeps the gradients of one part of a batch for the next [`Optimizer::step`], which uses the mean over all parts:
@@ -48,10 +52,24 @@ impl Optimizer {
         self.collected.add(&model, gradients);
         let collected = std::mem::take(&mut self.collected);
         let mut gradients = collected.means(|name, dimensions| self.moves(name, dimensions, step));
+        if std::mem::take(&mut self.measures) {
+            self.gradient_norm = norm(&gradients);
+        }
         if self.config.clip_norm > 0.0 {
             clip(&mut gradients, self.config.clip_norm);
         }
         model.map(&mut Update { optimizer: self, gradients, lr, path: Path::default() })
+    }
+
+    /// Lets the next step measure how long its gradient is.
+    pub fn measure_gradient(&mut self) {
+        self.measures = true;
+    }
+
+    /// `sqrt(sum g^2)` over all parameters that moved, before clipping `[1]`, of the last step that was to measure it; handed
+    /// out once.
+    pub fn gradient_norm(&mut self) -> Option<Tensor<1>> {
+        self.gradient_norm.take()
     }
 
     /// The state as named tensors: `NAME#SLOT` and `NAME#updates`.

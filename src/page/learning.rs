@@ -27,7 +27,7 @@ pub fn Learning() -> impl IntoView {
             <div class="charts">
                 <Chart title="Loss" plot=loss value=latest testid="loss"/>
                 <Metric/>
-                <Spread/>
+                <Variety/>
             </div>
             <HeldOut/>
         </section>
@@ -55,17 +55,17 @@ fn Metric() -> impl IntoView {
     view! { <Optional title plot=Signal::derive(plot) value testid="accuracy"/> }
 }
 
-/// How far the network's answers spread, where the run watches that.
+/// How different the network's answers are, where the run watches that.
 #[component]
-fn Spread() -> impl IntoView {
+fn Variety() -> impl IntoView {
     let bench = expect_context::<Bench>();
-    let plot = move || bench.record.with(plot::spread);
+    let plot = move || bench.record.with(plot::variety);
     let value = Memo::new(move |_| {
         bench
             .record
-            .with(|record| record.spread.last().map_or_else(|| "–".to_string(), |(_, value)| words::number(value)))
+            .with(|record| record.directions.last().map_or_else(|| "–".to_string(), |(_, value)| words::percent(value)))
     });
-    view! { <Optional title="Spread of the answers" plot=Signal::derive(plot) value testid="spread"/> }
+    view! { <Optional title="Variety of the answers" plot=Signal::derive(plot) value testid="variety"/> }
 }
 
 /// A chart that is there only while there is something to draw.

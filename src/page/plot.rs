@@ -151,20 +151,28 @@ pub fn metric(record: &Record, measure: &Measure) -> Option<Plot> {
     Some(Plot { series, levels: levels.into_iter().collect(), x: steps(record), y, unit: *unit, summary })
 }
 
-/// How far the answers spread over the steps; nothing where the run does not watch that.
-pub fn spread(record: &Record) -> Option<Plot> {
+/// How different the answers to different images are over the steps; nothing where the run does not watch that.
+pub fn variety(record: &Record) -> Option<Plot> {
     let health = record.health.as_ref()?;
-    let points = record.spread.points().to_vec();
-    let high = points.iter().fold(1.0f64, |high, point| high.max(point.1));
+    let embedding = health.embedding.as_ref()?;
     let state = match health.verdict {
         Verdict::Healthy => "Different images get different answers",
         Verdict::Collapsing => "All images get nearly the same answer: the network has collapsed",
+        Verdict::DimensionalCollapse => "Images differ in ever fewer directions: the network is collapsing",
+        Verdict::Stalled => "Different images get different answers, but the loss does not move",
     };
-    let (rank, width) = (words::number(health.rank), words::count(health.width.min(health.rows)));
-    let summary = format!("{state}. About {rank} of {width} directions are in use.");
+    let (rank, most) = (words::number(embedding.rank), words::count(embedding.directions()));
+    let summary = format!("{state}. About {rank} of {most} directions are in use.");
+    let high = record.spread.points().iter().fold(1.0f64, |high, point| high.max(point.1));
+    let line = |name: &str, curve: &super::curve::Curve, look| Series {
+        name: name.into(),
+        points: curve.points().to_vec(),
+        look,
+    };
+    let series =
+        vec![line("spread", &record.spread, Look::Main), line("directions in use", &record.directions, Look::Dotted)];
     let level = |name: &str, value, pattern| Level { name: name.into(), value, pattern };
     let levels = vec![level("evenly spread", 1.0, 0), level("all the same", 0.0, 1)];
-    let series = vec![Series { name: "spread".into(), points, look: Look::Dotted }];
     Some(Plot { series, levels, x: steps(record), y: (0.0, high * 1.06), unit: Unit::Number, summary })
 }
 
@@ -235,7 +243,7 @@ mod tests {
     use super::super::findings::tests::round;
     use super::super::record::tests::{plan, step};
     use super::*;
-    use crate::session::event::{Event, Health};
+    use crate::session::event::{Embedding, Event, Health};
 
     fn turns() -> Measure {
         Measure { name: "turn accuracy".into(), chance: Some(0.25), unit: Unit::Share }
@@ -289,13 +297,29 @@ mod tests {
     #[test]
     fn a_collapse_is_drawn_and_said() {
         let mut run = record(20);
-        assert_eq!(spread(&run), None);
-        for (step, spread, verdict) in [(10, 0.9, Verdict::Healthy), (20, 0.1, Verdict::Collapsing)] {
-            run.hear(Event::Health(Health { step, spread, rank: 1.5, rows: 64, width: 128, verdict }));
+        assert_eq!(variety(&run), None);
+        for (step, spread, rank, verdict) in
+            [(10, 0.9, 32.0, Verdict::Healthy), (20, 0.8, 8.0, Verdict::DimensionalCollapse)]
+        {
+            let embedding = Some(Embedding {
+                rows: 64,
+                width: 128,
+                spread,
+                rank,
+                lidar: None,
+                alignment: None,
+                uniformity: -1.0,
+                decay: None,
+                spectrum: vec![1.0],
+            });
+            run.hear(Event::Health(Health { step, verdict, gradient: 1.0, embedding }));
         }
-        let plot = spread(&run).expect("it was watched");
-        assert_eq!(plot.walk(), [(10.0, 0.9), (20.0, 0.1)]);
-        assert!(plot.summary.contains("collapsed. About 1.50 of 64 directions"), "{}", plot.summary);
+        let plot = variety(&run).expect("it was watched");
+        let drawn: Vec<_> = plot.series.iter().map(|series| (series.name.as_str(), series.points.clone())).collect();
+        let expected =
+            [("spread", vec![(10.0, 0.9), (20.0, 0.8)]), ("directions in use", vec![(10.0, 0.5), (20.0, 0.125)])];
+        assert_eq!(drawn, expected);
+        assert!(plot.summary.contains("is collapsing. About 8.00 of 64 directions"), "{}", plot.summary);
     }
 
     #[test]

@@ -27,7 +27,9 @@ pub struct Record {
     pub metric_mean: Curve,
     /// How far the network's answers spread.
     pub spread: Curve,
-    /// The latest look at that.
+    /// The share of the directions there could be that they use.
+    pub directions: Curve,
+    /// The latest look at the run's health.
     pub health: Option<Health>,
     /// The rounds of probes.
     pub probes: Vec<Probe>,
@@ -54,7 +56,11 @@ impl Record {
             Event::Step(step) => self.advance(step),
             Event::Probe(probe) => self.probes.push(probe),
             Event::Health(health) => {
-                self.spread.push(health.step as f64, health.spread);
+                if let Some(embedding) = &health.embedding {
+                    let step = health.step as f64;
+                    self.spread.push(step, embedding.spread);
+                    self.directions.push(step, embedding.rank / embedding.directions() as f64);
+                }
                 self.health = Some(health);
             }
             Event::Pretext(pretext) => self.pretext = Some(pretext),
@@ -91,7 +97,14 @@ impl Record {
     /// A run that resumes from an earlier state takes back what came after it.
     fn begin(&mut self, plan: Started) {
         let from = plan.resumed_at as f64;
-        let curves = [&mut self.loss, &mut self.loss_mean, &mut self.metric, &mut self.metric_mean, &mut self.spread];
+        let curves = [
+            &mut self.loss,
+            &mut self.loss_mean,
+            &mut self.metric,
+            &mut self.metric_mean,
+            &mut self.spread,
+            &mut self.directions,
+        ];
         curves.into_iter().for_each(|curve| curve.rewind(from));
         self.probes.retain(|probe| probe.step <= plan.resumed_at);
         self.step = self.step.take().filter(|step| step.step <= plan.resumed_at);

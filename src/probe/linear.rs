@@ -10,9 +10,9 @@
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
 
-use super::cholesky::Cholesky;
 use super::features::{Features, floats};
 use super::lbfgs::{Minimum, minimise};
+use crate::algebra::Cholesky;
 use crate::error::{Error, Result};
 use crate::platform;
 
@@ -218,7 +218,7 @@ impl Problem {
     /// Minimises from `theta`. `gram` need only be about right: it decides how fast the minimum is found, not where it is.
     async fn solve(&self, theta: Vec<f64>, l2: f64, gram: &[f32]) -> Result<Minimum> {
         let weights = self.width * self.classes;
-        let bound = Cholesky::of(gram, self.width, CURVATURE, l2 + RIDGE);
+        let bound = Cholesky::of(self.width, l2 + RIDGE, |i, j| CURVATURE * f64::from(gram[i * self.width + j]));
         let precondition = |q: &mut [f64]| {
             let (w, b) = q.split_at_mut(weights);
             bound.solve(w, self.classes);

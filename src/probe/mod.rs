@@ -1,7 +1,6 @@
 //! Whether anything was learned: how well simple readers name the classes from frozen features, beside controls that
 //! learned nothing, measured alike.
 
-mod cholesky;
 pub mod features;
 pub mod knn;
 mod lbfgs;

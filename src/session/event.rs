@@ -21,7 +21,7 @@ pub enum Event {
     Pretext(Pretext),
     /// Accuracy of frozen features, with their controls.
     Probe(Probe),
-    /// Whether what the loss compares is collapsing.
+    /// How the run is doing, seen without labels.
     Health(Health),
     /// Something the user should know, in a sentence.
     Warning {
@@ -107,31 +107,62 @@ pub struct Pretext {
     pub unit: Unit,
 }
 
-/// What an embedding looks like, without labels: the first images of a step's batch.
+/// How a run is doing, seen without labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     /// Steps taken so far.
     pub step: usize,
-    /// How far unit rows spread: about 1 where healthy, 0 where all are the same. See [`crate::health::spread`].
-    pub spread: f64,
-    /// How many directions are in use. See [`crate::health::effective_rank`].
-    pub rank: f64,
+    /// What it all means.
+    pub verdict: Verdict,
+    /// The length of the gradient of all parameters in this step, before any clipping.
+    pub gradient: f64,
+    /// What the embeddings look like, where the loss compares some.
+    pub embedding: Option<Embedding>,
+}
+
+/// What embeddings look like, without labels: those of the first images of a step's batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Embedding {
     /// Images looked at.
     pub rows: usize,
     /// Numbers the network gives of each.
     pub width: usize,
-    /// What that means.
-    pub verdict: Verdict,
+    /// How far unit rows spread: about 1 where healthy, 0 where all are the same. See [`crate::health::spread`].
+    pub spread: f64,
+    /// How many directions are in use (RankMe). See [`crate::health::Spectrum::effective_rank`].
+    pub rank: f64,
+    /// How many directions tell images apart rather than views, where there are two views. See [`crate::health::lidar`].
+    pub lidar: Option<f64>,
+    /// How far apart the views of one image lie, 0 to 4. See [`crate::health::alignment`].
+    pub alignment: Option<f64>,
+    /// How evenly the images cover the sphere: 0 where all are the same. See [`crate::health::uniformity`].
+    pub uniformity: f64,
+    /// How fast the spectrum falls (alpha-ReQ). See [`crate::health::Spectrum::decay`].
+    pub decay: Option<f64>,
+    /// The singular values at the ranks 1, 2, 4, 8 and so on, as shares of the largest.
+    pub spectrum: Vec<f64>,
 }
 
-/// The state of a representation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+impl Embedding {
+    /// The most directions there could be.
+    pub fn directions(&self) -> usize {
+        self.rows.min(self.width)
+    }
+}
+
+/// The state of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Different images get different answers.
+    /// Different images get different answers, and the loss moves.
+    #[default]
     Healthy,
     /// All images get nearly the same answer.
     Collapsing,
+    /// Images differ in ever fewer directions.
+    DimensionalCollapse,
+    /// The loss is where it began.
+    Stalled,
 }
 
 /// A round of probes: trained features and the controls, measured alike.

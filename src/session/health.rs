@@ -1,64 +1,180 @@
-//! Whether what the loss compares is collapsing, watched while it happens.
+//! How a run is doing, watched while it goes.
 
 use burn::tensor::{Tensor, Transaction};
 
-use super::event::{Event, Health, Verdict};
+use super::event::{Embedding, Event, Health, Step, Verdict};
 use crate::error::{Error, Result};
-use crate::health;
+use crate::health::{Rows, Spectrum, alignment, lidar, spread, uniformity};
 
 /// Images looked at: enough to tell, few enough for the eigenvalues.
 const ROWS: usize = 128;
 /// Spread below which all images get nearly the same answer.
 const COLLAPSED: f64 = 0.1;
-/// A spread this share of the largest one seen is a fall.
+/// A spread or a rank below this share of the largest one seen is a fall.
 const FALL: f64 = 0.25;
 /// A fresh network spreads little: before this step only a fall counts.
 const SETTLED: usize = 100;
 
 /// What has been seen of a run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Watch {
-    largest: f64,
-    warned: bool,
+    spread: f64,
+    rank: f64,
+    losses: Losses,
+    verdict: Verdict,
 }
 
 impl Watch {
-    /// Measures the embedding `[n, d]` of step `step`; says it in words when it has collapsed since the last time.
+    /// Measures the gradient's length `[1]` and the embeddings `[n, d]` of the views in step `step`; says it in words when
+    /// something is newly wrong.
     ///
     /// # Errors
     /// When the device is lost.
-    pub(super) async fn look(&mut self, step: usize, embedding: Tensor<2>) -> Result<Vec<Event>> {
-        let [n, width] = embedding.dims();
-        let rows = n.min(ROWS);
-        let some = embedding.inner().slice([0..rows, 0..width]);
-        let read = Transaction::default().register(health::spread(some.clone())).register(some).execute_async().await;
-        let read = read.map_err(|error| Error::DeviceLost(error.to_string()))?;
-        let mut floats = read.into_iter().map(|data| data.iter::<f32>().collect::<Vec<f32>>());
-        let spread = floats.next().and_then(|spread| spread.first().copied()).map_or(f64::NAN, f64::from);
-        let rank = health::effective_rank(&floats.next().unwrap_or_default(), width);
-        Ok(self.judge(Health { step, spread, rank, rows, width, verdict: Verdict::Healthy }))
+    pub(super) async fn look(
+        &mut self,
+        step: usize,
+        gradient: Tensor<1>,
+        embeddings: Vec<Tensor<2>>,
+    ) -> Result<Vec<Event>> {
+        let mut read = Transaction::default().register(gradient);
+        let mut shape = [0, 0];
+        for embedding in embeddings.into_iter().take(2) {
+            let [n, width] = embedding.dims();
+            shape = [n.min(ROWS), width];
+            read = read.register(embedding.slice([0..shape[0], 0..width]));
+        }
+        let read = read.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+        let mut numbers = read.into_iter().map(|data| data.iter::<f32>().collect::<Vec<f32>>());
+        let gradient = numbers.next().and_then(|one| one.first().copied()).map_or(f64::NAN, f64::from);
+        let views: Vec<Rows> = numbers.map(|values| Rows::new(values, shape[1])).collect();
+        let embedding = views.first().map(|first| measure(first, views.get(1)));
+        Ok(self.judge(Health { step, verdict: Verdict::Healthy, gradient, embedding }))
+    }
+
+    /// Takes in the loss of a step that was read back, of this start of the run or of an earlier one.
+    pub(super) fn hear(&mut self, step: &Step) {
+        self.losses.hear(step.loss);
+    }
+
+    /// Takes in what was seen before the run was interrupted.
+    pub(super) fn recall(&mut self, seen: &Health) {
+        self.judge(seen.clone());
     }
 
     fn judge(&mut self, mut seen: Health) -> Vec<Event> {
-        let fallen = seen.spread < FALL * self.largest;
-        let low = seen.step >= SETTLED && seen.spread < COLLAPSED;
-        self.largest = self.largest.max(seen.spread);
-        let collapsing = fallen || low || !seen.spread.is_finite();
-        if collapsing {
-            seen.verdict = Verdict::Collapsing;
+        let still = self.losses.stand_still();
+        seen.verdict = match &seen.embedding {
+            Some(embedding) => self.of_embedding(seen.step, embedding),
+            None => Verdict::Healthy,
+        };
+        if still && seen.verdict == Verdict::Healthy {
+            seen.verdict = Verdict::Stalled;
         }
-        let told = std::mem::replace(&mut self.warned, collapsing);
-        let first = collapsing && !told;
-        let warning = first.then(|| Event::Warning { message: warning(&seen) });
+        let before = std::mem::replace(&mut self.verdict, seen.verdict);
+        let warning = (before != seen.verdict).then(|| warning(&seen)).flatten();
+        let warning = warning.map(|message| Event::Warning { message });
         std::iter::once(Event::Health(seen)).chain(warning).collect()
+    }
+
+    fn of_embedding(&mut self, step: usize, &Embedding { spread, rank, .. }: &Embedding) -> Verdict {
+        let fallen = spread < FALL * self.spread;
+        let low = step >= SETTLED && spread < COLLAPSED;
+        let flat = rank < FALL * self.rank;
+        (self.spread, self.rank) = (self.spread.max(spread), self.rank.max(rank));
+        match () {
+            () if fallen || low || !spread.is_finite() => Verdict::Collapsing,
+            () if flat => Verdict::DimensionalCollapse,
+            () => Verdict::Healthy,
+        }
     }
 }
 
-fn warning(Health { step, spread, rank, rows, width, .. }: &Health) -> String {
-    format!(
-        "The representation is collapsing at step {step}: the network gives all images nearly the same answer (spread {spread:.3}; \
-         healthy is about 1). The {rows} images looked at use {rank:.1} of {width} directions."
-    )
+fn measure(first: &Rows, second: Option<&Rows>) -> Embedding {
+    let spectrum = Spectrum::of(first);
+    Embedding {
+        rows: first.count(),
+        width: first.width(),
+        spread: spread(first),
+        rank: spectrum.effective_rank(),
+        lidar: second.map(|second| lidar(first, second)),
+        alignment: second.map(|second| alignment(first, second)),
+        uniformity: uniformity(first),
+        decay: Spectrum::centred(first).decay(),
+        spectrum: spectrum.octaves(),
+    }
+}
+
+fn warning(Health { step, verdict, embedding, .. }: &Health) -> Option<String> {
+    let figures = embedding.as_ref().map_or_else(String::new, |embedding| {
+        let Embedding { spread, rank, rows, .. } = embedding;
+        let most = embedding.directions();
+        format!(
+            " Spread {spread:.3} (healthy is about 1); the {rows} images looked at use {rank:.1} of {most} directions."
+        )
+    });
+    let words = match verdict {
+        Verdict::Healthy => return None,
+        Verdict::Collapsing => {
+            "The representation is collapsing at step {step}: all images get nearly the same answer."
+        }
+        Verdict::DimensionalCollapse => {
+            "The representation is collapsing at step {step}: images differ in ever fewer directions, less than a quarter of \
+             those used before."
+        }
+        Verdict::Stalled => {
+            "The run has stalled at step {step}: the loss is where it began. A larger learning rate may help; if the \
+             images are all alike, nothing will."
+        }
+    };
+    Some(words.replace("{step}", &step.to_string()) + &figures)
+}
+
+/// The first and the latest losses of a run.
+#[derive(Clone, Debug, Default)]
+struct Losses {
+    first: Vec<f64>,
+    latest: std::collections::VecDeque<f64>,
+    heard: usize,
+    /// Looks in a row at which they could not be told apart.
+    still: usize,
+}
+
+impl Losses {
+    /// How many make a mean.
+    const WINDOW: usize = 50;
+    /// Before so many nothing is said.
+    const PATIENCE: usize = 200;
+    /// Losses that cross their first level on their way are not standing still: so many looks in a row must agree.
+    const LOOKS: usize = 3;
+
+    fn hear(&mut self, loss: f64) {
+        self.heard += 1;
+        if self.first.len() < Self::WINDOW {
+            self.first.push(loss);
+        }
+        if self.latest.len() == Self::WINDOW {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(loss);
+    }
+
+    /// Whether the latest losses have not left the level of the first by two standard errors, at this look and those before.
+    fn stand_still(&mut self) -> bool {
+        if self.heard < Self::PATIENCE {
+            return false;
+        }
+        let ((was, early), (is, late)) = (moments(self.first.iter()), moments(self.latest.iter()));
+        let error = ((early + late) / Self::WINDOW as f64).sqrt();
+        self.still = if (was - is).abs() < 2.0 * error { self.still + 1 } else { 0 };
+        self.still >= Self::LOOKS
+    }
+}
+
+/// Mean and variance.
+fn moments<'a>(values: impl ExactSizeIterator<Item = &'a f64> + Clone) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    (mean, values.map(|value| (value - mean).powi(2)).sum::<f64>() / count)
 }
 
 #[cfg(test)]
@@ -67,9 +183,10 @@ mod tests {
     use burn::tensor::{Device, TensorData};
     use futures_lite::future::block_on;
 
-    fn seen(watch: &mut Watch, step: usize, spread: f64) -> (Verdict, usize) {
-        let health = Health { step, spread, rank: 1.0, rows: 2, width: 4, verdict: Verdict::Healthy };
-        let events = watch.judge(health);
+    fn seen(watch: &mut Watch, step: usize, spread: f64, rank: f64) -> (Verdict, usize) {
+        let rows = Rows::new([1.0, 0.0, 0.0, 1.0], 2);
+        let embedding = Some(Embedding { spread, rank, ..measure(&rows, None) });
+        let events = watch.judge(Health { step, verdict: Verdict::Healthy, gradient: 1.0, embedding });
         let Event::Health(health) = &events[0] else { panic!("the first event is the health") };
         (health.verdict, events.len() - 1)
     }
@@ -77,26 +194,66 @@ mod tests {
     #[test]
     fn a_fall_is_told_once_and_again_after_recovery() {
         let mut watch = Watch::default();
-        assert_eq!(seen(&mut watch, 10, 0.05), (Verdict::Healthy, 0), "a fresh network spreads little");
-        assert_eq!(seen(&mut watch, 20, 0.9), (Verdict::Healthy, 0));
-        assert_eq!(seen(&mut watch, 30, 0.2), (Verdict::Collapsing, 1));
-        assert_eq!(seen(&mut watch, 40, 0.1), (Verdict::Collapsing, 0));
-        assert_eq!(seen(&mut watch, 50, 0.8), (Verdict::Healthy, 0));
-        assert_eq!(seen(&mut watch, 60, 0.0), (Verdict::Collapsing, 1));
+        assert_eq!(seen(&mut watch, 10, 0.05, 9.0), (Verdict::Healthy, 0), "a fresh network spreads little");
+        assert_eq!(seen(&mut watch, 20, 0.9, 9.0), (Verdict::Healthy, 0));
+        assert_eq!(seen(&mut watch, 30, 0.2, 9.0), (Verdict::Collapsing, 1));
+        assert_eq!(seen(&mut watch, 40, 0.1, 9.0), (Verdict::Collapsing, 0));
+        assert_eq!(seen(&mut watch, 50, 0.8, 9.0), (Verdict::Healthy, 0));
+        assert_eq!(seen(&mut watch, 60, 0.0, 9.0), (Verdict::Collapsing, 1));
     }
 
     #[test]
     fn staying_low_is_a_collapse_too() {
-        assert_eq!(seen(&mut Watch::default(), 200, 0.05), (Verdict::Collapsing, 1));
-        assert_eq!(seen(&mut Watch::default(), 200, f64::NAN), (Verdict::Collapsing, 1));
+        assert_eq!(seen(&mut Watch::default(), 200, 0.05, 9.0), (Verdict::Collapsing, 1));
+        assert_eq!(seen(&mut Watch::default(), 200, f64::NAN, 9.0), (Verdict::Collapsing, 1));
+    }
+
+    #[test]
+    fn fewer_directions_are_a_collapse_while_the_spread_stays() {
+        let mut watch = Watch::default();
+        assert_eq!(seen(&mut watch, 1, 0.97, 80.0), (Verdict::Healthy, 0));
+        assert_eq!(seen(&mut watch, 50, 0.97, 29.5), (Verdict::Healthy, 0));
+        assert_eq!(seen(&mut watch, 100, 0.97, 14.8), (Verdict::DimensionalCollapse, 1));
+        assert_eq!(seen(&mut watch, 150, 0.01, 1.0), (Verdict::Collapsing, 1), "worse is told again");
+    }
+
+    #[test]
+    fn an_interrupted_run_remembers_its_best() {
+        let mut before = Watch::default();
+        let rows = Rows::new([1.0, 0.0, 0.0, 1.0], 2);
+        let embedding = Some(Embedding { spread: 1.0, rank: 60.0, ..measure(&rows, None) });
+        before.recall(&Health { step: 1, verdict: Verdict::Healthy, gradient: 1.0, embedding });
+        assert_eq!(seen(&mut before, 50, 0.9, 9.0), (Verdict::DimensionalCollapse, 1));
     }
 
     #[test]
     fn equal_rows_have_neither_spread_nor_rank() {
         let embedding = Tensor::<2>::from_data(TensorData::new([1.0f32, 2.0].repeat(6), [6, 2]), &Device::flex());
-        let events = block_on(Watch::default().look(200, embedding)).expect("flex reads");
+        let gradient = Tensor::<1>::from_floats([0.5], &Device::flex());
+        let views = vec![embedding.clone(), embedding];
+        let events = block_on(Watch::default().look(200, gradient, views)).expect("flex reads");
         let Event::Health(health) = &events[0] else { panic!("the first event is the health") };
-        assert!(health.spread < 1e-3 && (health.rank - 1.0).abs() < 1e-3, "{health:?}");
+        let embedding = health.embedding.as_ref().expect("two views");
+        assert!(health.gradient == 0.5 && embedding.alignment.is_some_and(|apart| apart.abs() < 1e-9), "{health:?}");
+        assert!(embedding.spread < 1e-3 && (embedding.rank - 1.0).abs() < 1e-3, "{health:?}");
         assert_eq!(events.len(), 2);
+    }
+
+    #[test]
+    fn a_loss_that_goes_nowhere_has_stalled() {
+        let verdicts = |loss: fn(usize) -> f64| {
+            let mut watch = Watch::default();
+            let look = |step: usize| {
+                (step - 49..=step).for_each(|at| watch.losses.hear(loss(at)));
+                let health = Health { step, verdict: Verdict::Healthy, gradient: 0.0, embedding: None };
+                let Event::Health(health) = watch.judge(health).remove(0) else { panic!("the health comes first") };
+                health.verdict
+            };
+            (1..=8).map(|round| round * 50).map(look).collect::<Vec<_>>()
+        };
+        let stalled = verdicts(|at| 2.0 + 0.1 * (at as f64 * 2.4).sin());
+        assert_eq!(stalled[..5], [Verdict::Healthy; 5]);
+        assert_eq!(stalled[5..], [Verdict::Stalled; 3]);
+        assert_eq!(verdicts(|at| 2.0 - 0.001 * at as f64 + 0.1 * (at as f64 * 2.4).sin()), [Verdict::Healthy; 8]);
     }
 }

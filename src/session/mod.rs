@@ -152,6 +152,15 @@ impl Session {
         self.learner.adopt(&state)
     }
 
+    /// Takes in what an earlier start of the run said: what is healthy is judged beside what has been seen.
+    pub fn recall(&mut self, event: &Event) {
+        match event {
+            Event::Step(step) => self.watch.hear(step),
+            Event::Health(health) => self.watch.recall(health),
+            _ => {}
+        }
+    }
+
     /// The run as a checkpoint: a safetensors file with the configuration and the position in its metadata.
     ///
     /// # Errors
@@ -290,6 +299,10 @@ impl Session {
         let lr = self.config.optimizer.lr;
         let rate = self.config.schedule.rate(lr, self.step, self.total, moment.steps_per_epoch);
         let mut rng = stream(self.config.seed, Purpose::Views, self.step as u64);
+        let looks = self.looks_at(self.step + 1);
+        if looks {
+            self.learner.measure_gradient();
+        }
         let answer = self.learner.step(&batch, &moment, &mut rng, rate);
         self.step += 1;
         self.since_read.images += batch.indices.len();
@@ -299,7 +312,9 @@ impl Session {
         self.clock(platform::now() - start);
         let mut events = Vec::new();
         if let Some(Values { loss, metric, .. }) = values {
-            events.push(Event::Step(self.step_event(loss, metric, rate)));
+            let step = self.step_event(loss, metric, rate);
+            self.watch.hear(&step);
+            events.push(Event::Step(step));
             if !loss.is_finite() {
                 return Err(Error::Config(format!(
                     "the loss is {loss} at step {}: the run has diverged; try a learning rate below {lr}",
@@ -307,7 +322,9 @@ impl Session {
                 )));
             }
         }
-        events.extend(self.health().await?);
+        if looks {
+            events.extend(self.look().await?);
+        }
         if self.step.is_multiple_of(moment.steps_per_epoch) {
             events.extend(self.epoch_event());
         }
@@ -315,14 +332,17 @@ impl Session {
         Ok(Progress::Events(events))
     }
 
-    /// A look for collapse, where it is time for one and the method compares embeddings.
-    async fn health(&mut self) -> Result<Vec<Event>> {
+    /// Whether step `step` (from 1) is one to look at the run's health after: the first, for what comes later is compared
+    /// with it, and as often as the pace says.
+    fn looks_at(&self, step: usize) -> bool {
         let every = self.pace.health_every;
-        match self.learner.embedding() {
-            Some(embedding) if every > 0 && self.step.is_multiple_of(every) => {
-                self.watch.look(self.step, embedding).await
-            }
-            _ => Ok(Vec::new()),
+        every > 0 && (step == 1 || step.is_multiple_of(every))
+    }
+
+    async fn look(&mut self) -> Result<Vec<Event>> {
+        match self.learner.gradient_norm() {
+            Some(gradient) => self.watch.look(self.step, gradient, self.learner.embeddings()).await,
+            None => Ok(Vec::new()),
         }
     }
 

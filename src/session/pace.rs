@@ -7,7 +7,7 @@ use crate::probe::ProbeSettings;
 pub struct Pace {
     /// Read the loss back every so many steps: 1 on the CPU; more on a GPU, where a read stalls the pipeline.
     pub read_every: usize,
-    /// Look for collapse every so many steps; 0 means never.
+    /// Look at the run's health after the first step and every so many; 0 means never.
     pub health_every: usize,
     /// Test images for the pretext task after the last step; 0 means all.
     pub held_out: usize,

@@ -3,7 +3,7 @@
 use super::chart::{Across, Chart, Line, smoothed};
 use crate::cli::words;
 use crate::method::{Info, Unit};
-use crate::session::event::{Event, Health, Pretext, Probe, Source, Started, Step, Verdict};
+use crate::session::event::{Embedding, Event, Health, Pretext, Probe, Source, Started, Step, Verdict};
 
 /// The events of a run by kind.
 #[derive(Clone, Debug, Default)]
@@ -53,42 +53,48 @@ impl History {
         charts
     }
 
-    /// The two figures of health.
+    /// What can be seen of the run's health.
     pub(super) fn health(&self) -> Vec<Chart> {
-        let points = |value: fn(&Health) -> f64| {
-            self.health.iter().map(|health| (health.step as f64, value(health))).collect::<Vec<_>>()
+        let of = |value: fn(&Embedding) -> Option<f64>| -> Vec<(f64, f64)> {
+            let seen = self.health.iter().filter_map(|health| Some((health.step, value(health.embedding.as_ref()?)?)));
+            seen.map(|(step, value)| (step as f64, value)).collect()
         };
-        if self.health.is_empty() {
-            return Vec::new();
-        }
-        let mut spread = single("Spread of unit rows", "spread", "trained", points(|health| health.spread));
+        let mut spread = single("Spread of unit rows", "spread", "trained", of(|seen| Some(seen.spread)));
         spread.levels = vec![("even directions".into(), "untrained", 1.0), ("all images alike".into(), "pixels", 0.0)];
-        let rank = single("Effective rank", "", "trained", points(|health| health.rank));
-        vec![spread, rank]
+        let rank = single("Directions in use (RankMe)", "", "trained", of(|seen| Some(seen.rank)));
+        let lidar = single("Directions that tell images apart (LiDAR)", "", "trained", of(|seen| seen.lidar));
+        let mut sphere = single("Alignment and uniformity", "views of an image apart", "trained", of(|seen| seen.alignment));
+        let even = of(|seen| Some(seen.uniformity));
+        sphere.lines.push(Line { name: "unevenness of images".into(), class: "untrained", points: even });
+        let decay = single("Decay of the spectrum (alpha-ReQ)", "", "trained", of(|seen| seen.decay));
+        let gradient = self.health.iter().map(|health| (health.step as f64, health.gradient)).collect();
+        let charts = vec![spread, rank, lidar, sphere, decay, single("Length of the gradient", "", "trained", gradient)];
+        charts.into_iter().filter(|chart| chart.lines.iter().any(|line| !line.points.is_empty())).collect()
     }
 
     /// What the figures of health come to.
     pub(super) fn health_words(&self) -> String {
         let Some(last) = self.health.last() else {
-            return "What this method’s loss compares are no embeddings, or the run was too short for a look: there is no \
-                    collapse to watch for."
-                .into();
+            return "The run was too short for a look at its health.".into();
         };
-        let falls = self.health.iter().filter(|health| health.verdict == Verdict::Collapsing).count();
-        let verdict = match (falls, last.verdict) {
+        let ill = self.health.iter().filter(|health| health.verdict != Verdict::Healthy).count();
+        let verdict = match (ill, last.verdict) {
             (0, _) => "Healthy at every look.".to_string(),
-            (_, Verdict::Healthy) => {
-                format!("Healthy at the end, after {} with signs of collapse.", words::count(falls, "look"))
-            }
+            (_, Verdict::Healthy) => format!("Healthy at the end, after {} that were not.", words::count(ill, "look")),
             (_, Verdict::Collapsing) => "Collapsing: nearly all images get the same answer.".to_string(),
+            (_, Verdict::DimensionalCollapse) => "Collapsing: images differ in ever fewer directions.".to_string(),
+            (_, Verdict::Stalled) => "Stalled: the loss is where it began.".to_string(),
+        };
+        let Some(seen) = &last.embedding else {
+            return format!("{verdict} What this method’s loss compares are no embeddings: they cannot collapse.");
         };
         format!(
             "{verdict} At the end the spread is {:.2} (1 where directions are even, 0 where all images get the same answer) and \
              {:.1} of at most {} directions are in use (RankMe on {} images, no labels needed).",
-            last.spread,
-            last.rank,
-            last.rows.min(last.width),
-            last.rows
+            seen.spread,
+            seen.rank,
+            seen.directions(),
+            seen.rows
         )
     }
 

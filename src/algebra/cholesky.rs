@@ -1,21 +1,23 @@
 //! Solving linear equations with a symmetric positive matrix.
 
+use super::dot;
+
 /// `A = L L^T`, the rows of L packed one after another up to the diagonal.
 #[derive(Clone, Debug)]
-pub(super) struct Cholesky {
+pub struct Cholesky {
     rows: Vec<Vec<f64>>,
 }
 
 impl Cholesky {
-    /// Factors `factor * gram + ridge * I`, `gram` a symmetric `[d, d]` in row-major order. A pivot that rounding made
-    /// negative is taken as the ridge.
-    pub(super) fn of(gram: &[f32], d: usize, factor: f64, ridge: f64) -> Self {
+    /// Factors `A + ridge * I`, `A` the symmetric `[d, d]` of `entry`, which is asked at and below the diagonal. A pivot that
+    /// rounding made negative is taken as the ridge.
+    pub fn of(d: usize, ridge: f64, entry: impl Fn(usize, usize) -> f64) -> Self {
         let mut rows: Vec<Vec<f64>> = Vec::with_capacity(d);
         for i in 0..d {
             let mut row = Vec::with_capacity(i + 1);
             for j in 0..=i {
                 let known: f64 = if j < i { dot(&row[..j], &rows[j][..j]) } else { dot(&row, &row) };
-                let rest = factor * f64::from(gram[i * d + j]) - known;
+                let rest = entry(i, j) - known;
                 row.push(if j < i { rest / rows[j][j] } else { (rest + ridge).max(ridge).sqrt() });
             }
             rows.push(row);
@@ -24,7 +26,7 @@ impl Cholesky {
     }
 
     /// Replaces each column of `b`, `[d, k]` in row-major order, by the solution of `A x = b`.
-    pub(super) fn solve(&self, b: &mut [f64], k: usize) {
+    pub fn solve(&self, b: &mut [f64], k: usize) {
         let d = self.rows.len();
         for i in 0..d {
             let (done, rest) = b.split_at_mut(i * k);
@@ -49,19 +51,6 @@ fn subtract(from: &mut [f64], factor: f64, what: &[f64]) {
     from.iter_mut().zip(what).for_each(|(from, what)| *from -= factor * what);
 }
 
-/// In four strands, which the processor adds side by side.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (fours_a, rest_a) = a.as_chunks::<4>();
-    let (fours_b, rest_b) = b.as_chunks::<4>();
-    let mut sums = [0f64; 4];
-    for (a, b) in fours_a.iter().zip(fours_b) {
-        for strand in 0..4 {
-            sums[strand] += a[strand] * b[strand];
-        }
-    }
-    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f64>()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,7 +64,7 @@ mod tests {
             (0..d * d).map(|at| (0..40).map(|n| x[n * d + at / d] * x[n * d + at % d]).sum()).collect();
         let b: Vec<f64> = (0..d * k).map(|i| (i as f64 * 0.7).sin()).collect();
         let mut solved = b.clone();
-        Cholesky::of(&gram, d, 0.5, 0.1).solve(&mut solved, k);
+        Cholesky::of(d, 0.1, |i, j| 0.5 * f64::from(gram[i * d + j])).solve(&mut solved, k);
         for (i, column) in (0..d).flat_map(|i| (0..k).map(move |column| (i, column))) {
             let product =
                 |j: usize| (0.5 * f64::from(gram[i * d + j]) + if i == j { 0.1 } else { 0.0 }) * solved[j * k + column];
@@ -87,7 +76,7 @@ mod tests {
     #[test]
     fn a_matrix_without_full_rank_is_held_up_by_the_ridge() {
         let mut b = vec![1.0, 2.0];
-        Cholesky::of(&[1.0, 1.0, 1.0, 1.0], 2, 1.0, 1e-3).solve(&mut b, 1);
+        Cholesky::of(2, 1e-3, |_, _| 1.0).solve(&mut b, 1);
         assert!(b.iter().all(|x| x.is_finite()), "{b:?}");
     }
 }
