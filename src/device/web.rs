@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 
 use burn::tensor::Device;
+use cubecl_runtime::config::autotune::{AutotuneConfig, AutotuneLevel, BenchConfig};
+use cubecl_runtime::config::{CubeClRuntimeConfig, RuntimeConfig};
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -101,7 +103,7 @@ fn cpu(why: String, gpu_available: bool) -> Selected {
 async fn gpu(adapter: Adapter) -> Result<Selected, Obstacle> {
     let device = match STARTED.with_borrow(Clone::clone) {
         Some(device) => device,
-        None => start().await?,
+        None => start(adapter.software).await?,
     };
     let Adapter { name, software } = adapter;
     let (kind, why) = if software {
@@ -115,8 +117,9 @@ async fn gpu(adapter: Adapter) -> Result<Selected, Obstacle> {
     Ok(Selected { device, readout })
 }
 
-async fn start() -> Result<Device, Obstacle> {
+async fn start(software: bool) -> Result<Device, Obstacle> {
     const REMEDY: &str = "Update the browser and the graphics driver, or choose the CPU.";
+    hurry_tuning(if software { 1 } else { 3 });
     let begun = Device::wgpu_options().init_with_setup_async().await;
     let (device, setup) = begun.map_err(|error| Obstacle::new(format!("it did not start ({error})"), REMEDY))?;
     setup.device.set_device_lost_callback(|_, message| {
@@ -127,6 +130,15 @@ async fn start() -> Result<Device, Obstacle> {
         .map_err(|error| Obstacle::new(format!("it failed a test calculation ({error})"), REMEDY))?;
     STARTED.set(Some(device.clone()));
     Ok(device)
+}
+
+/// At the first meeting with each kind of work the engine times every kernel that can do it. A native one drops slow ones
+/// early; in a browser each runs equally often, ten times unless told otherwise, and the first steps wait for that. `samples`
+/// runs decide instead, among the likely kernels only. Has no effect once a GPU was started.
+fn hurry_tuning(samples: usize) {
+    let bench = BenchConfig { min_samples: 1, max_samples: samples, ..BenchConfig::default() };
+    let autotune = AutotuneConfig { level: AutotuneLevel::Minimal, bench, ..AutotuneConfig::default() };
+    CubeClRuntimeConfig::try_set(CubeClRuntimeConfig { autotune, ..CubeClRuntimeConfig::default() });
 }
 
 /// The browser's GPU, if it could be used.

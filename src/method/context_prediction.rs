@@ -158,7 +158,8 @@ fn small(data: &str) -> RunConfig {
     let base =
         RunConfig::of(ContextPrediction::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.1));
     let base = RunConfig { batch: 128, epochs: 3, ..base };
-    options(base, [10, 4, 1], [2, 2, 0], [0, 0], 5, 256)
+    let base = base.with_options(Layout::options([10, 4, 1], [2, 2, 0], [0, 0])).with_options(Looks::options(5));
+    base.with_options([("hidden", 256.into())])
 }
 
 /// The authors' code for ImageNet: images of 150,000 to 450,000 px, four grids of 96-px patches with gaps of 48 px and a
@@ -173,31 +174,8 @@ fn full(data: &str) -> RunConfig {
     let optimizer = OptimizerConfig { momentum: 0.0, ..OptimizerConfig::sgd(5e-3, 0.0) };
     let base = RunConfig::of(ContextPrediction::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::Constant);
     let base = RunConfig { batch: 8, epochs: 11, steps: 1_700_000, ..base };
-    options(base, [96, 48, 7], [0, 4, 512], [150_000, 450_000], 10, 4096)
-}
-
-fn options(
-    base: RunConfig,
-    [patch, gap, jitter]: [usize; 3],
-    [grid, grids, patches]: [usize; 3],
-    [min_pixels, max_pixels]: [usize; 2],
-    coarsest: usize,
-    hidden: usize,
-) -> RunConfig {
-    base.with_options([
-        ("patch", patch.into()),
-        ("gap", gap.into()),
-        ("jitter", jitter.into()),
-        ("grid", grid.into()),
-        ("grids", grids.into()),
-        ("patches", patches.into()),
-        ("min_pixels", min_pixels.into()),
-        ("max_pixels", max_pixels.into()),
-        ("coarse", (1.0 / 3.0).into()),
-        ("coarsest", coarsest.into()),
-        ("colours", "drop".into()),
-        ("hidden", hidden.into()),
-    ])
+    let layout = Layout::options([96, 48, 7], [0, 4, 512], [150_000, 450_000]);
+    base.with_options(layout).with_options(Looks::options(10)).with_options([("hidden", 4096.into())])
 }
 
 #[cfg(test)]

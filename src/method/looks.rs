@@ -2,6 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
+use serde_json::Value;
 
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
@@ -32,6 +33,11 @@ enum Colours {
 }
 
 impl Looks {
+    /// As the settings name them: a third of the patches coarse, down to `coarsest` pixels a side, colours dropped.
+    pub(super) fn options(coarsest: usize) -> [(&'static str, Value); 3] {
+        [("coarse", (1.0 / 3.0).into()), ("coarsest", coarsest.into()), ("colours", "drop".into())]
+    }
+
     /// Takes the options up.
     ///
     /// # Errors

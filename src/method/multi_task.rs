@@ -8,7 +8,9 @@ use burn::tensor::Tensor;
 
 use super::conflict::cosines;
 use super::frame::Frame;
+use super::looks::Looks;
 use super::motion::{Seen, Watcher};
+use super::neighbours::Layout;
 use super::task_heads::{Found, Heads};
 use super::task_rows::{colours, questions};
 use super::tasks::{Plan, Task};
@@ -219,7 +221,8 @@ fn small(data: &str) -> RunConfig {
     let base = RunConfig::of(MultiTask::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.2));
     let base = RunConfig { batch: 128, epochs: if data == shapes::NAME { 12 } else { 3 }, ..base };
     let base = base.with_options(Frame::options(0, true)).with_options(Watcher::options(24));
-    options(base, [10, 4, 1], [2, 2, 0], [0, 0], [5, 128, 64], 0.3)
+    let base = base.with_options(Layout::options([10, 4, 1], [2, 2, 0], [0, 0])).with_options(Looks::options(5));
+    options(base, [128, 64], 0.3)
 }
 
 /// The paper's setting as far as it is known: RMSprop with momentum 0.9, harmonised input, the lasso. Its trunk is ResNet-101 in
@@ -232,32 +235,13 @@ fn full(data: &str) -> RunConfig {
     let base = RunConfig::of(MultiTask::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::cosine(1.0));
     let base = RunConfig { batch: 128, epochs: 100, ..base };
     let base = base.with_options(Frame::options(224, true)).with_options(Watcher::options(56));
-    let base = options(base, [96, 48, 7], [0, 1, 512], [150_000, 450_000], [10, 1024, 256], 1.0);
+    let layout = Layout::options([96, 48, 7], [0, 1, 512], [150_000, 450_000]);
+    let base = options(base.with_options(layout).with_options(Looks::options(10)), [1024, 256], 1.0);
     base.with_options([("harmonise", true.into()), ("lasso", 1e-3.into())])
 }
 
-fn options(
-    base: RunConfig,
-    [patch, gap, jitter]: [usize; 3],
-    [grid, grids, patches]: [usize; 3],
-    [min_pixels, max_pixels]: [usize; 2],
-    [coarsest, hidden, head]: [usize; 3],
-    weight_col: f64,
-) -> RunConfig {
+fn options(base: RunConfig, [hidden, head]: [usize; 2], weight_col: f64) -> RunConfig {
     let tasks = possible(&base.data);
-    let base = base.with_options([
-        ("patch", patch.into()),
-        ("gap", gap.into()),
-        ("jitter", jitter.into()),
-        ("grid", grid.into()),
-        ("grids", grids.into()),
-        ("patches", patches.into()),
-        ("min_pixels", min_pixels.into()),
-        ("max_pixels", max_pixels.into()),
-        ("coarse", (1.0 / 3.0).into()),
-        ("coarsest", coarsest.into()),
-        ("colours", "drop".into()),
-    ]);
     base.with_options([
         ("tasks", tasks.into()),
         ("harmonise", false.into()),

@@ -1,6 +1,7 @@
 //! How patches with their neighbours are cut for context prediction: grids at any place of an image, gaps, jitter.
 
 use rand::RngExt;
+use serde_json::Value;
 
 use super::Facts;
 use crate::config::RunConfig;
@@ -61,6 +62,24 @@ struct Grid {
 }
 
 impl Layout {
+    /// As the settings name them.
+    pub(super) fn options(
+        [patch, gap, jitter]: [usize; 3],
+        [grid, grids, patches]: [usize; 3],
+        [min_pixels, max_pixels]: [usize; 2],
+    ) -> [(&'static str, Value); 8] {
+        [
+            ("patch", patch.into()),
+            ("gap", gap.into()),
+            ("jitter", jitter.into()),
+            ("grid", grid.into()),
+            ("grids", grids.into()),
+            ("patches", patches.into()),
+            ("min_pixels", min_pixels.into()),
+            ("max_pixels", max_pixels.into()),
+        ]
+    }
+
     /// Takes the options up.
     ///
     /// # Errors
