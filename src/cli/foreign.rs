@@ -18,7 +18,7 @@ use crate::weights::{self, Imported, Wanted};
 /// The largest file that is read: many times a wide ResNet-50 with its optimiser.
 const MAX_BYTES: u64 = 8 << 30;
 /// The seed of the untrained encoder that a foreign one is compared with.
-const SEED: u64 = 1;
+pub(super) const SEED: u64 = 1;
 
 /// The architectures that a foreign file may hold. Files that nolabel exported say themselves what they hold.
 const KINDS: [(EncoderKind, &str, &str); 5] = [
@@ -70,15 +70,19 @@ pub(super) struct Foreign {
 }
 
 impl ForeignArgs {
-    /// Reads the encoder of `path`.
-    pub(super) fn read(&self, path: &Path, device: &Device) -> Outcome<Foreign> {
+    /// What is said of the file.
+    pub(super) fn wanted(&self) -> Wanted {
         let Self { arch, prefix, input_mean, input_std, .. } = self.clone();
-        let wanted = Wanted { kind: arch, prefix, mean: input_mean, std: input_std };
-        let bytes = bytes(path)?;
-        let imported = encoder(path, &bytes, &wanted, SEED, device)?;
-        let sha256 = digest(&bytes);
-        Ok(Foreign { imported, sha256 })
+        Wanted { kind: arch, prefix, mean: input_mean, std: input_std }
     }
+}
+
+/// Reads the encoder of `path`, and draws an untrained one from the seed.
+pub(super) fn read(path: &Path, wanted: &Wanted, seed: u64, device: &Device) -> Outcome<Foreign> {
+    let bytes = bytes(path)?;
+    let imported = encoder(path, &bytes, wanted, seed, device)?;
+    let sha256 = digest(&bytes);
+    Ok(Foreign { imported, sha256 })
 }
 
 /// The encoder in the bytes of the file at `path`.

@@ -8,7 +8,7 @@ use super::eval::measure;
 use super::failure::{Failure, Outcome};
 use super::images;
 use super::print;
-use crate::data::Spec;
+use crate::data::{Dataset, Spec};
 use crate::device::{self, DeviceChoice, Selected};
 use crate::probe::ProbeSettings;
 use crate::session::Session;
@@ -45,6 +45,13 @@ impl Opened {
         Ok(Self { folder, record, checkpoint })
     }
 
+    /// Opens the run in a folder at the checkpoint whose file has this digest; nothing where there is none.
+    pub(super) fn with_digest(path: &Path, sha256: &str) -> Outcome<Option<Self>> {
+        let (folder, record) = Folder::open(path)?;
+        let found = folder.with_digest(sha256)?;
+        Ok(found.map(|checkpoint| Self { folder, record, checkpoint }))
+    }
+
     /// Steps the run had taken.
     pub(super) fn step(&self) -> usize {
         self.checkpoint.header.step
@@ -58,6 +65,11 @@ impl Opened {
         if data.sha256 != self.record.data.sha256 && other.is_none() {
             print::err("warning: these are not the images the run learned from; they have changed since");
         }
+        self.restore(images, data, device)
+    }
+
+    /// Puts the network together beside images that are loaded.
+    pub(super) fn restore(&self, images: Dataset, data: DataRecord, device: DeviceChoice) -> Outcome<Loaded> {
         let selected = block_on(device::select(device))?;
         let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
         let session = block_on(Session::restore(&self.checkpoint.bytes, images, &selected, pace))?;
@@ -81,6 +93,7 @@ impl Opened {
             step: self.step(),
             total_steps: loaded.session.started().total_steps,
             elapsed_seconds: self.checkpoint.header.elapsed_seconds,
+            checkpoint: Some(self.checkpoint.sha256()),
             data: loaded.data.clone(),
             device: loaded.selected.readout.clone(),
             settings: settings.clone(),

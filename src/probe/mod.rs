@@ -63,6 +63,26 @@ impl ProbeSettings {
         self.penalties.len() > 1
     }
 
+    /// Refuses values that nothing can be measured with, in words.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn check(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::Config(what.to_string()));
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        match self {
+            Self { linear: false, knn: false, .. } => wrong("there is neither linear nor knn to measure"),
+            Self { train_images: 1, .. } => wrong("train_images must be 0 (for all) or at least 2"),
+            Self { grid, .. } if !(1..=64).contains(grid) => wrong("grid must be between 1 and 64"),
+            Self { k: 0, .. } => wrong("k must be at least 1"),
+            Self { temperature, .. } if !positive(*temperature) => wrong("temperature must be a positive number"),
+            Self { penalties, .. } if penalties.is_empty() || !penalties.iter().all(|l2| positive(*l2)) => {
+                wrong("penalties must be positive numbers, at least one")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The settings in words, as printed under a table.
     pub fn describe(&self, data: &Dataset) -> String {
         let train = count(&data.train, self.train_images);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::tensor::{Device, TensorData};
+use serde::{Deserialize, Serialize};
 
 use super::array::Array;
 use super::file::Contents;
@@ -18,15 +19,19 @@ const SAMPLE_WIDTH: usize = 4;
 const CHANNELS: [usize; 2] = [1, 3];
 
 /// What is known of a file from elsewhere. What is absent is found out from the file.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Wanted {
     /// The architecture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<EncoderKind>,
     /// What the tensors' names begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// Subtracted from pixels in 0 to 1; ImageNet's mean where neither this nor the file says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<Vec<f64>>,
     /// Divides them after that; ImageNet's deviation likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub std: Option<Vec<f64>>,
 }
 

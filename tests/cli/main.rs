@@ -1,5 +1,6 @@
 //! The real binary on small generated images, as a user meets it.
 
+mod card;
 mod clips;
 mod compare;
 mod data;
@@ -72,7 +73,7 @@ impl Lab {
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nolabel"));
         command.args(arguments.split_whitespace()).current_dir(self.folder.path()).env("HOME", self.folder.path());
-        command.env_remove("XDG_DATA_HOME");
+        command.env_remove("XDG_DATA_HOME").env_remove("XDG_CACHE_HOME");
         command
     }
 

@@ -238,6 +238,7 @@ mod tests {
             step: 9,
             total_steps: 9,
             elapsed_seconds: 60.0 * seed as f64,
+            checkpoint: None,
             data: data.clone(),
             device: device.clone(),
             settings: ProbeSettings::default(),

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use sha2::{Digest, Sha256};
+
 use super::{Folder, write};
 use crate::error::{Error, Result};
 use crate::session::checkpoint::{self, Header};
@@ -21,6 +23,13 @@ pub struct Checkpoint {
     pub bytes: Vec<u8>,
     /// Newer files that are not whole, each with what is wrong with it.
     pub damaged: Vec<(PathBuf, String)>,
+}
+
+impl Checkpoint {
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub fn sha256(&self) -> String {
+        Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl Folder {
@@ -58,6 +67,22 @@ impl Folder {
                 Err(Error::Checkpoint(format!("{} cannot be used, nor can an earlier one: {wrong}", path.display())))
             }
         }
+    }
+
+    /// The checkpoint whose file has this digest, if it is there and whole.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn with_digest(&self, sha256: &str) -> Result<Option<Checkpoint>> {
+        for (_, path) in self.checkpoints()? {
+            let bytes = fs::read(&path).map_err(Error::file(&path))?;
+            let Ok(header) = checkpoint::header(&bytes) else { continue };
+            let found = Checkpoint { header, bytes, damaged: Vec::new() };
+            if found.sha256() == sha256 {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Renames files that are not whole, so that they are not taken for checkpoints again.
@@ -130,6 +155,18 @@ mod tests {
         assert_eq!(folder.newest().expect("whole").map(|found| found.header.step), Some(100_000_000));
         let files = fs::read_dir(here.path().join(CHECKPOINTS)).expect("a folder").count();
         assert_eq!(files, 2, "nothing else is left behind");
+    }
+
+    #[test]
+    fn one_is_found_by_its_digest() {
+        let (_here, folder) = folder();
+        for step in [10, 20] {
+            folder.save(step, &bytes(step)).expect("saved");
+        }
+        let wanted = Checkpoint { bytes: bytes(10), ..folder.newest().expect("whole").expect("a checkpoint") }.sha256();
+        let found = folder.with_digest(&wanted).expect("readable");
+        assert_eq!(found.map(|found| (found.header.step, found.sha256())), Some((10, wanted)));
+        assert_eq!(folder.with_digest("00").expect("readable"), None);
     }
 
     #[test]

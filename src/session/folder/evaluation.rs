@@ -26,6 +26,9 @@ pub struct Evaluation {
     pub total_steps: usize,
     /// Seconds of training up to there.
     pub elapsed_seconds: f64,
+    /// SHA-256 of the checkpoint's file; older evaluations do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
     /// The images the features were probed with.
     pub data: DataRecord,
     /// The device that measured.
@@ -118,6 +121,7 @@ mod tests {
             step,
             total_steps: 9,
             elapsed_seconds: 1.5,
+            checkpoint: Some("22".into()),
             data,
             device,
             settings,

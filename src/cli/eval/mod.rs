@@ -1,11 +1,15 @@
 //! `nolabel eval`: what an encoder learned, beside what it takes no learning to know.
 
+mod card;
+mod repeat;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use futures_lite::future::block_on;
-use serde::Serialize;
 
+use self::card::{RunCard, WeightsCard};
+use self::repeat::Repeat;
 use super::args;
 use super::failure::{Failure, Outcome};
 use super::foreign::{self, Foreign, ForeignArgs};
@@ -16,16 +20,17 @@ use super::results;
 use super::spinner::Spinner;
 use super::words;
 use crate::data::{Dataset, Spec};
-use crate::device::{self, DeviceChoice, Readout, Selected};
-use crate::net::{Encoder, EncoderConfig};
+use crate::device::{self, DeviceChoice, Selected};
+use crate::net::Encoder;
 use crate::probe::{self, ProbeSettings};
 use crate::session::Session;
 use crate::session::event::{ProbeRow, Source};
-use crate::session::folder::{DataRecord, Evaluation, Record};
+use crate::session::folder::{DataRecord, Record};
 
 const USAGE: &str = "\
 nolabel eval RUN [OPTIONS]
-       nolabel eval --weights FILE --data NAME[:DIR] [OPTIONS]";
+       nolabel eval --weights FILE --data NAME[:DIR] [OPTIONS]
+       nolabel eval --card FILE [RUN|WEIGHTS] [--data NAME:DIR]";
 const EXAMPLES: &str = "\
 Examples:
   nolabel eval runs/rotation-fashion-mnist-1
@@ -34,6 +39,10 @@ Examples:
       a first impression in seconds
   nolabel eval runs/rotation-fashion-mnist-1 --layer block3 --json
       one layer, for programs
+  nolabel eval runs/rotation-fashion-mnist-1 --json > card.json
+      every number with all it takes to get it again
+  nolabel eval --card card.json
+      measures again what the card says, and ends with code 1 if a number differs by more than 0.1 points
   nolabel eval --weights moco_v2_800ep_pretrain.pth.tar --data cifar-10 --images 5000
       an encoder from elsewhere, for example of torchvision, timm, MoCo, SimSiam, Barlow Twins, SwAV,
       solo-learn or lightly; it is found by its tensors' names, and nothing in the file is executed
@@ -50,12 +59,21 @@ has one, and their features differ a little.";
 /// those has learned nothing. The newest checkpoint is measured, whether the run has ended or not. The numbers are kept in
 /// the run's eval.json, with everything needed to get them again. Encoders from elsewhere are measured in the same way,
 /// beside one with random weights.
+///
+/// What --json prints is an evaluation card: probes and settings, layers, seeds, digests of the images and of the
+/// checkpoint, version and device. --card takes it up: it refuses other images and other weights, measures again and sets the
+/// numbers side by side.
 #[derive(Args, Debug)]
 #[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(super) struct Eval {
-    /// The run's folder
-    #[arg(value_name = "RUN", required_unless_present = "weights")]
+    /// The run's folder; with --card, where the run or the file of weights has moved to
+    #[arg(value_name = "RUN", required_unless_present_any = ["weights", "card"])]
     run: Option<PathBuf>,
+
+    /// Measure again what an evaluation card says, and compare
+    #[arg(long, value_name = "FILE")]
+    #[arg(conflicts_with_all = ["weights", "probe", "layer", "images", "test_images", "grid"])]
+    card: Option<PathBuf>,
 
     /// The readers, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PROBES", default_value = "linear,knn")]
@@ -88,7 +106,7 @@ pub(super) struct Eval {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
 
-    /// Print JSON
+    /// Print JSON: the evaluation card
     #[arg(long)]
     json: bool,
 
@@ -106,30 +124,13 @@ pub(super) enum Reader {
     Knn,
 }
 
-/// Everything it takes to read the numbers, and to get them again.
-#[derive(Serialize)]
-struct Report {
-    run: PathBuf,
-    #[serde(flatten)]
-    evaluation: Evaluation,
-}
-
-/// The same of an encoder from elsewhere.
-#[derive(Serialize)]
-struct ForeignReport {
-    weights: PathBuf,
-    sha256: String,
-    found: String,
-    nolabel: &'static str,
-    encoder: EncoderConfig,
-    data: DataRecord,
-    device: Readout,
-    settings: ProbeSettings,
-    rows: Vec<ProbeRow>,
-}
-
 impl Eval {
     pub(super) fn run(self) -> Outcome {
+        if let Some(card) = &self.card {
+            let (moved, data) = (self.run.as_deref(), self.data.as_ref());
+            let Self { device, json, quiet, .. } = self;
+            return Repeat { card, moved, data, device, json, quiet }.run();
+        }
         match (&self.run, &self.foreign.weights, &self.data) {
             (Some(run), ..) => self.of_run(run),
             (None, Some(weights), Some(data)) => self.of_weights(weights, data),
@@ -143,7 +144,7 @@ impl Eval {
         let settings = self.settings();
         let evaluation = opened.measure(&loaded, &settings, self.quiet)?;
         if self.json {
-            return print::json(&Report { run: run.to_path_buf(), evaluation });
+            return print::json(&RunCard { run: run.to_path_buf(), evaluation });
         }
         let text = present(&evaluation.rows, &settings, loaded.session.data(), &loaded.selected);
         print::out(&format!("{}\n\n{text}", title(run, &opened.record, opened.step())))
@@ -151,7 +152,8 @@ impl Eval {
 
     fn of_weights(&self, path: &Path, spec: &Spec) -> Outcome {
         let selected = block_on(device::select(self.device))?;
-        let Foreign { imported, sha256 } = self.foreign.read(path, &selected.device)?;
+        let asked = self.foreign.wanted();
+        let Foreign { imported, sha256 } = foreign::read(path, &asked, foreign::SEED, &selected.device)?;
         let images = images::load(spec, self.quiet)?;
         images::refuse_unlabelled(&images, "name others with --data")?;
         let data = DataRecord::of(&images, spec);
@@ -163,11 +165,13 @@ impl Eval {
             let text = present(&rows, &settings, &images, &selected);
             return print::out(&format!("{}: {}, on {}\n\n{text}", path.display(), imported.found, data.name));
         }
-        print::json(&ForeignReport {
+        print::json(&WeightsCard {
             weights: path.to_path_buf(),
             sha256,
             found: imported.found,
-            nolabel: env!("CARGO_PKG_VERSION"),
+            asked,
+            seed: foreign::SEED,
+            nolabel: env!("CARGO_PKG_VERSION").to_string(),
             encoder: imported.config,
             data,
             device: selected.readout,

@@ -1,0 +1,248 @@
+//! Measuring again what an evaluation card says.
+
+use std::path::Path;
+
+use futures_lite::future::block_on;
+use serde::Serialize;
+
+use super::card::{Card, RunCard, WeightsCard};
+use super::{TEXT_WIDTH, measure_all};
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::foreign::{self, Foreign};
+use crate::cli::images;
+use crate::cli::opened::Opened;
+use crate::cli::print;
+use crate::cli::table::Table;
+use crate::cli::words;
+use crate::data::{Dataset, Spec};
+use crate::device::{self, DeviceChoice};
+use crate::session::event::{ProbeRow, Source};
+use crate::session::folder::{DataRecord, Place, place};
+
+/// Percentage points that a number may differ by: a hundredth of what readers look at, and ten test images of ten thousand.
+const ALLOWED: f64 = 0.1;
+/// Characters of a digest that are shown.
+const SHOWN: usize = 12;
+
+/// What is asked for beside the card.
+pub(super) struct Repeat<'a> {
+    pub(super) card: &'a Path,
+    /// Where the run or the file has moved to.
+    pub(super) moved: Option<&'a Path>,
+    /// Where the images have moved to.
+    pub(super) data: Option<&'a Spec>,
+    pub(super) device: DeviceChoice,
+    pub(super) json: bool,
+    pub(super) quiet: bool,
+}
+
+/// What was measured now.
+struct Now {
+    by: String,
+    rows: Vec<ProbeRow>,
+}
+
+/// What came of it.
+#[derive(Serialize)]
+struct Report {
+    then: String,
+    now: String,
+    numbers: Vec<Number>,
+    /// In percentage points.
+    largest_difference: f64,
+    reproduced: bool,
+}
+
+/// One accuracy, then and now.
+#[derive(Serialize)]
+struct Number {
+    source: Source,
+    layer: String,
+    probe: String,
+    then: f64,
+    now: f64,
+}
+
+impl Repeat<'_> {
+    /// Measures and compares. A difference beyond what is allowed is a failure.
+    pub(super) fn run(&self) -> Outcome {
+        let card = Card::read(self.card)?;
+        let path = card.place(self.card, self.moved);
+        let now = match &card {
+            Card::Run(card) => self.of_run(card, &path)?,
+            Card::Weights(card) => self.of_weights(card, &path)?,
+        };
+        let numbers = compare(card.rows(), &now.rows)?;
+        let largest = numbers.iter().max_by(|a, b| a.points().total_cmp(&b.points()));
+        let largest_difference = largest.map_or(0.0, Number::points);
+        let verdict = verdict(&numbers, largest);
+        let (then, now) = (card.by(), now.by);
+        if self.json {
+            let reproduced = verdict.is_ok();
+            print::json(&Report { then, now, numbers, largest_difference, reproduced })?;
+        } else {
+            let heading = format!("{} against {}", path.display(), self.card.display());
+            print::out(&format!("{heading}\nthen: {then}\nnow:  {now}\n\n{}\n", table(&numbers)))?;
+            if let Ok(sentence) = &verdict {
+                print::out(&words::wrap(sentence, TEXT_WIDTH))?;
+            }
+        }
+        verdict.map(|_| ()).map_err(Failure::Failed)
+    }
+
+    fn of_run(&self, card: &RunCard, path: &Path) -> Outcome<Now> {
+        let (known, name) = (&card.evaluation, self.card.display());
+        if place(path) != Place::Run {
+            let path = path.display();
+            return Err(Failure::Failed(format!(
+                "there is no run in {path}, where the card has it; name its folder: `nolabel eval --card {name} RUN`"
+            )));
+        }
+        let Some(sha256) = &known.checkpoint else {
+            return Err(Failure::Failed(format!(
+                "{name} names no checkpoint, for an older nolabel wrote it; write it anew with `nolabel eval RUN --json`"
+            )));
+        };
+        let opened = Opened::with_digest(path, sha256)?.ok_or_else(|| {
+            Failure::Failed(format!(
+                "{} has no checkpoint with the digest in the card ({} after {}): it is another run, or one that was trained \
+                 on since; name the run that was measured",
+                path.display(),
+                shown(sha256),
+                words::count(known.step, "step")
+            ))
+        })?;
+        let images = self.images(&known.data)?;
+        let loaded = opened.restore(images, known.data.clone(), self.device)?;
+        let (encoder, selected) = (loaded.session.encoder(), &loaded.selected);
+        let subjects = [(Source::Trained, &encoder), (Source::Untrained, loaded.session.untrained())];
+        let rows = measure_all(subjects, loaded.session.data(), selected, &known.settings, self.quiet)?;
+        Ok(Now { by: by(&selected.readout.name), rows })
+    }
+
+    fn of_weights(&self, card: &WeightsCard, path: &Path) -> Outcome<Now> {
+        let selected = block_on(device::select(self.device))?;
+        let Foreign { imported, sha256 } = foreign::read(path, &card.asked, card.seed, &selected.device)?;
+        if sha256 != card.sha256 {
+            return Err(Failure::Failed(format!(
+                "{} is not the file that was measured: its digest is {}, the card's is {}; name that file behind --card {}",
+                path.display(),
+                shown(&sha256),
+                shown(&card.sha256),
+                self.card.display()
+            )));
+        }
+        let images = foreign::suited(self.images(&card.data)?, imported.channels)?;
+        let subjects = [(Source::Trained, &imported.encoder), (Source::Untrained, &imported.untrained)];
+        let rows = measure_all(subjects, &images, &selected, &card.settings, self.quiet)?;
+        Ok(Now { by: by(&selected.readout.name), rows })
+    }
+
+    /// The images of the card and no others.
+    fn images(&self, known: &DataRecord) -> Outcome<Dataset> {
+        let spec = self.data.map_or(known.spec(), |data| known.moved(data.clone()));
+        let images = images::load(&spec, self.quiet)?;
+        let found = DataRecord::of(&images, &spec).sha256;
+        if found != known.sha256 {
+            return Err(Failure::Failed(format!(
+                "these are not the images of the card: their digest is {}, the card's is {}; name those with --data \
+                 NAME:DIR",
+                shown(&found),
+                shown(&known.sha256)
+            )));
+        }
+        images::refuse_unlabelled(&images, "name others with --data")?;
+        Ok(images)
+    }
+}
+
+impl Number {
+    /// How far then and now lie apart, in percentage points.
+    fn points(&self) -> f64 {
+        100.0 * (self.now - self.then).abs()
+    }
+}
+
+fn by(device: &str) -> String {
+    format!("nolabel {} on {device}", env!("CARGO_PKG_VERSION"))
+}
+
+fn shown(digest: &str) -> String {
+    digest.chars().take(SHOWN).collect()
+}
+
+/// Every number of the card beside the new one.
+fn compare(then: &[ProbeRow], now: &[ProbeRow]) -> Outcome<Vec<Number>> {
+    let beside = |row: &ProbeRow| {
+        let same = |other: &&ProbeRow| {
+            (other.source, &other.layer, &other.probe) == (row.source, &row.layer, &row.probe)
+        };
+        let ProbeRow { source, layer, probe, accuracy: then, .. } = row.clone();
+        let missing = || Failure::Failed(format!("the card has {probe} of {layer}, which this nolabel does not measure"));
+        let now = now.iter().find(same).ok_or_else(missing)?.accuracy;
+        Ok(Number { source, layer, probe, then, now })
+    };
+    then.iter().map(beside).collect()
+}
+
+/// One sentence, for good or ill.
+fn verdict(numbers: &[Number], largest: Option<&Number>) -> Result<String, String> {
+    let Some(largest) = largest else { return Err("the card holds no number, so nothing was measured again".into()) };
+    let Number { source, layer, probe, .. } = largest;
+    let (points, place) = (largest.points(), format!("{probe} of {layer}, {}", source.words()));
+    if points > ALLOWED || points.is_nan() {
+        return Err(format!(
+            "the card's numbers were not found again: {place}, differs by {points:.2} points, and {ALLOWED} are allowed"
+        ));
+    }
+    let all = words::count(numbers.len(), "number");
+    Ok(format!("All {all} were found again. The largest difference is {points:.2} points ({place}); {ALLOWED} are allowed."))
+}
+
+fn table(numbers: &[Number]) -> Table {
+    let mut table = Table::new(["features of", "layer", "probe", "then", "now", "points"], 3);
+    let mut title = "";
+    for number in numbers {
+        let source = number.source.words();
+        let first = if source == title { "" } else { source };
+        title = source;
+        let share = |value: f64| format!("{:.2} %", 100.0 * value);
+        table.row([
+            first.into(),
+            number.layer.clone(),
+            number.probe.clone(),
+            share(number.then),
+            share(number.now),
+            format!("{:+.2}", 100.0 * (number.now - number.then)),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(layer: &str, accuracy: f64) -> ProbeRow {
+        let (source, probe) = (Source::Trained, "knn".to_string());
+        ProbeRow { source, layer: layer.into(), width: 8, probe, accuracy, l2: None, validation: None }
+    }
+
+    fn judged(now: [f64; 2]) -> Result<String, String> {
+        let then = [row("block1", 0.5), row("block2", 0.75)];
+        let numbers = compare(&then, &[row("gap", 0.9), row("block2", now[1]), row("block1", now[0])]).expect("both are there");
+        verdict(&numbers, numbers.iter().max_by(|a, b| a.points().total_cmp(&b.points())))
+    }
+
+    #[test]
+    fn a_tenth_of_a_point_is_allowed_and_more_is_not() {
+        assert!(judged([0.5, 0.75]).expect("the same").contains("All 2 numbers were found again"));
+        assert!(judged([0.5, 0.7509]).expect("nearly the same").contains("0.09 points (knn of block2"));
+        let sentence = judged([0.4985, 0.75]).expect_err("0.15 points");
+        assert!(sentence.contains("knn of block1, trained encoder, differs by 0.15 points"), "{sentence}");
+        assert!(judged([f64::NAN, 0.75]).is_err());
+        assert!(verdict(&[], None).is_err(), "nothing is no proof");
+        let missing = compare(&[row("block9", 0.5)], &[row("block1", 0.5)]);
+        assert!(matches!(missing, Err(Failure::Failed(sentence)) if sentence.contains("block9")));
+    }
+}
