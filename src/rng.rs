@@ -25,6 +25,8 @@ pub enum Purpose {
     Fixed = 6,
     /// Data sets that are made rather than fetched; positions are clips.
     Data = 7,
+    /// Which images of each class are named where few are; positions are draws.
+    Labels = 8,
 }
 
 /// The generator for `purpose` at `position` in the run with this `seed`.

@@ -27,8 +27,7 @@ impl Cholesky {
 
     /// Replaces each column of `b`, `[d, k]` in row-major order, by the solution of `A x = b`.
     pub fn solve(&self, b: &mut [f64], k: usize) {
-        let d = self.rows.len();
-        for i in 0..d {
+        for i in 0..self.rows.len() {
             let (done, rest) = b.split_at_mut(i * k);
             let target = &mut rest[..k];
             for (j, solved) in done.chunks_exact(k).enumerate() {
@@ -36,7 +35,12 @@ impl Cholesky {
             }
             target.iter_mut().for_each(|value| *value /= self.rows[i][i]);
         }
-        for i in (0..d).rev() {
+        self.solve_transposed(b, k);
+    }
+
+    /// The same for `L^T x = b`.
+    pub fn solve_transposed(&self, b: &mut [f64], k: usize) {
+        for i in (0..self.rows.len()).rev() {
             let (before, rest) = b.split_at_mut(i * k);
             let solved = &mut rest[..k];
             solved.iter_mut().for_each(|value| *value /= self.rows[i][i]);
@@ -44,6 +48,14 @@ impl Cholesky {
                 subtract(target, self.rows[i][j], solved);
             }
         }
+    }
+
+    /// L as `[d, d]`, zeros above the diagonal.
+    pub fn coordinates(&self) -> Vec<f32> {
+        let d = self.rows.len();
+        let padded =
+            self.rows.iter().flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0.0, d - row.len())));
+        padded.map(|value| value as f32).collect()
     }
 }
 

@@ -4,10 +4,13 @@
 mod again;
 mod args;
 mod begin;
+mod cache;
+mod controls;
 mod failure;
 mod foreign;
 mod images;
 mod interrupt;
+mod measure;
 mod opened;
 mod print;
 mod progress;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use futures_lite::future::block_on;
 
-use super::eval::measure;
 use super::failure::{Failure, Outcome};
 use super::images;
+use super::measure::{Measured, Question, Subject};
 use super::print;
 use crate::data::{Dataset, Spec};
 use crate::device::{self, DeviceChoice, Selected};
@@ -28,6 +28,24 @@ pub(super) struct Loaded {
     pub(super) selected: Selected,
     /// The images that were loaded.
     pub(super) data: DataRecord,
+}
+
+impl Loaded {
+    /// Probes the run and its controls.
+    pub(super) fn measure(&self, question: &Question, quiet: bool) -> Outcome<Measured> {
+        let trained = self.session.encoder();
+        let config = self.session.config();
+        let subject = Subject {
+            trained: &trained,
+            untrained: self.session.untrained(),
+            config: &config.encoder,
+            seed: config.seed,
+            data: self.session.data(),
+            images: &self.data.sha256,
+            selected: &self.selected,
+        };
+        subject.measure(question, quiet)
+    }
 }
 
 impl Opened {
@@ -84,8 +102,13 @@ impl Opened {
 
     /// Probes the run and its controls, and writes down what comes of it.
     pub(super) fn measure(&self, loaded: &Loaded, settings: &ProbeSettings, quiet: bool) -> Outcome<Evaluation> {
+        self.answer(loaded, &settings.clone().into(), quiet)
+    }
+
+    /// The same with whatever else was asked for.
+    pub(super) fn answer(&self, loaded: &Loaded, question: &Question, quiet: bool) -> Outcome<Evaluation> {
         images::refuse_unlabelled(loaded.session.data(), "name others with --data")?;
-        let rows = measure(&loaded.session, &loaded.selected, settings, quiet)?;
+        let Measured { rows, details } = loaded.measure(question, quiet)?;
         let evaluation = Evaluation {
             nolabel: env!("CARGO_PKG_VERSION").to_string(),
             method: self.record.config.method.clone(),
@@ -96,8 +119,9 @@ impl Opened {
             checkpoint: Some(self.checkpoint.sha256()),
             data: loaded.data.clone(),
             device: loaded.selected.readout.clone(),
-            settings: settings.clone(),
+            settings: question.settings.clone(),
             rows,
+            details,
         };
         if let Err(error) = self.folder.keep(evaluation.clone()) {
             print::err(&format!("warning: what was measured is not kept: {error}"));

@@ -6,8 +6,9 @@ use super::progress::best_of;
 use super::table::Table;
 use super::words;
 use crate::session::event::{ProbeRow, Source};
+use crate::session::folder::Untrained;
 
-const SOURCES: [Source; 3] = [Source::Trained, Source::Untrained, Source::RawPixels];
+const SOURCES: [Source; 4] = [Source::Trained, Source::Untrained, Source::RawPixels, Source::Pca];
 const KINDS: [(&str, &str); 2] = [("linear", "linear"), ("knn", "kNN")];
 
 /// Against the better control.
@@ -79,9 +80,9 @@ pub(super) fn verdict(rows: &[ProbeRow]) -> Vec<String> {
 }
 
 fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
-    let [trained, untrained, pixels] = SOURCES.map(|source| best_of(rows, source, kind));
+    let [trained, untrained, pixels, components] = SOURCES.map(|source| best_of(rows, source, kind));
     let (trained, untrained, pixels) = (trained?, untrained?, pixels?);
-    let control = untrained.accuracy.max(pixels.accuracy);
+    let control = better_control(rows, kind)?;
     let points = 100.0 * (trained.accuracy - control);
     let judged = match format!("{:.1}", points.abs()).as_str() {
         "0.0" => "no better and no worse than the better control".to_string(),
@@ -89,13 +90,43 @@ fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
         size => format!("{size} points below the better control, so nothing useful was learned"),
     };
     Some(format!(
-        "Best with best (*), {title}: {} at {} after training, {} at {} before it, {} on raw pixels: {judged}.",
+        "Best with best (*), {title}: {} at {} after training, {} at {} before it, {} on raw pixels{}: {judged}.",
         words::percent(trained.accuracy),
         trained.layer,
         words::percent(untrained.accuracy),
         untrained.layer,
         words::percent(pixels.accuracy),
+        components.map_or(String::new(), |row| format!(", {} on their PCA", words::percent(row.accuracy))),
     ))
+}
+
+/// The best accuracy that took no learning.
+pub(super) fn better_control(rows: &[ProbeRow], kind: &str) -> Option<f64> {
+    let controls = SOURCES[1..].iter().filter_map(|source| best_of(rows, *source, kind));
+    controls.map(|row| row.accuracy).reduce(f64::max)
+}
+
+/// What other seeds of the untrained encoder say, a sentence a probe.
+pub(super) fn seeds(rows: &[ProbeRow], others: &[Untrained]) -> Vec<String> {
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let sentence = |(kind, title): &(&str, &str)| {
+        let all = std::iter::once(rows).chain(others.iter().map(|other| other.rows.as_slice()));
+        let best: Option<Vec<f64>> =
+            all.map(|rows| best_of(rows, Source::Untrained, kind).map(|row| row.accuracy)).collect();
+        let best = best?;
+        let mean = best.iter().sum::<f64>() / best.len() as f64;
+        let [low, high] = [f64::min as fn(f64, f64) -> f64, f64::max].map(|of| best.iter().copied().reduce(of));
+        Some(format!(
+            "Untrained encoders of {} seeds, each at its best layer, {title}: {} on average, from {} to {}.",
+            best.len(),
+            words::percent(mean),
+            words::percent(low?),
+            words::percent(high?)
+        ))
+    };
+    KINDS.iter().filter_map(sentence).collect()
 }
 
 #[cfg(test)]
@@ -138,6 +169,24 @@ mod tests {
         assert!(judged([0.65, 0.5], 0.7, 0.6).contains("5.0 points below"));
         assert!(judged([0.7, 0.5], 0.7, 0.6).contains("no better and no worse"));
         assert_eq!(verdict(&rows([0.7, 0.5], 0.7, 0.6)).len(), 1, "what was not measured is not judged");
+        let mut rows = rows([0.5, 0.75], 0.6, 0.7);
+        rows.push(ProbeRow { source: Source::Pca, accuracy: 0.74, ..rows[3].clone() });
+        assert!(verdict(&rows)[0].contains("74.0 % on their PCA: 1.0 points above"), "{:?}", verdict(&rows));
+    }
+
+    #[test]
+    fn seeds_are_told_by_mean_and_range() {
+        let own = rows([0.5, 0.75], 0.6, 0.7);
+        assert!(seeds(&own, &[]).is_empty());
+        let other = |seed, accuracy| {
+            let row = ProbeRow { accuracy, ..own[2].clone() };
+            Untrained { seed, rows: vec![ProbeRow { accuracy: 0.1, ..row.clone() }, row] }
+        };
+        let said = seeds(&own, &[other(2, 0.7), other(3, 0.5)]);
+        assert_eq!(
+            said,
+            ["Untrained encoders of 3 seeds, each at its best layer, kNN: 60.0 % on average, from 50.0 % to 70.0 %."]
+        );
     }
 
     #[test]

@@ -43,6 +43,13 @@ impl Features {
         Self { layer: self.layer.clone(), width: self.width, values }
     }
 
+    /// The rows at these places as features of their own.
+    pub fn chosen(&self, places: &[usize]) -> Self {
+        let row = |&place: &usize| &self.values[place * self.width..(place + 1) * self.width];
+        let values = places.iter().flat_map(row).copied().collect();
+        Self { layer: self.layer.clone(), width: self.width, values }
+    }
+
     /// Rows from `start` to `end` as `[end - start, width]`.
     pub fn tensor(&self, start: usize, end: usize, device: &Device) -> Tensor<2> {
         let values = self.values[start * self.width..end * self.width].to_vec();
@@ -78,15 +85,30 @@ pub async fn of_images(
     layers: &[String],
     device: &Device,
 ) -> Result<Vec<Features>> {
+    let images: Vec<usize> = (0..total).collect();
+    of_chosen(encoder, split, &images, grid, layers, device).await
+}
+
+/// The same of the images at these places.
+///
+/// # Errors
+/// When the device is lost.
+pub async fn of_chosen(
+    encoder: &Encoder,
+    split: &Split,
+    images: &[usize],
+    grid: usize,
+    layers: &[String],
+    device: &Device,
+) -> Result<Vec<Features>> {
     let chosen: Vec<usize> =
         encoder.layer_names().iter().enumerate().filter(|(_, name)| layers.contains(name)).map(|(i, _)| i).collect();
     let mut found: Vec<Features> = chosen
         .iter()
         .map(|&index| Features { layer: encoder.layer_names()[index].clone(), width: 1, values: Vec::new() })
         .collect();
-    for start in (0..total).step_by(BATCH) {
-        let indices: Vec<usize> = (start..(start + BATCH).min(total)).collect();
-        let outputs = encoder.layers(split.tensor(&indices, device), grid);
+    for some in images.chunks(BATCH) {
+        let outputs = encoder.layers(split.tensor(some, device), grid);
         let mut transaction = Transaction::default();
         for (features, &index) in found.iter_mut().zip(&chosen) {
             features.width = outputs[index].dims()[1];
@@ -103,8 +125,14 @@ pub async fn of_images(
 
 /// The pixels of the first `wanted` images (0: all) in 0 to 1.
 pub fn of_pixels(split: &Split, wanted: usize) -> Features {
-    let total = super::count(split, wanted);
-    let values = (0..total).flat_map(|index| split.image(index).iter().map(|&byte| f32::from(byte) / 255.0)).collect();
+    let images: Vec<usize> = (0..super::count(split, wanted)).collect();
+    pixels_of(split, &images)
+}
+
+/// The pixels of the images at these places in 0 to 1.
+pub fn pixels_of(split: &Split, images: &[usize]) -> Features {
+    let values =
+        images.iter().flat_map(|&index| split.image(index).iter().map(|&byte| f32::from(byte) / 255.0)).collect();
     Features { layer: "pixels".to_string(), width: split.size().bytes(), values }
 }
 

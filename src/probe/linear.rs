@@ -31,10 +31,10 @@ pub struct Fit {
     pub converged: bool,
     /// The share of the last sixth of the rows that a probe fitted to the others names rightly, where penalties were chosen.
     pub validation: Option<f64>,
-    scale: Scale,
+    pub(super) scale: Scale,
     /// `W` as `[d, k]`, then `b` as `[k]`.
-    theta: Vec<f64>,
-    classes: usize,
+    pub(super) theta: Vec<f64>,
+    pub(super) classes: usize,
 }
 
 /// Fits a probe. Of several penalties the one that names most of the last sixth of the rows rightly is chosen (the
@@ -111,13 +111,14 @@ impl Fit {
 
 /// Mean and deviation of each feature over the training rows.
 #[derive(Clone, Debug, PartialEq)]
-struct Scale {
+pub(super) struct Scale {
     mean: Vec<f64>,
     std: Vec<f64>,
 }
 
 impl Scale {
-    fn of(features: &Features, rows: usize) -> Self {
+    /// That of the first `rows` rows.
+    pub(super) fn of(features: &Features, rows: usize) -> Self {
         let (mut sum, mut squares) = (vec![0f64; features.width], vec![0f64; features.width]);
         for row in features.rows().take(rows) {
             for ((sum, square), &x) in sum.iter_mut().zip(&mut squares).zip(row) {
@@ -132,19 +133,34 @@ impl Scale {
         let std = spread.map(|std| if std > 1e-8 { std } else { 1.0 }).collect();
         Self { mean, std }
     }
+
+    /// For features that are scaled already.
+    pub(super) fn none(width: usize) -> Self {
+        Self { mean: vec![0.0; width], std: vec![1.0; width] }
+    }
+
+    /// The features standardised.
+    pub(super) fn apply(&self, features: &Features) -> Features {
+        let values = features.rows().flat_map(|row| self.row(row)).collect();
+        Features { layer: features.layer.clone(), width: features.width, values }
+    }
+
+    fn row(&self, row: &[f32]) -> impl Iterator<Item = f32> {
+        row.iter().zip(&self.mean).zip(&self.std).map(|((&x, mean), std)| ((f64::from(x) - mean) / std) as f32)
+    }
 }
 
 /// Rows and labels on the device.
-struct Problem {
+pub(super) struct Problem {
     x: Tensor<2>,
     hot: Tensor<2>,
-    width: usize,
-    classes: usize,
+    pub(super) width: usize,
+    pub(super) classes: usize,
     device: Device,
 }
 
 impl Problem {
-    fn new(
+    pub(super) fn new(
         features: &Features,
         labels: &[u16],
         rows: std::ops::Range<usize>,
@@ -155,12 +171,7 @@ impl Problem {
         let (n, width) = (rows.len(), features.width);
         let mut values = Vec::with_capacity(n * width);
         for row in features.rows().skip(rows.start).take(n) {
-            let scaled = row
-                .iter()
-                .zip(&scale.mean)
-                .zip(&scale.std)
-                .map(|((&x, mean), std)| ((f64::from(x) - mean) / std) as f32);
-            values.extend(scaled);
+            values.extend(scale.row(row));
         }
         let mut hot = vec![0f32; n * classes];
         for (row, &label) in labels[rows].iter().enumerate() {
@@ -179,7 +190,7 @@ impl Problem {
         self.x.clone().matmul(w) + b
     }
 
-    async fn predict(&self, theta: &[f64]) -> Result<Vec<u16>> {
+    pub(super) async fn predict(&self, theta: &[f64]) -> Result<Vec<u16>> {
         let best: Tensor<2, Int> = self.logits(theta).argmax(1);
         let data = best.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
         Ok(data.iter::<i64>().map(|class| class as u16).collect())
@@ -209,14 +220,20 @@ impl Problem {
     }
 
     /// `X^T X / n`, `[d, d]`.
-    async fn gram(&self) -> Result<Vec<f32>> {
+    pub(super) async fn gram(&self) -> Result<Vec<f32>> {
         let n = self.x.dims()[0] as f64;
         let gram = self.x.clone().transpose().matmul(self.x.clone()) / n;
         floats(gram.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?)
     }
 
+    /// `X X^T`, `[n, n]`.
+    pub(super) async fn products(&self) -> Result<Vec<f32>> {
+        let products = self.x.clone().matmul(self.x.clone().transpose());
+        floats(products.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?)
+    }
+
     /// Minimises from `theta`. `gram` need only be about right: it decides how fast the minimum is found, not where it is.
-    async fn solve(&self, theta: Vec<f64>, l2: f64, gram: &[f32]) -> Result<Minimum> {
+    pub(super) async fn solve(&self, theta: Vec<f64>, l2: f64, gram: &[f32]) -> Result<Minimum> {
         let weights = self.width * self.classes;
         let bound = Cholesky::of(self.width, l2 + RIDGE, |i, j| CURVATURE * f64::from(gram[i * self.width + j]));
         let precondition = |q: &mut [f64]| {

@@ -1,10 +1,14 @@
 //! Whether anything was learned: how well simple readers name the classes from frozen features, beside controls that
 //! learned nothing, measured alike.
 
+mod compact;
 pub mod features;
+pub mod few;
+pub mod interval;
 pub mod knn;
 mod lbfgs;
 pub mod linear;
+pub mod pca;
 pub mod plane;
 mod row;
 
@@ -15,6 +19,7 @@ use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::net::Encoder;
 use features::Features;
+use pca::Components;
 pub use row::{ProbeRow, Source};
 
 /// What is measured and how.
@@ -152,6 +157,30 @@ pub async fn pixels(
     let train = features::of_pixels(&data.train, settings.train_images);
     let test = features::of_pixels(&data.test, settings.test_images);
     layer(&train, &test, Source::RawPixels, data, settings, device).await
+}
+
+/// The most principal components that are looked at.
+const MOST_COMPONENTS: usize = 256;
+
+/// Probes the first `width` principal components of the pixels, at most [`MOST_COMPONENTS`] and fewer than there are training
+/// images.
+///
+/// # Errors
+/// When labels are missing or the device is lost.
+pub async fn components(
+    data: &Dataset,
+    settings: &ProbeSettings,
+    width: usize,
+    device: &Device,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Vec<ProbeRow>> {
+    tell(Source::Pca.words());
+    let train = features::of_pixels(&data.train, settings.train_images);
+    let test = features::of_pixels(&data.test, settings.test_images);
+    let width = width.min(MOST_COMPONENTS).min(train.len().saturating_sub(1)).max(1);
+    let components = Components::of(&train, width, device).await?;
+    let (train, test) = (components.project(&train, device).await?, components.project(&test, device).await?);
+    layer(&train, &test, Source::Pca, data, settings, device).await
 }
 
 async fn layer(

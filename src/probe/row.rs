@@ -12,6 +12,8 @@ pub enum Source {
     Untrained,
     /// The pixels themselves: a control.
     RawPixels,
+    /// As many principal components of the pixels as the last layer has features: a control.
+    Pca,
 }
 
 impl Source {
@@ -21,6 +23,7 @@ impl Source {
             Source::Trained => "trained encoder",
             Source::Untrained => "untrained encoder",
             Source::RawPixels => "raw pixels",
+            Source::Pca => "PCA of raw pixels",
         }
     }
 }

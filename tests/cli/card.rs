@@ -20,7 +20,9 @@ fn a_card_is_found_again_wherever_run_and_images_have_moved() {
     let (lab, card) = measured();
     let count = card["rows"].as_array().expect("rows").len();
     let said = lab.well("eval --card here/card.json --device cpu -q").out;
-    for words in ["here/run against here/card.json", "then: nolabel", "block3", "points", "The largest difference is 0.00"] {
+    for words in
+        ["here/run against here/card.json", "then: nolabel", "block3", "points", "The largest difference is 0.00"]
+    {
         assert!(said.contains(words), "no `{words}` in\n{said}");
     }
     assert!(said.contains(&format!("All {count} numbers were found again")), "{said}");

@@ -43,7 +43,7 @@ fn one_layer_one_reader_and_few_images_can_be_asked_for() {
     let said =
         lab.well("eval run --device cpu --probe knn --layer block2 --images 50 --test-images 20 --grid 2 --json -q");
     let json: Value = serde_json::from_str(&said.out).expect("JSON");
-    assert_eq!(json["rows"].as_array().map(Vec::len), Some(3), "{json}");
+    assert_eq!(json["rows"].as_array().map(Vec::len), Some(4), "{json}");
     assert_eq!((&json["settings"]["train_images"], &json["settings"]["grid"]), (&50.into(), &2.into()));
     lab.badly("eval run --device cpu --layer block9", 2, &["no layer `block9`", "block4"]);
     lab.badly("eval run --probe magic", 2, &["magic", "linear"]);

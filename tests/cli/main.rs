@@ -3,6 +3,7 @@
 mod card;
 mod clips;
 mod compare;
+mod controls;
 mod data;
 mod eval;
 mod folder;

@@ -198,7 +198,7 @@ mod tests {
     use crate::device::{Kind, Readout};
     use crate::method::find;
     use crate::probe::{ProbeRow, ProbeSettings};
-    use crate::session::folder::DataRecord;
+    use crate::session::folder::{DataRecord, Details};
 
     /// A run whose accuracies at two layers are given, trained and untrained, and that of raw pixels.
     fn run(method: &str, seed: u64, trained: [f64; 2], untrained: [f64; 2], pixels: f64) -> Measured {
@@ -243,6 +243,7 @@ mod tests {
             device: device.clone(),
             settings: ProbeSettings::default(),
             rows,
+            details: Details::default(),
         };
         Measured { path: format!("runs/{method}-{seed}").into(), record: Record::new(config, data, device), evaluation }
     }

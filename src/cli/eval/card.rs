@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::foreign;
+use crate::cli::measure::Question;
 use crate::device::Readout;
 use crate::error::Error;
 use crate::net::EncoderConfig;
 use crate::probe::{ProbeRow, ProbeSettings};
-use crate::session::folder::{DataRecord, Evaluation};
+use crate::session::folder::{DataRecord, Details, Evaluation};
 use crate::weights::Wanted;
 
 /// What was measured of a run.
@@ -42,6 +43,8 @@ pub(super) struct WeightsCard {
     pub(super) device: Readout,
     pub(super) settings: ProbeSettings,
     pub(super) rows: Vec<ProbeRow>,
+    #[serde(flatten)]
+    pub(super) details: Details,
 }
 
 fn seed() -> u64 {
@@ -93,6 +96,20 @@ impl Card {
         }
     }
 
+    /// Beside the probes of every layer.
+    pub(super) fn details(&self) -> &Details {
+        match self {
+            Card::Run(card) => &card.evaluation.details,
+            Card::Weights(card) => &card.details,
+        }
+    }
+
+    /// What was asked for. All of it is measured anew.
+    pub(super) fn question(&self) -> Question {
+        let few = self.details().few_labels.as_ref().map(|few| few.settings.clone());
+        Question { settings: self.settings().clone(), few, untrained: self.details().untrained.len(), fresh: true }
+    }
+
     /// The program that measured, and the device.
     pub(super) fn by(&self) -> String {
         let (nolabel, device) = match self {
@@ -136,7 +153,11 @@ mod tests {
         fs::write(&file, text).expect("a file");
         let card = Card::read(&file).expect("a card");
         assert_eq!(card.place(&file, None), here.path().join("encoder"));
-        assert_eq!(card.place(Path::new("elsewhere/card.json"), None), Path::new("encoder"), "to be missed by this name");
+        assert_eq!(
+            card.place(Path::new("elsewhere/card.json"), None),
+            Path::new("encoder"),
+            "to be missed by this name"
+        );
         assert_eq!(card.place(&file, Some(Path::new("moved"))), Path::new("moved"));
         let refused = |text: &str| {
             fs::write(&file, text).expect("a file");

@@ -1,6 +1,7 @@
 //! `nolabel eval`: what an encoder learned, beside what it takes no learning to know.
 
 mod card;
+mod few;
 mod repeat;
 
 use std::path::{Path, PathBuf};
@@ -14,19 +15,21 @@ use super::args;
 use super::failure::{Failure, Outcome};
 use super::foreign::{self, Foreign, ForeignArgs};
 use super::images;
+use super::measure::{Measured, Question, Subject};
 use super::opened::Opened;
 use super::print;
 use super::results;
-use super::spinner::Spinner;
 use super::words;
 use crate::data::{Dataset, Spec};
 use crate::device::{self, DeviceChoice, Selected};
-use crate::net::Encoder;
-use crate::probe::{self, ProbeSettings};
-use crate::session::Session;
+use crate::probe::ProbeSettings;
+use crate::probe::few::FewSettings;
 use crate::session::event::{ProbeRow, Source};
-use crate::session::folder::{DataRecord, Record};
+use crate::session::folder::{DataRecord, Details, Record};
+use crate::weights::Imported;
 
+/// What images are drawn by where labels are few: one seed for all runs, so that all are given the same labels.
+const FEW_SEED: u64 = 0;
 const USAGE: &str = "\
 nolabel eval RUN [OPTIONS]
        nolabel eval --weights FILE --data NAME[:DIR] [OPTIONS]
@@ -39,6 +42,8 @@ Examples:
       a first impression in seconds
   nolabel eval runs/rotation-fashion-mnist-1 --layer block3 --json
       one layer, for programs
+  nolabel eval runs/rotation-fashion-mnist-1 --few-labels 1,5,10,50,100,500
+      what the features are worth where labels are dear: a few minutes more
   nolabel eval runs/rotation-fashion-mnist-1 --json > card.json
       every number with all it takes to get it again
   nolabel eval --card card.json
@@ -55,8 +60,9 @@ has one, and their features differ a little.";
 /// Measure what the encoder of a run learned
 ///
 /// Its features are frozen and two simple readers name the classes from them: a linear probe and the nearest neighbours.
-/// The same is done with the features of the encoder as it was before training and with raw pixels: what does not beat
-/// those has learned nothing. The newest checkpoint is measured, whether the run has ended or not. The numbers are kept in
+/// The same is done with the features of the encoder as it was before training, with raw pixels and with their principal
+/// components: what does not beat those has learned nothing. Controls are the same for all runs with the same encoder and
+/// seed; they are measured once and kept in the user's cache folder. The newest checkpoint is measured, whether the run has ended or not. The numbers are kept in
 /// the run's eval.json, with everything needed to get them again. Encoders from elsewhere are measured in the same way,
 /// beside one with random weights.
 ///
@@ -72,7 +78,7 @@ pub(super) struct Eval {
 
     /// Measure again what an evaluation card says, and compare
     #[arg(long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["weights", "probe", "layer", "images", "test_images", "grid"])]
+    #[arg(conflicts_with_all = ["weights", "probe", "layer", "images", "test_images", "grid", "few_labels", "untrained_seeds", "fresh"])]
     card: Option<PathBuf>,
 
     /// The readers, separated by commas
@@ -94,6 +100,23 @@ pub(super) struct Eval {
     /// Average feature maps over N x N cells
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=64))]
     grid: u64,
+
+    /// Give the linear probe only so many labels of each class, for example 1,5,10,50,100,500
+    #[arg(long, value_delimiter = ',', value_name = "COUNTS", value_parser = clap::value_parser!(u64).range(1..))]
+    few_labels: Vec<u64>,
+
+    /// How often the images of --few-labels are drawn; the interval is over the draws
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "few_labels")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1000))]
+    draws: u64,
+
+    /// Untrained encoders that are probed: the run's own, and as many of the following seeds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    untrained_seeds: u64,
+
+    /// Measure the controls anew, even where they are known from an earlier run
+    #[arg(long)]
+    fresh: bool,
 
     /// Other images than those the run learned from, or the folder they have moved to
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
@@ -141,13 +164,14 @@ impl Eval {
     fn of_run(&self, run: &Path) -> Outcome {
         let opened = Opened::at(run)?;
         let loaded = opened.load(self.data.as_ref(), self.device, self.quiet)?;
-        let settings = self.settings();
-        let evaluation = opened.measure(&loaded, &settings, self.quiet)?;
+        let question = self.question();
+        let evaluation = opened.answer(&loaded, &question, self.quiet)?;
         if self.json {
             return print::json(&RunCard { run: run.to_path_buf(), evaluation });
         }
-        let text = present(&evaluation.rows, &settings, loaded.session.data(), &loaded.selected);
-        print::out(&format!("{}\n\n{text}", title(run, &opened.record, opened.step())))
+        let text = present(&evaluation.rows, &question.settings, loaded.session.data(), &loaded.selected);
+        let beyond = beyond(&evaluation.rows, &evaluation.details);
+        print::out(&format!("{}\n\n{text}{beyond}", title(run, &opened.record, opened.step())))
     }
 
     fn of_weights(&self, path: &Path, spec: &Spec) -> Outcome {
@@ -158,11 +182,11 @@ impl Eval {
         images::refuse_unlabelled(&images, "name others with --data")?;
         let data = DataRecord::of(&images, spec);
         let images = foreign::suited(images, imported.channels)?;
-        let settings = self.settings();
-        let subjects = [(Source::Trained, &imported.encoder), (Source::Untrained, &imported.untrained)];
-        let rows = measure_all(subjects, &images, &selected, &settings, self.quiet)?;
+        let question = self.question();
+        let subject = subject(&imported, foreign::SEED, &images, &data.sha256, &selected);
+        let Measured { rows, details } = subject.measure(&question, self.quiet)?;
         if !self.json {
-            let text = present(&rows, &settings, &images, &selected);
+            let text = present(&rows, &question.settings, &images, &selected) + &beyond(&rows, &details);
             return print::out(&format!("{}: {}, on {}\n\n{text}", path.display(), imported.found, data.name));
         }
         print::json(&WeightsCard {
@@ -175,9 +199,18 @@ impl Eval {
             encoder: imported.config,
             data,
             device: selected.readout,
-            settings,
+            settings: question.settings,
             rows,
+            details,
         })
+    }
+
+    fn question(&self) -> Question {
+        let (draws, seed) = (self.draws as usize, FEW_SEED);
+        let labels: Vec<usize> = self.few_labels.iter().map(|&labels| labels as usize).collect();
+        let few = (!labels.is_empty()).then_some(FewSettings { labels, draws, seed });
+        let untrained = self.untrained_seeds as usize - 1;
+        Question { settings: self.settings(), few, untrained, fresh: self.fresh }
     }
 
     fn settings(&self) -> ProbeSettings {
@@ -199,41 +232,38 @@ fn title(run: &Path, record: &Record, step: usize) -> String {
     format!("{}: {} on {}, seed {}, after {steps}", run.display(), config.method, config.data, config.seed)
 }
 
-/// Probes the trained encoder, the same encoder before its first step, and raw pixels, all alike.
-pub(super) fn measure(
-    session: &Session,
-    selected: &Selected,
-    settings: &ProbeSettings,
-    quiet: bool,
-) -> Outcome<Vec<ProbeRow>> {
-    let encoder = session.encoder();
-    let subjects = [(Source::Trained, &encoder), (Source::Untrained, session.untrained())];
-    measure_all(subjects, session.data(), selected, settings, quiet)
+/// An encoder from elsewhere, to be probed.
+fn subject<'a>(
+    imported: &'a Imported,
+    seed: u64,
+    data: &'a Dataset,
+    images: &'a str,
+    selected: &'a Selected,
+) -> Subject<'a> {
+    let Imported { encoder: trained, untrained, config, .. } = imported;
+    Subject { trained, untrained, config, seed, data, images, selected }
 }
 
-/// Probes encoders and raw pixels, all alike.
-fn measure_all(
-    subjects: [(Source, &Encoder); 2],
-    data: &Dataset,
-    selected: &Selected,
-    settings: &ProbeSettings,
-    quiet: bool,
-) -> Outcome<Vec<ProbeRow>> {
-    let spinner = Spinner::new(quiet);
-    let mut tell = |text: &str| spinner.tell(text);
-    let (mut rows, device) = (Vec::new(), &selected.device);
-    for (source, encoder) in subjects {
-        rows.extend(block_on(probe::encoder(encoder, source, data, settings, device, &mut tell))?);
+/// What was asked for beside the probes of every layer, and what came from the cache.
+fn beyond(rows: &[ProbeRow], details: &Details) -> String {
+    let mut parts = results::seeds(rows, &details.untrained);
+    if !details.from_cache.is_empty() {
+        parts.push(format!(
+            "Measured before, with the same images, settings and device: {}. --fresh measures anew.",
+            details.from_cache.join(", ")
+        ));
     }
-    rows.extend(block_on(probe::pixels(data, settings, device, &mut tell))?);
-    Ok(rows)
+    let mut parts: Vec<String> = parts.iter().map(|part| words::wrap(part, TEXT_WIDTH)).collect();
+    parts.extend(details.few_labels.as_ref().map(|curves| few::text(curves, TEXT_WIDTH)));
+    parts.iter().map(|part| format!("\n\n{part}")).collect()
 }
 
 /// The table, what it comes to, and how it was measured.
 pub(super) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Dataset, selected: &Selected) -> String {
     let how = format!(
-        "Measured with {} One run, one seed. The best layer is picked by {}, for all alike. On {}.",
+        "Measured with {} {}One run, one seed. The best layer is picked by {}, for all alike. On {}.",
         settings.describe(data),
+        if rows.iter().any(|row| row.source == Source::Pca) { COMPONENTS } else { "" },
         if settings.chooses() { "the last sixth of the training images" } else { "these very test images" },
         selected.readout.name
     );
@@ -243,5 +273,8 @@ pub(super) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Datase
     lines.join("\n")
 }
 
+/// How the control of that name comes about.
+const COMPONENTS: &str = "PCA: the widest directions of the training images' pixels, as many as the last layer has \
+                          features (at most 256). ";
 /// Characters of a line of running text.
 const TEXT_WIDTH: usize = 96;

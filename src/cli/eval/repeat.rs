@@ -6,10 +6,11 @@ use futures_lite::future::block_on;
 use serde::Serialize;
 
 use super::card::{Card, RunCard, WeightsCard};
-use super::{TEXT_WIDTH, measure_all};
+use super::{TEXT_WIDTH, subject};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::foreign::{self, Foreign};
 use crate::cli::images;
+use crate::cli::measure::{Measured, Question};
 use crate::cli::opened::Opened;
 use crate::cli::print;
 use crate::cli::table::Table;
@@ -17,7 +18,7 @@ use crate::cli::words;
 use crate::data::{Dataset, Spec};
 use crate::device::{self, DeviceChoice};
 use crate::session::event::{ProbeRow, Source};
-use crate::session::folder::{DataRecord, Place, place};
+use crate::session::folder::{DataRecord, Details, Place, Untrained, place};
 
 /// Percentage points that a number may differ by: a hundredth of what readers look at, and ten test images of ten thousand.
 const ALLOWED: f64 = 0.1;
@@ -39,7 +40,7 @@ pub(super) struct Repeat<'a> {
 /// What was measured now.
 struct Now {
     by: String,
-    rows: Vec<ProbeRow>,
+    measured: Measured,
 }
 
 /// What came of it.
@@ -53,7 +54,16 @@ struct Report {
     reproduced: bool,
 }
 
-/// One accuracy, then and now.
+/// One accuracy.
+#[derive(Clone, Debug)]
+struct Figure {
+    source: Source,
+    layer: String,
+    probe: String,
+    accuracy: f64,
+}
+
+/// The same then and now.
 #[derive(Serialize)]
 struct Number {
     source: Source,
@@ -68,11 +78,13 @@ impl Repeat<'_> {
     pub(super) fn run(&self) -> Outcome {
         let card = Card::read(self.card)?;
         let path = card.place(self.card, self.moved);
+        let question = card.question();
         let now = match &card {
-            Card::Run(card) => self.of_run(card, &path)?,
-            Card::Weights(card) => self.of_weights(card, &path)?,
+            Card::Run(card) => self.of_run(card, &path, &question)?,
+            Card::Weights(card) => self.of_weights(card, &path, &question)?,
         };
-        let numbers = compare(card.rows(), &now.rows)?;
+        let numbers =
+            compare(&figures(card.rows(), card.details()), &figures(&now.measured.rows, &now.measured.details))?;
         let largest = numbers.iter().max_by(|a, b| a.points().total_cmp(&b.points()));
         let largest_difference = largest.map_or(0.0, Number::points);
         let verdict = verdict(&numbers, largest);
@@ -90,7 +102,7 @@ impl Repeat<'_> {
         verdict.map(|_| ()).map_err(Failure::Failed)
     }
 
-    fn of_run(&self, card: &RunCard, path: &Path) -> Outcome<Now> {
+    fn of_run(&self, card: &RunCard, path: &Path, question: &Question) -> Outcome<Now> {
         let (known, name) = (&card.evaluation, self.card.display());
         if place(path) != Place::Run {
             let path = path.display();
@@ -114,13 +126,10 @@ impl Repeat<'_> {
         })?;
         let images = self.images(&known.data)?;
         let loaded = opened.restore(images, known.data.clone(), self.device)?;
-        let (encoder, selected) = (loaded.session.encoder(), &loaded.selected);
-        let subjects = [(Source::Trained, &encoder), (Source::Untrained, loaded.session.untrained())];
-        let rows = measure_all(subjects, loaded.session.data(), selected, &known.settings, self.quiet)?;
-        Ok(Now { by: by(&selected.readout.name), rows })
+        Ok(Now { by: by(&loaded.selected.readout.name), measured: loaded.measure(question, self.quiet)? })
     }
 
-    fn of_weights(&self, card: &WeightsCard, path: &Path) -> Outcome<Now> {
+    fn of_weights(&self, card: &WeightsCard, path: &Path, question: &Question) -> Outcome<Now> {
         let selected = block_on(device::select(self.device))?;
         let Foreign { imported, sha256 } = foreign::read(path, &card.asked, card.seed, &selected.device)?;
         if sha256 != card.sha256 {
@@ -133,9 +142,8 @@ impl Repeat<'_> {
             )));
         }
         let images = foreign::suited(self.images(&card.data)?, imported.channels)?;
-        let subjects = [(Source::Trained, &imported.encoder), (Source::Untrained, &imported.untrained)];
-        let rows = measure_all(subjects, &images, &selected, &card.settings, self.quiet)?;
-        Ok(Now { by: by(&selected.readout.name), rows })
+        let subject = subject(&imported, card.seed, &images, &card.data.sha256, &selected);
+        Ok(Now { by: by(&selected.readout.name), measured: subject.measure(question, self.quiet)? })
     }
 
     /// The images of the card and no others.
@@ -171,14 +179,40 @@ fn shown(digest: &str) -> String {
     digest.chars().take(SHOWN).collect()
 }
 
-/// Every number of the card beside the new one.
-fn compare(then: &[ProbeRow], now: &[ProbeRow]) -> Outcome<Vec<Number>> {
-    let beside = |row: &ProbeRow| {
-        let same = |other: &&ProbeRow| {
-            (other.source, &other.layer, &other.probe) == (row.source, &row.layer, &row.probe)
+/// All accuracies: those of the rows, and the means over draws.
+fn figures(rows: &[ProbeRow], details: &Details) -> Vec<Figure> {
+    let row = |row: &ProbeRow| {
+        let ProbeRow { source, layer, probe, accuracy, .. } = row.clone();
+        Figure { source, layer, probe, accuracy }
+    };
+    let other = |untrained: &Untrained| {
+        let named = |row_of: &ProbeRow| {
+            let figure = row(row_of);
+            Figure { probe: format!("{}, seed {}", figure.probe, untrained.seed), ..figure }
         };
-        let ProbeRow { source, layer, probe, accuracy: then, .. } = row.clone();
-        let missing = || Failure::Failed(format!("the card has {probe} of {layer}, which this nolabel does not measure"));
+        untrained.rows.iter().map(named).collect::<Vec<_>>()
+    };
+    let curves = details.few_labels.iter().flat_map(|few| &few.curves);
+    let means = curves.flat_map(|curve| {
+        curve.points.iter().map(|point| Figure {
+            source: curve.source,
+            layer: curve.layer.clone(),
+            probe: format!("linear, {} a class", words::count(point.labels, "label")),
+            accuracy: point.mean,
+        })
+    });
+    rows.iter().map(row).chain(details.untrained.iter().flat_map(other)).chain(means).collect()
+}
+
+/// Every number of the card beside the new one.
+fn compare(then: &[Figure], now: &[Figure]) -> Outcome<Vec<Number>> {
+    let beside = |figure: &Figure| {
+        let same = |other: &&Figure| {
+            (other.source, &other.layer, &other.probe) == (figure.source, &figure.layer, &figure.probe)
+        };
+        let Figure { source, layer, probe, accuracy: then } = figure.clone();
+        let missing =
+            || Failure::Failed(format!("the card has {probe} of {layer}, which this nolabel does not measure"));
         let now = now.iter().find(same).ok_or_else(missing)?.accuracy;
         Ok(Number { source, layer, probe, then, now })
     };
@@ -196,7 +230,9 @@ fn verdict(numbers: &[Number], largest: Option<&Number>) -> Result<String, Strin
         ));
     }
     let all = words::count(numbers.len(), "number");
-    Ok(format!("All {all} were found again. The largest difference is {points:.2} points ({place}); {ALLOWED} are allowed."))
+    Ok(format!(
+        "All {all} were found again. The largest difference is {points:.2} points ({place}); {ALLOWED} are allowed."
+    ))
 }
 
 fn table(numbers: &[Number]) -> Table {
@@ -223,14 +259,14 @@ fn table(numbers: &[Number]) -> Table {
 mod tests {
     use super::*;
 
-    fn row(layer: &str, accuracy: f64) -> ProbeRow {
-        let (source, probe) = (Source::Trained, "knn".to_string());
-        ProbeRow { source, layer: layer.into(), width: 8, probe, accuracy, l2: None, validation: None }
+    fn row(layer: &str, accuracy: f64) -> Figure {
+        Figure { source: Source::Trained, layer: layer.into(), probe: "knn".into(), accuracy }
     }
 
     fn judged(now: [f64; 2]) -> Result<String, String> {
         let then = [row("block1", 0.5), row("block2", 0.75)];
-        let numbers = compare(&then, &[row("gap", 0.9), row("block2", now[1]), row("block1", now[0])]).expect("both are there");
+        let numbers =
+            compare(&then, &[row("gap", 0.9), row("block2", now[1]), row("block1", now[0])]).expect("both are there");
         verdict(&numbers, numbers.iter().max_by(|a, b| a.points().total_cmp(&b.points())))
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{DataRecord, Folder, write};
 use crate::device::Readout;
 use crate::error::{Error, Result};
+use crate::probe::few::FewLabels;
 use crate::probe::{ProbeRow, ProbeSettings};
 
 const FILE: &str = "eval.json";
@@ -37,6 +38,45 @@ pub struct Evaluation {
     pub settings: ProbeSettings,
     /// A number a source, layer and probe.
     pub rows: Vec<ProbeRow>,
+    /// What goes beyond them.
+    #[serde(flatten)]
+    pub details: Details,
+}
+
+/// What was measured beside the rows, where it was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Details {
+    /// The linear probe with few labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub few_labels: Option<FewLabels>,
+    /// Untrained encoders with the weights of other seeds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untrained: Vec<Untrained>,
+    /// Controls that were not measured anew, in words: the same device had measured them before, with the same images and
+    /// settings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_cache: Vec<String>,
+}
+
+/// An untrained encoder with the weights of a seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Untrained {
+    /// The seed.
+    pub seed: u64,
+    /// A number a layer and probe.
+    pub rows: Vec<ProbeRow>,
+}
+
+impl Details {
+    /// Takes over what an earlier answer had and this has not.
+    fn inherit(&mut self, earlier: &Self) {
+        if self.few_labels.is_none() {
+            self.few_labels = earlier.few_labels.clone();
+        }
+        if self.untrained.is_empty() {
+            self.untrained = earlier.untrained.clone();
+        }
+    }
 }
 
 impl Evaluation {
@@ -83,16 +123,19 @@ impl Folder {
         })
     }
 
-    /// Adds what was measured; it takes the place of an earlier answer to the same question.
+    /// Adds what was measured; it takes the place of an earlier answer to the same question. What that had beyond the rows
+    /// stays where it was not asked for again.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn keep(&self, evaluation: Evaluation) -> Result<()> {
+    pub fn keep(&self, mut evaluation: Evaluation) -> Result<()> {
         let mut all = self.evaluations()?;
         let same = |known: &Evaluation| {
             (known.step, &known.data.sha256, &known.settings)
                 == (evaluation.step, &evaluation.data.sha256, &evaluation.settings)
         };
+        let earlier = all.iter().find(|known| same(known) && known.checkpoint == evaluation.checkpoint);
+        earlier.iter().for_each(|earlier| evaluation.details.inherit(&earlier.details));
         all.retain(|known| !same(known));
         all.push(evaluation);
         let text = serde_json::to_string_pretty(&all).expect("evaluations have only string keys");
@@ -105,6 +148,7 @@ mod tests {
     use super::*;
     use crate::device::Kind;
     use crate::probe::Source;
+    use crate::probe::few::FewSettings;
 
     fn evaluation(step: usize, settings: ProbeSettings) -> Evaluation {
         let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
@@ -126,6 +170,7 @@ mod tests {
             device,
             settings,
             rows: vec![row],
+            details: Details::default(),
         }
     }
 
@@ -141,6 +186,18 @@ mod tests {
         let again = Evaluation { elapsed_seconds: 2.0, ..told[1].clone() };
         folder.keep(again.clone()).expect("kept");
         assert_eq!(folder.evaluations().expect("readable"), [told[0].clone(), told[2].clone(), again]);
+        let settings = FewSettings { labels: vec![1, 5], draws: 3, seed: 0 };
+        let few_labels = Some(FewLabels { settings, curves: Vec::new() });
+        let details = Details { few_labels, ..Details::default() };
+        let with_curves = Evaluation { details, ..told[0].clone() };
+        for evaluation in [&with_curves, &told[0]] {
+            folder.keep(evaluation.clone()).expect("kept");
+        }
+        let kept = folder.evaluations().expect("readable").pop().expect("the last");
+        assert_eq!(kept, with_curves, "curves stay where they were not asked for again");
+        folder.keep(Evaluation { checkpoint: Some("33".into()), ..told[0].clone() }).expect("kept");
+        let kept = folder.evaluations().expect("readable").pop().expect("the last");
+        assert_eq!(kept.details, Details::default(), "they were of another checkpoint");
         fs::write(here.path().join(FILE), "[{").expect("a file");
         let refused = folder.evaluations().expect_err("half a file").to_string();
         assert!(refused.contains("eval.json cannot be read") && refused.contains("delete it"), "{refused}");

@@ -11,7 +11,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 pub use checkpoints::Checkpoint;
-pub use evaluation::Evaluation;
+pub use evaluation::{Details, Evaluation, Untrained};
 pub use events::Log;
 pub use record::{DataRecord, Record, Start};
 

@@ -1,0 +1,125 @@
+//! What was measured before and holds for every run, in the user's cache folder: a small file an answer, named by the digest
+//! of the question. A file that is damaged or answers another question is no answer; one that cannot be written costs time
+//! and nothing else.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::foreign::digest;
+
+/// Raised when the probes come to give other numbers.
+const VERSION: u32 = 1;
+
+/// The folder, if there is one.
+#[derive(Clone, Debug)]
+pub(super) struct Cache {
+    folder: Option<PathBuf>,
+    /// Whether what is there is left aside.
+    fresh: bool,
+}
+
+/// A file. TOML, for it reads a float back to its last bit.
+#[derive(Serialize, Deserialize)]
+struct Entry<T> {
+    /// Of question and answer.
+    sha256: String,
+    question: String,
+    answer: T,
+}
+
+impl Cache {
+    /// `nolabel/controls` where the system has caches. A fresh one is written to and not read.
+    pub(super) fn of_user(fresh: bool) -> Self {
+        Self { folder: dirs::cache_dir().map(|caches| caches.join("nolabel").join("controls")), fresh }
+    }
+
+    /// The answer to a question, if it is known.
+    pub(super) fn get<T: Serialize + DeserializeOwned>(&self, question: &Value) -> Option<T> {
+        let question = text(question);
+        let folder = self.folder.as_ref().filter(|_| !self.fresh)?;
+        let found = fs::read_to_string(folder.join(name(&question))).ok()?;
+        let entry: Entry<T> = toml::from_str(&found).ok()?;
+        let whole = entry.question == question && seal(&question, &entry.answer)? == entry.sha256;
+        whole.then_some(entry.answer)
+    }
+
+    /// Keeps an answer.
+    pub(super) fn put<T: Serialize>(&self, question: &Value, answer: &T) {
+        let _ = self.try_put(&text(question), answer);
+    }
+
+    fn try_put<T: Serialize>(&self, question: &str, answer: &T) -> Option<()> {
+        let folder = self.folder.as_ref()?;
+        let sha256 = seal(question, answer)?;
+        let entry = toml::to_string(&Entry { sha256, question: question.to_string(), answer }).ok()?;
+        fs::create_dir_all(folder).ok()?;
+        // a name of its own, for others may be writing too; renamed, so that nobody reads half a file
+        let partial = folder.join(format!("{}.{}.partial", name(question), std::process::id()));
+        fs::write(&partial, entry).ok()?;
+        fs::rename(&partial, folder.join(name(question))).ok()
+    }
+}
+
+/// The question with the version of the probes.
+fn text(question: &Value) -> String {
+    format!("probes {VERSION} of nolabel {}: {question}", env!("CARGO_PKG_VERSION"))
+}
+
+fn name(question: &str) -> String {
+    format!("{}.toml", &digest(question.as_bytes())[..32])
+}
+
+fn seal(question: &str, answer: &impl Serialize) -> Option<String> {
+    #[derive(Serialize)]
+    struct Answer<'a, T: Serialize> {
+        answer: &'a T,
+    }
+    let answer = toml::to_string(&Answer { answer }).ok()?;
+    Some(digest(format!("{question}\n{answer}").as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_comes_back_whole_or_not_at_all() {
+        let here = tempfile::tempdir().expect("a folder");
+        let cache = Cache { folder: Some(here.path().join("deep/inside")), fresh: false };
+        let ask = |question: &str| cache.get::<Vec<f64>>(&question.into());
+        assert_eq!(ask("pixels"), None);
+        let answer = vec![0.1 + 0.2, 1.0 / 3.0, 2.0 / 3.0];
+        cache.put(&"pixels".into(), &answer);
+        assert_eq!(ask("pixels"), Some(answer.clone()), "to the last bit");
+        assert_eq!(ask("others"), None);
+        assert_eq!(Cache { fresh: true, ..cache.clone() }.get::<Vec<f64>>(&"pixels".into()), None);
+        assert_eq!(cache.get::<Vec<String>>(&"pixels".into()), None, "of another kind");
+
+        let file =
+            fs::read_dir(here.path().join("deep/inside")).expect("a folder").next().expect("one").expect("a file");
+        let text = fs::read_to_string(file.path()).expect("a text");
+        let damaged = [text.replace("0.333", "0.433"), text.replace("pixels", "others"), text[..text.len() / 2].into()];
+        for wrong in damaged {
+            assert_ne!(wrong, text);
+            fs::write(file.path(), wrong).expect("a file");
+            assert_eq!(ask("pixels"), None);
+        }
+        cache.put(&"pixels".into(), &answer);
+        assert_eq!(ask("pixels"), Some(answer), "it is replaced");
+    }
+
+    #[test]
+    fn without_a_folder_nothing_is_known_and_nothing_goes_wrong() {
+        let here = tempfile::tempdir().expect("a folder");
+        fs::write(here.path().join("file"), "").expect("a file");
+        for folder in [None, Some(here.path().join("file/inside"))] {
+            let cache = Cache { folder, fresh: false };
+            cache.put(&"pixels".into(), &vec![1.0]);
+            assert_eq!(cache.get::<Vec<f64>>(&"pixels".into()), None);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What takes no learning to know, beside every result: it is the same for all runs on the same images with the same
+//! encoder, so it is measured once and kept.
+
+use futures_lite::future::block_on;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::cache::Cache;
+use super::failure::Outcome;
+use super::measure::Subject;
+use super::spinner::Spinner;
+use crate::data::Size;
+use crate::net::{Encoder, EncoderConfig, Init, tensors};
+use crate::probe::few::{Curve, Draws, FewSettings};
+use crate::probe::{self, ProbeSettings};
+use crate::rng::{Purpose, stream};
+use crate::session::event::{ProbeRow, Source};
+use crate::session::folder::Untrained;
+
+/// The controls of one subject.
+pub(super) struct Controls<'a> {
+    subject: Subject<'a>,
+    settings: &'a ProbeSettings,
+    cache: Cache,
+    spinner: &'a Spinner,
+    /// What came from the cache, in words.
+    pub(super) known: Vec<String>,
+}
+
+/// Everything that an answer depends on.
+#[derive(Serialize)]
+struct Question<'a> {
+    control: Control<'a>,
+    images: &'a str,
+    size: Size,
+    settings: ProbeSettings,
+    device: &'a str,
+    few: Option<(&'a str, &'a FewSettings)>,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Control<'a> {
+    Pixels,
+    Pca(usize),
+    /// With the digest of its weights.
+    Untrained(&'a EncoderConfig, String),
+}
+
+impl<'a> Controls<'a> {
+    pub(super) fn new(subject: Subject<'a>, settings: &'a ProbeSettings, fresh: bool, spinner: &'a Spinner) -> Self {
+        Self { subject, settings, cache: Cache::of_user(fresh), spinner, known: Vec::new() }
+    }
+
+    /// The untrained encoder.
+    pub(super) fn untrained(&mut self) -> Outcome<Vec<ProbeRow>> {
+        self.encoder(self.subject.untrained, Source::Untrained.words().to_string())
+    }
+
+    /// Untrained encoders with the weights of the `count` seeds after the subject's own.
+    pub(super) fn others(&mut self, count: usize) -> Outcome<Vec<Untrained>> {
+        let Subject { config, data, selected, .. } = self.subject;
+        let mut found = Vec::with_capacity(count);
+        for number in 1..=count as u64 {
+            let seed = self.subject.seed.wrapping_add(number);
+            let mut init = Init::new(stream(seed, Purpose::Weights, 0), &selected.device);
+            let encoder = Encoder::init(config, data.train.size().channels, &mut init)?;
+            found.push(Untrained { seed, rows: self.encoder(&encoder, format!("untrained encoder of seed {seed}"))? });
+        }
+        Ok(found)
+    }
+
+    /// The pixels, and as many of their principal components as `width`.
+    pub(super) fn pixels(&mut self, width: usize) -> Outcome<Vec<ProbeRow>> {
+        let Subject { data, selected, .. } = self.subject;
+        let (settings, device, spinner) = (self.settings, &selected.device, self.spinner);
+        let mut tell = |text: &str| spinner.tell(text);
+        let mut rows = self.rows(Control::Pixels, &["pixels".into()], Source::RawPixels.words().into(), || {
+            Ok(block_on(probe::pixels(data, settings, device, &mut tell))?)
+        })?;
+        let mut tell = |text: &str| spinner.tell(text);
+        rows.extend(self.rows(Control::Pca(width), &["pca".into()], Source::Pca.words().into(), || {
+            Ok(block_on(probe::components(data, settings, width, device, &mut tell))?)
+        })?);
+        Ok(rows)
+    }
+
+    /// The untrained encoder with few labels.
+    pub(super) fn few_of_encoder(&mut self, draws: &Draws, layer: &str) -> Outcome<Curve> {
+        let Subject { untrained, config, selected, .. } = self.subject;
+        let spinner = self.spinner;
+        let mut tell = |text: &str| spinner.tell(text);
+        self.few(Control::Untrained(config, weights(untrained)?), draws, layer, || {
+            Ok(block_on(draws.encoder(untrained, Source::Untrained, layer, &selected.device, &mut tell))?)
+        })
+    }
+
+    /// The pixels with few labels.
+    pub(super) fn few_of_pixels(&mut self, draws: &Draws) -> Outcome<Curve> {
+        let (device, spinner) = (&self.subject.selected.device, self.spinner);
+        let mut tell = |text: &str| spinner.tell(text);
+        self.few(Control::Pixels, draws, "pixels", || Ok(block_on(draws.pixels(device, &mut tell))?))
+    }
+
+    fn encoder(&mut self, encoder: &Encoder, words: String) -> Outcome<Vec<ProbeRow>> {
+        let Subject { config, data, selected, .. } = self.subject;
+        let (settings, spinner) = (self.settings, self.spinner);
+        let mut tell = |text: &str| spinner.tell(text);
+        let layers = settings.layer.clone().map_or_else(|| encoder.layer_names(), |layer| vec![layer]);
+        self.rows(Control::Untrained(config, weights(encoder)?), &layers, words, || {
+            let (source, device) = (Source::Untrained, &selected.device);
+            Ok(block_on(probe::encoder(encoder, source, data, settings, device, &mut tell))?)
+        })
+    }
+
+    /// What is known of these layers, or is measured now.
+    fn rows(
+        &mut self,
+        control: Control,
+        layers: &[String],
+        words: String,
+        measure: impl FnOnce() -> Outcome<Vec<ProbeRow>>,
+    ) -> Outcome<Vec<ProbeRow>> {
+        let question = self.question(control, None);
+        let mut known: Vec<ProbeRow> = self.cache.get(&question).unwrap_or_default();
+        let probes = [("linear", self.settings.linear), ("knn", self.settings.knn)];
+        let wanted: Vec<(&String, &str)> = layers
+            .iter()
+            .flat_map(|layer| probes.iter().filter(|(_, wanted)| *wanted).map(move |(probe, _)| (layer, *probe)))
+            .collect();
+        let find = |&(layer, probe): &(&String, &str)| {
+            known.iter().find(|row| row.layer == *layer && row.probe == probe).cloned()
+        };
+        if let Some(rows) = wanted.iter().map(find).collect() {
+            self.known.push(words);
+            return Ok(rows);
+        }
+        let rows = measure()?;
+        known.retain(|row| !rows.iter().any(|new| (&new.layer, &new.probe) == (&row.layer, &row.probe)));
+        known.extend(rows.iter().cloned());
+        self.cache.put(&question, &known);
+        Ok(rows)
+    }
+
+    fn few(
+        &mut self,
+        control: Control,
+        draws: &Draws,
+        layer: &str,
+        measure: impl FnOnce() -> Outcome<Curve>,
+    ) -> Outcome<Curve> {
+        let source = if matches!(control, Control::Pixels) { Source::RawPixels } else { Source::Untrained };
+        let question = self.question(control, Some((layer, draws.settings())));
+        if let Some(curve) = self.cache.get(&question) {
+            self.known.push(format!("few labels of {}", source.words()));
+            return Ok(curve);
+        }
+        let curve = measure()?;
+        self.cache.put(&question, &curve);
+        Ok(curve)
+    }
+
+    fn question(&self, control: Control, few: Option<(&str, &FewSettings)>) -> Value {
+        let Subject { data, images, selected, .. } = &self.subject;
+        let settings = ProbeSettings {
+            linear: true,
+            knn: true,
+            layer: None,
+            train_images: probe::count(&data.train, self.settings.train_images),
+            test_images: probe::count(&data.test, self.settings.test_images),
+            ..self.settings.clone()
+        };
+        let (size, device) = (data.train.size(), selected.readout.name.as_str());
+        let question = Question { control, images, size, settings, device, few };
+        serde_json::to_value(question).expect("questions have only string keys")
+    }
+}
+
+/// SHA-256 over the names and values of an encoder's tensors.
+fn weights(encoder: &Encoder) -> Outcome<String> {
+    let mut hash = Sha256::new();
+    for (name, data) in block_on(tensors::read(encoder.state()))? {
+        hash.update(name.as_bytes());
+        data.iter::<f32>().for_each(|value| hash.update(value.to_le_bytes()));
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
