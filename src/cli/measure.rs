@@ -9,10 +9,14 @@ use super::spinner::Spinner;
 use crate::data::Dataset;
 use crate::device::Selected;
 use crate::net::{Encoder, EncoderConfig};
+use crate::probe::confusion::Confusion;
 use crate::probe::few::{Draws, FewLabels, FewSettings};
-use crate::probe::{self, ProbeSettings};
+use crate::probe::{self, ProbeSettings, Reading};
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::Details;
+
+/// Beyond so many classes a table of all pairs tells nobody anything.
+const MOST_CLASSES: usize = 200;
 
 /// What is measured and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +68,9 @@ impl Subject<'_> {
         }
         let draws = question.few.as_ref().map(|few| Draws::new(data, settings, few)).transpose()?;
         let mut tell = |text: &str| spinner.tell(text);
-        let mut rows = block_on(probe::encoder(self.trained, Source::Trained, data, settings, device, &mut tell))?;
+        let trained = block_on(probe::readings(self.trained, Source::Trained, data, settings, device, &mut tell))?;
+        let mut rows: Vec<ProbeRow> = trained.iter().map(|reading| reading.row.clone()).collect();
+        let confusion = self.confusion(&trained, &rows);
         let width = rows.last().map_or(1, |row| row.width);
         let mut controls = Controls::new(*self, settings, question.fresh, &spinner);
         rows.extend(controls.untrained()?);
@@ -72,7 +78,15 @@ impl Subject<'_> {
         let untrained = controls.others(question.untrained)?;
         let few_labels = draws.map(|draws| self.few(&draws, &rows, &mut controls, &spinner)).transpose()?;
         let from_cache = controls.known;
-        Ok(Measured { rows, details: Details { few_labels, untrained, from_cache } })
+        Ok(Measured { rows, details: Details { confusion, few_labels, untrained, from_cache } })
+    }
+
+    /// What the best layer's reader takes for what; nothing where there are too many classes to look at.
+    fn confusion(&self, trained: &[Reading], rows: &[ProbeRow]) -> Option<Confusion> {
+        let best = ["linear", "knn"].iter().find_map(|probe| best_of(rows, Source::Trained, probe))?;
+        let reading = trained.iter().find(|reading| reading.row == *best)?;
+        let (labels, classes) = (self.data.test.labels(), &self.data.classes);
+        (classes.len() <= MOST_CLASSES).then(|| Confusion::of(best, &reading.named, labels, classes))
     }
 
     /// The curves at the layers that are best with all labels.

@@ -106,6 +106,17 @@ pub(super) fn better_control(rows: &[ProbeRow], kind: &str) -> Option<f64> {
     controls.map(|row| row.accuracy).reduce(f64::max)
 }
 
+/// How sure the accuracies after training are, for so many test images.
+pub(super) fn intervals(rows: &[ProbeRow]) -> Option<String> {
+    let interval = |(kind, title): &(&str, &str)| {
+        let [low, high] = best_of(rows, Source::Trained, kind)?.interval?;
+        Some(format!("{title} {:.1} to {}", 100.0 * low, words::percent(high)))
+    };
+    let told: Vec<String> = KINDS.iter().filter_map(interval).collect();
+    let told = (!told.is_empty()).then(|| told.join(", "))?;
+    Some(format!("95 % intervals of the best after training, for so many test images (Wilson): {told}."))
+}
+
 /// What other seeds of the untrained encoder say, a sentence a probe.
 pub(super) fn seeds(rows: &[ProbeRow], others: &[Untrained]) -> Vec<String> {
     if others.is_empty() {
@@ -140,6 +151,7 @@ mod tests {
             width: 8,
             probe: probe.into(),
             accuracy,
+            interval: None,
             l2: None,
             validation: None,
         };
@@ -172,6 +184,14 @@ mod tests {
         let mut rows = rows([0.5, 0.75], 0.6, 0.7);
         rows.push(ProbeRow { source: Source::Pca, accuracy: 0.74, ..rows[3].clone() });
         assert!(verdict(&rows)[0].contains("74.0 % on their PCA: 1.0 points above"), "{:?}", verdict(&rows));
+    }
+
+    #[test]
+    fn intervals_are_those_of_the_best_layer() {
+        let mut rows = rows([0.5, 0.75], 0.6, 0.7);
+        assert_eq!(intervals(&rows), None, "older rows have none");
+        rows.iter_mut().for_each(|row| row.interval = Some([row.accuracy - 0.1, row.accuracy + 0.1]));
+        assert!(intervals(&rows).is_some_and(|said| said.contains("kNN 65.0 to 85.0 %.")), "{:?}", intervals(&rows));
     }
 
     #[test]

@@ -87,7 +87,8 @@ pub(super) mod tests {
     use crate::session::event::ProbeRow;
 
     fn row(source: Source, layer: &str, probe: &str, accuracy: f64) -> ProbeRow {
-        ProbeRow { source, layer: layer.into(), width: 9, probe: probe.into(), accuracy, l2: None, validation: None }
+        let (layer, probe) = (layer.into(), probe.into());
+        ProbeRow { source, layer, width: 9, probe, accuracy, interval: None, l2: None, validation: None }
     }
 
     /// A round in which block 2 is the best trained layer.

@@ -2,6 +2,7 @@
 //! learned nothing, measured alike.
 
 mod compact;
+pub mod confusion;
 pub mod features;
 pub mod few;
 pub mod interval;
@@ -111,6 +112,15 @@ pub fn count(split: &Split, wanted: usize) -> usize {
     if wanted == 0 { there } else { wanted.min(there) }
 }
 
+/// What one probe made of one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// How good it was.
+    pub row: ProbeRow,
+    /// The class it named for each test image.
+    pub named: Vec<u16>,
+}
+
 /// Probes an encoder layer by layer, from pixels to head. `tell` hears what is being done.
 ///
 /// # Errors
@@ -123,6 +133,25 @@ pub async fn encoder(
     device: &Device,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<ProbeRow>> {
+    readings(encoder, source, data, settings, device, tell).await.map(rows)
+}
+
+fn rows(readings: Vec<Reading>) -> Vec<ProbeRow> {
+    readings.into_iter().map(|reading| reading.row).collect()
+}
+
+/// The same with every answer.
+///
+/// # Errors
+/// As [`encoder`].
+pub async fn readings(
+    encoder: &Encoder,
+    source: Source,
+    data: &Dataset,
+    settings: &ProbeSettings,
+    device: &Device,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Vec<Reading>> {
     let names = encoder.layer_names();
     let wanted: Vec<String> = match &settings.layer {
         None => names,
@@ -135,12 +164,12 @@ pub async fn encoder(
     let train =
         features::of_encoder(encoder, &data.train, settings.train_images, settings.grid, &wanted, device).await?;
     let test = features::of_encoder(encoder, &data.test, settings.test_images, settings.grid, &wanted, device).await?;
-    let mut rows = Vec::new();
+    let mut found = Vec::new();
     for (train, test) in train.iter().zip(&test) {
         tell(&format!("{}: {}", source.words(), train.layer));
-        rows.extend(layer(train, test, source, data, settings, device).await?);
+        found.extend(layer(train, test, source, data, settings, device).await?);
     }
-    Ok(rows)
+    Ok(found)
 }
 
 /// Probes the pixels themselves.
@@ -156,7 +185,7 @@ pub async fn pixels(
     tell(Source::RawPixels.words());
     let train = features::of_pixels(&data.train, settings.train_images);
     let test = features::of_pixels(&data.test, settings.test_images);
-    layer(&train, &test, Source::RawPixels, data, settings, device).await
+    layer(&train, &test, Source::RawPixels, data, settings, device).await.map(rows)
 }
 
 /// The most principal components that are looked at.
@@ -180,7 +209,7 @@ pub async fn components(
     let width = width.min(MOST_COMPONENTS).min(train.len().saturating_sub(1)).max(1);
     let components = Components::of(&train, width, device).await?;
     let (train, test) = (components.project(&train, device).await?, components.project(&test, device).await?);
-    layer(&train, &test, Source::Pca, data, settings, device).await
+    layer(&train, &test, Source::Pca, data, settings, device).await.map(rows)
 }
 
 async fn layer(
@@ -190,30 +219,33 @@ async fn layer(
     data: &Dataset,
     settings: &ProbeSettings,
     device: &Device,
-) -> Result<Vec<ProbeRow>> {
+) -> Result<Vec<Reading>> {
     let (train_labels, test_labels) = (&data.train.labels()[..train.len()], &data.test.labels()[..test.len()]);
     let classes = data.classes.len();
     if train.len() < 2 || test.is_empty() {
         return Err(Error::Data("a probe needs labelled training and test images".into()));
     }
-    let mut rows = Vec::new();
-    let mut row = |probe: &str, accuracy: f64, l2: Option<f64>, validation: Option<f64>| {
+    let mut found = Vec::new();
+    let mut reading = |probe: &str, named: Vec<u16>, l2: Option<f64>, validation: Option<f64>| {
         let (layer, probe) = (train.layer.clone(), probe.to_string());
-        rows.push(ProbeRow { source, layer, width: train.width, probe, accuracy, l2, validation });
+        let accuracy = share_right(&named, test_labels);
+        let interval = Some(interval::wilson(accuracy, named.len()));
+        let row = ProbeRow { source, layer, width: train.width, probe, accuracy, interval, l2, validation };
+        found.push(Reading { row, named });
     };
     if settings.linear {
         let fit = linear::fit(train, train_labels, classes, &settings.penalties, device).await?;
         let named = fit.predict(test, device).await?;
-        row("linear", share_right(&named, test_labels), Some(fit.l2), fit.validation);
+        reading("linear", named, Some(fit.l2), fit.validation);
     }
     if settings.knn {
         let votes = knn::Votes { k: settings.k, temperature: settings.temperature, classes };
         let named = knn::predict(train, train_labels, test, &votes, device).await?;
         let validation =
             if settings.chooses() { Some(among_themselves(train, train_labels, &votes, device).await?) } else { None };
-        row("knn", share_right(&named, test_labels), None, validation);
+        reading("knn", named, None, validation);
     }
-    Ok(rows)
+    Ok(found)
 }
 
 /// How well the last sixth of the training images is named by the others.

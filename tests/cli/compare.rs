@@ -162,6 +162,8 @@ fn the_report_is_one_page_with_everything_in_it() {
         "What the network is asked",
         "Nearest neighbours",
         "A map of the features",
+        "What is taken for what",
+        "PCA of raw pixels",
         "nolabel train rotation --data fashion-mnist:",
         "--set encoder.width=4",
         "raw pixels",
@@ -176,7 +178,7 @@ fn the_report_is_one_page_with_everything_in_it() {
     let kept: Value = serde_json::from_str(&fs::read_to_string(lab.path("runs/rotation-1/eval.json")).expect("a file"))
         .expect("JSON");
     for row in kept[0]["rows"].as_array().expect("rows") {
-        let text = format!("{:.1} %</td>", 100.0 * row["accuracy"].as_f64().expect("a share"));
+        let text = format!("{:.1} %<small>", 100.0 * row["accuracy"].as_f64().expect("a share"));
         assert!(page.contains(&text), "{row}");
     }
     let again = lab.well("report runs/rotation-1 --device cpu --out again.html");

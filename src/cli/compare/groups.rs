@@ -221,6 +221,7 @@ mod tests {
             width: 8,
             probe: "knn".into(),
             accuracy,
+            interval: None,
             l2: None,
             validation: None,
         };

@@ -35,7 +35,8 @@ fn cell(point: &Point) -> String {
     format!("{mean} ({low} to {high})")
 }
 
-fn how(few: &FewLabels) -> String {
+/// How the curves came about.
+pub(in crate::cli) fn how(few: &FewLabels) -> String {
     let (draws, seed) = (few.settings.draws, few.settings.seed);
     let drawn = match draws {
         1 => "One draw".to_string(),

@@ -1,7 +1,7 @@
 //! `nolabel eval`: what an encoder learned, beside what it takes no learning to know.
 
 mod card;
-mod few;
+pub(super) mod few;
 mod repeat;
 
 use std::path::{Path, PathBuf};
@@ -269,6 +269,7 @@ pub(super) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Datase
     );
     let mut lines = vec![format!("{}\n", results::table(rows))];
     lines.extend(results::verdict(rows).iter().map(|sentence| words::wrap(sentence, TEXT_WIDTH)));
+    lines.extend(results::intervals(rows).map(|sentence| words::wrap(&sentence, TEXT_WIDTH)));
     lines.push(format!("\n{}", words::wrap(&how, TEXT_WIDTH)));
     lines.join("\n")
 }

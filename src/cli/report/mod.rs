@@ -1,6 +1,7 @@
 //! `nolabel report`: a run as one page that opens anywhere.
 
 mod chart;
+mod classes;
 mod history;
 mod image;
 mod looks;

@@ -1,14 +1,17 @@
 //! The page, section by section.
 
 use super::chart::{Across, Chart, Line};
+use super::classes;
 use super::escape;
 use super::history::History;
 use super::looks::{Chosen, Neighbours};
+use crate::cli::eval::few as few_labels;
 use crate::cli::progress::best_of;
 use crate::cli::results::{self, Standing};
 use crate::cli::words;
 use crate::data::Dataset;
 use crate::method::Info;
+use crate::probe::few::{Curve, FewLabels};
 use crate::session::checkpoint::Header;
 use crate::session::event::{ProbeRow, Source, Started};
 use crate::session::folder::{Evaluation, Record};
@@ -38,6 +41,8 @@ impl Page<'_> {
         let body = [
             self.top(&title),
             self.learned(),
+            self.few_labels(),
+            self.classes(),
             self.trained(),
             self.health(),
             section("What the network is asked", &format!("<p>{}</p>{}", with_code(self.info.lesson), self.samples)),
@@ -86,8 +91,7 @@ impl Page<'_> {
     fn verdict(&self, kind: &str, title: &str) -> Option<String> {
         let evaluation = self.evaluation.as_ref()?;
         let best = |source| best_of(&evaluation.rows, source, kind);
-        let (own, before, pixels) = (best(Source::Trained)?, best(Source::Untrained)?, best(Source::RawPixels)?);
-        let control = before.accuracy.max(pixels.accuracy);
+        let (own, control) = (best(Source::Trained)?, results::better_control(&evaluation.rows, kind)?);
         let (points, [_, images]) = (100.0 * (own.accuracy - control), evaluation.images());
         let standing = Standing::of(own.accuracy, control, images);
         let words = match standing {
@@ -119,13 +123,29 @@ impl Page<'_> {
         );
         let body = format!(
             "<p>Two simple readers name the classes from frozen features. What does not beat the same encoder before training \
-             and the raw pixels has learned nothing. {}</p><div class=\"charts\">{charts}</div><div class=\"scroll\">{}</div>\
+             and the raw pixels has learned nothing. Small numbers are 95 % intervals for so many test images (Wilson). {}</p><div class=\"charts\">{charts}</div><div class=\"scroll\">{}</div>\
              <p class=\"quiet\">{}</p>",
             escape(&sentences),
             probe_table(rows),
             escape(&how)
         );
         section("What it learned", &body)
+    }
+
+    /// The curves of few labels, where they were asked for.
+    fn few_labels(&self) -> String {
+        let Some(few) = self.evaluation.as_ref().and_then(|evaluation| evaluation.details.few_labels.as_ref()) else {
+            return String::new();
+        };
+        let how = words::wrap(&few_labels::how(few), usize::MAX);
+        let chart = few_chart(few).html();
+        section("With few labels", &format!("<p>{}</p><div class=\"charts\">{chart}</div>", escape(&how)))
+    }
+
+    /// What is taken for what.
+    fn classes(&self) -> String {
+        let confusion = self.evaluation.as_ref().and_then(|evaluation| evaluation.details.confusion.as_ref());
+        confusion.map_or(String::new(), |confusion| section("What is taken for what", &classes::html(confusion)))
     }
 
     fn trained(&self) -> String {
@@ -224,7 +244,10 @@ fn layers_chart(rows: &[ProbeRow], kind: &str, title: &str) -> Chart {
         line("before training", "untrained", Source::Untrained),
         line("after training", "trained", Source::Trained),
     ];
-    let levels = of(Source::RawPixels).map(|row| ("raw pixels".to_string(), "pixels", row.accuracy)).collect();
+    let level = |(source, class): (Source, &'static str)| {
+        of(source).map(move |row| (source.words().to_string(), class, row.accuracy)).next()
+    };
+    let levels = [(Source::RawPixels, "pixels"), (Source::Pca, "pca")].into_iter().filter_map(level).collect();
     Chart { title: format!("{title}, layer by layer"), x: Across::Names(names), percent: true, lines, levels }
 }
 
@@ -237,7 +260,7 @@ fn probe_table(rows: &[ProbeRow]) -> String {
         html.push_str(&format!("<th class=\"number\">{}</th>", if *kind == "knn" { "kNN" } else { "linear" }));
     }
     html.push_str("</tr></thead><tbody>");
-    for source in [Source::Trained, Source::Untrained, Source::RawPixels] {
+    for source in [Source::Trained, Source::Untrained, Source::RawPixels, Source::Pca] {
         let first = kinds.first().map_or("", |(kind, _)| kind);
         for row in rows.iter().filter(|row| row.source == source && row.probe == first) {
             let (layer, width) = (escape(&row.layer), words::thousands(row.width));
@@ -259,5 +282,30 @@ fn cell(rows: &[ProbeRow], of: &ProbeRow, kind: &str) -> String {
     let Some(row) = rows.iter().find(same) else { return "<td class=\"number\">–</td>".into() };
     let best = best_of(rows, of.source, kind).is_some_and(|best| best.layer == of.layer);
     let class = if best { "number best" } else { "number" };
-    format!("<td class=\"{class}\">{}</td>", words::percent(row.accuracy))
+    let interval = row.interval.map_or(String::new(), |interval| {
+        let [low, high] = interval.map(|share| format!("{:.1}", 100.0 * share));
+        format!("<small>{low} to {high}</small>")
+    });
+    format!("<td class=\"{class}\">{}{interval}</td>", words::percent(row.accuracy))
+}
+
+/// A line a source over the counts of labels, evenly apart.
+fn few_chart(few: &FewLabels) -> Chart {
+    let line = |curve: &Curve| {
+        let (name, class) = match curve.source {
+            Source::Trained => (format!("after training, {}", curve.layer), "trained"),
+            Source::Untrained => (format!("before training, {}", curve.layer), "untrained"),
+            other => (other.words().to_string(), "pixels"),
+        };
+        let points = curve.points.iter().enumerate().map(|(place, point)| (place as f64, point.mean)).collect();
+        Line { name, class, points }
+    };
+    let names = few.settings.labels.iter().map(|&labels| words::thousands(labels)).collect();
+    Chart {
+        title: "Linear probe, by labels a class".into(),
+        x: Across::Names(names),
+        percent: true,
+        lines: few.curves.iter().map(line).collect(),
+        levels: Vec::new(),
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{DataRecord, Folder, write};
 use crate::device::Readout;
 use crate::error::{Error, Result};
+use crate::probe::confusion::Confusion;
 use crate::probe::few::FewLabels;
 use crate::probe::{ProbeRow, ProbeSettings};
 
@@ -46,6 +47,9 @@ pub struct Evaluation {
 /// What was measured beside the rows, where it was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Details {
+    /// The answers of the linear probe (of the neighbours, where it was not asked) at the trained encoder's best layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Confusion>,
     /// The linear probe with few labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub few_labels: Option<FewLabels>,
@@ -157,7 +161,8 @@ mod tests {
         let device =
             Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
         let (source, layer, probe) = (Source::Trained, "gap".to_string(), "knn".to_string());
-        let row = ProbeRow { source, layer, width: 8, probe, accuracy: 0.5, l2: None, validation: Some(0.25) };
+        let (interval, validation) = (Some([0.25, 0.75]), Some(0.25));
+        let row = ProbeRow { source, layer, width: 8, probe, accuracy: 0.5, interval, l2: None, validation };
         Evaluation {
             nolabel: "0.1.0".into(),
             method: "rotation".into(),
