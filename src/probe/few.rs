@@ -24,6 +24,8 @@ use crate::rng::{Purpose, stream};
 const FOLDS: usize = 5;
 /// From so many labels a class on one part is enough to choose by.
 const MANY: usize = 100;
+/// More draws than anybody waits for.
+const MOST_DRAWS: usize = 1000;
 /// Training images that say how features are scaled, without their labels.
 const POOL: usize = 2000;
 
@@ -97,8 +99,9 @@ impl<'a> Draws<'a> {
         settings.labels.sort_unstable();
         settings.labels.dedup();
         let most = settings.labels.last().copied().unwrap_or(0);
-        if settings.labels.first().is_none_or(|&least| least == 0) || settings.draws == 0 {
-            return Err(Error::Config("few labels are at least 1 a class, drawn at least once".into()));
+        let counts = settings.labels.first().is_some_and(|&least| least > 0);
+        if !counts || !(1..=MOST_DRAWS).contains(&settings.draws) {
+            return Err(Error::Config(format!("few labels are at least 1 a class, drawn 1 to {MOST_DRAWS} times")));
         }
         let total = count(&data.train, probes.train_images);
         let classes = by_class(&data.train.labels()[..total], data.classes.len());
@@ -258,4 +261,85 @@ fn by_class(labels: &[u16], classes: usize) -> Vec<Vec<usize>> {
     let mut found = vec![Vec::new(); classes];
     labels.iter().enumerate().for_each(|(image, &label)| found[usize::from(label)].push(image));
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Size;
+    use crate::rng::uniform;
+    use futures_lite::future::block_on;
+
+    /// Images of four pixels in two classes, which the first pixel tells apart nearly always.
+    fn data(train: usize) -> Dataset {
+        let size = Size { channels: 1, height: 2, width: 2 };
+        let split = |count: usize, position| {
+            let noise = uniform(&mut stream(7, Purpose::Data, position), 4 * count, 0.0, 100.0);
+            let labels: Vec<u16> = (0..count).map(|image| (image % 2) as u16).collect();
+            let bright = |place: usize| if place % 8 == 4 { 90 } else { 0 };
+            let pixels = noise.iter().enumerate().map(|(place, &x)| x as u8 + bright(place)).collect();
+            Split::new(size, pixels, labels).expect("a split")
+        };
+        let classes = ["dark", "bright"].map(String::from).to_vec();
+        Dataset { name: "test".into(), classes, train: split(train, 1), test: split(200, 2) }
+    }
+
+    fn asked(labels: &[usize], draws: usize) -> FewSettings {
+        FewSettings { labels: labels.to_vec(), draws, seed: 0 }
+    }
+
+    #[test]
+    fn draws_repeat_differ_and_hold_the_smaller_ones() {
+        let (data, probes) = (data(60), ProbeSettings::default());
+        let draws = Draws::new(&data, &probes, &asked(&[10, 2, 2], 3)).expect("draws");
+        assert_eq!(draws.settings().labels, [2, 10]);
+        let again = Draws::new(&data, &probes, &asked(&[2, 10], 3)).expect("draws");
+        assert_eq!(draws.drawn, again.drawn);
+        assert!(draws.drawn[0] != draws.drawn[1] && draws.drawn[1] != draws.drawn[2]);
+        for (class, images) in draws.drawn.iter().flat_map(|draw| draw.iter().enumerate()) {
+            assert!(images.len() == 10 && images.iter().all(|image| image % 2 == class), "{class}: {images:?}");
+            let distinct: std::collections::BTreeSet<_> = images.iter().collect();
+            assert_eq!(distinct.len(), 10, "nothing is drawn twice");
+        }
+        let few = Draws::new(&data, &probes, &asked(&[2], 3)).expect("draws");
+        assert_eq!(few.drawn[1][0], draws.drawn[1][0][..2], "what else is asked for changes no draw");
+        let first = ProbeSettings { train_images: 20, ..probes.clone() };
+        let few = Draws::new(&data, &first, &asked(&[10], 1)).expect("draws");
+        assert!(few.drawn.iter().flatten().flatten().all(|&image| image < 20), "only images in use are drawn");
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_said_so() {
+        let (data, probes) = (data(60), ProbeSettings::default());
+        let refused = |labels: &[usize], draws| {
+            Draws::new(&data, &probes, &asked(labels, draws)).expect_err("must be refused").to_string()
+        };
+        assert!(refused(&[31], 1).contains("only 30 training images of class `dark`"), "{}", refused(&[31], 1));
+        for (labels, draws) in [(&[][..], 1), (&[0, 5], 1), (&[5], 0), (&[5], 1001)] {
+            assert!(refused(labels, draws).contains("at least 1 a class"), "{labels:?}, {draws}");
+        }
+    }
+
+    #[test]
+    fn more_labels_name_more_and_the_penalty_is_chosen_by_them_alone() {
+        let (data, device) = (data(400), Device::flex());
+        let probes = ProbeSettings { penalties: vec![1e-2, 1e3], ..ProbeSettings::default() };
+        let draws = Draws::new(&data, &probes, &asked(&[1, 30, 150], 4)).expect("draws");
+        let curve = block_on(draws.pixels(&device, &mut |_| {})).expect("a curve");
+        let [one, some, many] = curve.points.as_slice() else { panic!("three points: {curve:?}") };
+        assert!(one.mean < some.mean && many.mean > 0.9, "{curve:?}");
+        assert_eq!(one.penalties, [0.5; 4], "one over two labelled images");
+        assert!(some.penalties.iter().chain(&many.penalties).all(|l2| probes.penalties.contains(l2)), "{curve:?}");
+        // other test labels are other accuracies and the same choices
+        let turned = data.test.labels().iter().map(|label| 1 - label).collect();
+        let pixels = (0..200).flat_map(|image| data.test.image(image).to_vec()).collect();
+        let test = Split::new(data.test.size(), pixels, turned).expect("a split");
+        let turned = Dataset { test, ..data.clone() };
+        let draws = Draws::new(&turned, &probes, &asked(&[1, 30, 150], 4)).expect("draws");
+        let other = block_on(draws.pixels(&device, &mut |_| {})).expect("a curve");
+        for (point, turned) in curve.points.iter().zip(&other.points) {
+            assert_eq!(point.penalties, turned.penalties);
+            assert!((point.mean + turned.mean - 1.0).abs() < 1e-9, "{point:?} {turned:?}");
+        }
+    }
 }

@@ -97,7 +97,7 @@ fn few_labels_give_a_curve_a_source_with_its_spread_over_draws() {
     let mean = |place: usize| curves[2]["points"][place]["mean"].as_f64().expect("a mean");
     assert!(mean(1) > mean(0) && mean(1) > 0.5, "{few}");
     assert_eq!(json(&lab, "eval run --few-labels 5,1 --draws 3 --fresh")["few_labels"], *few, "draws repeat");
-    let said = lab.well("eval run --few-labels 1,5 --draws 3 --device cpu -q").out;
+    let said = lab.well("eval run --few-labels 1,5 --draws 3 --device cpu -q").out.replace('\n', " ");
     for words in ["labels a class", "Mean of 3 draws", "few labels of raw pixels", "(Student's t over the draws)"] {
         assert!(said.contains(words), "no `{words}` in\n{said}");
     }

@@ -62,9 +62,9 @@ has one, and their features differ a little.";
 /// Its features are frozen and two simple readers name the classes from them: a linear probe and the nearest neighbours.
 /// The same is done with the features of the encoder as it was before training, with raw pixels and with their principal
 /// components: what does not beat those has learned nothing. Controls are the same for all runs with the same encoder and
-/// seed; they are measured once and kept in the user's cache folder. The newest checkpoint is measured, whether the run has ended or not. The numbers are kept in
-/// the run's eval.json, with everything needed to get them again. Encoders from elsewhere are measured in the same way,
-/// beside one with random weights.
+/// seed; they are measured once and kept in the user's cache folder. The newest checkpoint is measured, whether the run has
+/// ended or not. The numbers are kept in the run's eval.json, with everything needed to get them again. Encoders from
+/// elsewhere are measured in the same way, beside one with random weights.
 ///
 /// What --json prints is an evaluation card: probes and settings, layers, seeds, digests of the images and of the
 /// checkpoint, version and device. --card takes it up: it refuses other images and other weights, measures again and sets the
@@ -78,7 +78,8 @@ pub(super) struct Eval {
 
     /// Measure again what an evaluation card says, and compare
     #[arg(long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["weights", "probe", "layer", "images", "test_images", "grid", "few_labels", "untrained_seeds", "fresh"])]
+    #[arg(conflicts_with_all = ["weights", "probe", "layer", "images", "test_images", "grid"])]
+    #[arg(conflicts_with_all = ["few_labels", "untrained_seeds", "fresh"])]
     card: Option<PathBuf>,
 
     /// The readers, separated by commas
