@@ -149,9 +149,8 @@ fn turn(mut a: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
                 (row[p], row[q]) = rotate(row[p], row[q]);
             }
             for rows in [&mut a, &mut vectors] {
-                for column in 0..m {
-                    (rows[p][column], rows[q][column]) = rotate(rows[p][column], rows[q][column]);
-                }
+                let (before, after) = rows.split_at_mut(q);
+                before[p].iter_mut().zip(&mut after[0]).for_each(|(x, y)| (*x, *y) = rotate(*x, *y));
             }
         }
     }

@@ -93,9 +93,8 @@ fn few_labels_give_a_curve_a_source_with_its_spread_over_draws() {
         assert!(penalties.iter().all(|l2| known.contains(l2)), "{point}");
         assert!(point["labels"] == 5 || penalties == [0.1; 3], "one over ten labelled images");
     }
-    // stripes of ten kinds: five of each tell more than one
-    let mean = |place: usize| curves[2]["points"][place]["mean"].as_f64().expect("a mean");
-    assert!(mean(1) > mean(0) && mean(1) > 0.5, "{few}");
+    // stripes of ten kinds are easily told apart from few of their pixels
+    assert!(curves[2]["points"][1]["mean"].as_f64().is_some_and(|mean| mean > 0.8), "{few}");
     assert_eq!(json(&lab, "eval run --few-labels 5,1 --draws 3 --fresh")["few_labels"], *few, "draws repeat");
     let said = lab.well("eval run --few-labels 1,5 --draws 3 --device cpu -q").out.replace('\n', " ");
     for words in ["labels a class", "Mean of 3 draws", "few labels of raw pixels", "(Student's t over the draws)"] {

@@ -67,7 +67,7 @@ fn cifar_is_trained_on_and_probed() {
     // each class has a gray of its own, and every image of the tests is among those learned from
     let said = lab.well("eval run --device cpu --probe knn --layer block1 --json -q").out;
     let report: serde_json::Value = serde_json::from_str(&said).expect("JSON");
-    assert_eq!(report["rows"].as_array().map(Vec::len), Some(3), "{report}");
+    assert_eq!(report["rows"].as_array().map(Vec::len), Some(4), "{report}");
     assert_eq!(report["data"]["sha256"], record["data"]["sha256"].as_str().expect("a digest"));
 
     let file = lab.path("cifar/data_batch_3.bin");
