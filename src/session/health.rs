@@ -71,7 +71,7 @@ impl Watch {
             seen.verdict = Verdict::Stalled;
         }
         let before = std::mem::replace(&mut self.verdict, seen.verdict);
-        let warning = (before != seen.verdict).then(|| warning(&seen)).flatten();
+        let warning = (before != seen.verdict).then(|| warning(&seen, self.rank)).flatten();
         let warning = warning.map(|message| Event::Warning { message });
         std::iter::once(Event::Health(seen)).chain(warning).collect()
     }
@@ -104,29 +104,25 @@ fn measure(first: &Rows, second: Option<&Rows>) -> Embedding {
     }
 }
 
-fn warning(Health { step, verdict, embedding, .. }: &Health) -> Option<String> {
-    let figures = embedding.as_ref().map_or_else(String::new, |embedding| {
-        let Embedding { spread, rank, rows, .. } = embedding;
-        let most = embedding.directions();
-        format!(
-            " Spread {spread:.3} (healthy is about 1); the {rows} images looked at use {rank:.1} of {most} directions."
-        )
-    });
-    let words = match verdict {
-        Verdict::Healthy => return None,
-        Verdict::Collapsing => {
-            "The representation is collapsing at step {step}: all images get nearly the same answer."
-        }
-        Verdict::DimensionalCollapse => {
-            "The representation is collapsing at step {step}: images differ in ever fewer directions, less than a quarter of \
-             those used before."
-        }
-        Verdict::Stalled => {
-            "The run has stalled at step {step}: the loss is where it began. A larger learning rate may help; if the \
-             images are all alike, nothing will."
-        }
-    };
-    Some(words.replace("{step}", &step.to_string()) + &figures)
+/// What is wrong, with the figures that say so; nothing of a healthy run.
+fn warning(Health { step, verdict, embedding, .. }: &Health, most_used: f64) -> Option<String> {
+    let figure = |of: fn(&Embedding) -> f64| embedding.as_ref().map_or(f64::NAN, of);
+    let (spread, rank) = (figure(|seen| seen.spread), figure(|seen| seen.rank));
+    match verdict {
+        Verdict::Healthy => None,
+        Verdict::Collapsing => Some(format!(
+            "The representation is collapsing at step {step}: all images get nearly the same answer (spread {spread:.3}; healthy \
+             is about 1)."
+        )),
+        Verdict::DimensionalCollapse => Some(format!(
+            "The representation is collapsing at step {step}: images differ in ever fewer directions ({rank:.1}; it has been \
+             {most_used:.1}), though what they differ by is as large as ever (spread {spread:.3})."
+        )),
+        Verdict::Stalled => Some(format!(
+            "The run has stalled at step {step}: the loss is where it began. Another learning rate may help; where all images \
+             are alike, nothing will."
+        )),
+    }
 }
 
 /// The first and the latest losses of a run.
