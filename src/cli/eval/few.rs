@@ -18,7 +18,8 @@ pub(super) fn text(few: &FewLabels, width: usize) -> String {
     format!("{table}\n\n{}", words::wrap(&how(few), width))
 }
 
-fn head(curve: &Curve) -> String {
+/// What a curve is of.
+pub(in crate::cli) fn head(curve: &Curve) -> String {
     match curve.layer.as_str() {
         "pixels" => curve.source.words().to_string(),
         layer => format!("{}, {layer}", curve.source.words()),
@@ -43,8 +44,8 @@ pub(in crate::cli) fn how(few: &FewLabels) -> String {
         _ => format!("Mean of {draws} draws and its 95 % interval (Student's t over the draws)"),
     };
     format!(
-        "Few labels: the linear probe where only so many training images of each class are named. {drawn}; the draws of seed \
-         {seed} are the same for all. Features are scaled by training images without their labels. L2 by the labelled images \
+        "The linear probe where only so many training images of each class are named. {drawn}; the draws of seed {seed} are \
+         the same for all. Features are scaled by training images without their labels. L2 by the labelled images \
          alone: from 5 a class on by cross-validation, from 100 on by a fifth set aside, below that 1 / (labelled images). \
          Layers are those that are best with all labels."
     )

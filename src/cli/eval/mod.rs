@@ -264,7 +264,7 @@ pub(super) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Datase
     let how = format!(
         "Measured with {} {}One run, one seed. The best layer is picked by {}, for all alike. On {}.",
         settings.describe(data),
-        if rows.iter().any(|row| row.source == Source::Pca) { COMPONENTS } else { "" },
+        components(rows),
         if settings.chooses() { "the last sixth of the training images" } else { "these very test images" },
         selected.readout.name
     );
@@ -275,7 +275,12 @@ pub(super) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Datase
     lines.join("\n")
 }
 
-/// How the control of that name comes about.
+/// How the principal components come about, where there are any.
+pub(super) fn components(rows: &[ProbeRow]) -> &'static str {
+    if rows.iter().any(|row| row.source == Source::Pca) { COMPONENTS } else { "" }
+}
+
+/// The words for it.
 const COMPONENTS: &str = "PCA: the widest directions of the training images' pixels, as many as the last layer has \
                           features (at most 256). ";
 /// Characters of a line of running text.

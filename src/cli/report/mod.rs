@@ -2,6 +2,7 @@
 
 mod chart;
 mod classes;
+mod few;
 mod history;
 mod image;
 mod looks;
@@ -152,4 +153,12 @@ fn escape(text: &str) -> String {
         }
     }
     safe
+}
+
+/// An interval below its number.
+fn small(interval: Option<[f64; 2]>) -> String {
+    interval.map_or(String::new(), |interval| {
+        let [low, high] = interval.map(|share| format!("{:.1}", 100.0 * share));
+        format!("<small>{low} to {high}</small>")
+    })
 }

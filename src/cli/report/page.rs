@@ -2,16 +2,16 @@
 
 use super::chart::{Across, Chart, Line};
 use super::classes;
-use super::escape;
+use super::few;
 use super::history::History;
 use super::looks::{Chosen, Neighbours};
-use crate::cli::eval::few as few_labels;
+use super::{escape, small};
+use crate::cli::eval;
 use crate::cli::progress::best_of;
 use crate::cli::results::{self, Standing};
 use crate::cli::words;
 use crate::data::Dataset;
 use crate::method::Info;
-use crate::probe::few::{Curve, FewLabels};
 use crate::session::checkpoint::Header;
 use crate::session::event::{ProbeRow, Source, Started};
 use crate::session::folder::{Evaluation, Record};
@@ -115,8 +115,9 @@ impl Page<'_> {
         let charts: String = PROBES.iter().map(|(kind, title)| layers_chart(rows, kind, title).html()).collect();
         let sentences = results::verdict(rows).join(" ").replace(" (*)", "");
         let how = format!(
-            "Measured with {} One run, one seed. The best layer (bold) is picked by the {}. On {}, nolabel {}.",
+            "Measured with {} {}One run, one seed. The best layer (bold) is picked by the {}. On {}, nolabel {}.",
             evaluation.settings.describe(self.data),
+            eval::components(rows),
             if evaluation.settings.chooses() { "last sixth of the training images" } else { "test images" },
             evaluation.device.name,
             evaluation.nolabel,
@@ -134,12 +135,8 @@ impl Page<'_> {
 
     /// The curves of few labels, where they were asked for.
     fn few_labels(&self) -> String {
-        let Some(few) = self.evaluation.as_ref().and_then(|evaluation| evaluation.details.few_labels.as_ref()) else {
-            return String::new();
-        };
-        let how = words::wrap(&few_labels::how(few), usize::MAX);
-        let chart = few_chart(few).html();
-        section("With few labels", &format!("<p>{}</p><div class=\"charts\">{chart}</div>", escape(&how)))
+        let few = self.evaluation.as_ref().and_then(|evaluation| evaluation.details.few_labels.as_ref());
+        few.map_or(String::new(), |few| section("With few labels", &few::html(few)))
     }
 
     /// What is taken for what.
@@ -282,30 +279,6 @@ fn cell(rows: &[ProbeRow], of: &ProbeRow, kind: &str) -> String {
     let Some(row) = rows.iter().find(same) else { return "<td class=\"number\">–</td>".into() };
     let best = best_of(rows, of.source, kind).is_some_and(|best| best.layer == of.layer);
     let class = if best { "number best" } else { "number" };
-    let interval = row.interval.map_or(String::new(), |interval| {
-        let [low, high] = interval.map(|share| format!("{:.1}", 100.0 * share));
-        format!("<small>{low} to {high}</small>")
-    });
+    let interval = small(row.interval);
     format!("<td class=\"{class}\">{}{interval}</td>", words::percent(row.accuracy))
-}
-
-/// A line a source over the counts of labels, evenly apart.
-fn few_chart(few: &FewLabels) -> Chart {
-    let line = |curve: &Curve| {
-        let (name, class) = match curve.source {
-            Source::Trained => (format!("after training, {}", curve.layer), "trained"),
-            Source::Untrained => (format!("before training, {}", curve.layer), "untrained"),
-            other => (other.words().to_string(), "pixels"),
-        };
-        let points = curve.points.iter().enumerate().map(|(place, point)| (place as f64, point.mean)).collect();
-        Line { name, class, points }
-    };
-    let names = few.settings.labels.iter().map(|&labels| words::thousands(labels)).collect();
-    Chart {
-        title: "Linear probe, by labels a class".into(),
-        x: Across::Names(names),
-        percent: true,
-        lines: few.curves.iter().map(line).collect(),
-        levels: Vec::new(),
-    }
 }
