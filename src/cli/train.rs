@@ -72,8 +72,9 @@ pub(super) struct Train {
 impl Train {
     pub(super) fn run(self) -> Outcome {
         let Self { method, data, preset, init, run } = self;
-        let (command, out, probed) = ("train", None, false);
-        let finished = training::train(&Wanted { command, method, data, preset, init, out, probed, args: run })?;
+        let (command, out, probed, images, part) = ("train", None, false, None, None);
+        let wanted = Wanted { command, method, data, preset, init, out, probed, images, part, args: run };
+        let finished = training::train(&wanted)?;
         let folder = finished.run.folder.path().display().to_string();
         print::out(&finished.summary.words())?;
         print::out(&format!("run folder: {folder}\nwhat it learned: nolabel eval {}", words::quoted(&folder)))

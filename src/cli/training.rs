@@ -6,11 +6,13 @@ use super::args::SaveEvery;
 use super::begin::{Run, Wanted};
 use super::failure::{Failure, Outcome};
 use super::interrupt;
+use super::opened::{Loaded, Opened};
 use super::progress::Watcher;
 use super::summary::Summary;
 use crate::error::Error;
 use crate::platform;
 use crate::session::event::{Done, Event};
+use crate::session::folder::Log;
 use crate::session::{Progress, Session};
 
 /// A finished run, still in hand.
@@ -19,9 +21,20 @@ pub(super) struct Finished {
     pub(super) summary: Summary,
 }
 
+impl Finished {
+    /// The run as those commands see it that look at what was learned, with its log. Nobody else may write to it.
+    pub(super) fn opened(self) -> Outcome<(Opened, Loaded, Log)> {
+        let Run { session, selected, folder, log, .. } = self.run;
+        let opened = Opened::at(folder.path())?;
+        let opened = Opened { folder, ..opened };
+        let data = opened.record.data.clone();
+        Ok((opened, Loaded { session, selected, data }, log))
+    }
+}
+
 /// Begins, trains to the end, and says how to go on where that is not reached.
 pub(super) fn train(wanted: &Wanted) -> Outcome<Finished> {
-    let mut watcher = Watcher::new(wanted.args.quiet);
+    let mut watcher = Watcher::new(wanted.args.manner.quiet, wanted.part.clone());
     let mut run = wanted.begin()?;
     run.warnings.iter().for_each(|warning| watcher.warn(&format!("warning: {warning}")));
     let earlier = std::mem::take(&mut run.earlier);
@@ -34,7 +47,7 @@ pub(super) fn train(wanted: &Wanted) -> Outcome<Finished> {
     let started = run.session.started();
     watcher.begin(&started, &run.selected.readout);
     watcher.say(&format!("run folder: {}", run.folder.path().display()));
-    let mut training = Training::new(run, watcher, wanted);
+    let mut training = Training::new(run, watcher, wanted)?;
     training.told(Event::Started(started))?;
     let ended = training.go();
     training.release();
@@ -62,10 +75,10 @@ struct Training {
 }
 
 impl Training {
-    fn new(run: Run, watcher: Watcher, wanted: &Wanted) -> Self {
-        let (every, resume) = (wanted.args.save_every, wanted.resume_command(&run.folder));
+    fn new(run: Run, watcher: Watcher, wanted: &Wanted) -> Outcome<Self> {
+        let (every, resume) = (wanted.args.manner.save_every, wanted.resume_command(&run.folder));
         let saved = (Some(run.session.step()).filter(|&step| step > 0), platform::now());
-        Self { run, watcher, summary: Summary::default(), every, resume, saved }
+        Ok(Self { run, watcher, summary: Summary::default(), every, resume, saved })
     }
 
     /// Whether the end was reached.
@@ -116,7 +129,8 @@ impl Training {
         self.run.log.sync()?;
         let path = self.run.folder.save(step, &bytes)?;
         self.saved = (Some(step), platform::now());
-        self.told(Event::Saved { step, path })
+        self.told(Event::Saved { step, path })?;
+        Ok(())
     }
 
     fn stop(&mut self) -> Result<(), Error> {

@@ -95,6 +95,47 @@ fn runs_are_compared_by_method_and_measured_once() {
 }
 
 #[test]
+fn the_comparison_is_a_page_too() {
+    let lab = trained();
+    let said = lab.well("compare runs --device cpu --out comparison.html -q").out;
+    assert_eq!(said, "comparison.html: open it in a browser\n");
+    let page = fs::read_to_string(lab.path("comparison.html")).expect("a file");
+    for words in [
+        "<h1>3 runs on fashion-mnist</h1>",
+        "Linear probe, accuracy in percent",
+        "kNN, accuracy in percent",
+        "raw pixels",
+        "last sixth of the training images",
+        "<pre>nolabel compare runs --device cpu --out comparison.html -q</pre>",
+        "<dt>runs/rotation-2</dt><dd>seed 2, 3 steps",
+    ] {
+        assert!(page.contains(words), "no `{words}` in\n{page}");
+    }
+    // everything is inside: nothing is fetched, nothing is executed
+    for outside in ["<script", "<link", "url(", "src=", "@import"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    // two lines with two probes each, and the numbers are those of the other formats
+    assert_eq!(page.matches("<circle class=\"dot trained\"").count(), 4);
+    let report = json(&lab, "compare runs --format json");
+    for line in report["data"][0]["lines"].as_array().expect("lines") {
+        for reading in line["probes"].as_array().expect("readings") {
+            for of in ["trained", "untrained", "pixels"] {
+                let mean = reading[of]["accuracy"]["mean"].as_f64().expect("a share");
+                assert!(page.contains(&format!(">{:.1}", 100.0 * mean)), "{of} of {line}");
+            }
+        }
+    }
+
+    lab.well("compare runs --out table.csv");
+    let written = fs::read_to_string(lab.path("table.csv")).expect("a file");
+    assert_eq!(written, lab.well("compare runs --format csv").out, "the ending says what is written");
+    lab.badly("compare runs --out table.pdf", 2, &["table.pdf", ".html", "--format"]);
+    lab.badly("compare runs --out images", 2, &["images is a folder"]);
+    lab.badly("compare runs --out nowhere/x.html", 1, &["nowhere/x.html"]);
+}
+
+#[test]
 fn what_cannot_be_compared_is_said_to_be_so() {
     let lab = Lab::new();
     lab.badly("compare images", 1, &["no run in images", "nolabel train"]);

@@ -9,6 +9,7 @@ mod eval;
 mod folder;
 mod resume;
 mod serve;
+mod sweep;
 mod train;
 mod usage;
 mod weights;

@@ -2,9 +2,9 @@
 
 use super::chart::{Across, Chart, Line};
 use super::classes;
-use super::escape;
 use super::history::History;
 use super::looks::{Chosen, Neighbours};
+use super::{document, escape, section};
 use crate::cli::eval::few as few_labels;
 use crate::cli::progress::best_of;
 use crate::cli::results::{self, Standing};
@@ -16,7 +16,6 @@ use crate::session::checkpoint::Header;
 use crate::session::event::{ProbeRow, Source, Started};
 use crate::session::folder::{Evaluation, Record};
 
-const STYLE: &str = include_str!("style.css");
 const PROBES: [(&str, &str); 2] = [("linear", "Linear probe"), ("knn", "Nearest neighbours (kNN)")];
 
 /// Everything the page tells.
@@ -50,12 +49,13 @@ impl Page<'_> {
             self.map(),
             self.again(),
         ];
-        format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-             content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{}\
-             </body>\n</html>\n",
-            escape(&title),
-            body.join("\n")
+        document(
+            &title,
+            "",
+            &body.join(
+                "
+",
+            ),
         )
     }
 
@@ -213,10 +213,6 @@ impl Page<'_> {
         );
         section("Make it again", &body)
     }
-}
-
-fn section(title: &str, body: &str) -> String {
-    format!("<section><h2>{title}</h2>{body}</section>")
 }
 
 /// Text whose words between back quotes are settings.
