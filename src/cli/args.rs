@@ -14,6 +14,7 @@ use crate::data::folder::{self, clips};
 use crate::data::{Spec, shapes};
 use crate::device::DeviceChoice;
 use crate::method::METHODS;
+use crate::session::folder::Criterion;
 use crate::view::recipe;
 
 /// The data set where none is named and none need be.
@@ -190,6 +191,11 @@ pub(super) struct MannerArgs {
     #[arg(long, value_name = "STEPS|TIME", default_value = "1m")]
     pub(super) save_every: SaveEvery,
 
+    /// Keep the best checkpoint too, as checkpoints/best.safetensors: that with the lowest loss, or with the highest rank
+    /// of what the loss compares, on average since the checkpoint before. No labels are needed for it
+    #[arg(long, value_name = "loss|rank")]
+    pub(super) keep_best: Option<Criterion>,
+
     /// Probe the features every so many steps, on a few thousand images [default: not while training]
     #[arg(long, value_name = "STEPS", value_parser = at_least_one())]
     pub(super) probe_every: Option<u64>,
@@ -239,6 +245,9 @@ impl MannerArgs {
         }
         if let Some(steps) = self.probe_every {
             words.push_str(&format!(" --probe-every {steps}"));
+        }
+        if let Some(by) = self.keep_best {
+            words.push_str(&format!(" --keep-best {}", by.word()));
         }
         match self.save_every {
             SaveEvery::Steps(steps) => words.push_str(&format!(" --save-every {steps}")),

@@ -12,7 +12,7 @@ use super::summary::Summary;
 use crate::error::Error;
 use crate::platform;
 use crate::session::event::{Done, Event};
-use crate::session::folder::Log;
+use crate::session::folder::{Best, Log};
 use crate::session::{Progress, Session};
 
 /// A finished run, still in hand.
@@ -68,6 +68,7 @@ struct Training {
     watcher: Watcher,
     summary: Summary,
     every: SaveEvery,
+    best: Option<Best>,
     /// The command that continues the run.
     resume: String,
     /// Step and time of the latest checkpoint.
@@ -77,8 +78,9 @@ struct Training {
 impl Training {
     fn new(run: Run, watcher: Watcher, wanted: &Wanted) -> Outcome<Self> {
         let (every, resume) = (wanted.args.manner.save_every, wanted.resume_command(&run.folder));
+        let best = wanted.args.manner.keep_best.map(|by| Best::of(by, &run.folder)).transpose()?;
         let saved = (Some(run.session.step()).filter(|&step| step > 0), platform::now());
-        Ok(Self { run, watcher, summary: Summary::default(), every, resume, saved })
+        Ok(Self { run, watcher, summary: Summary::default(), every, best, resume, saved })
     }
 
     /// Whether the end was reached.
@@ -113,6 +115,7 @@ impl Training {
         self.run.log.append(&event)?;
         self.watcher.hear(&event);
         self.summary.hear(&event);
+        self.best.iter_mut().for_each(|best| best.hear(&event));
         Ok(())
     }
 
@@ -130,6 +133,10 @@ impl Training {
         let path = self.run.folder.save(step, &bytes)?;
         self.saved = (Some(step), platform::now());
         self.told(Event::Saved { step, path })?;
+        if self.best.as_mut().is_some_and(Best::is_improved) {
+            let path = self.run.folder.save_best(&bytes)?;
+            self.told(Event::Saved { step, path })?;
+        }
         Ok(())
     }
 

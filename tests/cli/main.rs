@@ -7,6 +7,7 @@ mod controls;
 mod data;
 mod eval;
 mod folder;
+mod kills;
 mod resume;
 mod serve;
 mod sweep;
