@@ -190,6 +190,38 @@ fn features_are_written_for_other_programs() {
 }
 
 #[test]
+fn features_are_mapped_for_other_programs() {
+    let lab = Lab::new();
+    lab.well(&format!("{TRAINING} --steps 3 --out run -q"));
+    let rows = |name: &str| -> Vec<Vec<String>> {
+        let text = fs::read_to_string(lab.path(name)).expect("a file");
+        text.lines().map(|line| line.split(',').map(String::from).collect()).collect()
+    };
+    for (map, title) in [("pca", "PCA"), ("tsne", "t-SNE")] {
+        let said = lab.well(&format!("embed run --out {map}.csv --layer block3 --map {map} --device cpu -q")).out;
+        assert_eq!(said, format!("40 images of fashion-mnist, places by {title} of block3, in {map}.csv\n"));
+        let rows = rows(&format!("{map}.csv"));
+        assert_eq!((rows.len(), rows[0].join(",")), (TEST + 1, "index,label,class,x,y".to_string()));
+        // images of a class are stripes of one kind: they lie nearer to one another than to others
+        let place = |row: &Vec<String>| [3, 4].map(|column: usize| row[column].parse::<f64>().expect("a number"));
+        let apart = |a: &Vec<String>, b: &Vec<String>| {
+            let ([ax, ay], [bx, by]) = (place(a), place(b));
+            (ax - bx).hypot(ay - by)
+        };
+        let mean = |same: bool| {
+            let pairs = rows[1..].iter().enumerate().flat_map(|(i, a)| rows[1..i + 1].iter().map(move |b| (a, b)));
+            let found: Vec<f64> = pairs.filter(|(a, b)| (a[1] == b[1]) == same).map(|(a, b)| apart(a, b)).collect();
+            found.iter().sum::<f64>() / found.len() as f64
+        };
+        assert!(mean(true) < 0.7 * mean(false), "{map}: {} and {}", mean(true), mean(false));
+    }
+    lab.well("embed run --out map.npy --map tsne --device cpu -q");
+    let bytes = fs::read(lab.path("map.npy")).expect("a file");
+    assert!(String::from_utf8_lossy(&bytes[..128]).contains("'shape': (40, 2)"));
+    lab.badly("embed run --out x.csv --map umap", 2, &["umap", "tsne"]);
+}
+
+#[test]
 fn the_report_is_one_page_with_everything_in_it() {
     let lab = trained();
     let said = lab.well("report runs/rotation-1 --device cpu -q").out;
@@ -205,6 +237,7 @@ fn the_report_is_one_page_with_everything_in_it() {
         "A map of the features",
         "What is taken for what",
         "PCA of raw pixels",
+        "t-SNE: neighbours stay neighbours",
         "nolabel train rotation --data fashion-mnist:",
         "--set encoder.width=4",
         "raw pixels",

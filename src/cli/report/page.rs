@@ -184,8 +184,9 @@ impl Page<'_> {
     }
 
     fn map(&self) -> String {
-        let words = "Each dot is a test image, coloured by its class, placed on the two directions along which the features \
-                     vary most (PCA of unit features). The network never saw the classes.";
+        let words = "Each dot is a test image, coloured by its class, and placed by its features (brought to unit length): first \
+                     along their two widest directions, then so that images with like features lie together. The network \
+                     never saw the classes.";
         section("A map of the features", &format!("<p>{words}</p>{}", self.maps))
     }
 
