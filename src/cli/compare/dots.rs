@@ -74,12 +74,13 @@ fn grid(x: &Axis, bottom: f64) -> String {
 fn row(body: &mut String, top: f64, line: &Line, reading: &Reading, x: &Axis) {
     let (text, at) = (escape(&name(line)), top + 29.0);
     let _ = write!(body, "<text class=\"row\" x=\"0\" y=\"{:.1}\">{text}</text>", top + 15.0);
-    let untrained = x.at(reading.untrained.accuracy.mean);
-    let _ = write!(body, "<path class=\"ring\" d=\"M{untrained:.1} {:.1}l5 5l-5 5l-5 -5z\"/>", at - 5.0);
     let Spread { mean, deviation } = reading.trained.accuracy;
     if let Some(deviation) = deviation {
         let [from, to] = [x.at(mean - deviation), x.at(mean + deviation)];
         let _ = write!(body, "<path class=\"trained line\" d=\"M{from:.1} {at:.1}H{to:.1}\"/>");
     }
-    let _ = write!(body, "<circle class=\"dot trained\" cx=\"{:.1}\" cy=\"{at:.1}\" r=\"5\"/>", x.at(mean));
+    let _ = write!(body, "<circle class=\"dot trained\" cx=\"{:.1}\" cy=\"{at:.1}\" r=\"4.5\"/>", x.at(mean));
+    // around the dot, where both are the same
+    let untrained = x.at(reading.untrained.accuracy.mean);
+    let _ = write!(body, "<path class=\"ring\" d=\"M{untrained:.1} {:.1}l7 7-7 7-7-7z\"/>", at - 7.0);
 }

@@ -88,24 +88,22 @@ fn row(line: &Line, kinds: &[&(&str, &str)]) -> String {
 
 fn score(score: &Score, of: &str, class: &str) -> String {
     let (value, layer) = (share(score.accuracy), escape(&score.layer));
-    format!("<td class=\"number {class}\" data-of=\"{of}\">{value} <small>{layer}</small></td>")
+    format!("<td class=\"number {class}\" data-of=\"{of}\"><span>{value} <small>{layer}</small></span></td>")
 }
 
 fn how(table: &Table, command: &str) -> String {
+    let lines: Vec<&Line> = table.sections.iter().flat_map(|section| &section.lines).collect();
+    let differing = lines.windows(2).any(|pair| pair[0].device != pair[1].device);
     let mut runs = String::new();
-    for line in table.sections.iter().flat_map(|section| &section.lines) {
+    for line in lines {
+        let device = if differing { format!(", {}", escape(&line.device)) } else { String::new() };
         for (seed, path) in line.seeds.iter().zip(&line.runs) {
-            let path = escape(&path.display().to_string());
-            let steps = words::count(line.steps, "step");
-            runs.push_str(&format!(
-                "<div><dt>{path}</dt><dd>seed {seed}, {steps}, {}</dd></div>",
-                escape(&line.device)
-            ));
+            let (path, steps) = (escape(&path.display().to_string()), words::count(line.steps, "step"));
+            runs.push_str(&format!("<div><dt>{path}</dt><dd>seed {seed}, {steps}{device}</dd></div>"));
         }
     }
     format!(
-        "<p>{}</p><p>Measured with nolabel; this command makes the page again.</p><pre>{}</pre><h3>The \
-         runs</h3><dl class=\"settings\">{runs}</dl>",
+        "<p>{}</p><p>This command makes the page again:</p><pre>{}</pre><h3>The runs</h3><dl class=\"settings runs\">{runs}</dl>",
         escape(&table.how),
         escape(command)
     )
