@@ -24,6 +24,9 @@ pub enum Error {
     /// A checkpoint that cannot be used.
     #[error("{0}")]
     Checkpoint(String),
+    /// A whole checkpoint, written by a nolabel of another age.
+    #[error("{0}")]
+    Version(String),
     /// A file of weights that cannot be used.
     #[error("{0}")]
     Weights(String),

@@ -14,6 +14,7 @@ use crate::data::folder::{self, clips};
 use crate::data::{Spec, shapes};
 use crate::device::DeviceChoice;
 use crate::method::METHODS;
+use crate::session::folder::Criterion;
 use crate::view::recipe;
 
 /// The data set where none is named and none need be.
@@ -122,46 +123,28 @@ impl SaveEvery {
 }
 
 /// `KEY=VALUE`.
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE, for example optimizer.momentum=0.95")?;
     Ok((key.trim().to_string(), value.trim().to_string()))
 }
 
-/// What every command that trains can be told.
+/// What every command that trains a run can be told.
 #[derive(Args, Clone, Debug)]
 pub(super) struct RunArgs {
-    /// Passes over the training images
-    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = at_least_one())]
-    #[arg(help_heading = "What is computed")]
-    epochs: Option<u64>,
-
-    /// Steps after which the run ends, instead of epochs
-    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = "What is computed")]
-    steps: Option<u64>,
+    #[command(flatten)]
+    pub(super) budget: BudgetArgs,
 
     /// Use only the first N training images
-    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = "What is computed")]
-    images: Option<u64>,
-
-    /// Images a step
-    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = "What is computed")]
-    batch: Option<u64>,
-
-    /// Learning rate, before the schedule
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = "What is computed")]
-    lr: Option<f64>,
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = WHAT)]
+    pub(super) images: Option<u64>,
 
     /// Seed of weights, order and views: the same seed gives the same run
-    #[arg(long, value_name = "N", help_heading = "What is computed")]
-    seed: Option<u64>,
+    #[arg(long, value_name = "N", help_heading = WHAT)]
+    pub(super) seed: Option<u64>,
 
     /// Change any other setting; `nolabel methods METHOD` lists them. May be given several times
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, help_heading = "What is computed")]
-    set: Vec<(String, String)>,
-
-    /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub(super) device: DeviceChoice,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, help_heading = WHAT)]
+    pub(super) set: Vec<(String, String)>,
 
     /// The run's folder; by default one under runs/, named after what is trained
     #[arg(long, value_name = "DIR")]
@@ -171,9 +154,47 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) resume: bool,
 
+    #[command(flatten)]
+    pub(super) manner: MannerArgs,
+}
+
+const WHAT: &str = "What is computed";
+
+/// How long is trained, and with what steps.
+#[derive(Args, Clone, Debug)]
+pub(super) struct BudgetArgs {
+    /// Passes over the training images
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = at_least_one(), help_heading = WHAT)]
+    epochs: Option<u64>,
+
+    /// Steps after which the run ends, instead of epochs
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = WHAT)]
+    steps: Option<u64>,
+
+    /// Images a step
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = WHAT)]
+    batch: Option<u64>,
+
+    /// Learning rate, before the schedule
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = WHAT)]
+    lr: Option<f64>,
+}
+
+/// How it is trained; none of it changes what comes out, but for the last digits on another device.
+#[derive(Args, Clone, Debug)]
+pub(super) struct MannerArgs {
+    /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(super) device: DeviceChoice,
+
     /// Save the run every so many steps, or after a time such as 90s, 5m or 1h
     #[arg(long, value_name = "STEPS|TIME", default_value = "1m")]
     pub(super) save_every: SaveEvery,
+
+    /// Keep the best checkpoint too, as checkpoints/best.safetensors: that with the lowest loss, or with the highest rank
+    /// of what the loss compares, on average since the checkpoint before. No labels are needed for it
+    #[arg(long, value_name = "loss|rank")]
+    pub(super) keep_best: Option<Criterion>,
 
     /// Probe the features every so many steps, on a few thousand images [default: not while training]
     #[arg(long, value_name = "STEPS", value_parser = at_least_one())]
@@ -191,33 +212,42 @@ fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
 impl RunArgs {
     /// Changes `config` by everything that was asked for.
     pub(super) fn apply(&self, config: &mut RunConfig) -> Outcome {
+        self.budget.apply(config)?;
+        let named = [("images", self.images), ("seed", self.seed)];
+        for (key, value) in named {
+            value.map_or(Ok(()), |value| config.set(key, &value.to_string()))?;
+        }
+        self.set.iter().try_for_each(|(key, value)| set(config, key, value))
+    }
+}
+
+impl BudgetArgs {
+    fn apply(&self, config: &mut RunConfig) -> Outcome {
         let number = |key: &'static str, value: Option<u64>| value.map(|value| (key, value.to_string()));
         // epochs asked for by name are not to be cut short by steps set before
         let no_steps = self.epochs.map(|_| ("steps", "0".to_string()));
         let rate = self.lr.map(|rate| ("optimizer.lr", rate.to_string()));
-        let named = [
-            number("epochs", self.epochs),
-            no_steps,
-            number("steps", self.steps),
-            number("images", self.images),
-            number("batch", self.batch),
-            rate,
-            number("seed", self.seed),
-        ];
+        let named =
+            [number("epochs", self.epochs), no_steps, number("steps", self.steps), number("batch", self.batch), rate];
         for (key, value) in named.into_iter().flatten() {
             config.set(key, &value)?;
         }
-        self.set.iter().try_for_each(|(key, value)| set(config, key, value))
+        Ok(())
     }
+}
 
-    /// The arguments that decide how, not what: a resumed run needs them again.
-    pub(super) fn manner(&self) -> String {
+impl MannerArgs {
+    /// The arguments again, where they are not the default ones: a resumed run needs them too.
+    pub(super) fn words(&self) -> String {
         let mut words = String::new();
         if self.device != DeviceChoice::Auto {
             words.push_str(&format!(" --device {}", self.device));
         }
         if let Some(steps) = self.probe_every {
             words.push_str(&format!(" --probe-every {steps}"));
+        }
+        if let Some(by) = self.keep_best {
+            words.push_str(&format!(" --keep-best {}", by.word()));
         }
         match self.save_every {
             SaveEvery::Steps(steps) => words.push_str(&format!(" --save-every {steps}")),

@@ -8,6 +8,7 @@ use super::args::RunArgs;
 use super::failure::{Failure, Outcome};
 use super::foreign;
 use super::images;
+use super::progress::Part;
 use super::summary::Summary;
 use super::words;
 use crate::config::{Preset, RunConfig};
@@ -39,6 +40,10 @@ pub(super) struct Wanted {
     pub(super) out: Option<PathBuf>,
     /// Whether the features are probed when the run has ended.
     pub(super) probed: bool,
+    /// The images, where they are in memory already.
+    pub(super) images: Option<Dataset>,
+    /// Its place, where the run is one of several.
+    pub(super) part: Option<Part>,
     pub(super) args: RunArgs,
 }
 
@@ -71,7 +76,7 @@ impl Wanted {
         refuse_taken(&path)?;
         // so that the run can be continued from any folder
         let spec = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
-        let (images, selected) = (self.images(data)?, block_on(device::select(self.args.device))?);
+        let (images, selected) = (self.images(data)?, block_on(device::select(self.args.manner.device))?);
         let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
         let mut session = block_on(Session::new(config.clone(), images, &selected, pace))?;
         let start = self.init.as_deref().map(|file| start_from(file, &mut session, &selected)).transpose()?;
@@ -91,11 +96,17 @@ impl Wanted {
         self.refuse_contradictions(&path, &record)?;
         folder.claim()?;
         let checkpoint = folder.newest()?;
+        if record.start.is_some() && checkpoint.is_none() {
+            let path = path.display();
+            return Err(Failure::Failed(format!(
+                "the run in {path} was cut short before the weights that it starts from were saved; delete it and begin again"
+            )));
+        }
         checkpoint.iter().try_for_each(|checkpoint| refuse_edited(&path, &record.config, &checkpoint.header.config))?;
         let moved = self.data.clone().filter(|data| data.folder.is_some());
         let images = self.images(&moved.map_or(record.data.spec(), |data| record.data.moved(data)))?;
         refuse_other_data(&images, &record)?;
-        let selected = block_on(device::select(self.args.device))?;
+        let selected = block_on(device::select(self.args.manner.device))?;
         let mut warnings = changes(&record, &selected);
         warnings.extend(checkpoint.iter().flat_map(damages));
         let pace = self.pace(&images, &selected);
@@ -154,18 +165,21 @@ impl Wanted {
 
     /// Loads the images. That they cannot be probed is better known before training than after it.
     fn images(&self, spec: &Spec) -> Outcome<Dataset> {
-        let images = images::load(spec, self.args.quiet)?;
+        let images = match &self.images {
+            Some(images) => images.clone(),
+            None => images::load(spec, self.args.manner.quiet)?,
+        };
         if self.probed {
             images::refuse_unlabelled(&images, "use `nolabel train`, which needs none")?;
         }
-        if self.args.probe_every.is_some() {
+        if self.args.manner.probe_every.is_some() {
             images::refuse_unlabelled(&images, "leave --probe-every out")?;
         }
         Ok(images)
     }
 
     fn pace(&self, data: &Dataset, selected: &Selected) -> Pace {
-        let every = self.args.probe_every.map(|every| every as usize);
+        let every = self.args.manner.probe_every.map(|every| every as usize);
         let settings = ProbeSettings {
             train_images: PROBE_TRAIN.min(probe::count(&data.train, 0)),
             test_images: PROBE_TEST.min(probe::count(&data.test, 0)),
@@ -181,10 +195,13 @@ impl Wanted {
         }
     }
 
-    /// The command that continues the run.
+    /// The command that continues the run, and whatever it is part of.
     pub(super) fn resume_command(&self, folder: &Folder) -> String {
+        if let Some(part) = &self.part {
+            return part.again.clone();
+        }
         let out = words::quoted(&folder.path().display().to_string());
-        format!("nolabel {} --resume --out {out}{}", self.command, self.args.manner())
+        format!("nolabel {} --resume --out {out}{}", self.command, self.args.manner.words())
     }
 }
 
@@ -230,7 +247,7 @@ fn refuse_taken(path: &Path) -> Outcome {
 }
 
 /// What is set differently, in words; empty where all is the same.
-fn differences(old: &RunConfig, new: &RunConfig) -> String {
+pub(super) fn differences(old: &RunConfig, new: &RunConfig) -> String {
     let new = new.settings();
     let value = |key: &str| new.iter().find(|(name, _)| name == key).map(|(_, value)| value);
     let differing = old.settings().into_iter().filter_map(|(key, old)| {
@@ -254,7 +271,7 @@ fn refuse_edited(path: &Path, recorded: &RunConfig, trained: &RunConfig) -> Outc
     )))
 }
 
-fn absolute(folder: &Path) -> Outcome<PathBuf> {
+pub(super) fn absolute(folder: &Path) -> Outcome<PathBuf> {
     std::path::absolute(folder).map_err(|error| Failure::Failed(format!("{}: {error}", folder.display())))
 }
 
@@ -282,7 +299,8 @@ fn changes(record: &Record, selected: &Selected) -> Vec<String> {
 fn damages(checkpoint: &Checkpoint) -> Vec<String> {
     let step = checkpoint.header.step;
     let said = |(path, wrong): &(PathBuf, String)| {
-        format!("{} is damaged ({wrong}); the run goes on from step {step} instead", path.display())
+        let path = path.display();
+        format!("{path} is damaged ({wrong}); the run goes on from step {step}, the checkpoint before it")
     };
     checkpoint.damaged.iter().map(said).collect()
 }

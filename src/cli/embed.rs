@@ -17,6 +17,7 @@ use crate::data::{Spec, Split};
 use crate::device::DeviceChoice;
 use crate::error::Error;
 use crate::probe::features::{self, Features};
+use crate::probe::{plane, tsne};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +25,8 @@ Examples:
       the test images, a line each: index, label, class and the features
   nolabel embed runs/rotation-fashion-mnist-1 --out train.npy --split train --images 10000
       for NumPy: train.npy and train-labels.npy
+  nolabel embed runs/rotation-fashion-mnist-1 --out map.csv --layer block3 --map tsne --images 2000
+      a place for each image, so that images with like features lie together
 
 Files:
   FILE.npy   32-bit floats of shape [images, features], in the order of the data set; where the images have labels,
@@ -32,11 +35,16 @@ Files:
              empty where there are none), and the features f0, f1, ...
 
 A map of several channels is averaged over cells first (--grid): feature number (c * cells + y) * cells + x is
-channel c of the cell in row y and column x. The same features are what `nolabel eval` probes.";
+channel c of the cell in row y and column x. The same features are what `nolabel eval` probes.
+
+With --map the columns are x and y instead of features, and the shape of the array is [images, 2]. The features
+are brought to unit length first, as for the nearest neighbours. t-SNE (perplexity 30, from the plane of pca on)
+compares every pair of images and takes at most 5,000 of them; the same run gives the same map.";
 
 /// Write the features of a run's encoder to a file
 ///
-/// The newest checkpoint's encoder, frozen; the features are as the probes read them, before they are standardised.
+/// The newest checkpoint's encoder, frozen; the features are as the probes read them, before they are standardised. With
+/// --map two numbers stand for them, for drawing.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Embed {
@@ -51,6 +59,10 @@ pub(super) struct Embed {
     /// The layer whose features are written, from block1 to gap [default: the last]
     #[arg(long, value_name = "NAME")]
     layer: Option<String>,
+
+    /// Write where each image falls on a map, x and y, instead of its features
+    #[arg(long, value_enum, value_name = "MAP")]
+    map: Option<Map>,
 
     /// Which images
     #[arg(long, value_enum, value_name = "SPLIT", default_value = "test")]
@@ -85,6 +97,15 @@ enum Part {
     Test,
 }
 
+/// Two numbers for many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Map {
+    /// The two directions along which the features vary most
+    Pca,
+    /// Neighbours stay neighbours; distances between far groups mean little
+    Tsne,
+}
+
 /// What the file's name asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -103,16 +124,14 @@ impl Embed {
         let labels = split.labels().get(..features.len()).filter(|_| !data.classes.is_empty());
         let named = match kind {
             Kind::Npy => write_npy(&self.out, &features, labels),
-            Kind::Csv => write_csv(&self.out, &features, labels, &data.classes),
+            Kind::Csv => write_csv(&self.out, &features, labels, &data.classes, self.map.is_some()),
         };
         let named = named.map_err(|error| Failure::from(Error::file(&self.out)(error)))?;
-        print::out(&format!(
-            "{} of {}, {} of {}, in {named}",
-            words::count(features.len(), "image"),
-            data.name,
-            words::count(features.width, "feature"),
-            features.layer,
-        ))
+        let what = match self.map {
+            None => format!("{} of {}", words::count(features.width, "feature"), features.layer),
+            Some(map) => format!("places by {} of {}", map.title(), features.layer),
+        };
+        print::out(&format!("{} of {}, {what}, in {named}", words::count(features.len(), "image"), data.name))
     }
 
     fn features(&self, loaded: &Loaded, split: &Split) -> Outcome<Features> {
@@ -123,14 +142,42 @@ impl Embed {
             return Err(Failure::Usage(format!("there is no layer `{layer}`; there are: {}", names.join(", "))));
         }
         let total = self.images.map_or(split.len(), |images| split.len().min(images as usize));
+        if self.map == Some(Map::Tsne) && total > tsne::MOST {
+            return Err(Failure::Usage(format!(
+                "t-SNE compares every pair of images, and {} are too many for that; add --images {} or less",
+                words::thousands(total),
+                tsne::MOST
+            )));
+        }
         let spinner = Spinner::new(self.quiet);
         spinner.tell(&format!("{layer} of {}", words::count(total, "image")));
         let (grid, device) = (self.grid as usize, &loaded.selected.device);
         let mut found = block_on(features::of_images(&encoder, split, total, grid, &[layer], device))?;
-        found
+        let found = found
             .pop()
             .filter(|features| !features.is_empty())
-            .ok_or_else(|| Failure::Failed("there are no such images; ask for the other --split".into()))
+            .ok_or_else(|| Failure::Failed("there are no such images; ask for the other --split".into()))?;
+        self.map.iter().for_each(|map| spinner.tell(&format!("{}: map by {}", found.layer, map.title())));
+        Ok(self.map.map_or_else(|| found.clone(), |map| map.of(&found)))
+    }
+}
+
+impl Map {
+    fn title(self) -> &'static str {
+        match self {
+            Map::Pca => "PCA",
+            Map::Tsne => "t-SNE",
+        }
+    }
+
+    /// A row of two for each row.
+    fn of(self, features: &Features) -> Features {
+        let places = match self {
+            Map::Pca => plane::plane(features).points,
+            Map::Tsne => tsne::tsne(features),
+        };
+        let values = places.iter().flatten().map(|&x| x as f32).collect();
+        Features { layer: features.layer.clone(), width: 2, values }
     }
 }
 
@@ -173,9 +220,16 @@ fn write_array(path: &Path, kind: &str, shape: &str, values: &[u8]) -> std::io::
     file.write_all(values)
 }
 
-fn write_csv(path: &Path, features: &Features, labels: Option<&[u16]>, classes: &[String]) -> std::io::Result<String> {
+fn write_csv(
+    path: &Path,
+    features: &Features,
+    labels: Option<&[u16]>,
+    classes: &[String],
+    map: bool,
+) -> std::io::Result<String> {
     let mut file = BufWriter::new(File::create(path)?);
-    let heads: Vec<String> = (0..features.width).map(|number| format!("f{number}")).collect();
+    let head = |number: usize| if map { ["x", "y"][number].to_string() } else { format!("f{number}") };
+    let heads: Vec<String> = (0..features.width).map(head).collect();
     writeln!(file, "index,label,class,{}", heads.join(","))?;
     for (index, row) in features.rows().enumerate() {
         let label = labels.map(|labels| labels[index]);

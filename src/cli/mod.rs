@@ -13,6 +13,7 @@ mod interrupt;
 mod measure;
 mod opened;
 mod print;
+mod probing;
 mod progress;
 mod results;
 mod spinner;
@@ -55,6 +56,7 @@ commands! {
     devices::Devices,
     train::Train,
     eval::Eval,
+    sweep::Sweep,
     compare::Compare,
     report::Report,
     embed::Embed,

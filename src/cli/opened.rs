@@ -10,9 +10,10 @@ use super::measure::{Measured, Question, Subject};
 use super::print;
 use crate::data::{Dataset, Spec};
 use crate::device::{self, DeviceChoice, Selected};
+use crate::error::Error;
 use crate::probe::ProbeSettings;
 use crate::session::Session;
-use crate::session::folder::{Checkpoint, DataRecord, Evaluation, Folder, Record};
+use crate::session::folder::{Checkpoint, DataRecord, Evaluation, Folder, Place, Record, place};
 use crate::session::pace::Pace;
 
 /// A run with its newest whole checkpoint.
@@ -49,8 +50,11 @@ impl Loaded {
 }
 
 impl Opened {
-    /// Opens the run in a folder.
+    /// Opens the run in a folder, or at one of its checkpoints.
     pub(super) fn at(path: &Path) -> Outcome<Self> {
+        if path.is_file() {
+            return Self::at_checkpoint(path);
+        }
         let (folder, record) = Folder::open(path)?;
         let checkpoint = folder.newest()?.ok_or_else(|| {
             let path = path.display();
@@ -58,7 +62,8 @@ impl Opened {
         })?;
         let step = checkpoint.header.step;
         for (path, wrong) in &checkpoint.damaged {
-            print::err(&format!("warning: {} is damaged ({wrong}); step {step} is looked at", path.display()));
+            let path = path.display();
+            print::err(&format!("warning: {path} is damaged ({wrong}); the one before, of step {step}, is looked at"));
         }
         Ok(Self { folder, record, checkpoint })
     }
@@ -68,6 +73,22 @@ impl Opened {
         let (folder, record) = Folder::open(path)?;
         let found = folder.with_digest(sha256)?;
         Ok(found.map(|checkpoint| Self { folder, record, checkpoint }))
+    }
+
+    fn at_checkpoint(path: &Path) -> Outcome<Self> {
+        let run = std::path::absolute(path).ok().and_then(|path| Some(path.parent()?.parent()?.to_path_buf()));
+        let inside = run.filter(|run| place(run) == Place::Run).ok_or_else(|| {
+            Failure::Failed(format!("{} is no checkpoint of a run: it does not lie in RUN/checkpoints", path.display()))
+        })?;
+        let (folder, record) = Folder::open(&inside)?;
+        let checkpoint = Checkpoint::read(path).map_err(|error| match error {
+            Error::Checkpoint(wrong) => Failure::Failed(format!(
+                "{} is damaged ({wrong}); name the run's folder to look at its newest whole checkpoint",
+                path.display()
+            )),
+            other => other.into(),
+        })?;
+        Ok(Self { folder, record, checkpoint })
     }
 
     /// Steps the run had taken.

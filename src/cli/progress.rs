@@ -19,9 +19,22 @@ const LATEST: f64 = 0.05;
 /// Said after the last step.
 const MEASURING: &str = "all steps are taken; measuring on test images";
 
+/// The place of a run among several.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    /// The first is 1.
+    pub(super) number: usize,
+    pub(super) of: usize,
+    /// The command that goes on with all of them.
+    pub(super) again: String,
+    /// Seconds that those after it will take, where that can be told.
+    pub(super) after: Option<f64>,
+}
+
 /// Whoever watches.
 pub(super) struct Watcher {
     face: Face,
+    part: Option<Part>,
     plan: Option<Plan>,
     speed: Speed,
     said: f64,
@@ -59,14 +72,14 @@ struct Plan {
 }
 
 impl Watcher {
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool, part: Option<Part>) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let face = match (quiet, stderr().is_terminal() && !dumb) {
             (true, _) => Face::Quiet,
             (false, false) => Face::Lines,
             (false, true) => Face::Bar(ProgressBar::no_length()),
         };
-        Self { face, plan: None, speed: Speed::default(), said: f64::NEG_INFINITY }
+        Self { face, part, plan: None, speed: Speed::default(), said: f64::NEG_INFINITY }
     }
 
     /// Says something that is worth a line of its own.
@@ -122,10 +135,11 @@ impl Watcher {
             self.say(&format!("continued after step {}", words::thousands(started.resumed_at)));
         }
         if let Face::Bar(bar) = &self.face {
-            let style =
-                ProgressStyle::with_template("{bar:20} {pos}/{len}  {wide_msg}").expect("the template is right");
+            let style = ProgressStyle::with_template("{prefix}{bar:20} {pos}/{len}  {wide_msg}")
+                .expect("the template is right");
             bar.set_style(style.progress_chars("━╸─"));
             bar.set_message(if started.resumed_at < started.total_steps { "starting" } else { MEASURING });
+            bar.set_prefix(self.place());
             bar.set_length(started.total_steps as u64);
             bar.set_position(started.resumed_at as u64);
             bar.enable_steady_tick(Duration::from_millis(250));
@@ -154,7 +168,7 @@ impl Watcher {
     fn step(&mut self, step: &Step) {
         let speed = self.speed.hear(step.images_per_second);
         let Some(plan) = &self.plan else { return };
-        let text = plan.words(step, speed);
+        let text = plan.words(step, speed, self.part.as_ref().and_then(|part| part.after));
         match &self.face {
             Face::Quiet => {}
             Face::Bar(bar) => {
@@ -165,13 +179,18 @@ impl Watcher {
                 let now = platform::now();
                 if now - self.said >= LINE_EVERY || step.step == plan.total {
                     self.said = now;
-                    print::err(&format!("step {}/{}  {text}", step.step, plan.total));
+                    print::err(&format!("{}step {}/{}  {text}", self.place(), step.step, plan.total));
                 }
                 if step.step == plan.total {
                     print::err(MEASURING);
                 }
             }
         }
+    }
+
+    /// `run 2/4  `, where there are several.
+    fn place(&self) -> String {
+        self.part.as_ref().map_or(String::new(), |part| format!("run {}/{}  ", part.number, part.of))
     }
 
     fn epoch(&mut self, epoch: &Epoch) {
@@ -183,13 +202,15 @@ impl Watcher {
 }
 
 impl Plan {
-    fn words(&self, step: &Step, speed: f64) -> String {
+    fn words(&self, step: &Step, speed: f64, after: Option<f64>) -> String {
         let metric = step.metric.map(|value| format!("  {}", words::measure(&self.metric, value))).unwrap_or_default();
         let left = (self.total - step.step.min(self.total)) * self.batch;
-        let left = words::duration(left as f64 / speed.max(1e-9));
+        let left = left as f64 / speed.max(1e-9);
+        let overall = after.map_or(String::new(), |after| format!(", {} overall", words::duration(left + after)));
+        let left = words::duration(left);
         let speed = if speed < 10.0 { format!("{speed:.1}") } else { format!("{speed:.0}") };
         // what matters most comes first: a narrow terminal cuts the rest off
-        format!("{left} left  loss {:.4}{metric}  {speed} images/s", step.loss)
+        format!("{left} left{overall}  loss {:.4}{metric}  {speed} images/s", step.loss)
     }
 }
 

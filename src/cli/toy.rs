@@ -5,12 +5,11 @@ use std::path::Path;
 use clap::Args;
 
 use super::args::{self, RunArgs};
-use super::begin::{self, Run, Wanted};
+use super::begin::{self, Wanted};
 use super::eval;
 use super::failure::Outcome;
-use super::opened::{Loaded, Opened};
 use super::print;
-use super::training::{self, Finished};
+use super::training;
 use crate::config::Preset;
 use crate::data::Spec;
 use crate::method::Method;
@@ -47,14 +46,13 @@ pub(super) struct Toy {
 
 impl Toy {
     pub(super) fn run(self) -> Outcome {
-        let quiet = self.run.quiet;
-        let Finished { run, summary } = training::train(&self.wanted()?)?;
-        print::out(&summary.words())?;
-        let Run { session, selected, folder, mut log, .. } = run;
-        let settings = ProbeSettings { train_images: session.config().images, ..ProbeSettings::default() };
-        let opened = Opened::at(folder.path())?;
-        let loaded = Loaded { session, selected, data: opened.record.data.clone() };
-        let rows = match summary.probe {
+        let quiet = self.run.manner.quiet;
+        let mut finished = training::train(&self.wanted()?)?;
+        print::out(&finished.summary.words())?;
+        let known = finished.summary.probe.take();
+        let (opened, loaded, mut log) = finished.opened()?;
+        let settings = ProbeSettings { train_images: loaded.session.config().images, ..ProbeSettings::default() };
+        let rows = match known {
             Some(known) => known.rows,
             None => {
                 let rows = opened.measure(&loaded, &settings, quiet)?.rows;
@@ -63,7 +61,7 @@ impl Toy {
             }
         };
         let text = eval::present(&rows, &settings, loaded.session.data(), &loaded.selected);
-        print::out(&format!("\n{text}\n\nrun folder: {}", folder.path().display()))
+        print::out(&format!("\n{text}\n\nrun folder: {}", opened.folder.path().display()))
     }
 
     fn wanted(self) -> Outcome<Wanted> {
@@ -84,6 +82,8 @@ impl Toy {
             init: None,
             out,
             probed: true,
+            images: None,
+            part: None,
             args: run,
         })
     }

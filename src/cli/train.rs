@@ -33,6 +33,10 @@ Examples:
   nolabel train --resume --out runs/narrow
       go on where it was stopped; Ctrl-C saves a run and prints this line
 
+checkpoints/ holds the last two states: should the newest be damaged, the one before is taken, with a warning. Each
+carries a digest of itself, so that a damaged one is noticed. With --keep-best it also holds the best one:
+`nolabel eval RUN/checkpoints/best.safetensors` measures that.
+
 Folders of your own may be laid out as
   train/CLASS/* and val/CLASS/* (or test/CLASS/*)
   CLASS/*    one image in ten, chosen by a hash of its path, is kept for testing
@@ -72,10 +76,13 @@ pub(super) struct Train {
 impl Train {
     pub(super) fn run(self) -> Outcome {
         let Self { method, data, preset, init, run } = self;
-        let (command, out, probed) = ("train", None, false);
-        let finished = training::train(&Wanted { command, method, data, preset, init, out, probed, args: run })?;
+        let (command, out, probed, images, part) = ("train", None, false, None, None);
+        let wanted = Wanted { command, method, data, preset, init, out, probed, images, part, args: run };
+        let finished = training::train(&wanted)?;
         let folder = finished.run.folder.path().display().to_string();
         print::out(&finished.summary.words())?;
-        print::out(&format!("run folder: {folder}\nwhat it learned: nolabel eval {}", words::quoted(&folder)))
+        let best =
+            finished.run.folder.best().map_or(String::new(), |best| format!("\nbest checkpoint: {}", best.display()));
+        print::out(&format!("run folder: {folder}{best}\nwhat it learned: nolabel eval {}", words::quoted(&folder)))
     }
 }

@@ -6,11 +6,13 @@ use super::args::SaveEvery;
 use super::begin::{Run, Wanted};
 use super::failure::{Failure, Outcome};
 use super::interrupt;
+use super::opened::{Loaded, Opened};
 use super::progress::Watcher;
 use super::summary::Summary;
 use crate::error::Error;
 use crate::platform;
 use crate::session::event::{Done, Event};
+use crate::session::folder::{Best, Log};
 use crate::session::{Progress, Session};
 
 /// A finished run, still in hand.
@@ -19,9 +21,20 @@ pub(super) struct Finished {
     pub(super) summary: Summary,
 }
 
+impl Finished {
+    /// The run as those commands see it that look at what was learned, with its log. Nobody else may write to it.
+    pub(super) fn opened(self) -> Outcome<(Opened, Loaded, Log)> {
+        let Run { session, selected, folder, log, .. } = self.run;
+        let opened = Opened::at(folder.path())?;
+        let opened = Opened { folder, ..opened };
+        let data = opened.record.data.clone();
+        Ok((opened, Loaded { session, selected, data }, log))
+    }
+}
+
 /// Begins, trains to the end, and says how to go on where that is not reached.
 pub(super) fn train(wanted: &Wanted) -> Outcome<Finished> {
-    let mut watcher = Watcher::new(wanted.args.quiet);
+    let mut watcher = Watcher::new(wanted.args.manner.quiet, wanted.part.clone());
     let mut run = wanted.begin()?;
     run.warnings.iter().for_each(|warning| watcher.warn(&format!("warning: {warning}")));
     let earlier = std::mem::take(&mut run.earlier);
@@ -34,7 +47,7 @@ pub(super) fn train(wanted: &Wanted) -> Outcome<Finished> {
     let started = run.session.started();
     watcher.begin(&started, &run.selected.readout);
     watcher.say(&format!("run folder: {}", run.folder.path().display()));
-    let mut training = Training::new(run, watcher, wanted);
+    let mut training = Training::new(run, watcher, wanted)?;
     training.told(Event::Started(started))?;
     let ended = training.go();
     training.release();
@@ -55,6 +68,7 @@ struct Training {
     watcher: Watcher,
     summary: Summary,
     every: SaveEvery,
+    best: Option<Best>,
     /// The command that continues the run.
     resume: String,
     /// Step and time of the latest checkpoint.
@@ -62,10 +76,11 @@ struct Training {
 }
 
 impl Training {
-    fn new(run: Run, watcher: Watcher, wanted: &Wanted) -> Self {
-        let (every, resume) = (wanted.args.save_every, wanted.resume_command(&run.folder));
+    fn new(run: Run, watcher: Watcher, wanted: &Wanted) -> Outcome<Self> {
+        let (every, resume) = (wanted.args.manner.save_every, wanted.resume_command(&run.folder));
+        let best = wanted.args.manner.keep_best.map(|by| Best::of(by, &run.folder)).transpose()?;
         let saved = (Some(run.session.step()).filter(|&step| step > 0), platform::now());
-        Self { run, watcher, summary: Summary::default(), every, resume, saved }
+        Ok(Self { run, watcher, summary: Summary::default(), every, best, resume, saved })
     }
 
     /// Whether the end was reached.
@@ -100,6 +115,7 @@ impl Training {
         self.run.log.append(&event)?;
         self.watcher.hear(&event);
         self.summary.hear(&event);
+        self.best.iter_mut().for_each(|best| best.hear(&event));
         Ok(())
     }
 
@@ -116,7 +132,12 @@ impl Training {
         self.run.log.sync()?;
         let path = self.run.folder.save(step, &bytes)?;
         self.saved = (Some(step), platform::now());
-        self.told(Event::Saved { step, path })
+        self.told(Event::Saved { step, path })?;
+        if self.best.as_mut().is_some_and(Best::is_improved) {
+            let path = self.run.folder.save_best(&bytes)?;
+            self.told(Event::Saved { step, path })?;
+        }
+        Ok(())
     }
 
     fn stop(&mut self) -> Result<(), Error> {

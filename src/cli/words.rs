@@ -81,6 +81,12 @@ pub(super) fn quoted(word: &str) -> String {
     }
 }
 
+/// The command that is under way, as it was given.
+pub(super) fn again() -> String {
+    let words = std::env::args().skip(1).map(|word| quoted(&word));
+    std::iter::once("nolabel".to_string()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

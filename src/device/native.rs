@@ -1,5 +1,8 @@
 //! The desktop's devices: every adapter that wgpu finds, and the CPU.
 
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::wgpu::WgpuInitError;
 use burn::tensor::{Device, DeviceKind};
 use wgpu::{AdapterInfo, Backends, DeviceType, Instance, InstanceDescriptor};
 
@@ -71,12 +74,24 @@ async fn auto(adapters: Vec<Adapter>) -> Result<Selected> {
 }
 
 async fn gpu(adapter: &Adapter, why: &str) -> Result<Selected> {
-    let started = Device::wgpu_options().device_kind(adapter.kind.clone()).init();
-    let device = started
+    let device = start(&adapter.kind)
         .map_err(|error| Error::Device(format!("{} did not start ({error}); use `--device cpu`", adapter.name())))?;
     self_test(&device).await?;
     let kind = if adapter.is_software() { Kind::SoftwareGpu } else { Kind::Gpu };
     Ok(Selected { device, readout: Readout { kind, name: adapter.name(), why: why.into(), gpu_available: true } })
+}
+
+/// Starts an adapter, or finds it started: Burn starts each only once, and commands that go through several runs ask for
+/// it again.
+fn start(kind: &DeviceKind) -> Result<Device, WgpuInitError> {
+    static STARTED: Mutex<Vec<(DeviceKind, Device)>> = Mutex::new(Vec::new());
+    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, device)) = started.iter().find(|(known, _)| known == kind) {
+        return Ok(device.clone());
+    }
+    let device = Device::wgpu_options().device_kind(kind.clone()).init()?;
+    started.push((kind.clone(), device.clone()));
+    Ok(device)
 }
 
 fn cpu(why: String, gpu_available: bool) -> Selected {

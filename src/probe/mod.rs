@@ -12,6 +12,7 @@ pub mod linear;
 pub mod pca;
 pub mod plane;
 mod row;
+pub mod tsne;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};

@@ -135,19 +135,21 @@ fn parse(bytes: &[u8]) -> Result<(Header, SafeTensors<'_>)> {
     let entry = |key| metadata.metadata().as_ref().and_then(|map| map.get(key));
     let foreign = || damaged("nolabel did not write it".into());
     let text = entry(KEY).ok_or_else(foreign)?;
-    let version: Version = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
-    if version.version != VERSION {
-        let written = version.version;
-        return Err(Error::Checkpoint(format!(
-            "the checkpoint has version {written}, this program reads version {VERSION}"
-        )));
-    }
-    let header = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
     let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
     let views: Vec<_> = file.iter().collect();
     if *entry(DIGEST).ok_or_else(foreign)? != digest(text, views.iter().map(|(name, view)| (*name, view))) {
         return Err(damaged("its content does not have the digest it was written with".into()));
     }
+    // only now: a byte that changed shall not pass for another version
+    let Version { version } = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+    if version != VERSION {
+        let other =
+            if version > VERSION { "a newer nolabel: update this one" } else { "an older nolabel: use that one" };
+        return Err(Error::Version(format!(
+            "the checkpoint has version {version}, this program reads version {VERSION}; it was written by {other}"
+        )));
+    }
+    let header = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
     Ok((header, file))
 }
 

@@ -95,6 +95,47 @@ fn runs_are_compared_by_method_and_measured_once() {
 }
 
 #[test]
+fn the_comparison_is_a_page_too() {
+    let lab = trained();
+    let said = lab.well("compare runs --device cpu --out comparison.html -q").out;
+    assert_eq!(said, "comparison.html: open it in a browser\n");
+    let page = fs::read_to_string(lab.path("comparison.html")).expect("a file");
+    for words in [
+        "<h1>3 runs on fashion-mnist</h1>",
+        "Linear probe, accuracy in percent",
+        "kNN, accuracy in percent",
+        "raw pixels",
+        "last sixth of the training images",
+        "<pre>nolabel compare runs --device cpu --out comparison.html -q</pre>",
+        "<dt>runs/rotation-2</dt><dd>seed 2, 3 steps",
+    ] {
+        assert!(page.contains(words), "no `{words}` in\n{page}");
+    }
+    // everything is inside: nothing is fetched, nothing is executed
+    for outside in ["<script", "<link", "url(", "src=", "@import"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    // two lines with two probes each, and the numbers are those of the other formats
+    assert_eq!(page.matches("<circle class=\"dot trained\"").count(), 4);
+    let report = json(&lab, "compare runs --format json");
+    for line in report["data"][0]["lines"].as_array().expect("lines") {
+        for reading in line["probes"].as_array().expect("readings") {
+            for of in ["trained", "untrained", "pixels"] {
+                let mean = reading[of]["accuracy"]["mean"].as_f64().expect("a share");
+                assert!(page.contains(&format!(">{:.1}", 100.0 * mean)), "{of} of {line}");
+            }
+        }
+    }
+
+    lab.well("compare runs --out table.csv");
+    let written = fs::read_to_string(lab.path("table.csv")).expect("a file");
+    assert_eq!(written, lab.well("compare runs --format csv").out, "the ending says what is written");
+    lab.badly("compare runs --out table.pdf", 2, &["table.pdf", ".html", "--format"]);
+    lab.badly("compare runs --out images", 2, &["images is a folder"]);
+    lab.badly("compare runs --out nowhere/x.html", 1, &["nowhere/x.html"]);
+}
+
+#[test]
 fn what_cannot_be_compared_is_said_to_be_so() {
     let lab = Lab::new();
     lab.badly("compare images", 1, &["no run in images", "nolabel train"]);
@@ -149,6 +190,38 @@ fn features_are_written_for_other_programs() {
 }
 
 #[test]
+fn features_are_mapped_for_other_programs() {
+    let lab = Lab::new();
+    lab.well(&format!("{TRAINING} --steps 3 --out run -q"));
+    let rows = |name: &str| -> Vec<Vec<String>> {
+        let text = fs::read_to_string(lab.path(name)).expect("a file");
+        text.lines().map(|line| line.split(',').map(String::from).collect()).collect()
+    };
+    for (map, title) in [("pca", "PCA"), ("tsne", "t-SNE")] {
+        let said = lab.well(&format!("embed run --out {map}.csv --layer block3 --map {map} --device cpu -q")).out;
+        assert_eq!(said, format!("40 images of fashion-mnist, places by {title} of block3, in {map}.csv\n"));
+        let rows = rows(&format!("{map}.csv"));
+        assert_eq!((rows.len(), rows[0].join(",")), (TEST + 1, "index,label,class,x,y".to_string()));
+        // images of a class are stripes of one kind: they lie nearer to one another than to others
+        let place = |row: &Vec<String>| [3, 4].map(|column: usize| row[column].parse::<f64>().expect("a number"));
+        let apart = |a: &Vec<String>, b: &Vec<String>| {
+            let ([ax, ay], [bx, by]) = (place(a), place(b));
+            (ax - bx).hypot(ay - by)
+        };
+        let mean = |same: bool| {
+            let pairs = rows[1..].iter().enumerate().flat_map(|(i, a)| rows[1..i + 1].iter().map(move |b| (a, b)));
+            let found: Vec<f64> = pairs.filter(|(a, b)| (a[1] == b[1]) == same).map(|(a, b)| apart(a, b)).collect();
+            found.iter().sum::<f64>() / found.len() as f64
+        };
+        assert!(mean(true) < 0.7 * mean(false), "{map}: {} and {}", mean(true), mean(false));
+    }
+    lab.well("embed run --out map.npy --map tsne --device cpu -q");
+    let bytes = fs::read(lab.path("map.npy")).expect("a file");
+    assert!(String::from_utf8_lossy(&bytes[..128]).contains("'shape': (40, 2)"));
+    lab.badly("embed run --out x.csv --map umap", 2, &["umap", "tsne"]);
+}
+
+#[test]
 fn the_report_is_one_page_with_everything_in_it() {
     let lab = trained();
     let said = lab.well("report runs/rotation-1 --device cpu -q").out;
@@ -164,6 +237,7 @@ fn the_report_is_one_page_with_everything_in_it() {
         "A map of the features",
         "What is taken for what",
         "PCA of raw pixels",
+        "t-SNE: neighbours stay neighbours",
         "nolabel train rotation --data fashion-mnist:",
         "--set encoder.width=4",
         "raw pixels",

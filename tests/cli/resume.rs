@@ -30,6 +30,14 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Changes a bit of the byte `from_end` bytes before a file's end.
+pub fn flip(path: &Path, from_end: usize) {
+    let mut bytes = fs::read(path).expect("a file");
+    let place = bytes.len() - from_end;
+    bytes[place] ^= 1;
+    fs::write(path, bytes).expect("a file");
+}
+
 /// What must be the same in two runs: everything but clocks, devices and files.
 fn told(lab: &Lab, run: &str) -> Vec<String> {
     let events = lab.events(run).into_iter().filter_map(|event| match event {
@@ -84,11 +92,7 @@ fn a_damaged_checkpoint_falls_back_to_the_one_before() {
     let lab = Lab::new();
     lab.well(&format!("{TRAINING} --steps 20 --save-every 8 --out whole -q"));
     copy_as_of(&lab, "whole", "damaged", 20);
-    let newest = lab.path("damaged/checkpoints/step-00000020.safetensors");
-    let mut bytes = fs::read(&newest).expect("a file");
-    let place = bytes.len() - 100;
-    bytes[place] ^= 1;
-    fs::write(&newest, bytes).expect("a file");
+    flip(&lab.path("damaged/checkpoints/step-00000020.safetensors"), 100);
     let said = lab.well("train --resume --out damaged --device cpu -q");
     assert!(said.err.starts_with("warning: ") && said.err.contains("goes on from step 16"), "{}", said.err);
     assert_same(&lab, "whole", "damaged");

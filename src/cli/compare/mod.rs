@@ -1,6 +1,8 @@
 //! `nolabel compare`: runs beside one another and beside what it takes no learning to know.
 
+mod dots;
 mod groups;
+mod page;
 mod show;
 
 use std::fs;
@@ -8,13 +10,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use self::groups::{Measured, PROBES};
-use super::eval::Reader;
+use self::groups::{Measured, PROBES, Section};
 use super::failure::{Failure, Outcome};
 use super::opened::Opened;
 use super::print;
+use super::probing::ProbeArgs;
 use super::words;
 use crate::device::DeviceChoice;
+use crate::error::Error;
 use crate::probe::ProbeSettings;
 use crate::session::folder::{Evaluation, Place, place};
 
@@ -26,6 +29,8 @@ Examples:
       one run of one method, three seeds of the other
   nolabel compare runs --format markdown > table.md
       for a README; csv and json hold more digits
+  nolabel compare runs --out comparison.html
+      one page with charts, to open in a browser, to print or to send
   nolabel compare runs --images 5000 --probe knn
       a first impression: measured anew unless `nolabel eval` was asked the same";
 
@@ -42,25 +47,16 @@ pub(super) struct Compare {
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
 
-    /// The readers, separated by commas
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "PROBES", default_value = "linear,knn")]
-    probe: Vec<Reader>,
+    /// How the table is written [default: as the name of --out ends, or else text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
 
-    /// How the table is written
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    /// Write it to a file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 
-    /// Use only the first N labelled training images [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
-    images: Option<u64>,
-
-    /// Use only the first N test images [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    test_images: Option<u64>,
-
-    /// Average feature maps over N x N cells
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=64))]
-    grid: u64,
+    #[command(flatten)]
+    measure: ProbeArgs,
 
     /// What measures: auto (a GPU, and the CPU where there is none), gpu, gpu:N or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
@@ -81,12 +77,15 @@ enum Format {
     Json,
     /// A table for a README
     Markdown,
+    /// A page with charts that opens offline
+    Html,
 }
 
 impl Compare {
     pub(super) fn run(self) -> Outcome {
+        let format = self.format()?;
         let found = self.find()?;
-        let settings = self.settings();
+        let settings = self.measure.settings();
         let mut measured = Vec::new();
         for (number, Found { path, opened, named }) in found.iter().enumerate() {
             if !self.quiet && opened.known(&opened.record.data, &settings)?.is_none() {
@@ -103,29 +102,41 @@ impl Compare {
         if measured.is_empty() {
             return Err(Failure::Failed("none of these runs can be compared; name one that can be measured".into()));
         }
-        let kinds = PROBES.map(|(probe, _)| probe);
-        let wanted = [settings.linear, settings.knn];
-        let probes: Vec<&str> =
-            kinds.into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(kind, _)| kind).collect();
-        let sections = groups::sections(measured, &probes);
-        let how = how(&settings);
-        match self.format {
-            Format::Text => print::out(&show::text(&sections, &probes, &how)),
-            Format::Markdown => print::out(&show::markdown(&sections, &probes, &how)),
-            Format::Csv => print::out(&show::csv(&sections, &probes)),
-            Format::Json => print::json(&serde_json::json!({ "settings": settings, "how": how, "data": sections })),
-        }
+        let table = Table::of(measured, settings);
+        let text = match format {
+            Format::Text => show::text(&table),
+            Format::Markdown => show::markdown(&table),
+            Format::Csv => show::csv(&table),
+            Format::Json => table.json(),
+            Format::Html => page::html(&table, &words::again()),
+        };
+        let Some(out) = &self.out else { return print::out(&text) };
+        fs::write(out, text + "\n").map_err(|error| Failure::from(Error::file(out)(error)))?;
+        let hint = if format == Format::Html { "open it in a browser" } else { "written" };
+        print::out(&format!("{}: {hint}", words::quoted(&out.display().to_string())))
     }
 
-    fn settings(&self) -> ProbeSettings {
-        ProbeSettings {
-            linear: self.probe.contains(&Reader::Linear),
-            knn: self.probe.contains(&Reader::Knn),
-            train_images: self.images.unwrap_or(0) as usize,
-            test_images: self.test_images.unwrap_or(0) as usize,
-            grid: self.grid as usize,
-            ..ProbeSettings::default()
+    /// What is to be written: as it was asked for, or as the file's name ends.
+    fn format(&self) -> Outcome<Format> {
+        let Some(out) = &self.out else { return Ok(self.format.unwrap_or(Format::Text)) };
+        if out.is_dir() {
+            return Err(Failure::Usage(format!("{} is a folder; name a file with --out", out.display())));
         }
+        let ending = out.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+        let of_ending = match ending.as_str() {
+            "txt" => Some(Format::Text),
+            "csv" => Some(Format::Csv),
+            "json" => Some(Format::Json),
+            "md" => Some(Format::Markdown),
+            "html" | "htm" => Some(Format::Html),
+            _ => None,
+        };
+        self.format.or(of_ending).ok_or_else(|| {
+            Failure::Usage(format!(
+                "{} ends in none of .html, .md, .csv, .json and .txt; say with --format what is to be written",
+                out.display()
+            ))
+        })
     }
 
     /// The runs that were named, and those in the folders that were.
@@ -170,6 +181,43 @@ impl Compare {
             Failure::Stopped => Failure::Stopped,
         })
     }
+}
+
+/// Everything that is shown of a comparison.
+struct Table {
+    sections: Vec<Section>,
+    probes: Vec<&'static str>,
+    settings: ProbeSettings,
+    how: String,
+}
+
+impl Table {
+    fn of(measured: Vec<Measured>, settings: ProbeSettings) -> Self {
+        let wanted = [settings.linear, settings.knn];
+        let kinds = PROBES.iter().zip(wanted).filter(|(_, wanted)| *wanted);
+        let probes: Vec<&'static str> = kinds.map(|((probe, _), _)| *probe).collect();
+        Self { sections: groups::sections(measured, &probes), probes, how: how(&settings), settings }
+    }
+}
+
+impl Table {
+    fn json(&self) -> String {
+        let Table { sections, settings, how, .. } = self;
+        let whole = serde_json::json!({ "settings": settings, "how": how, "data": sections });
+        serde_json::to_string_pretty(&whole).expect("results have only string keys")
+    }
+}
+
+/// The table of those of these runs that were measured with these settings, as text.
+pub(super) fn table(runs: &[PathBuf], settings: &ProbeSettings) -> Outcome<String> {
+    let mut measured = Vec::new();
+    for path in runs {
+        let opened = Opened::at(path)?;
+        let known = opened.known(&opened.record.data, settings)?;
+        let record = opened.record;
+        measured.extend(known.map(|evaluation| Measured { path: path.clone(), record, evaluation }));
+    }
+    Ok(show::text(&Table::of(measured, settings.clone())))
 }
 
 /// A run that takes part.

@@ -1,30 +1,31 @@
 //! The table of a comparison, as text, CSV and Markdown.
 
+use super::Table;
 use super::groups::{Line, PROBES, Reading, Score, Section, Spread};
-use crate::cli::table::Table;
+use crate::cli::table;
 use crate::cli::words;
 
 /// Characters of a line of running text.
 const TEXT_WIDTH: usize = 96;
 
 /// Text in columns, a table a data set.
-pub(super) fn text(sections: &[Section], probes: &[&str], how: &str) -> String {
+pub(super) fn text(table: &Table) -> String {
     let mut parts = Vec::new();
-    for section in sections {
-        let mut table = Table::bare();
-        cells(section, probes).into_iter().for_each(|row| table.row(row));
-        parts.push(format!("{}\n\n{table}\n", title(section)));
+    for section in &table.sections {
+        let mut columns = table::Table::bare();
+        cells(section, &table.probes).into_iter().for_each(|row| columns.row(row));
+        parts.push(format!("{}\n\n{columns}\n", title(section)));
     }
-    parts.push(words::wrap(how, TEXT_WIDTH));
+    parts.push(words::wrap(&table.how, TEXT_WIDTH));
     parts.join("\n")
 }
 
 /// The same as Markdown.
-pub(super) fn markdown(sections: &[Section], probes: &[&str], how: &str) -> String {
+pub(super) fn markdown(table: &Table) -> String {
     let mut lines = Vec::new();
-    for section in sections {
+    for section in &table.sections {
         lines.push(format!("**{}**\n", title(section)));
-        for (number, row) in cells(section, probes).into_iter().enumerate() {
+        for (number, row) in cells(section, &table.probes).into_iter().enumerate() {
             let row: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
             lines.push(format!("| {} |", row.join(" | ")));
             if number == 0 {
@@ -33,11 +34,11 @@ pub(super) fn markdown(sections: &[Section], probes: &[&str], how: &str) -> Stri
         }
         lines.push(String::new());
     }
-    lines.push(how.to_string());
+    lines.push(table.how.clone());
     lines.join("\n")
 }
 
-fn title(section: &Section) -> String {
+pub(super) fn title(section: &Section) -> String {
     let [train, test] = [section.train_images, section.test_images].map(words::thousands);
     let devices: Vec<&str> = section.lines.iter().map(|line| line.device.as_str()).collect();
     let one = devices.windows(2).all(|pair| pair[0] == pair[1]);
@@ -86,7 +87,7 @@ fn row(line: &Line, probes: &[&str], with_device: bool) -> Vec<String> {
 }
 
 /// `rotation`, `rotation full`, `rotation (epochs=4), 20 of 40 steps`.
-fn name(line: &Line) -> String {
+pub(super) fn name(line: &Line) -> String {
     let mut name = line.method.clone();
     if line.preset != "small" {
         name.push_str(&format!(" {}", line.preset));
@@ -100,12 +101,12 @@ fn name(line: &Line) -> String {
     name
 }
 
-fn reading<'a>(line: &'a Line, probe: &str) -> Option<&'a Reading> {
+pub(super) fn reading<'a>(line: &'a Line, probe: &str) -> Option<&'a Reading> {
     line.probes.iter().find(|reading| reading.probe == probe)
 }
 
 /// `above in both`, `above in linear, level in kNN`.
-fn verdict(line: &Line) -> String {
+pub(super) fn verdict(line: &Line) -> String {
     match line.probes.as_slice() {
         [a, b] if a.standing == b.standing => format!("{} in both", a.standing.word()),
         readings => {
@@ -123,18 +124,19 @@ fn score(score: &Score) -> String {
 }
 
 /// `88.2`, `88.2 ±0.3`: in percent.
-fn share(accuracy: Spread) -> String {
+pub(super) fn share(accuracy: Spread) -> String {
     let hundredfold = |value: f64| 100.0 * value;
     spread(Spread { mean: hundredfold(accuracy.mean), deviation: accuracy.deviation.map(hundredfold) }, 1, false)
 }
 
-fn spread(Spread { mean, deviation }: Spread, digits: usize, signed: bool) -> String {
+pub(super) fn spread(Spread { mean, deviation }: Spread, digits: usize, signed: bool) -> String {
     let mean = if signed { format!("{mean:+.digits$}") } else { format!("{mean:.digits$}") };
     deviation.map_or(mean.clone(), |deviation| format!("{mean} ±{deviation:.digits$}"))
 }
 
 /// A line a setting, with everything in columns of its own; shares lie in 0 to 1.
-pub(super) fn csv(sections: &[Section], probes: &[&str]) -> String {
+pub(super) fn csv(table: &Table) -> String {
+    let Table { sections, probes, .. } = table;
     let mut heads: Vec<String> = [
         "data",
         "train_images",

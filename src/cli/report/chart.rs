@@ -48,7 +48,7 @@ pub(super) struct Line {
 
 /// A range of values and where it is drawn.
 #[derive(Clone, Copy, Debug)]
-struct Axis {
+pub(in crate::cli) struct Axis {
     low: f64,
     high: f64,
     from: f64,
@@ -56,12 +56,12 @@ struct Axis {
 }
 
 impl Axis {
-    fn at(&self, value: f64) -> f64 {
+    pub(in crate::cli) fn at(&self, value: f64) -> f64 {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
     /// The smallest and the largest value with some room, never an empty range.
-    fn around(values: impl Iterator<Item = f64>, room: f64, from: f64, to: f64) -> Self {
+    pub(in crate::cli) fn around(values: impl Iterator<Item = f64>, room: f64, from: f64, to: f64) -> Self {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
         let span = if high > low { high - low } else { high.abs().max(1.0) * 0.1 };
@@ -69,7 +69,7 @@ impl Axis {
     }
 
     /// Round numbers inside, about `count` of them.
-    fn ticks(&self, count: f64) -> Vec<f64> {
+    pub(in crate::cli) fn ticks(&self, count: f64) -> Vec<f64> {
         let rough = (self.high - self.low) / count;
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|by| by * power).into_iter().find(|step| *step >= rough).unwrap_or(rough);
@@ -195,7 +195,7 @@ pub(super) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// A number with as many digits as neighbouring ticks need to differ.
-fn short(value: f64, step: f64) -> String {
+pub(in crate::cli) fn short(value: f64, step: f64) -> String {
     let digits = (-step.abs().log10().floor()).clamp(0.0, 6.0) as usize;
     let text = format!("{value:.digits$}");
     if digits == 0 && value.abs() >= 10_000.0 { format!("{:.0}k", value / 1000.0) } else { text }

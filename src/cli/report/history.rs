@@ -63,12 +63,14 @@ impl History {
         spread.levels = vec![("even directions".into(), "untrained", 1.0), ("all images alike".into(), "pixels", 0.0)];
         let rank = single("Directions in use (RankMe)", "", "trained", of(|seen| Some(seen.rank)));
         let lidar = single("Directions that tell images apart (LiDAR)", "", "trained", of(|seen| seen.lidar));
-        let mut sphere = single("Alignment and uniformity", "views of an image apart", "trained", of(|seen| seen.alignment));
+        let mut sphere =
+            single("Alignment and uniformity", "views of an image apart", "trained", of(|seen| seen.alignment));
         let even = of(|seen| Some(seen.uniformity));
         sphere.lines.push(Line { name: "unevenness of images".into(), class: "untrained", points: even });
         let decay = single("Decay of the spectrum (alpha-ReQ)", "", "trained", of(|seen| seen.decay));
         let gradient = self.health.iter().map(|health| (health.step as f64, health.gradient)).collect();
-        let charts = vec![spread, rank, lidar, sphere, decay, single("Length of the gradient", "", "trained", gradient)];
+        let charts =
+            vec![spread, rank, lidar, sphere, decay, single("Length of the gradient", "", "trained", gradient)];
         charts.into_iter().filter(|chart| chart.lines.iter().any(|line| !line.points.is_empty())).collect()
     }
 
@@ -137,7 +139,7 @@ fn single(title: &str, name: &str, class: &'static str, points: Vec<(f64, f64)>)
 }
 
 /// The first letter made large.
-pub(super) fn capital(text: &str) -> String {
+pub(in crate::cli) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

@@ -14,6 +14,7 @@ use crate::net::Encoder;
 use crate::probe::features::{self, Features};
 use crate::probe::knn;
 use crate::probe::plane::{Plane, plane};
+use crate::probe::tsne::tsne;
 use crate::session::picture::{Picture, PictureFigure, PictureRow};
 
 /// Training images among which neighbours are sought.
@@ -167,7 +168,7 @@ fn tile(split: &Split, index: usize, class: &str) -> String {
     format!("<img class=\"{class}\" alt=\"{class}\" src=\"{}\">", image.address())
 }
 
-/// Two maps of test images: before and after training.
+/// Maps of test images, before and after training: by their widest directions, and by their neighbours.
 pub(super) fn maps(loaded: &Loaded, chosen: &Chosen, spinner: &Spinner) -> Outcome<String> {
     let data = loaded.session.data();
     let count = data.test.len().min(MAPPED);
@@ -176,18 +177,24 @@ pub(super) fn maps(loaded: &Loaded, chosen: &Chosen, spinner: &Spinner) -> Outco
         ("Before training", loaded.session.untrained(), &chosen.untrained),
         ("After training", &trained, &chosen.trained),
     ];
-    let mut html = String::from("<div class=\"charts\">");
+    let (mut planes, mut neighbours) = (String::new(), String::new());
     for (title, encoder, layer) in subjects {
         spinner.tell(&format!("{layer}: map"));
-        let plane = plane(&of_layer(encoder, &data.test, count, layer, loaded)?);
-        html.push_str(&map(&format!("{title}, {layer}"), &plane, data));
+        let features = of_layer(encoder, &data.test, count, layer, loaded)?;
+        let Plane { points, explained } = plane(&features);
+        let [first, second] = explained.map(|share| format!("{:.0} %", 100.0 * share));
+        let words =
+            format!("PCA: the two directions along which they vary most, with {first} and {second} of the variance.");
+        planes.push_str(&map(&format!("{title}, {layer}"), &points, &words, data));
+        let words = "t-SNE: neighbours stay neighbours, distances between far groups mean little.";
+        neighbours.push_str(&map(&format!("{title}, {layer}"), &tsne(&features), words, data));
     }
-    Ok(html + "</div>" + &key(&data.classes))
+    Ok(format!("<div class=\"charts\">{planes}{neighbours}</div>{}", key(&data.classes)))
 }
 
-fn map(title: &str, plane: &Plane, data: &Dataset) -> String {
+fn map(title: &str, points: &[[f64; 2]], words: &str, data: &Dataset) -> String {
     let reach = |axis: usize| {
-        let values = || plane.points.iter().map(move |point| point[axis]);
+        let values = || points.iter().map(move |point| point[axis]);
         (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
     };
     let ranges = [reach(0), reach(1)];
@@ -196,20 +203,15 @@ fn map(title: &str, plane: &Plane, data: &Dataset) -> String {
         10.0 + (point[axis] - low) / (high - low).max(1e-12) * (SIDE - 20.0)
     };
     let mut dots = String::new();
-    for (index, point) in plane.points.iter().enumerate() {
+    for (index, point) in points.iter().enumerate() {
         let class = data.test.labels().get(index).map_or(0, |&label| usize::from(label) % COLOURS);
         let _ =
             write!(dots, "<circle class=\"c{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"/>", at(point, 0), at(point, 1));
     }
-    let shares = plane.explained.map(|share| format!("{:.0} %", 100.0 * share));
+    let (title, count) = (escape(title), points.len());
     format!(
-        "<figure class=\"chart\"><figcaption>{}</figcaption><svg class=\"map\" viewBox=\"0 0 {SIDE} {SIDE}\" role=\"img\" \
-         aria-label=\"{} test images on the two widest directions\">{dots}</svg><p class=\"quiet\">The directions hold {} and \
-         {} of the variance.</p></figure>",
-        escape(title),
-        plane.points.len(),
-        shares[0],
-        shares[1]
+        "<figure class=\"chart\"><figcaption>{title}</figcaption><svg class=\"map\" viewBox=\"0 0 {SIDE} {SIDE}\" role=\"img\" \
+         aria-label=\"{count} test images. {words}\">{dots}</svg><p class=\"quiet\">{words}</p></figure>"
     )
 }
 

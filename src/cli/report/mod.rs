@@ -1,6 +1,6 @@
 //! `nolabel report`: a run as one page that opens anywhere.
 
-mod chart;
+pub(super) mod chart;
 mod classes;
 mod few;
 mod history;
@@ -15,6 +15,7 @@ use clap::Args;
 use futures_lite::future::block_on;
 
 use self::history::History;
+pub(super) use self::history::capital;
 use self::looks::Chosen;
 use self::page::Page;
 use super::again;
@@ -33,6 +34,7 @@ use crate::probe::ProbeSettings;
 use crate::session::event::Source;
 use crate::session::folder::Evaluation;
 
+const STYLE: &str = include_str!("style.css");
 const EXAMPLES: &str = "\
 Examples:
   nolabel report runs/rotation-fashion-mnist-1
@@ -140,8 +142,23 @@ fn chosen(loaded: &Loaded, evaluation: Option<&Evaluation>) -> Chosen {
     Chosen { trained: best(Source::Trained), untrained: best(Source::Untrained) }
 }
 
+/// A page that needs nothing from elsewhere, in the style of all of them; `style` adds what only it needs.
+pub(super) fn document(title: &str, style: &str, body: &str) -> String {
+    let title = escape(title);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n\
+         <body>\n{body}</body>\n</html>\n"
+    )
+}
+
+/// A part of a page under a heading.
+pub(super) fn section(title: &str, body: &str) -> String {
+    format!("<section><h2>{title}</h2>{body}</section>")
+}
+
 /// Text as it stands inside HTML.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -5,7 +5,7 @@ use super::classes;
 use super::few;
 use super::history::History;
 use super::looks::{Chosen, Neighbours};
-use super::{escape, small};
+use super::{document, escape, section, small};
 use crate::cli::eval;
 use crate::cli::progress::best_of;
 use crate::cli::results::{self, Standing};
@@ -16,7 +16,6 @@ use crate::session::checkpoint::Header;
 use crate::session::event::{ProbeRow, Source, Started};
 use crate::session::folder::{Evaluation, Record};
 
-const STYLE: &str = include_str!("style.css");
 const PROBES: [(&str, &str); 2] = [("linear", "Linear probe"), ("knn", "Nearest neighbours (kNN)")];
 
 /// Everything the page tells.
@@ -50,12 +49,13 @@ impl Page<'_> {
             self.map(),
             self.again(),
         ];
-        format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-             content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{}\
-             </body>\n</html>\n",
-            escape(&title),
-            body.join("\n")
+        document(
+            &title,
+            "",
+            &body.join(
+                "
+",
+            ),
         )
     }
 
@@ -181,8 +181,9 @@ impl Page<'_> {
     }
 
     fn map(&self) -> String {
-        let words = "Each dot is a test image, coloured by its class, placed on the two directions along which the features \
-                     vary most (PCA of unit features). The network never saw the classes.";
+        let words = "Each dot is a test image, coloured by its class, and placed by its features (brought to unit length): first \
+                     along their two widest directions, then so that images with like features lie together. The network \
+                     never saw the classes.";
         section("A map of the features", &format!("<p>{words}</p>{}", self.maps))
     }
 
@@ -210,10 +211,6 @@ impl Page<'_> {
         );
         section("Make it again", &body)
     }
-}
-
-fn section(title: &str, body: &str) -> String {
-    format!("<section><h2>{title}</h2>{body}</section>")
 }
 
 /// Text whose words between back quotes are settings.

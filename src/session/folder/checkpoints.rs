@@ -1,7 +1,7 @@
 //! `checkpoints/`: the latest states of a run.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use sha2::{Digest, Sha256};
 
@@ -13,6 +13,8 @@ pub(super) const CHECKPOINTS: &str = "checkpoints";
 /// Checkpoints that are kept: one to go on from, and one for the case that it is damaged.
 const KEPT: usize = 2;
 const SUFFIX: &str = ".safetensors";
+/// The best of all, where somebody asked for it to be kept.
+pub(super) const BEST: &str = "best.safetensors";
 
 /// A checkpoint that was read and found whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +31,19 @@ impl Checkpoint {
     /// SHA-256 of the file, in hexadecimal digits.
     pub fn sha256(&self) -> String {
         Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Reads one file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not whole, or is of another version.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(Error::file(path))?;
+        let header = checkpoint::header(&bytes).map_err(|error| match error {
+            Error::Version(sentence) => Error::Version(format!("{}: {sentence}", path.display())),
+            other => other,
+        })?;
+        Ok(Self { header, bytes, damaged: Vec::new() })
     }
 }
 
@@ -48,24 +63,48 @@ impl Folder {
         Ok(format!("{CHECKPOINTS}/{name}"))
     }
 
+    /// Writes the checkpoint that is the best so far in place of the one before; returns its path within the run.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save_best(&self, bytes: &[u8]) -> Result<String> {
+        let folder = self.path().join(CHECKPOINTS);
+        fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+        write::whole(&folder, BEST, bytes)?;
+        Ok(format!("{CHECKPOINTS}/{BEST}"))
+    }
+
+    /// The best checkpoint, where one is kept.
+    pub fn best(&self) -> Option<PathBuf> {
+        Some(self.path().join(CHECKPOINTS).join(BEST)).filter(|path| path.is_file())
+    }
+
     /// The newest checkpoint that is whole; nothing where none was ever written.
     ///
     /// # Errors
-    /// When there are some and none is whole.
+    /// When there are some and none is whole, when the newest is one of another version, or may not be read.
     pub fn newest(&self) -> Result<Option<Checkpoint>> {
         let mut damaged = Vec::new();
         for (_, path) in self.checkpoints()? {
-            let read = fs::read(&path).map_err(Error::file(&path));
-            match read.and_then(|bytes| Ok((checkpoint::header(&bytes)?, bytes))) {
-                Ok((header, bytes)) => return Ok(Some(Checkpoint { header, bytes, damaged })),
+            match Checkpoint::read(&path) {
+                Ok(checkpoint) => return Ok(Some(Checkpoint { damaged, ..checkpoint })),
+                // a run under way has dropped it since
+                Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                // whole, as far as anybody can tell: an older one is no substitute
+                Err(error @ Error::Version(_)) => return Err(error),
+                Err(Error::File { path, source }) if source.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(Error::File { path, source });
+                }
                 Err(error) => damaged.push((path, error.to_string())),
             }
         }
         match damaged.first() {
             None => Ok(None),
-            Some((path, wrong)) => {
-                Err(Error::Checkpoint(format!("{} cannot be used, nor can an earlier one: {wrong}", path.display())))
-            }
+            Some((path, wrong)) => Err(Error::Checkpoint(format!(
+                "{} cannot be used, nor can an earlier one: {wrong}; nothing is left to go on from, so begin the run again in \
+                 another folder",
+                path.display()
+            ))),
         }
     }
 
@@ -74,12 +113,12 @@ impl Folder {
     /// # Errors
     /// When a file cannot be read.
     pub fn with_digest(&self, sha256: &str) -> Result<Option<Checkpoint>> {
-        for (_, path) in self.checkpoints()? {
-            let bytes = fs::read(&path).map_err(Error::file(&path))?;
-            let Ok(header) = checkpoint::header(&bytes) else { continue };
-            let found = Checkpoint { header, bytes, damaged: Vec::new() };
-            if found.sha256() == sha256 {
-                return Ok(Some(found));
+        let numbered = self.checkpoints()?.into_iter().map(|(_, path)| path);
+        for path in numbered.chain(self.best()) {
+            match Checkpoint::read(&path) {
+                Ok(found) if found.sha256() == sha256 => return Ok(Some(found)),
+                Err(error @ Error::File { .. }) => return Err(error),
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(None)
@@ -132,8 +171,12 @@ mod tests {
     }
 
     fn bytes(step: usize) -> Vec<u8> {
+        written(step, checkpoint::VERSION)
+    }
+
+    fn written(step: usize, version: u32) -> Vec<u8> {
         let header = Header {
-            version: checkpoint::VERSION,
+            version,
             config: METHODS[0].config(Preset::Small, "fashion-mnist"),
             step,
             elapsed_seconds: 0.0,
@@ -168,6 +211,31 @@ mod tests {
         let found = folder.with_digest(&wanted).expect("readable");
         assert_eq!(found.map(|found| (found.header.step, found.sha256())), Some((10, wanted)));
         assert_eq!(folder.with_digest("00").expect("readable"), None);
+    }
+
+    #[test]
+    fn the_best_is_kept_beside_the_last_two() {
+        let (_here, folder) = folder();
+        assert_eq!(folder.best(), None);
+        for step in [1, 2, 3] {
+            folder.save(step, &bytes(step)).expect("saved");
+        }
+        assert_eq!(folder.save_best(&bytes(1)).expect("saved"), "checkpoints/best.safetensors");
+        let steps: Vec<usize> = folder.checkpoints().expect("a list").into_iter().map(|(step, _)| step).collect();
+        assert_eq!(steps, [3, 2], "the best is not gone on from");
+        let best = Checkpoint::read(&folder.best().expect("kept")).expect("whole");
+        assert_eq!(best.header.step, 1);
+    }
+
+    #[test]
+    fn one_of_another_version_is_neither_damaged_nor_passed_over() {
+        let (_here, folder) = folder();
+        folder.save(10, &bytes(10)).expect("saved");
+        folder.save(20, &written(20, checkpoint::VERSION + 1)).expect("saved");
+        let refused = folder.newest().expect_err("nobody here can read it");
+        assert!(matches!(&refused, Error::Version(_)), "{refused}");
+        let refused = refused.to_string();
+        assert!(refused.contains("step-00000020") && refused.contains("newer nolabel"), "{refused}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A run on disk: `run.toml`, `events.jsonl`, `checkpoints/`, `eval.json` once it was measured, and an empty file `lock`
 //! that whoever goes on with the run holds. A checkpoint is either whole or not there, whenever the power fails.
 
+mod best;
 mod checkpoints;
 mod evaluation;
 mod events;
@@ -10,6 +11,7 @@ mod write;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+pub use best::{Best, Criterion};
 pub use checkpoints::Checkpoint;
 pub use evaluation::{Details, Evaluation, Untrained};
 pub use events::Log;
@@ -17,6 +19,9 @@ pub use record::{DataRecord, Record, Start};
 
 use crate::error::{Error, Result};
 use checkpoints::CHECKPOINTS;
+
+/// The file that whoever writes to a run holds.
+const LOCK: &str = "lock";
 
 /// What lies at a path where a run could lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +39,22 @@ pub fn place(path: &Path) -> Place {
     if path.join(record::FILE).is_file() {
         return Place::Run;
     }
-    let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    if empty || fs::symlink_metadata(path).is_err() { Place::Free } else { Place::Taken }
+    let only = |may: fn(&Path) -> bool| {
+        fs::read_dir(path).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| may(&entry.path()))))
+    };
+    // begun by somebody who was killed before the record was written: nothing that would be missed
+    let begun = || fs::metadata(path.join(LOCK)).is_ok_and(|lock| lock.is_file() && lock.len() == 0) && only(is_first);
+    let free = fs::symlink_metadata(path).is_err() || only(|_| false) || begun();
+    if free { Place::Free } else { Place::Taken }
+}
+
+/// Whether it is of what a run's folder holds before its record.
+fn is_first(path: &Path) -> bool {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some(LOCK | write::PARTIAL) => true,
+        Some(CHECKPOINTS) => fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()),
+        _ => false,
+    }
 }
 
 /// The folder of one run.
@@ -97,7 +116,7 @@ impl Folder {
 
 /// Two processes in one run would each undo what the other writes.
 fn lock(path: &Path) -> Result<File> {
-    let path = path.join("lock");
+    let path = path.join(LOCK);
     let file = File::create(&path).map_err(Error::file(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -128,6 +147,15 @@ mod tests {
         assert_eq!(at("run"), Place::Taken);
         fs::write(here.path().join("run/run.toml"), "").expect("a file");
         assert_eq!(at("run"), Place::Run);
+        // as a process leaves it that was killed before it wrote the record
+        fs::create_dir_all(here.path().join("begun/checkpoints")).expect("a folder");
+        assert_eq!(at("begun"), Place::Taken, "nobody holds or held it");
+        for (name, text) in [("lock", ""), ("partial", "# What this")] {
+            fs::write(here.path().join("begun").join(name), text).expect("a file");
+        }
+        assert_eq!(at("begun"), Place::Free);
+        fs::write(here.path().join("begun/checkpoints/step-00000001.safetensors"), "mine").expect("a file");
+        assert_eq!(at("begun"), Place::Taken);
     }
 
     #[test]

@@ -7,14 +7,19 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 /// The file under way. One name for all, so that a process that is killed leaves at most one behind.
-const PARTIAL: &str = "partial";
+pub(super) const PARTIAL: &str = "partial";
 
 /// Writes `folder/name`: a temporary file in the same folder, brought to disk, renamed, and the renaming brought to disk.
 pub(super) fn whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let (partial, target) = (folder.join(PARTIAL), folder.join(name));
     let mut file = File::create(&partial).map_err(Error::file(&partial))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::file(&partial))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);
+    if written.is_err() {
+        // a full disk shall not be filled by what is of no use; that it is in the way is said below
+        let _ = fs::remove_file(&partial);
+    }
+    written.map_err(Error::file(&partial))?;
     fs::rename(&partial, &target).map_err(Error::file(&target))?;
     sync_folder(folder)
 }

@@ -1,0 +1,110 @@
+//! The comparison as one page that opens anywhere.
+
+use super::Table;
+use super::dots;
+use super::groups::{Line, PROBES, Score, Section};
+use super::show::{name, reading, share, spread, title, verdict};
+use crate::cli::report::{capital, document, escape, section as part};
+use crate::cli::results::Standing;
+use crate::cli::words;
+
+const STYLE: &str = include_str!("style.css");
+
+/// The whole page; `command` makes it again.
+pub(super) fn html(table: &Table, command: &str) -> String {
+    let runs = table.sections.iter().flat_map(|section| &section.lines).map(|line| line.runs.len()).sum();
+    let mut sets: Vec<&str> = table.sections.iter().map(|section| section.data.as_str()).collect();
+    sets.dedup();
+    let heading = format!("{} on {}", words::count(runs, "run"), sets.join(", "));
+    let mut body = format!(
+        "<header><p class=\"name\">nolabel · runs compared</p><h1>{}</h1><p class=\"lead\">What encoders know that were \
+         trained without a label. Each is compared with itself before training and with raw pixels, best layer with best \
+         layer: what does not beat those has learned nothing that these probes can see.</p></header>\n",
+        escape(&heading)
+    );
+    body.extend(table.sections.iter().map(|section| one(section, &table.probes)));
+    body.push_str(&part("How it was measured", &how(table, command)));
+    document(&heading, STYLE, &body)
+}
+
+fn one(section: &Section, probes: &[&str]) -> String {
+    let figures = dots::figures(section, probes);
+    let heading = title(section);
+    let (name, rest) = heading.split_once(": ").unwrap_or((&heading, ""));
+    let body = format!(
+        "<p class=\"quiet\">{}</p>{figures}<div class=\"scroll\">{}</div>",
+        escape(&capital(rest)),
+        rows(section, probes)
+    );
+    part(name, &body)
+}
+
+/// A row a line of the comparison, with the probes side by side.
+fn rows(section: &Section, probes: &[&str]) -> String {
+    let kinds: Vec<_> = PROBES.iter().filter(|(probe, _)| probes.contains(probe)).collect();
+    let mut heads = String::from("<tr><th rowspan=\"2\">method</th><th rowspan=\"2\" class=\"number\">seeds</th>");
+    heads.push_str("<th rowspan=\"2\" class=\"number\">minutes</th>");
+    let groups = kinds.iter().map(|(_, title)| format!("<th colspan=\"3\" class=\"group\">{title}</th>"));
+    heads.extend(groups);
+    heads.push_str("<th rowspan=\"2\">verdict</th></tr><tr>");
+    for _ in &kinds {
+        heads.extend(["trained", "untrained", "over controls"].map(|head| format!("<th class=\"number\">{head}</th>")));
+    }
+    let lines: String = section.lines.iter().map(|line| row(line, &kinds)).collect();
+    let pixels = kinds.iter().map(|(probe, title)| {
+        let known = section.lines.iter().find_map(|line| reading(line, probe));
+        let value = known.map_or("–".to_string(), |known| share(known.pixels.accuracy));
+        format!("<td class=\"number\" data-of=\"{title}\">{value}</td><td class=\"none\"></td><td class=\"none\"></td>")
+    });
+    let pixels: String = pixels.collect();
+    format!(
+        "<table class=\"compared\"><thead>{heads}</tr></thead><tbody>{lines}<tr class=\"pixels\"><th>raw pixels</th><td \
+         class=\"none\"></td><td class=\"none\"></td>{pixels}<td class=\"none\"></td></tr></tbody></table>"
+    )
+}
+
+fn row(line: &Line, kinds: &[&(&str, &str)]) -> String {
+    let mut html = format!(
+        "<tr><th>{}</th><td class=\"number\" data-of=\"seeds\">{}</td><td class=\"number\" data-of=\"minutes\">{}</td>",
+        escape(&name(line)),
+        line.seeds.len(),
+        spread(line.minutes, 1, false)
+    );
+    for (probe, title) in kinds {
+        let Some(reading) = reading(line, probe) else {
+            html.push_str("<td class=\"none\"></td><td class=\"none\"></td><td class=\"none\"></td>");
+            continue;
+        };
+        html.push_str(&score(&reading.trained, title, "own"));
+        html.push_str(&score(&reading.untrained, &format!("{title}, untrained"), ""));
+        let (class, points) = (reading.standing.word(), spread(reading.points, 1, true));
+        html.push_str(&format!("<td class=\"number {class}\" data-of=\"{title}, over controls\">{points}</td>"));
+    }
+    let worst = |of: Standing| line.probes.iter().all(|reading| reading.standing == of);
+    let class = [Standing::Above, Standing::Below].into_iter().find(|of| worst(*of)).map_or("level", Standing::word);
+    html.push_str(&format!("<td class=\"verdict {class}\" data-of=\"verdict\">{}</td></tr>", verdict(line)));
+    html
+}
+
+fn score(score: &Score, of: &str, class: &str) -> String {
+    let (value, layer) = (share(score.accuracy), escape(&score.layer));
+    format!("<td class=\"number {class}\" data-of=\"{of}\"><span>{value} <small>{layer}</small></span></td>")
+}
+
+fn how(table: &Table, command: &str) -> String {
+    let lines: Vec<&Line> = table.sections.iter().flat_map(|section| &section.lines).collect();
+    let differing = lines.windows(2).any(|pair| pair[0].device != pair[1].device);
+    let mut runs = String::new();
+    for line in lines {
+        let device = if differing { format!(", {}", escape(&line.device)) } else { String::new() };
+        for (seed, path) in line.seeds.iter().zip(&line.runs) {
+            let (path, steps) = (escape(&path.display().to_string()), words::count(line.steps, "step"));
+            runs.push_str(&format!("<div><dt>{path}</dt><dd>seed {seed}, {steps}{device}</dd></div>"));
+        }
+    }
+    format!(
+        "<p>{}</p><p>This command makes the page again:</p><pre>{}</pre><h3>The runs</h3><dl class=\"settings runs\">{runs}</dl>",
+        escape(&table.how),
+        escape(command)
+    )
+}

@@ -1,0 +1,61 @@
+//! How features are probed, for the commands that probe several runs alike.
+
+use clap::Args;
+
+use super::eval::Reader;
+use crate::probe::ProbeSettings;
+
+const HOW: &str = "How it is measured";
+const GRID: u64 = 3;
+
+/// What `nolabel eval` can be told of its probes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ProbeArgs {
+    /// The readers, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PROBES", default_value = "linear,knn")]
+    #[arg(help_heading = HOW)]
+    probe: Vec<Reader>,
+
+    /// Probe with only the first N labelled training images [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..), help_heading = HOW)]
+    images: Option<u64>,
+
+    /// Probe on only the first N test images [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = HOW)]
+    test_images: Option<u64>,
+
+    /// Average feature maps over N x N cells
+    #[arg(long, value_name = "N", default_value_t = GRID, value_parser = clap::value_parser!(u64).range(1..=64))]
+    #[arg(help_heading = HOW)]
+    grid: u64,
+}
+
+impl ProbeArgs {
+    pub(super) fn settings(&self) -> ProbeSettings {
+        ProbeSettings {
+            linear: self.probe.contains(&Reader::Linear),
+            knn: self.probe.contains(&Reader::Knn),
+            train_images: self.images.unwrap_or(0) as usize,
+            test_images: self.test_images.unwrap_or(0) as usize,
+            grid: self.grid as usize,
+            ..ProbeSettings::default()
+        }
+    }
+
+    /// The arguments again, where they are not the default ones.
+    pub(super) fn words(&self) -> String {
+        let mut words = String::new();
+        match (self.probe.contains(&Reader::Linear), self.probe.contains(&Reader::Knn)) {
+            (true, false) => words.push_str(" --probe linear"),
+            (false, true) => words.push_str(" --probe knn"),
+            _ => {}
+        }
+        for (argument, value) in [("--images", self.images), ("--test-images", self.test_images)] {
+            words.extend(value.map(|value| format!(" {argument} {value}")));
+        }
+        if self.grid != GRID {
+            words.push_str(&format!(" --grid {}", self.grid));
+        }
+        words
+    }
+}

@@ -1,0 +1,218 @@
+//! Which runs a sweep is made of, where they lie, and how far each has come.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::RunArgs;
+use crate::cli::begin::{absolute, default_folder, differences};
+use crate::cli::failure::{Failure, Outcome};
+use crate::config::{Preset, RunConfig};
+use crate::data::catalogue;
+use crate::data::folder;
+use crate::data::{Spec, shapes};
+use crate::method::{METHODS, Needs, find};
+use crate::probe::ProbeSettings;
+use crate::session::event::Event;
+use crate::session::folder::{Folder, Place, Record, place};
+
+/// Stands for every method that can learn from the images.
+pub(super) const ALL: &str = "all";
+
+/// What a sweep tries: every method with every seed and every choice of values.
+pub(super) struct Wanted<'a> {
+    pub(super) methods: &'a [String],
+    pub(super) seeds: &'a [u64],
+    /// Settings with the values that are tried.
+    pub(super) set: &'a [(String, Vec<String>)],
+    pub(super) data: &'a Spec,
+    pub(super) preset: Preset,
+    pub(super) out: &'a Path,
+}
+
+/// One run of a sweep.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) config: RunConfig,
+    /// The arguments that make it what it is.
+    pub(super) args: RunArgs,
+    pub(super) path: PathBuf,
+    pub(super) state: State,
+}
+
+/// How far a run has come.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum State {
+    /// Not begun.
+    New,
+    /// So many steps of so many are saved.
+    Begun { step: usize, total: usize },
+    /// All steps were taken; what was learned is not yet measured in this way.
+    Trained,
+    /// Trained, in so many seconds, and measured.
+    Done { seconds: f64 },
+    /// What lies there cannot be used.
+    Unclear(String),
+}
+
+impl Member {
+    /// What it is called among the others.
+    pub(super) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The share of its steps that are still to be taken.
+    pub(super) fn share_left(&self) -> f64 {
+        match self.state {
+            State::New => 1.0,
+            State::Begun { step, total } => 1.0 - step as f64 / total.max(1) as f64,
+            State::Trained | State::Done { .. } | State::Unclear(_) => 0.0,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done { .. })
+    }
+}
+
+/// Every run there is to be, each method with the first seed, then with the next: a sweep that is stopped early has
+/// tried each of them. `like` holds what is the same for all.
+///
+/// # Errors
+/// When a setting does not exist, or two runs would lie in one folder.
+pub(super) fn members(wanted: &Wanted, like: &RunArgs) -> Outcome<Vec<Member>> {
+    let mut members: Vec<Member> = Vec::new();
+    for &seed in wanted.seeds {
+        for method in methods(wanted) {
+            for choice in choices(wanted.set) {
+                let member = member(wanted, like, &method, seed, choice)?;
+                if members.iter().any(|other| other.config == member.config) {
+                    continue;
+                }
+                if members.iter().any(|other| other.path == member.path) {
+                    let path = member.path.display();
+                    return Err(Failure::Usage(format!(
+                        "two of these runs would lie in {path}; sweep one after the other"
+                    )));
+                }
+                members.push(member);
+            }
+        }
+    }
+    Ok(members)
+}
+
+fn member(wanted: &Wanted, like: &RunArgs, method: &str, seed: u64, set: Vec<(String, String)>) -> Outcome<Member> {
+    let varied = |key: &str| wanted.set.iter().any(|(known, values)| known == key && values.len() > 1);
+    let tail: String =
+        set.iter().filter(|(key, _)| varied(key)).map(|(key, value)| format!("-{key}={value}")).collect();
+    let mut config = find(method)?.config(wanted.preset, &wanted.data.name);
+    let args = RunArgs { seed: Some(seed), set, ..like.clone() };
+    args.apply(&mut config)?;
+    config.check()?;
+    let ordinary = default_folder(&config);
+    let name = format!("{}{}", ordinary.file_name().unwrap_or_default().to_string_lossy(), plain(&tail));
+    let path = wanted.out.join(name);
+    let args = RunArgs { out: Some(path.clone()), ..args };
+    Ok(Member { config, args, path, state: State::New })
+}
+
+/// The text with what file systems dislike replaced.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_alphanumeric() || "-_.=".contains(c) { c } else { '-' }).collect()
+}
+
+/// Every way to give each setting one of its values.
+fn choices(set: &[(String, Vec<String>)]) -> Vec<Vec<(String, String)>> {
+    let mut choices = vec![Vec::new()];
+    for (key, values) in set {
+        let with = |choice: &Vec<(String, String)>| {
+            let ends = values.iter().map(|value| (key.clone(), value.clone()));
+            ends.map(|end| choice.iter().cloned().chain([end]).collect()).collect::<Vec<Vec<_>>>()
+        };
+        choices = choices.iter().flat_map(with).collect();
+    }
+    choices
+}
+
+fn methods(wanted: &Wanted) -> Vec<String> {
+    if !wanted.methods.iter().any(|method| method == ALL) {
+        return wanted.methods.to_vec();
+    }
+    let able = METHODS.iter().map(|entry| entry.info()).filter(|info| serves(wanted.data, info.needs));
+    able.map(|info| info.id.to_string()).collect()
+}
+
+/// The methods that [`ALL`] leaves out, each with what it needs.
+pub(super) fn left_out(wanted: &Wanted) -> Vec<String> {
+    if !wanted.methods.iter().any(|method| method == ALL) {
+        return Vec::new();
+    }
+    let unable = METHODS.iter().map(|entry| entry.info()).filter(|info| !serves(wanted.data, info.needs));
+    unable.map(|info| format!("{} needs {}", info.id, if info.needs.clips { "clips" } else { "colour" })).collect()
+}
+
+/// Whether the images have what a method needs. Of the user's own images the colours are not known before they are read.
+fn serves(data: &Spec, needs: Needs) -> bool {
+    let colour = catalogue::find(&data.name).map_or(true, |entry| entry.size.channels == 3);
+    let clips = [shapes::NAME, folder::clips::NAME].contains(&data.name.as_str());
+    (colour || !needs.colour) && (clips || !needs.clips)
+}
+
+/// Finds out how far each run has come.
+///
+/// # Errors
+/// When something else lies in the place of one.
+pub(super) fn look(members: &mut [Member], data: &Spec, settings: &ProbeSettings) -> Outcome {
+    let data = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
+    for member in members {
+        member.state = match place(&member.path) {
+            Place::Free => State::New,
+            Place::Taken => {
+                let path = member.path.display();
+                let sentence = format!("{path} is not empty and holds no run; choose another folder with --out");
+                return Err(Failure::Failed(sentence));
+            }
+            Place::Run => match Folder::open(&member.path) {
+                Ok((folder, record)) => {
+                    refuse_another(member, &record)?;
+                    state(&folder, &record, &data, settings).unwrap_or_else(|error| State::Unclear(error.to_string()))
+                }
+                Err(error) => State::Unclear(error.to_string()),
+            },
+        };
+    }
+    Ok(())
+}
+
+/// A run that was begun with other settings is none of this sweep's.
+fn refuse_another(member: &Member, record: &Record) -> Outcome {
+    let differing = differences(&record.config, &member.config);
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let path = member.path.display();
+    Err(Failure::Usage(format!(
+        "{path} holds a run with other settings: {differing}. Choose another folder with --out, or the settings it was begun \
+         with"
+    )))
+}
+
+fn state(folder: &Folder, record: &Record, data: &Spec, settings: &ProbeSettings) -> crate::Result<State> {
+    let (mut total, mut finished) = (0, false);
+    for event in folder.events()? {
+        match event {
+            Event::Started(started) => (total, finished) = (started.total_steps, false),
+            Event::Done(done) => finished = done.finished,
+            _ => {}
+        }
+    }
+    let Some(checkpoint) = folder.newest()? else { return Ok(State::New) };
+    let step = checkpoint.header.step;
+    if !finished || step < total {
+        return Ok(State::Begun { step, total });
+    }
+    // other files may hold other images: then reading them tells whether they are the same
+    let same = record.data.spec() == *data;
+    let mut known = folder.evaluations()?.into_iter();
+    let measured = known.any(|known| known.answers(step, &record.data, settings));
+    Ok(if same && measured { State::Done { seconds: checkpoint.header.elapsed_seconds } } else { State::Trained })
+}

@@ -1,0 +1,128 @@
+//! `nolabel sweep`: many runs, killed, stopped and gone on with.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::resume::assert_same;
+use crate::{Lab, Said, TRAINING};
+use nolabel::session::event::Event;
+
+/// Four runs of seconds.
+const SWEEP: &str = "sweep rotation,aet --data fashion-mnist:images --seeds 1,2 --batch 8 --steps 12 --device cpu \
+                     --set encoder.width=4 --probe knn --out runs";
+
+/// How often a run was begun or gone on with.
+fn starts(lab: &Lab, run: &str) -> usize {
+    lab.events(run).iter().filter(|event| matches!(event, Event::Started(_))).count()
+}
+
+fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{what} does not come");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_sweep_killed_after_its_first_run_does_not_train_it_again() {
+    let lab = Lab::new();
+    let planned = lab.well(&format!("{SWEEP} --dry-run")).out;
+    assert!(planned.starts_with("4 runs in runs, 0 of them done"), "{planned}");
+    assert!(!lab.path("runs").exists(), "a plan writes nothing");
+    let mut child = lab.command(SWEEP).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    let measured = lab.path("runs/rotation-fashion-mnist-1/eval.json");
+    wait_until("the first run", || measured.exists());
+    child.kill().expect("it may have ended");
+    child.wait().expect("ends");
+    let log = lab.path("runs/rotation-fashion-mnist-1/events.jsonl");
+    let before = (fs::read(&log).expect("a file"), fs::read(&measured).expect("a file"));
+
+    let said = lab.well(SWEEP);
+    assert!(said.err.contains("4 runs in runs, "), "{}", said.err);
+    assert!(said.err.contains("1/4  rotation-fashion-mnist-1  done"), "{}", said.err);
+    assert!(said.err.contains("run 4 of 4: aet-fashion-mnist-2"), "{}", said.err);
+    assert!(!said.err.contains("run 1 of 4"), "the first is not begun again: {}", said.err);
+    assert_eq!((fs::read(&log).expect("a file"), fs::read(&measured).expect("a file")), before);
+    for run in ["rotation-fashion-mnist-1", "rotation-fashion-mnist-2", "aet-fashion-mnist-2"] {
+        assert_eq!(starts(&lab, &format!("runs/{run}")), 1, "{run}");
+    }
+
+    // what a sweep trains is what `nolabel train` trains, and its table is that of `nolabel compare`
+    lab.well(&format!("{TRAINING} --steps 12 --seed 2 --out alone -q"));
+    assert_same(&lab, "alone", "runs/rotation-fashion-mnist-2");
+    let hint = said.err.lines().find_map(|line| line.strip_prefix("the table again: nolabel ")).expect("a hint");
+    assert_eq!(hint, "compare runs --probe knn");
+    assert_eq!(lab.well(hint).out, said.out);
+    let rows: Vec<&str> =
+        said.out.lines().filter(|line| line.starts_with("rotation") || line.starts_with("aet")).collect();
+    assert!(rows.len() == 2 && rows.iter().all(|row| row.contains('±')), "a row a method over two seeds: {}", said.out);
+
+    // nothing is left to do: the images are not even read
+    fs::rename(lab.path("images"), lab.path("moved")).expect("a folder");
+    assert_eq!(lab.well(SWEEP).out, said.out);
+    lab.badly(&format!("{SWEEP} --seeds 1,2,3 -q"), 1, &["has no file"]);
+    let more = lab.well(&SWEEP.replace("1,2 ", "1,2,3 ").replace(":images", ":moved")).err;
+    assert!(more.contains("5/6  rotation-fashion-mnist-3  to be trained"), "{more}");
+    assert_eq!(starts(&lab, "runs/aet-fashion-mnist-1"), 1, "other files with the same images: {more}");
+}
+
+#[test]
+fn values_are_tried_and_a_failure_is_named_at_the_end() {
+    let lab = Lab::new();
+    let sweep = "sweep rotation --data fashion-mnist:images --batch 8 --steps 4 --device cpu --probe knn \
+                 --set encoder.width=4 --set optimizer.lr=0.01,1e30 -q";
+    let said = lab.run(sweep);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("error: 1 of 2 runs failed; the same command tries them again"), "{}", said.err);
+    assert!(said.err.contains("\n  rotation-fashion-mnist-1-optimizer.lr=1e30: the loss is"), "{}", said.err);
+    assert!(said.out.contains("fashion-mnist: probed with 100 training"), "what went well is shown: {}", said.out);
+    assert!(lab.path("runs/sweep/rotation-fashion-mnist-1-optimizer.lr=0.01/eval.json").is_file());
+}
+
+#[test]
+fn a_plan_that_cannot_work_is_refused_before_anything_is_trained() {
+    let lab = Lab::new();
+    let refused = |arguments: &str, words: &[&str]| lab.badly(&format!("sweep {arguments} --device cpu -q"), 2, words);
+    refused("rotation", &["--data"]);
+    refused("rotatoin --data fashion-mnist", &["rotatoin", "'rotation'"]);
+    refused("rotation --data fashion-mnist:images --set flp=true,false", &["`flp`", "did you mean `options.flip`"]);
+    refused("rotation --data fashion-mnist:images --set optimizer.lr=0.1,", &["a value of optimizer.lr is missing"]);
+    refused("rotation --data fashion-mnist:images --seeds one", &["one"]);
+    refused("rotation --data fashion-mnist:images --set batch=1,8", &["batch must be at least 2"]);
+    assert!(!lab.path("runs").exists(), "nothing is written for what is refused");
+    lab.well(&format!("{TRAINING} --steps 3 --out runs/sweep/rotation-fashion-mnist-1 -q"));
+    refused(
+        "rotation --data fashion-mnist:images --steps 4 --batch 8 --set encoder.width=4",
+        &["steps is 3, not 4", "--out"],
+    );
+    let all = lab.well("sweep all --data fashion-mnist --out many --dry-run").out;
+    assert!(all.contains("left out: colorization needs colour, motion needs clips"), "{all}");
+    assert!(all.starts_with("15 runs in many, 0 of them done"), "{all}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_and_the_same_command_goes_on() {
+    let lab = Lab::new();
+    let sweep = SWEEP.replace("--steps 12", "--steps 400");
+    lab.well(&format!("{TRAINING} --steps 400 --seed 1 --out alone -q"));
+    let child = lab.command(&sweep).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let log = lab.path("runs/aet-fashion-mnist-1/events.jsonl");
+    let steps = || fs::read_to_string(&log).map_or(0, |text| text.matches("\"event\":\"step\"").count());
+    wait_until("the second run", || steps() > 50);
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+    let said = Said::from(child.wait_with_output().expect("ends"));
+    assert_eq!(said.code, Some(130), "{said:?}");
+    assert!(said.err.contains(&format!("continue with\n  nolabel {sweep}")), "{}", said.err);
+    assert_eq!(said.out, "", "a table would not be whole");
+
+    let planned = lab.well(&format!("{sweep} --dry-run")).out;
+    assert!(planned.contains("2/4  aet-fashion-mnist-1       saved at step "), "{planned}");
+    assert!(planned.contains("of training left"), "{planned}");
+    lab.well(&sweep.replace("--seeds 1,2", "--seeds 1"));
+    assert_eq!((starts(&lab, "runs/rotation-fashion-mnist-1"), starts(&lab, "runs/aet-fashion-mnist-1")), (1, 2));
+    assert_same(&lab, "alone", "runs/rotation-fashion-mnist-1");
+}
