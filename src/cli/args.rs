@@ -196,6 +196,10 @@ pub(super) struct MannerArgs {
     #[arg(long, value_name = "loss|rank")]
     pub(super) keep_best: Option<Criterion>,
 
+    /// End the run, saved, once it collapses or stalls: no step after that is worth its time
+    #[arg(long)]
+    pub(super) stop_when_ill: bool,
+
     /// Probe the features every so many steps, on a few thousand images [default: not while training]
     #[arg(long, value_name = "STEPS", value_parser = at_least_one())]
     pub(super) probe_every: Option<u64>,
@@ -204,6 +208,9 @@ pub(super) struct MannerArgs {
     #[arg(short, long)]
     pub(super) quiet: bool,
 }
+
+/// The argument as it stands in a command.
+pub(super) const STOP_WHEN_ILL: &str = " --stop-when-ill";
 
 fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..)
@@ -248,6 +255,9 @@ impl MannerArgs {
         }
         if let Some(by) = self.keep_best {
             words.push_str(&format!(" --keep-best {}", by.word()));
+        }
+        if self.stop_when_ill {
+            words.push_str(STOP_WHEN_ILL);
         }
         match self.save_every {
             SaveEvery::Steps(steps) => words.push_str(&format!(" --save-every {steps}")),

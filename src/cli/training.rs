@@ -2,7 +2,7 @@
 
 use futures_lite::future::block_on;
 
-use super::args::SaveEvery;
+use super::args::{STOP_WHEN_ILL, SaveEvery};
 use super::begin::{Run, Wanted};
 use super::failure::{Failure, Outcome};
 use super::interrupt;
@@ -11,7 +11,7 @@ use super::progress::Watcher;
 use super::summary::Summary;
 use crate::error::Error;
 use crate::platform;
-use crate::session::event::{Done, Event};
+use crate::session::event::{Done, Event, Verdict};
 use crate::session::folder::{Best, Log};
 use crate::session::{Progress, Session};
 
@@ -53,8 +53,9 @@ pub(super) fn train(wanted: &Wanted) -> Outcome<Finished> {
     training.release();
     training.watcher.end();
     match ended {
-        Ok(true) => Ok(Finished { run: training.run, summary: training.summary }),
-        Ok(false) => {
+        Ok(End::Reached) => Ok(Finished { run: training.run, summary: training.summary }),
+        Ok(End::Ill) => Err(training.give_up()),
+        Ok(End::Asked) => {
             let step = training.session().step();
             training.watcher.warn(&format!("saved after step {step}; continue with\n  {}", training.resume));
             Err(Failure::Stopped)
@@ -63,12 +64,25 @@ pub(super) fn train(wanted: &Wanted) -> Outcome<Finished> {
     }
 }
 
+/// Why the loop ended.
+enum End {
+    /// All steps were taken.
+    Reached,
+    /// The user wished so.
+    Asked,
+    /// The run's health is bad, and it was to end then.
+    Ill,
+}
+
 struct Training {
     run: Run,
     watcher: Watcher,
     summary: Summary,
     every: SaveEvery,
     best: Option<Best>,
+    /// Whether the run ends when its health is bad, and whether it is.
+    stop_when_ill: bool,
+    ill: bool,
     /// The command that continues the run.
     resume: String,
     /// Step and time of the latest checkpoint.
@@ -80,11 +94,12 @@ impl Training {
         let (every, resume) = (wanted.args.manner.save_every, wanted.resume_command(&run.folder));
         let best = wanted.args.manner.keep_best.map(|by| Best::of(by, &run.folder)).transpose()?;
         let saved = (Some(run.session.step()).filter(|&step| step > 0), platform::now());
-        Ok(Self { run, watcher, summary: Summary::default(), every, best, resume, saved })
+        let stop_when_ill = wanted.args.manner.stop_when_ill;
+        let summary = Summary::default();
+        Ok(Self { run, watcher, summary, every, best, stop_when_ill, ill: false, resume, saved })
     }
 
-    /// Whether the end was reached.
-    fn go(&mut self) -> Result<bool, Error> {
+    fn go(&mut self) -> Result<End, Error> {
         let total = self.session().started().total_steps;
         loop {
             if self.saved.0 == Some(total) {
@@ -93,7 +108,7 @@ impl Training {
             let before = self.session().step();
             match block_on(self.run.session.advance())? {
                 Progress::Events(events) => events.into_iter().try_for_each(|event| self.told(event))?,
-                Progress::Finished => return Ok(true),
+                Progress::Finished => return Ok(End::Reached),
                 Progress::WaitingForData => unreachable!("on a desktop all images are there before the run begins"),
             }
             let step = self.session().step();
@@ -101,7 +116,10 @@ impl Training {
                 self.save()?;
             }
             if interrupt::requested() {
-                return self.stop().map(|()| false);
+                return self.stop().map(|()| End::Asked);
+            }
+            if self.stop_when_ill && self.ill && step < total {
+                return self.stop().map(|()| End::Ill);
             }
         }
     }
@@ -115,6 +133,9 @@ impl Training {
         self.run.log.append(&event)?;
         self.watcher.hear(&event);
         self.summary.hear(&event);
+        if let Event::Health(health) = &event {
+            self.ill = health.verdict != Verdict::Healthy;
+        }
         self.best.iter_mut().for_each(|best| best.hear(&event));
         Ok(())
     }
@@ -152,6 +173,14 @@ impl Training {
     /// All steps are taken and saved: what is left can be stopped at any moment.
     fn release(&self) {
         interrupt::release(format!("nothing is lost; continue with\n  {}", self.resume));
+    }
+
+    /// What there is to say of a run that was ended for its health.
+    fn give_up(&self) -> Failure {
+        let (step, all_the_same) = (self.session().step(), self.resume.replace(STOP_WHEN_ILL, ""));
+        Failure::Failed(format!(
+            "the run was ended for its bad health and is saved after step {step}; to go on all the same:\n  {all_the_same}"
+        ))
     }
 
     /// A failure under way is no bad usage; what was saved before it can be gone on from.

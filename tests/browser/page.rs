@@ -191,6 +191,25 @@ async fn every_method_of_the_menu_trains() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_its_stop_gradient_simsiam_collapses_in_sight() {
+    let link = "/?method=simsiam&stop_gradient=false&device=cpu&seed=1&batch=64&steps=200&probe_every=0&autostart=1";
+    let page = Page::open(link, &[]).await;
+    page.wait_for(&["done"], 240).await;
+    let warnings = page.text("warnings").await;
+    assert!(
+        warnings.contains("The representation is collapsing") && warnings.contains("fewer directions"),
+        "{warnings}"
+    );
+    let looks = page.events("health").await;
+    assert_eq!(looks.len(), 9, "after the first step and every 25");
+    let rank = |look: &serde_json::Value| look["embedding"]["rank"].as_f64().expect("a number");
+    assert!(rank(&looks[8]) < 0.3 * rank(&looks[0]), "{looks:?}");
+    let share: f64 = page.text("variety").await.trim_end_matches('%').parse().expect("a share");
+    assert!(share < 30.0, "the chart shows it: {share} % of the directions are in use");
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn colour_photographs_train_while_they_arrive_and_are_missed_in_words() {
     let run = "method=colorization&device=cpu&batch=16&steps=3&probe_every=0&autostart=1";
     let page = Page::open(&format!("/colour/?{run}"), &[]).await;

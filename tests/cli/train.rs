@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::{Lab, TRAINING};
 use nolabel::session::checkpoint;
-use nolabel::session::event::Event;
+use nolabel::session::event::{Event, Verdict};
 
 #[test]
 fn a_run_leaves_its_record_its_events_and_two_checkpoints() {
@@ -88,4 +88,27 @@ fn a_run_that_diverges_fails_in_words() {
     let said = lab.run(&format!("{TRAINING} --steps 200 --lr 1e30 -q"));
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.err.contains("the run has diverged"), "{}", said.err);
+}
+
+#[test]
+fn a_run_that_goes_nowhere_is_told_so_and_ended_on_request() {
+    let lab = Lab::new();
+    let run = "runs/rotation-fashion-mnist-1";
+    let hopeless = format!("{TRAINING} --steps 350 --lr 1e-12 --stop-when-ill");
+    let said = lab.run(&hopeless);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    for words in ["The run has stalled at step 300", "is saved after step 300", "--resume"] {
+        assert!(said.err.contains(words), "no `{words}` in\n{}", said.err);
+    }
+    assert!(!said.err.contains("--stop-when-ill"), "the command goes on all the same: {}", said.err);
+    assert_eq!(lab.checkpoints(run), ["step-00000300.safetensors"]);
+    let events = lab.events(run);
+    let verdicts = events.iter().filter_map(|event| match event {
+        Event::Health(health) => Some((health.step, health.verdict == Verdict::Healthy)),
+        _ => None,
+    });
+    let looks: Vec<_> =
+        [1, 50, 100, 150, 200, 250].into_iter().map(|step| (step, true)).chain([(300, false)]).collect();
+    assert_eq!(verdicts.collect::<Vec<_>>(), looks);
+    assert!(matches!(events.last(), Some(Event::Done(done)) if !done.finished && done.step == 300));
 }
