@@ -168,7 +168,8 @@ impl Eval {
         let question = self.question();
         let evaluation = opened.answer(&loaded, &question, self.quiet)?;
         if self.json {
-            return print::json(&RunCard { run: run.to_path_buf(), evaluation });
+            let run = opened.folder.path().to_path_buf(); // where a checkpoint was named, the run around it
+            return print::json(&RunCard { run, evaluation });
         }
         let text = present(&evaluation.rows, &question.settings, loaded.session.data(), &loaded.selected);
         let beyond = beyond(&evaluation.rows, &evaluation.details);
