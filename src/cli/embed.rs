@@ -48,7 +48,7 @@ compares every pair of images and takes at most 5,000 of them; the same run give
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Embed {
-    /// The run's folder
+    /// The run's folder, or one of the files in its checkpoints/
     #[arg(value_name = "RUN")]
     run: PathBuf,
 

@@ -47,7 +47,7 @@ In Python:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Export {
-    /// The run's folder
+    /// The run's folder, or one of the files in its checkpoints/
     #[arg(value_name = "RUN")]
     run: PathBuf,
 

@@ -72,7 +72,7 @@ has one, and their features differ a little.";
 #[derive(Args, Debug)]
 #[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(super) struct Eval {
-    /// The run's folder; with --card, where the run or the file of weights has moved to
+    /// The run's folder, or one of the files in its checkpoints/; with --card, where the run or the file of weights has moved to
     #[arg(value_name = "RUN", required_unless_present_any = ["weights", "card"])]
     run: Option<PathBuf>,
 

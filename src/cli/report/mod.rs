@@ -51,7 +51,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Report {
-    /// The run's folder
+    /// The run's folder, or one of the files in its checkpoints/
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
