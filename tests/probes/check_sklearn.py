@@ -41,7 +41,7 @@ def features(args, split, images, folder):
 def regression(x, y, l2, asked, truth):
     """The accuracy of logistic regression, standardised by the rows it is fitted to."""
     scale = StandardScaler().fit(x)
-    model = LogisticRegression(C=1 / (len(x) * l2), tol=1e-6, max_iter=10_000)
+    model = LogisticRegression(C=1 / (len(x) * l2), tol=1e-5, max_iter=10_000)
     return model.fit(scale.transform(x), y).score(scale.transform(asked), truth)
 
 

@@ -55,7 +55,10 @@ pub(super) struct Reading {
     pub(super) trained: Score,
     pub(super) untrained: Score,
     pub(super) pixels: Score,
-    /// Percentage points over the better control.
+    /// Principal components of the pixels; older evaluations have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pca: Option<Score>,
+    /// Percentage points over the best control.
     pub(super) points: Spread,
     pub(super) standing: Standing,
 }
@@ -163,15 +166,19 @@ fn reading(runs: &[Measured], probe: &str) -> Option<Reading> {
     let [trained, untrained, pixels] =
         [Source::Trained, Source::Untrained, Source::RawPixels].map(|source| best(runs, source, probe));
     let (trained, untrained, pixels) = (trained?, untrained?, pixels?);
-    let controls = untrained.1.iter().zip(&pixels.1).map(|(a, b)| a.max(*b));
-    let points: Vec<f64> = trained.1.iter().zip(controls).map(|(own, control)| 100.0 * (own - control)).collect();
+    let pca = best(runs, Source::Pca, probe);
+    let controls = |place: usize| {
+        let of = |control: &(String, Vec<f64>)| control.1[place];
+        of(&untrained).max(of(&pixels)).max(pca.as_ref().map_or(0.0, of))
+    };
+    let points: Vec<f64> = trained.1.iter().enumerate().map(|(place, own)| 100.0 * (own - controls(place))).collect();
     let [_, test_images] = runs[0].evaluation.images();
     let points = Spread::of(&points);
-    let [trained, untrained, pixels] =
-        [trained, untrained, pixels].map(|(layer, values)| Score { layer, accuracy: Spread::of(&values) });
+    let score = |(layer, values): (String, Vec<f64>)| Score { layer, accuracy: Spread::of(&values) };
+    let ([trained, untrained, pixels], pca) = ([trained, untrained, pixels].map(score), pca.map(score));
     let own = trained.accuracy.mean;
     let standing = Standing::of(own, own - points.mean / 100.0, test_images);
-    Some(Reading { probe: probe.to_string(), trained, untrained, pixels, points, standing })
+    Some(Reading { probe: probe.to_string(), trained, untrained, pixels, pca, points, standing })
 }
 
 /// The layer that is best over all runs together, and the accuracy there of each of them.
@@ -268,6 +275,17 @@ mod tests {
         assert!(near(knn.points.mean, 10.5), "{knn:?}");
         assert!(near(knn.points.deviation.expect("two seeds"), 0.5f64.sqrt()), "{knn:?}");
         assert_eq!((knn.standing, rotation.probes[0].standing), (Standing::Above, Standing::Below));
+    }
+
+    #[test]
+    fn principal_components_are_a_control_like_the_others() {
+        let mut known = run("simsiam", 1, [0.86, 0.88], [0.7, 0.7], 0.75);
+        let pixels = known.evaluation.rows[4].clone();
+        known.evaluation.rows.push(ProbeRow { source: Source::Pca, accuracy: 0.89, ..pixels });
+        let sections = sections(vec![known], &["knn"]);
+        let [knn] = sections[0].lines[0].probes.as_slice() else { panic!("neighbours alone: {sections:?}") };
+        assert!((knn.points.mean + 1.0).abs() < 1e-9 && knn.standing == Standing::Below, "{knn:?}");
+        assert_eq!(knn.pca.as_ref().map(|pca| pca.accuracy.mean), Some(0.89));
     }
 
     #[test]

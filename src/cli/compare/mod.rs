@@ -257,8 +257,8 @@ fn how(settings: &ProbeSettings) -> String {
     format!(
         "Accuracy in percent on the test images, maps averaged over a {grid}x{grid} grid; {}. Each layer named is the best on \
          the last sixth of the training images, for trained and untrained encoders alike. Of several seeds: mean ± sample \
-         standard deviation, one layer for all. Verdict: against the better control (the encoder before training, or raw \
-         pixels); level is what lies within two standard errors on these test images.",
+         standard deviation, one layer for all. Verdict: against the best control (the encoder before training, raw \
+         pixels, or their principal components where they were measured); level is what lies within two standard errors on these test images.",
         readers.join("; ")
     )
 }

@@ -3,7 +3,7 @@
 use super::Table;
 use super::dots;
 use super::groups::{Line, PROBES, Score, Section};
-use super::show::{name, reading, share, spread, title, verdict};
+use super::show::{control, controls, name, reading, share, spread, title, verdict};
 use crate::cli::report::{capital, document, escape, section as part};
 use crate::cli::results::Standing;
 use crate::cli::words;
@@ -51,16 +51,19 @@ fn rows(section: &Section, probes: &[&str]) -> String {
         heads.extend(["trained", "untrained", "over controls"].map(|head| format!("<th class=\"number\">{head}</th>")));
     }
     let lines: String = section.lines.iter().map(|line| row(line, &kinds)).collect();
-    let pixels = kinds.iter().map(|(probe, title)| {
-        let known = section.lines.iter().find_map(|line| reading(line, probe));
-        let value = known.map_or("–".to_string(), |known| share(known.pixels.accuracy));
-        format!("<td class=\"number\" data-of=\"{title}\">{value}</td><td class=\"none\"></td><td class=\"none\"></td>")
-    });
-    let pixels: String = pixels.collect();
-    format!(
-        "<table class=\"compared\"><thead>{heads}</tr></thead><tbody>{lines}<tr class=\"pixels\"><th>raw pixels</th><td \
-         class=\"none\"></td><td class=\"none\"></td>{pixels}<td class=\"none\"></td></tr></tbody></table>"
-    )
+    let controls: String = controls(section)
+        .into_iter()
+        .map(|(name, of)| {
+            let cells = kinds.iter().map(|(probe, title)| {
+                let value = control(section, probe, of).unwrap_or("–".into());
+                let empty = "<td class=\"none\"></td>";
+                format!("<td class=\"number\" data-of=\"{title}\">{value}</td>{empty}{empty}")
+            });
+            let (empty, cells) = ("<td class=\"none\"></td>", cells.collect::<String>());
+            format!("<tr class=\"pixels\"><th>{name}</th>{empty}{empty}{cells}{empty}</tr>")
+        })
+        .collect();
+    format!("<table class=\"compared\"><thead>{heads}</tr></thead><tbody>{lines}{controls}</tbody></table>")
 }
 
 fn row(line: &Line, kinds: &[&(&str, &str)]) -> String {

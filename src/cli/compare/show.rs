@@ -4,6 +4,7 @@ use super::Table;
 use super::groups::{Line, PROBES, Reading, Score, Section, Spread};
 use crate::cli::table;
 use crate::cli::words;
+use crate::session::event::Source;
 
 /// Characters of a line of running text.
 const TEXT_WIDTH: usize = 96;
@@ -46,7 +47,7 @@ pub(super) fn title(section: &Section) -> String {
     format!("{}: probed with {train} training and {test} test images{trained}", section.data)
 }
 
-/// Heads, a row a line, and the raw pixels.
+/// Heads, a row a line, and the controls that all share.
 fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
     let kinds = PROBES.iter().filter(|(probe, _)| probes.contains(probe));
     let differing = section.lines.windows(2).any(|pair| pair[0].device != pair[1].device);
@@ -56,19 +57,36 @@ fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
     heads.push("verdict".into());
     let mut rows = vec![heads];
     rows.extend(section.lines.iter().map(|line| row(line, probes, differing)));
-    let mut pixels = vec!["raw pixels".to_string(), String::new(), String::new()];
-    pixels.extend(differing.then(String::new));
-    for probe in probes {
-        let known = section.lines.iter().find_map(|line| reading(line, probe));
-        pixels.extend([
-            known.map(|known| share(known.pixels.accuracy)).unwrap_or_default(),
-            String::new(),
-            String::new(),
-        ]);
-    }
-    pixels.push(String::new());
-    rows.push(pixels);
+    rows.extend(controls(section).into_iter().map(|(title, of)| {
+        let mut row = vec![title.to_string(), String::new(), String::new()];
+        row.extend(differing.then(String::new));
+        for probe in probes {
+            row.extend([control(section, probe, of).unwrap_or_default(), String::new(), String::new()]);
+        }
+        row.push(String::new());
+        row
+    }));
     rows
+}
+
+/// What one control says.
+pub(super) type Control = fn(&Reading) -> Option<&Score>;
+
+/// The controls that are the same for all lines, with their names: raw pixels, and their principal components where they
+/// were measured.
+pub(super) fn controls(section: &Section) -> Vec<(&'static str, Control)> {
+    let all: [(&str, Control); 2] = [
+        (Source::RawPixels.words(), |reading| Some(&reading.pixels)),
+        (Source::Pca.words(), |reading| reading.pca.as_ref()),
+    ];
+    let readings = || section.lines.iter().flat_map(|line| &line.probes);
+    all.into_iter().filter(|(_, of)| readings().any(|reading| of(reading).is_some())).collect()
+}
+
+/// Its accuracy in one probe.
+pub(super) fn control(section: &Section, probe: &str, of: Control) -> Option<String> {
+    let found = section.lines.iter().find_map(|line| of(reading(line, probe)?));
+    found.map(|score| share(score.accuracy))
 }
 
 fn row(line: &Line, probes: &[&str], with_device: bool) -> Vec<String> {
@@ -152,8 +170,17 @@ pub(super) fn csv(table: &Table) -> String {
     ]
     .map(String::from)
     .to_vec();
-    let parts =
-        ["", "_deviation", "_layer", "_untrained", "_untrained_layer", "_pixels", "_points", "_points_deviation"];
+    let parts = [
+        "",
+        "_deviation",
+        "_layer",
+        "_untrained",
+        "_untrained_layer",
+        "_pixels",
+        "_pca",
+        "_points",
+        "_points_deviation",
+    ];
     heads.extend(probes.iter().flat_map(|probe| parts.map(|part| format!("{probe}{part}"))));
     heads.push("verdict".into());
     let lines = sections.iter().flat_map(|section| section.lines.iter().map(|line| record(section, line, probes)));
@@ -181,17 +208,18 @@ fn record(section: &Section, line: &Line, probes: &[&str]) -> Vec<String> {
     ];
     for probe in probes {
         match reading(line, probe) {
-            Some(Reading { trained, untrained, pixels, points, .. }) => row.extend([
+            Some(Reading { trained, untrained, pixels, pca, points, .. }) => row.extend([
                 trained.accuracy.mean.to_string(),
                 optional(trained.accuracy.deviation),
                 trained.layer.clone(),
                 untrained.accuracy.mean.to_string(),
                 untrained.layer.clone(),
                 pixels.accuracy.mean.to_string(),
+                optional(pca.as_ref().map(|pca| pca.accuracy.mean)),
                 format!("{:.3}", points.mean),
                 points.deviation.map_or(String::new(), |deviation| format!("{deviation:.3}")),
             ]),
-            None => row.extend(std::iter::repeat_n(String::new(), 8)),
+            None => row.extend(std::iter::repeat_n(String::new(), 9)),
         }
     }
     row.push(verdict(line));
