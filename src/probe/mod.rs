@@ -192,7 +192,7 @@ pub async fn pixels(
 /// The most principal components that are looked at.
 const MOST_COMPONENTS: usize = 256;
 
-/// Probes the first `width` principal components of the pixels, at most [`MOST_COMPONENTS`] and fewer than there are training
+/// Probes the first `width` principal components of the pixels, at most 256 and fewer than there are training
 /// images.
 ///
 /// # Errors
