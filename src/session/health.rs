@@ -12,8 +12,9 @@ const ROWS: usize = 128;
 const COLLAPSED: f64 = 0.1;
 /// A spread below this share of the largest one seen is a fall.
 const FALL: f64 = 0.25;
-/// So is a rank below this share. In the first epoch on Fashion-MNIST the lowest of seven healthy methods fell to 0.25 of the
-/// fresh network's rank (PIRL), the next to 0.42 (SimCLR); SimSiam without its stop-gradient fell to 0.12.
+/// So is a rank below this share. In the first epoch on Fashion-MNIST the lowest of seven methods fell to 0.25 of the fresh
+/// network's rank (PIRL), the next to 0.42 (SimCLR); SimSiam without its stop-gradient fell to 0.12. Chosen by these runs, one
+/// seed each, so that PIRL passes.
 const FEWER: f64 = 0.22;
 /// A fresh network spreads little: before this step only a fall counts.
 const SETTLED: usize = 100;
