@@ -161,7 +161,7 @@ pub fn variety(record: &Record) -> Option<Plot> {
         Verdict::DimensionalCollapse => "Images differ in ever fewer directions: the network is collapsing",
         Verdict::Stalled => "Different images get different answers, but the loss does not move",
     };
-    let (rank, most) = (words::number(embedding.rank), words::count(embedding.directions()));
+    let (rank, most) = (words::number(embedding.centred_rank), words::count(embedding.directions()));
     let summary = format!("{state}. About {rank} of {most} directions are in use.");
     let high = record.spread.points().iter().fold(1.0f64, |high, point| high.max(point.1));
     let line = |name: &str, curve: &super::curve::Curve, look| Series {
@@ -305,7 +305,8 @@ mod tests {
                 rows: 64,
                 width: 128,
                 spread,
-                rank,
+                rank: 60.0,
+                centred_rank: rank,
                 lidar: None,
                 alignment: None,
                 uniformity: -1.0,

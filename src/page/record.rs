@@ -27,7 +27,7 @@ pub struct Record {
     pub metric_mean: Curve,
     /// How far the network's answers spread.
     pub spread: Curve,
-    /// The share of the directions there could be that they use.
+    /// The share of the directions there could be that they differ in.
     pub directions: Curve,
     /// The latest look at the run's health.
     pub health: Option<Health>,
@@ -59,7 +59,7 @@ impl Record {
                 if let Some(embedding) = &health.embedding {
                     let step = health.step as f64;
                     self.spread.push(step, embedding.spread);
-                    self.directions.push(step, embedding.rank / embedding.directions() as f64);
+                    self.directions.push(step, embedding.centred_rank / embedding.directions() as f64);
                 }
                 self.health = Some(health);
             }

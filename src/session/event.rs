@@ -131,6 +131,8 @@ pub struct Embedding {
     pub spread: f64,
     /// How many directions are in use (RankMe). See [`crate::health::Spectrum::effective_rank`].
     pub rank: f64,
+    /// How many directions images differ in: the same of the rows less their mean.
+    pub centred_rank: f64,
     /// How many directions tell images apart rather than views, where there are two views. See [`crate::health::lidar`].
     pub lidar: Option<f64>,
     /// How far apart the views of one image lie, 0 to 4. See [`crate::health::alignment`].

@@ -10,12 +10,8 @@ use crate::health::{Rows, Spectrum, alignment, lidar, spread, uniformity};
 const ROWS: usize = 128;
 /// Spread below which all images get nearly the same answer.
 const COLLAPSED: f64 = 0.1;
-/// A spread below this share of the largest one seen is a fall.
+/// A spread or a rank below this share of the largest one seen is a fall.
 const FALL: f64 = 0.25;
-/// So is a rank below this share. In the first epoch on Fashion-MNIST the lowest of seven methods fell to 0.25 of the fresh
-/// network's rank (PIRL), the next to 0.42 (SimCLR); SimSiam without its stop-gradient fell to 0.12. Chosen by these runs, one
-/// seed each, so that PIRL passes.
-const FEWER: f64 = 0.22;
 /// A fresh network spreads little: before this step only a fall counts.
 const SETTLED: usize = 100;
 
@@ -80,30 +76,35 @@ impl Watch {
         std::iter::once(Event::Health(seen)).chain(warning).collect()
     }
 
-    fn of_embedding(&mut self, step: usize, &Embedding { spread, rank, .. }: &Embedding) -> Verdict {
+    /// By the directions that images differ in, not by RankMe: an answer that all images share is one direction more or less
+    /// to that, and the larger it grows the fewer the others seem, though images differ as they did.
+    fn of_embedding(&mut self, step: usize, &Embedding { spread, centred_rank, .. }: &Embedding) -> Verdict {
         let fallen = spread < FALL * self.spread;
         let low = step >= SETTLED && spread < COLLAPSED;
-        let flat = rank < FEWER * self.rank;
-        (self.spread, self.rank) = (self.spread.max(spread), self.rank.max(rank));
-        match () {
-            () if fallen || low || !spread.is_finite() => Verdict::Collapsing,
-            () if flat => Verdict::DimensionalCollapse,
-            () => Verdict::Healthy,
+        let flat = centred_rank < FALL * self.rank;
+        (self.spread, self.rank) = (self.spread.max(spread), self.rank.max(centred_rank));
+        if fallen || low || !spread.is_finite() {
+            Verdict::Collapsing
+        } else if flat {
+            Verdict::DimensionalCollapse
+        } else {
+            Verdict::Healthy
         }
     }
 }
 
 fn measure(first: &Rows, second: Option<&Rows>) -> Embedding {
-    let spectrum = Spectrum::of(first);
+    let (spectrum, centred) = (Spectrum::of(first), Spectrum::centred(first));
     Embedding {
         rows: first.count(),
         width: first.width(),
         spread: spread(first),
         rank: spectrum.effective_rank(),
+        centred_rank: centred.effective_rank(),
         lidar: second.map(|second| lidar(first, second)),
         alignment: second.map(|second| alignment(first, second)),
         uniformity: uniformity(first),
-        decay: Spectrum::centred(first).decay(),
+        decay: centred.decay(),
         spectrum: spectrum.octaves(),
     }
 }
@@ -111,7 +112,7 @@ fn measure(first: &Rows, second: Option<&Rows>) -> Embedding {
 /// What is wrong, with the figures that say so; nothing of a healthy run.
 fn warning(Health { step, verdict, embedding, .. }: &Health, most_used: f64) -> Option<String> {
     let figure = |of: fn(&Embedding) -> f64| embedding.as_ref().map_or(f64::NAN, of);
-    let (spread, rank) = (figure(|seen| seen.spread), figure(|seen| seen.rank));
+    let (spread, rank) = (figure(|seen| seen.spread), figure(|seen| seen.centred_rank));
     match verdict {
         Verdict::Healthy => None,
         Verdict::Collapsing => Some(format!(
@@ -180,12 +181,13 @@ fn moments<'a>(values: impl ExactSizeIterator<Item = &'a f64> + Clone) -> (f64, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{Purpose, normal, stream};
     use burn::tensor::{Device, TensorData};
     use futures_lite::future::block_on;
 
     fn seen(watch: &mut Watch, step: usize, spread: f64, rank: f64) -> (Verdict, usize) {
         let rows = Rows::new([1.0, 0.0, 0.0, 1.0], 2);
-        let embedding = Some(Embedding { spread, rank, ..measure(&rows, None) });
+        let embedding = Some(Embedding { spread, centred_rank: rank, ..measure(&rows, None) });
         let events = watch.judge(Health { step, verdict: Verdict::Healthy, gradient: 1.0, embedding });
         let Event::Health(health) = &events[0] else { panic!("the first event is the health") };
         (health.verdict, events.len() - 1)
@@ -218,10 +220,26 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_all_images_share_is_no_collapse() {
+        // the same differences between images, around nothing and around a far point
+        let noise = normal(&mut stream(3, Purpose::Views, 0), 64 * 16, 1.0);
+        let around = |offset: f32| {
+            Rows::new(noise.iter().enumerate().map(|(at, x)| x + if at % 16 == 0 { offset } else { 0.0 }), 16)
+        };
+        let (near, far) = (measure(&around(0.0), None), measure(&around(200.0), None));
+        assert!(far.rank < FALL * near.rank, "RankMe sees little else than the offset: {} of {}", far.rank, near.rank);
+        assert!((far.centred_rank - near.centred_rank).abs() < 1e-3, "{} and {}", far.centred_rank, near.centred_rank);
+        let spread = near.spread;
+        let mut watch = Watch::default();
+        let mut verdict = |embedding| watch.of_embedding(10, &Embedding { spread, ..embedding });
+        assert_eq!([verdict(near), verdict(far)], [Verdict::Healthy; 2]);
+    }
+
+    #[test]
     fn an_interrupted_run_remembers_its_best() {
         let mut before = Watch::default();
         let rows = Rows::new([1.0, 0.0, 0.0, 1.0], 2);
-        let embedding = Some(Embedding { spread: 1.0, rank: 60.0, ..measure(&rows, None) });
+        let embedding = Some(Embedding { spread: 1.0, centred_rank: 60.0, ..measure(&rows, None) });
         before.recall(&Health { step: 1, verdict: Verdict::Healthy, gradient: 1.0, embedding });
         assert_eq!(seen(&mut before, 50, 0.9, 9.0), (Verdict::DimensionalCollapse, 1));
     }

@@ -61,7 +61,9 @@ impl History {
         };
         let mut spread = single("Spread of unit rows", "spread", "trained", of(|seen| Some(seen.spread)));
         spread.levels = vec![("even directions".into(), "untrained", 1.0), ("all images alike".into(), "pixels", 0.0)];
-        let rank = single("Directions in use (RankMe)", "", "trained", of(|seen| Some(seen.rank)));
+        let mut rank = single("Directions in use", "of the images", "trained", of(|seen| Some(seen.centred_rank)));
+        let whole = of(|seen| Some(seen.rank));
+        rank.lines.push(Line { name: "with their mean (RankMe)".into(), class: "untrained", points: whole });
         let lidar = single("Directions that tell images apart (LiDAR)", "", "trained", of(|seen| seen.lidar));
         let mut sphere =
             single("Alignment and uniformity", "views of an image apart", "trained", of(|seen| seen.alignment));
@@ -92,11 +94,11 @@ impl History {
         };
         format!(
             "{verdict} At the end the spread is {:.2} (1 where directions are even, 0 where all images get the same answer) and \
-             {:.1} of at most {} directions are in use (RankMe on {} images, no labels needed).",
+             the {} images looked at differ in {:.1} of at most {} directions. No labels are needed to see that.",
             seen.spread,
-            seen.rank,
-            seen.directions(),
-            seen.rows
+            seen.rows,
+            seen.centred_rank,
+            seen.directions()
         )
     }
 

@@ -123,9 +123,19 @@ mod tests {
         let mut best = Best::new(Criterion::Rank);
         let mut told = |rank: f64| {
             let (rows, width, spread, uniformity, spectrum) = (8, 8, 1.0, 1.0, Vec::new());
-            let (lidar, alignment, decay) = (None, None, None);
-            let embedding =
-                Some(Embedding { rows, width, spread, rank, lidar, alignment, uniformity, decay, spectrum });
+            let (centred_rank, lidar, alignment, decay) = (rank, None, None, None);
+            let embedding = Some(Embedding {
+                rows,
+                width,
+                spread,
+                rank,
+                centred_rank,
+                lidar,
+                alignment,
+                uniformity,
+                decay,
+                spectrum,
+            });
             let health = Health { step: 1, verdict: Verdict::Healthy, gradient: 1.0, embedding };
             best.hear(&Event::Health(health));
             best.hear(&step(0.0));
