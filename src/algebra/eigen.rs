@@ -1,6 +1,9 @@
-//! Eigenvalues of symmetric matrices.
+//! Eigenvalues and eigenvectors of symmetric matrices.
 
 use super::dot;
+
+/// Sweeps of rotations over all pairs of rows; the last ones find nothing left to do.
+const SWEEPS: usize = 12;
 
 /// The eigenvalues of a symmetric `[n, n]` in rising order: reflections make it tridiagonal, then each value is found by
 /// halving an interval (Golub and Van Loan, sections 8.3.1 and 8.4.1).
@@ -62,40 +65,61 @@ fn smaller(diagonal: &[f64], beside: &[f64], x: f64) -> usize {
     count
 }
 
+/// The eigenvectors of a symmetric `[n, n]` as rows of unit length, those of the largest eigenvalues first (Jacobi's rotations;
+/// Golub and Van Loan, section 8.5).
+pub fn eigenvectors(mut a: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    let m = a.len();
+    let mut vectors: Vec<Vec<f64>> = (0..m).map(|i| (0..m).map(|j| f64::from(u8::from(i == j))).collect()).collect();
+    for _ in 0..SWEEPS {
+        for (p, q) in (0..m).flat_map(|p| (p + 1..m).map(move |q| (p, q))) {
+            if a[p][q].abs() <= 1e-15 * (a[p][p] * a[q][q]).abs().sqrt() {
+                continue;
+            }
+            let theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
+            let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
+            let c = 1.0 / (t * t + 1.0).sqrt();
+            let rotate = |x: f64, y: f64| (c * x - t * c * y, t * c * x + c * y);
+            for row in &mut a {
+                (row[p], row[q]) = rotate(row[p], row[q]);
+            }
+            for rows in [&mut a, &mut vectors] {
+                let (before, after) = rows.split_at_mut(q);
+                before[p].iter_mut().zip(&mut after[0]).for_each(|(x, y)| (*x, *y) = rotate(*x, *y));
+            }
+        }
+    }
+    let mut order: Vec<usize> = (0..m).collect();
+    order.sort_by(|&i, &j| a[j][j].total_cmp(&a[i][i]));
+    order.into_iter().map(|place| vectors[place].clone()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::{Purpose, normal, stream};
 
-    /// Cyclic Jacobi rotations, the textbook's other way to eigenvalues.
-    fn jacobi(mut a: Vec<f64>, n: usize) -> Vec<f64> {
-        for (p, q) in (0..12).flat_map(|_| (0..n).flat_map(|p| (p + 1..n).map(move |q| (p, q)))) {
-            let angle = 0.5 * (2.0 * a[p * n + q]).atan2(a[q * n + q] - a[p * n + p]);
-            let (sin, cos) = angle.sin_cos();
-            for k in 0..n {
-                let (x, y) = (a[k * n + p], a[k * n + q]);
-                (a[k * n + p], a[k * n + q]) = (cos * x - sin * y, sin * x + cos * y);
-            }
-            for k in 0..n {
-                let (x, y) = (a[p * n + k], a[q * n + k]);
-                (a[p * n + k], a[q * n + k]) = (cos * x - sin * y, sin * x + cos * y);
-            }
-        }
-        let mut values: Vec<f64> = (0..n).map(|i| a[i * n + i]).collect();
-        values.sort_by(f64::total_cmp);
-        values
-    }
-
     #[test]
-    fn eigenvalues_agree_with_jacobis() {
+    fn values_and_vectors_are_found_in_two_ways_and_belong_together() {
         for n in [1, 2, 3, 17, 40] {
             let noise: Vec<f64> =
                 normal(&mut stream(4, Purpose::Views, 0), n * 60, 1.0).into_iter().map(f64::from).collect();
             let row = |i: usize| &noise[i * 60..(i + 1) * 60];
             let matrix: Vec<f64> = (0..n * n).map(|at| dot(row(at / n), row(at % n))).collect();
-            let (found, expected) = (eigenvalues(matrix.clone(), n), jacobi(matrix, n));
-            for (found, expected) in found.iter().zip(&expected) {
-                assert!((found - expected).abs() < 1e-9 * expected.abs().max(1.0), "{found} is not {expected}");
+            let values = eigenvalues(matrix.clone(), n);
+            let vectors = eigenvectors(matrix.chunks_exact(n).map(<[f64]>::to_vec).collect());
+            for (place, vector) in vectors.iter().enumerate() {
+                let value = values[n - 1 - place];
+                for (image, own) in matrix.chunks_exact(n).map(|row| dot(row, vector)).zip(vector) {
+                    assert!(
+                        (image - value * own).abs() < 1e-8 * value.abs().max(1.0),
+                        "{image} is not {value} times {own}"
+                    );
+                }
+                for (other, expected) in
+                    vectors[..=place].iter().zip((0..=place).map(|at| f64::from(u8::from(at == place))))
+                {
+                    assert!((dot(vector, other) - expected).abs() < 1e-10, "unit rows at right angles");
+                }
             }
         }
     }

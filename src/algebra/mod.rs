@@ -4,7 +4,7 @@ mod cholesky;
 mod eigen;
 
 pub use cholesky::Cholesky;
-pub use eigen::eigenvalues;
+pub use eigen::{eigenvalues, eigenvectors};
 
 /// The sum of products, in four strands, which the processor adds side by side.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use crate::algebra::dot;
 use crate::error::Result;
 
 const MAX_ITERATIONS: usize = 500;
@@ -99,10 +100,6 @@ impl Memory {
         }
         q
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 fn add(to: &mut [f64], factor: f64, what: &[f64]) {

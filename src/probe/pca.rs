@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::features::{Features, floats};
-use crate::algebra::dot;
+use crate::algebra::{dot, eigenvectors};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, normal, stream};
 
@@ -13,8 +13,6 @@ const CHUNK: usize = 2000;
 const SPARE: usize = 16;
 /// Multiplications by the covariance.
 const ROUNDS: usize = 40;
-/// Sweeps over all pairs of directions; the last ones find nothing left to do.
-const SWEEPS: usize = 12;
 
 /// The directions along which rows vary most, and their centre.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +46,7 @@ impl Components {
         }
         let moved = multiply(&covariance, &columns, device).await?;
         let between: Vec<Vec<f64>> = columns.iter().map(|a| moved.iter().map(|b| dot(a, b)).collect()).collect();
-        let turned = turn(between);
+        let turned = eigenvectors(between);
         let mut axes = vec![0f32; d * width];
         for (place, shares) in turned.iter().take(width).enumerate() {
             for row in 0..d {
@@ -129,34 +127,6 @@ fn orthonormalise(columns: &mut [Vec<f64>]) {
             column.iter_mut().for_each(|x| *x /= length);
         }
     }
-}
-
-/// The eigenvectors of a symmetric matrix as rows, those of the largest eigenvalues first (Jacobi's rotations; Golub and Van
-/// Loan 2013, section 8.5).
-fn turn(mut a: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-    let m = a.len();
-    let mut vectors: Vec<Vec<f64>> = (0..m).map(|i| (0..m).map(|j| f64::from(u8::from(i == j))).collect()).collect();
-    for _ in 0..SWEEPS {
-        for (p, q) in (0..m).flat_map(|p| (p + 1..m).map(move |q| (p, q))) {
-            if a[p][q].abs() <= 1e-15 * (a[p][p] * a[q][q]).abs().sqrt() {
-                continue;
-            }
-            let theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
-            let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
-            let c = 1.0 / (t * t + 1.0).sqrt();
-            let rotate = |x: f64, y: f64| (c * x - t * c * y, t * c * x + c * y);
-            for row in &mut a {
-                (row[p], row[q]) = rotate(row[p], row[q]);
-            }
-            for rows in [&mut a, &mut vectors] {
-                let (before, after) = rows.split_at_mut(q);
-                before[p].iter_mut().zip(&mut after[0]).for_each(|(x, y)| (*x, *y) = rotate(*x, *y));
-            }
-        }
-    }
-    let mut order: Vec<usize> = (0..m).collect();
-    order.sort_by(|&i, &j| a[j][j].total_cmp(&a[i][i]));
-    order.into_iter().map(|place| vectors[place].clone()).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A map of features: the two directions along which they vary most.
 
 use super::features::Features;
+use crate::algebra::dot;
 use crate::rng::{Purpose, normal, stream};
 
 /// Multiplications by the covariance; far more than two digits of a picture need.
@@ -64,10 +65,6 @@ fn multiply(rows: &[Vec<f64>], v: &[f64]) -> Vec<f64> {
 fn normalise(v: &mut [f64]) {
     let length = dot(v, v).sqrt().max(1e-12);
     v.iter_mut().for_each(|x| *x /= length);
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]
