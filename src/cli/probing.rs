@@ -1,14 +1,22 @@
-//! How features are probed, for the commands that probe several runs alike.
+//! How features are probed, for all commands that probe.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::eval::Reader;
 use crate::probe::ProbeSettings;
 
 const HOW: &str = "How it is measured";
 const GRID: u64 = 3;
 
-/// What `nolabel eval` can be told of its probes.
+/// What reads the features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Reader {
+    /// Logistic regression on standardised features
+    Linear,
+    /// Nearest neighbours by cosine
+    Knn,
+}
+
+/// What can be told of the probes.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ProbeArgs {
     /// The readers, separated by commas

@@ -6,7 +6,7 @@ mod repeat;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures_lite::future::block_on;
 
 use self::card::{RunCard, WeightsCard};
@@ -18,6 +18,7 @@ use super::images;
 use super::measure::{Measured, Question, Subject};
 use super::opened::Opened;
 use super::print;
+use super::probing::ProbeArgs;
 use super::results;
 use super::words;
 use crate::data::{Dataset, Spec};
@@ -82,25 +83,12 @@ pub(super) struct Eval {
     #[arg(conflicts_with_all = ["few_labels", "untrained_seeds", "fresh"])]
     card: Option<PathBuf>,
 
-    /// The readers, separated by commas
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "PROBES", default_value = "linear,knn")]
-    probe: Vec<Reader>,
-
     /// The layer whose features are read, from block1 to gap, or all of them
     #[arg(long, value_name = "NAME|all", default_value = "all")]
     layer: String,
 
-    /// Use only the first N labelled training images [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
-    images: Option<u64>,
-
-    /// Use only the first N test images [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    test_images: Option<u64>,
-
-    /// Average feature maps over N x N cells
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=64))]
-    grid: u64,
+    #[command(flatten)]
+    probing: ProbeArgs,
 
     /// Give the linear probe only so many labels of each class, for example 1,5,10,50,100,500
     #[arg(long, value_delimiter = ',', value_name = "COUNTS", value_parser = clap::value_parser!(u64).range(1..))]
@@ -137,15 +125,6 @@ pub(super) struct Eval {
     /// Show no progress, only warnings and the result
     #[arg(short, long)]
     quiet: bool,
-}
-
-/// What reads the features.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Reader {
-    /// Logistic regression on standardised features
-    Linear,
-    /// Nearest neighbours by cosine
-    Knn,
 }
 
 impl Eval {
@@ -216,15 +195,8 @@ impl Eval {
     }
 
     fn settings(&self) -> ProbeSettings {
-        ProbeSettings {
-            linear: self.probe.contains(&Reader::Linear),
-            knn: self.probe.contains(&Reader::Knn),
-            layer: Some(self.layer.clone()).filter(|layer| layer != "all"),
-            train_images: self.images.unwrap_or(0) as usize,
-            test_images: self.test_images.unwrap_or(0) as usize,
-            grid: self.grid as usize,
-            ..ProbeSettings::default()
-        }
+        let layer = Some(self.layer.clone()).filter(|layer| layer != "all");
+        ProbeSettings { layer, ..self.probing.settings() }
     }
 }
 
