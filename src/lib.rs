@@ -12,7 +12,7 @@
 //!          |   \
 //!        loss   view   net   optim      pure functions and modules, no knowledge of methods
 //!                |
-//!           data, device, rng, platform, algebra
+//!           data, device, rng, platform, algebra, digest
 //! ```
 
 pub mod algebra;
@@ -21,6 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod digest;
 pub mod error;
 pub mod health;
 pub mod loss;

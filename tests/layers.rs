@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 /// Each layer and the layers it may use. `lib.rs` has the picture.
 const LAYERS: &[(&str, &[&str])] = &[
     ("algebra", &[]),
+    ("digest", &[]),
     ("platform", &[]),
     ("rng", &[]),
     ("error", &[]),
-    ("data", &["error", "rng"]),
+    ("data", &["digest", "error", "rng"]),
     ("device", &["error", "rng"]),
     ("loss", &[]),
     ("view", &["error", "rng"]),
@@ -21,14 +22,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("method", &["config", "data", "error", "loss", "net", "optim", "rng", "view"]),
     ("probe", &["algebra", "data", "error", "net", "platform", "rng"]),
     ("weights", &["error", "net", "rng"]),
-    ("session", &["config", "data", "device", "error", "health", "method", "net", "platform", "probe", "rng"]),
+    (
+        "session",
+        &["config", "data", "device", "digest", "error", "health", "method", "net", "platform", "probe", "rng"],
+    ),
     ("worker", &["config", "data", "device", "error", "method", "platform", "probe", "session"]),
     ("page", &["config", "device", "error", "method", "platform", "probe", "session", "worker"]),
     (
         "cli",
         &[
-            "config", "data", "device", "error", "method", "net", "platform", "probe", "rng", "session", "view",
-            "weights",
+            "config", "data", "device", "digest", "error", "method", "net", "platform", "probe", "rng", "session",
+            "view", "weights",
         ],
     ),
 ];

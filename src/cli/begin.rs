@@ -14,6 +14,7 @@ use super::words;
 use crate::config::{Preset, RunConfig};
 use crate::data::{Dataset, Spec, store};
 use crate::device::{self, Kind, Selected};
+use crate::digest;
 use crate::method::find;
 use crate::probe::{self, ProbeSettings};
 use crate::session::Session;
@@ -219,7 +220,7 @@ fn start_from(file: &Path, session: &mut Session, selected: &Selected) -> Outcom
     } else {
         block_on(session.start_from(&imported.encoder))?;
         let file = absolute(file)?;
-        return Ok(Start { file, sha256: foreign::digest(&bytes), found: imported.found });
+        return Ok(Start { file, sha256: digest::sha256(&bytes), found: imported.found });
     };
     Err(Failure::Failed(format!("the encoder in {} does not fit this run's: {differing}", file.display())))
 }

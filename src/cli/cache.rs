@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::foreign::digest;
+use crate::digest::sha256;
 
 /// Raised when the probes come to give other numbers.
 const VERSION: u32 = 1;
@@ -70,7 +70,7 @@ fn text(question: &Value) -> String {
 }
 
 fn name(question: &str) -> String {
-    format!("{}.toml", &digest(question.as_bytes())[..32])
+    format!("{}.toml", &sha256(question.as_bytes())[..32])
 }
 
 fn seal(question: &str, answer: &impl Serialize) -> Option<String> {
@@ -79,7 +79,7 @@ fn seal(question: &str, answer: &impl Serialize) -> Option<String> {
         answer: &'a T,
     }
     let answer = toml::to_string(&Answer { answer }).ok()?;
-    Some(digest(format!("{question}\n{answer}").as_bytes()))
+    Some(sha256(format!("{question}\n{answer}").as_bytes()))
 }
 
 #[cfg(test)]

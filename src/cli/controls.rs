@@ -11,6 +11,7 @@ use super::failure::Outcome;
 use super::measure::Subject;
 use super::spinner::Spinner;
 use crate::data::Size;
+use crate::digest::hex;
 use crate::net::{Encoder, EncoderConfig, Init, tensors};
 use crate::probe::few::{Curve, Draws, FewSettings};
 use crate::probe::{self, ProbeSettings};
@@ -184,5 +185,5 @@ fn weights(encoder: &Encoder) -> Outcome<String> {
         hash.update(name.as_bytes());
         data.iter::<f32>().for_each(|value| hash.update(value.to_le_bytes()));
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use sha2::{Digest, Sha256};
 
 use super::failure::{Failure, Outcome};
 use crate::data::Dataset;
+use crate::digest;
 use crate::error::Error;
 use crate::net::EncoderKind;
 use crate::weights::{self, Imported, Wanted};
@@ -81,7 +81,7 @@ impl ForeignArgs {
 pub(super) fn read(path: &Path, wanted: &Wanted, seed: u64, device: &Device) -> Outcome<Foreign> {
     let bytes = bytes(path)?;
     let imported = encoder(path, &bytes, wanted, seed, device)?;
-    let sha256 = digest(&bytes);
+    let sha256 = digest::sha256(&bytes);
     Ok(Foreign { imported, sha256 })
 }
 
@@ -105,11 +105,6 @@ pub(super) fn bytes(path: &Path) -> Outcome<Vec<u8>> {
     let read = File::open(path).and_then(|file| file.take(facts.len()).read_to_end(&mut bytes));
     read.map_err(Error::file(path))?;
     Ok(bytes)
-}
-
-/// SHA-256 in hexadecimal digits.
-pub(super) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The images as an encoder of so many channels reads them: gray ones serve one that reads colour.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::RunConfig;
+use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::net::tensors::{self, Named};
 
@@ -168,7 +169,7 @@ fn digest<'a>(header: &str, tensors: impl Iterator<Item = (&'a str, &'a TensorVi
         part(&view.shape().iter().flat_map(|&dim| (dim as u64).to_le_bytes()).collect::<Vec<u8>>());
         part(view.data());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
 
 #[derive(Deserialize)]

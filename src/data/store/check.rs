@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{find, open};
 use crate::data::catalogue::{Entry, File};
 use crate::data::format::unpacked;
+use crate::digest::hex;
 use crate::error::{Error, Result};
 
 const CHUNK: usize = 1 << 16;
@@ -61,8 +62,4 @@ pub(super) fn hashed(source: impl Read, file: &File, mut each: impl FnMut(&[u8],
         return Err(Error::Data(format!("its SHA-256 is {found}, not {}", file.sha256)));
     }
     Ok(())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -114,11 +114,10 @@ mod tests {
     use super::*;
     use crate::data::catalogue::{Holds, Part};
     use flate2::{Compression, write::GzEncoder};
-    use sha2::{Digest, Sha256};
     use tar::{Builder, EntryType, Header};
 
     fn file(name: &'static str, content: &[u8]) -> &'static File {
-        let sha256 = super::super::check::hex(&Sha256::digest(content)).leak();
+        let sha256 = crate::digest::sha256(content).leak();
         Box::leak(Box::new(File { part: Part::Train, holds: Holds::Both, name, bytes: content.len() as u64, sha256 }))
     }
 

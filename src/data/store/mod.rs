@@ -14,6 +14,7 @@ use super::catalogue::{self, Entry, File, Part};
 use super::folder::clips;
 use super::format::Opened;
 use super::{Dataset, Spec, folder, shapes};
+use crate::digest::hex;
 use crate::error::{Error, Result};
 pub use check::{Checked, check};
 pub use fetch::{Fetching, fetch};
@@ -91,7 +92,7 @@ pub fn digest(data: &Dataset) -> String {
         let partners = split.sequence().into_iter().flat_map(|frames| (0..frames.len()).map(|at| frames.partner(at)));
         partners.for_each(|partner| hash.update((partner as u64).to_le_bytes()));
     }
-    check::hex(&hash.finalize())
+    hex(&hash.finalize())
 }
 
 fn homes(entry: &Entry) -> Vec<PathBuf> {

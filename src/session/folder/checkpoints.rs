@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use sha2::{Digest, Sha256};
-
 use super::{Folder, write};
+use crate::digest;
 use crate::error::{Error, Result};
 use crate::session::checkpoint::{self, Header};
 
@@ -30,7 +29,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// SHA-256 of the file, in hexadecimal digits.
     pub fn sha256(&self) -> String {
-        Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        digest::sha256(&self.bytes)
     }
 
     /// Reads one file.
