@@ -45,7 +45,7 @@ pub(super) fn command(record: &Record) -> Result<String> {
 mod tests {
     use super::*;
     use crate::config::Preset;
-    use crate::data::Spec;
+    use crate::data::{Size, Spec};
     use crate::device::{Kind, Readout};
     use crate::session::folder::DataRecord;
 
@@ -54,7 +54,8 @@ mod tests {
         let mut config = find("rotation").expect("a method").config(Preset::Small, "fashion-mnist");
         let device = Readout { kind: Kind::Cpu, name: "CPU".into(), why: "so".into(), gpu_available: false };
         let Spec { name, folder, size } = "fashion-mnist:my data".parse().expect("a spec");
-        let data = DataRecord { name, folder, size, image: None, train_images: 3, test_images: 2, sha256: "00".into() };
+        let image = Size { channels: 1, height: 28, width: 28 };
+        let data = DataRecord { name, folder, size, image, train_images: 3, test_images: 2, sha256: "00".into() };
         let said =
             |config: &_| command(&Record::new(Clone::clone(config), data.clone(), device.clone())).expect("known");
         assert_eq!(said(&config), "nolabel train rotation --data 'fashion-mnist:my data'");

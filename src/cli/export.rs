@@ -9,7 +9,6 @@ use clap::{Args, ValueEnum};
 use futures_lite::future::block_on;
 
 use super::failure::{Failure, Outcome};
-use super::images;
 use super::opened::Opened;
 use super::print;
 use super::words;
@@ -96,11 +95,7 @@ impl Export {
 /// The encoder of a checkpoint, and what there is to say of it.
 fn encoder(record: &Record, step: usize, bytes: &[u8]) -> Outcome<(Encoder, About)> {
     let config = &record.config;
-    let size = match record.data.image {
-        Some(size) => size,
-        // runs of older versions did not write it down
-        None => images::load(&record.data.spec(), true)?.train.size(),
-    };
+    let size = record.data.image;
     let images = if config.images == 0 { record.data.train_images } else { config.images };
     let (_, state) = checkpoint::read(bytes)?;
     // a method that wants clips had them when it was trained

@@ -137,7 +137,7 @@ impl Opened {
             step: self.step(),
             total_steps: loaded.session.started().total_steps,
             elapsed_seconds: self.checkpoint.header.elapsed_seconds,
-            checkpoint: Some(self.checkpoint.sha256()),
+            checkpoint: self.checkpoint.sha256(),
             data: loaded.data.clone(),
             device: loaded.selected.readout.clone(),
             settings: question.settings.clone(),

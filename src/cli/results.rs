@@ -109,7 +109,7 @@ pub(super) fn better_control(rows: &[ProbeRow], kind: &str) -> Option<f64> {
 /// How sure the accuracies after training are, for so many test images.
 pub(super) fn intervals(rows: &[ProbeRow]) -> Option<String> {
     let interval = |(kind, title): &(&str, &str)| {
-        let [low, high] = best_of(rows, Source::Trained, kind)?.interval?;
+        let [low, high] = best_of(rows, Source::Trained, kind)?.interval;
         Some(format!("{title} {:.1} to {}", 100.0 * low, words::percent(high)))
     };
     let told: Vec<String> = KINDS.iter().filter_map(interval).collect();
@@ -151,7 +151,7 @@ mod tests {
             width: 8,
             probe: probe.into(),
             accuracy,
-            interval: None,
+            interval: [0.0, 1.0],
             l2: None,
             validation: None,
         };
@@ -189,8 +189,7 @@ mod tests {
     #[test]
     fn intervals_are_those_of_the_best_layer() {
         let mut rows = rows([0.5, 0.75], 0.6, 0.7);
-        assert_eq!(intervals(&rows), None, "older rows have none");
-        rows.iter_mut().for_each(|row| row.interval = Some([row.accuracy - 0.1, row.accuracy + 0.1]));
+        rows.iter_mut().for_each(|row| row.interval = [row.accuracy - 0.1, row.accuracy + 0.1]);
         assert!(intervals(&rows).is_some_and(|said| said.contains("kNN 65.0 to 85.0 %.")), "{:?}", intervals(&rows));
     }
 

@@ -73,7 +73,7 @@ mod tests {
             width: 8,
             probe: "linear".into(),
             accuracy: 0.5,
-            interval: None,
+            interval: [0.0, 1.0],
             l2: None,
             validation: None,
         };

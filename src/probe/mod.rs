@@ -230,7 +230,7 @@ async fn layer(
     let mut reading = |probe: &str, named: Vec<u16>, l2: Option<f64>, validation: Option<f64>| {
         let (layer, probe) = (train.layer.clone(), probe.to_string());
         let accuracy = share_right(&named, test_labels);
-        let interval = Some(interval::wilson(accuracy, named.len()));
+        let interval = interval::wilson(accuracy, named.len());
         let row = ProbeRow { source, layer, width: train.width, probe, accuracy, interval, l2, validation };
         found.push(Reading { row, named });
     };

@@ -41,9 +41,8 @@ pub struct ProbeRow {
     pub probe: String,
     /// Share of test images named rightly, 0 to 1.
     pub accuracy: f64,
-    /// The 95 % interval of it, for so many test images; see [`super::interval::wilson`]. Older rows do not say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interval: Option<[f64; 2]>,
+    /// The 95 % interval of it, for so many test images; see [`super::interval::wilson`].
+    pub interval: [f64; 2],
     /// The L2 penalty in use; linear probe only.
     pub l2: Option<f64>,
     /// The share of the last sixth of the training images that the reader names rightly when it knows the others alone:

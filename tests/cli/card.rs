@@ -60,7 +60,7 @@ fn other_numbers_images_and_checkpoints_are_not_taken_for_the_cards() {
     lab.badly("eval --card here/card.json other -q", 1, &["other has no checkpoint with the digest", "another run"]);
     card["checkpoint"] = Value::Null;
     fs::write(&path, card.to_string()).expect("a file");
-    lab.badly("eval --card here/card.json -q", 1, &["names no checkpoint", "write it anew"]);
+    lab.badly("eval --card here/card.json -q", 1, &["no evaluation card", "--json > card.json"]);
     fs::write(&path, "{}").expect("a file");
     lab.badly("eval --card here/card.json", 1, &["no evaluation card", "--json > card.json"]);
     lab.badly("eval --card nothing.json", 1, &["nothing.json"]);

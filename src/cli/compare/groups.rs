@@ -55,9 +55,7 @@ pub(super) struct Reading {
     pub(super) trained: Score,
     pub(super) untrained: Score,
     pub(super) pixels: Score,
-    /// Principal components of the pixels; older evaluations have none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pca: Option<Score>,
+    pub(super) pca: Score,
     /// Percentage points over the best control.
     pub(super) points: Spread,
     pub(super) standing: Standing,
@@ -163,19 +161,15 @@ fn line(runs: &[Measured], settings: &str, probes: &[&str]) -> Line {
 }
 
 fn reading(runs: &[Measured], probe: &str) -> Option<Reading> {
-    let [trained, untrained, pixels] =
-        [Source::Trained, Source::Untrained, Source::RawPixels].map(|source| best(runs, source, probe));
-    let (trained, untrained, pixels) = (trained?, untrained?, pixels?);
-    let pca = best(runs, Source::Pca, probe);
-    let controls = |place: usize| {
-        let of = |control: &(String, Vec<f64>)| control.1[place];
-        of(&untrained).max(of(&pixels)).max(pca.as_ref().map_or(0.0, of))
-    };
-    let points: Vec<f64> = trained.1.iter().enumerate().map(|(place, own)| 100.0 * (own - controls(place))).collect();
+    let best = |source| best(runs, source, probe);
+    let trained = best(Source::Trained)?;
+    let controls = [best(Source::Untrained)?, best(Source::RawPixels)?, best(Source::Pca)?];
+    let control = |place: usize| controls.iter().map(|(_, values)| values[place]).fold(0.0, f64::max);
+    let points: Vec<f64> = trained.1.iter().enumerate().map(|(place, own)| 100.0 * (own - control(place))).collect();
     let [_, test_images] = runs[0].evaluation.images();
     let points = Spread::of(&points);
     let score = |(layer, values): (String, Vec<f64>)| Score { layer, accuracy: Spread::of(&values) };
-    let ([trained, untrained, pixels], pca) = ([trained, untrained, pixels].map(score), pca.map(score));
+    let (trained, [untrained, pixels, pca]) = (score(trained), controls.map(score));
     let own = trained.accuracy.mean;
     let standing = Standing::of(own, own - points.mean / 100.0, test_images);
     Some(Reading { probe: probe.to_string(), trained, untrained, pixels, pca, points, standing })
@@ -202,6 +196,7 @@ fn best(runs: &[Measured], source: Source, probe: &str) -> Option<(String, Vec<f
 mod tests {
     use super::*;
     use crate::config::Preset;
+    use crate::data::Size;
     use crate::device::{Kind, Readout};
     use crate::method::find;
     use crate::probe::{ProbeRow, ProbeSettings};
@@ -216,7 +211,7 @@ mod tests {
             name,
             folder: None,
             size: None,
-            image: None,
+            image: Size { channels: 1, height: 28, width: 28 },
             train_images: 60_000,
             test_images: 10_000,
             sha256,
@@ -228,7 +223,7 @@ mod tests {
             width: 8,
             probe: "knn".into(),
             accuracy,
-            interval: None,
+            interval: [0.0, 1.0],
             l2: None,
             validation: None,
         };
@@ -238,6 +233,7 @@ mod tests {
             row(Source::Untrained, "block1", untrained[0]),
             row(Source::Untrained, "block2", untrained[1]),
             row(Source::RawPixels, "pixels", pixels),
+            row(Source::Pca, "pca", 0.0),
         ];
         let evaluation = Evaluation {
             nolabel: "0.1.0".into(),
@@ -246,7 +242,7 @@ mod tests {
             step: 9,
             total_steps: 9,
             elapsed_seconds: 60.0 * seed as f64,
-            checkpoint: None,
+            checkpoint: "22".into(),
             data: data.clone(),
             device: device.clone(),
             settings: ProbeSettings::default(),
@@ -280,12 +276,11 @@ mod tests {
     #[test]
     fn principal_components_are_a_control_like_the_others() {
         let mut known = run("simsiam", 1, [0.86, 0.88], [0.7, 0.7], 0.75);
-        let pixels = known.evaluation.rows[4].clone();
-        known.evaluation.rows.push(ProbeRow { source: Source::Pca, accuracy: 0.89, ..pixels });
+        known.evaluation.rows[5].accuracy = 0.89;
         let sections = sections(vec![known], &["knn"]);
         let [knn] = sections[0].lines[0].probes.as_slice() else { panic!("neighbours alone: {sections:?}") };
         assert!((knn.points.mean + 1.0).abs() < 1e-9 && knn.standing == Standing::Below, "{knn:?}");
-        assert_eq!(knn.pca.as_ref().map(|pca| pca.accuracy.mean), Some(0.89));
+        assert_eq!(knn.pca.accuracy.mean, 0.89);
     }
 
     #[test]

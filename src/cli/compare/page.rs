@@ -51,7 +51,7 @@ fn rows(section: &Section, probes: &[&str]) -> String {
         heads.extend(["trained", "untrained", "over controls"].map(|head| format!("<th class=\"number\">{head}</th>")));
     }
     let lines: String = section.lines.iter().map(|line| row(line, &kinds)).collect();
-    let controls: String = controls(section)
+    let controls: String = controls()
         .into_iter()
         .map(|(name, of)| {
             let cells = kinds.iter().map(|(probe, title)| {

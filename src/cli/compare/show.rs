@@ -57,7 +57,7 @@ fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
     heads.push("verdict".into());
     let mut rows = vec![heads];
     rows.extend(section.lines.iter().map(|line| row(line, probes, differing)));
-    rows.extend(controls(section).into_iter().map(|(title, of)| {
+    rows.extend(controls().into_iter().map(|(title, of)| {
         let mut row = vec![title.to_string(), String::new(), String::new()];
         row.extend(differing.then(String::new));
         for probe in probes {
@@ -70,22 +70,19 @@ fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
 }
 
 /// What one control says.
-pub(super) type Control = fn(&Reading) -> Option<&Score>;
+pub(super) type Control = fn(&Reading) -> &Score;
 
-/// The controls that are the same for all lines, with their names: raw pixels, and their principal components where they
-/// were measured.
-pub(super) fn controls(section: &Section) -> Vec<(&'static str, Control)> {
-    let all: [(&str, Control); 2] = [
-        (Source::RawPixels.words(), |reading| Some(&reading.pixels)),
-        (Source::Pca.words(), |reading| reading.pca.as_ref()),
-    ];
-    let readings = || section.lines.iter().flat_map(|line| &line.probes);
-    all.into_iter().filter(|(_, of)| readings().any(|reading| of(reading).is_some())).collect()
+/// The controls that are the same for all lines, with their names: raw pixels and their principal components.
+pub(super) fn controls() -> [(&'static str, Control); 2] {
+    [
+        (Source::RawPixels.words(), |reading| &reading.pixels),
+        (Source::Pca.words(), |reading| &reading.pca),
+    ]
 }
 
 /// Its accuracy in one probe.
 pub(super) fn control(section: &Section, probe: &str, of: Control) -> Option<String> {
-    let found = section.lines.iter().find_map(|line| of(reading(line, probe)?));
+    let found = section.lines.iter().find_map(|line| reading(line, probe)).map(of);
     found.map(|score| share(score.accuracy))
 }
 
@@ -215,7 +212,7 @@ fn record(section: &Section, line: &Line, probes: &[&str]) -> Vec<String> {
                 untrained.accuracy.mean.to_string(),
                 untrained.layer.clone(),
                 pixels.accuracy.mean.to_string(),
-                optional(pca.as_ref().map(|pca| pca.accuracy.mean)),
+                pca.accuracy.mean.to_string(),
                 format!("{:.3}", points.mean),
                 points.deviation.map_or(String::new(), |deviation| format!("{deviation:.3}")),
             ]),

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::foreign;
 use crate::cli::measure::Question;
 use crate::device::Readout;
 use crate::error::Error;
@@ -32,10 +31,8 @@ pub(super) struct WeightsCard {
     pub(super) sha256: String,
     pub(super) found: String,
     /// What was said of the file.
-    #[serde(default)]
     pub(super) asked: Wanted,
     /// The seed of the untrained encoder.
-    #[serde(default = "seed")]
     pub(super) seed: u64,
     pub(super) nolabel: String,
     pub(super) encoder: EncoderConfig,
@@ -45,10 +42,6 @@ pub(super) struct WeightsCard {
     pub(super) rows: Vec<ProbeRow>,
     #[serde(flatten)]
     pub(super) details: Details,
-}
-
-fn seed() -> u64 {
-    foreign::SEED
 }
 
 /// Either of the two.
@@ -143,9 +136,10 @@ mod tests {
     fn what_is_measured_is_found_from_here_or_from_the_card() {
         let here = tempfile::tempdir().expect("a folder");
         fs::create_dir(here.path().join("encoder")).expect("a folder");
-        let text = r#"{"weights": "encoder", "sha256": "00", "found": "small", "nolabel": "0.1.0",
+        let text = r#"{"weights": "encoder", "sha256": "00", "found": "small", "asked": {}, "seed": 1, "nolabel": "0.1.0",
             "encoder": {"kind": "small", "width": 4, "input_mean": [0.0], "input_std": [1.0]},
-            "data": {"name": "mnist", "train_images": 9, "test_images": 9, "sha256": "00"},
+            "data": {"name": "mnist", "train_images": 9, "test_images": 9, "sha256": "00",
+                "image": {"channels": 1, "height": 28, "width": 28}},
             "device": {"kind": "cpu", "name": "CPU", "why": "so", "gpu_available": false},
             "settings": {"linear": true, "knn": true, "layer": null, "train_images": 0, "test_images": 0, "grid": 3,
                 "k": 20, "temperature": 0.07, "penalties": [0.1]}, "rows": []}"#;

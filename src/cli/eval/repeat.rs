@@ -110,11 +110,7 @@ impl Repeat<'_> {
                 "there is no run in {path}, where the card has it; name its folder: `nolabel eval --card {name} RUN`"
             )));
         }
-        let Some(sha256) = &known.checkpoint else {
-            return Err(Failure::Failed(format!(
-                "{name} names no checkpoint, for an older nolabel wrote it; write it anew with `nolabel eval RUN --json`"
-            )));
-        };
+        let sha256 = &known.checkpoint;
         let opened = Opened::with_digest(path, sha256)?.ok_or_else(|| {
             Failure::Failed(format!(
                 "{} has no checkpoint with the digest in the card ({} after {}): it is another run, or one that was trained \

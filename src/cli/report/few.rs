@@ -25,7 +25,7 @@ fn table(few: &FewLabels) -> String {
     for (place, labels) in few.settings.labels.iter().enumerate() {
         html.push_str(&format!("<tr><td>{}</td>", words::thousands(*labels)));
         for point in few.curves.iter().filter_map(|curve| curve.points.get(place)) {
-            let (mean, interval) = (words::percent(point.mean), small(point.interval));
+            let (mean, interval) = (words::percent(point.mean), point.interval.map_or(String::new(), small));
             html.push_str(&format!("<td class=\"number\">{mean}{interval}</td>"));
         }
         html.push_str("</tr>");

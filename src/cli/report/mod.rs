@@ -173,9 +173,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// An interval below its number.
-fn small(interval: Option<[f64; 2]>) -> String {
-    interval.map_or(String::new(), |interval| {
-        let [low, high] = interval.map(|share| format!("{:.1}", 100.0 * share));
-        format!("<small>{low} to {high}</small>")
-    })
+fn small(interval: [f64; 2]) -> String {
+    let [low, high] = interval.map(|share| format!("{:.1}", 100.0 * share));
+    format!("<small>{low} to {high}</small>")
 }

@@ -28,9 +28,8 @@ pub struct Evaluation {
     pub total_steps: usize,
     /// Seconds of training up to there.
     pub elapsed_seconds: f64,
-    /// SHA-256 of the checkpoint's file; older evaluations do not say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checkpoint: Option<String>,
+    /// SHA-256 of the checkpoint's file.
+    pub checkpoint: String,
     /// The images the features were probed with.
     pub data: DataRecord,
     /// The device that measured.
@@ -150,18 +149,26 @@ impl Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Size;
     use crate::device::Kind;
     use crate::probe::Source;
     use crate::probe::few::FewSettings;
 
     fn evaluation(step: usize, settings: ProbeSettings) -> Evaluation {
         let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
-        let data =
-            DataRecord { name, folder: None, size: None, image: None, train_images: 600, test_images: 100, sha256 };
+        let data = DataRecord {
+            name,
+            folder: None,
+            size: None,
+            image: Size { channels: 1, height: 28, width: 28 },
+            train_images: 600,
+            test_images: 100,
+            sha256,
+        };
         let device =
             Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
         let (source, layer, probe) = (Source::Trained, "gap".to_string(), "knn".to_string());
-        let (interval, validation) = (Some([0.25, 0.75]), Some(0.25));
+        let (interval, validation) = ([0.25, 0.75], Some(0.25));
         let row = ProbeRow { source, layer, width: 8, probe, accuracy: 0.5, interval, l2: None, validation };
         Evaluation {
             nolabel: "0.1.0".into(),
@@ -170,7 +177,7 @@ mod tests {
             step,
             total_steps: 9,
             elapsed_seconds: 1.5,
-            checkpoint: Some("22".into()),
+            checkpoint: "22".into(),
             data,
             device,
             settings,
@@ -200,7 +207,7 @@ mod tests {
         }
         let kept = folder.evaluations().expect("readable").pop().expect("the last");
         assert_eq!(kept, with_curves, "curves stay where they were not asked for again");
-        folder.keep(Evaluation { checkpoint: Some("33".into()), ..told[0].clone() }).expect("kept");
+        folder.keep(Evaluation { checkpoint: "33".into(), ..told[0].clone() }).expect("kept");
         let kept = folder.evaluations().expect("readable").pop().expect("the last");
         assert_eq!(kept.details, Details::default(), "they were of another checkpoint");
         fs::write(here.path().join(FILE), "[{").expect("a file");

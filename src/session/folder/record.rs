@@ -57,9 +57,8 @@ pub struct DataRecord {
     pub test_images: usize,
     /// SHA-256 of all images and labels, whatever files they came from.
     pub sha256: String,
-    /// The size of every image; older runs do not say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<Size>,
+    /// The size of every image.
+    pub image: Size,
 }
 
 impl Record {
@@ -97,7 +96,7 @@ impl DataRecord {
             train_images: data.train.len(),
             test_images: data.test.len(),
             sha256: store::digest(data),
-            image: Some(data.train.size()),
+            image: data.train.size(),
         }
     }
 
@@ -123,7 +122,7 @@ mod tests {
     fn record(config: RunConfig) -> Record {
         let folder = Some(PathBuf::from("some where/\"quoted\""));
         let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
-        let image = Some(Size { channels: 3, height: 64, width: 64 });
+        let image = Size { channels: 3, height: 64, width: 64 };
         let data = DataRecord { name, folder, size: Some(64), train_images: 3, test_images: 2, sha256, image };
         let device =
             Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
