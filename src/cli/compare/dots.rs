@@ -18,7 +18,7 @@ const BOTTOM: f64 = 24.0;
 pub(super) fn figures(section: &Section, probes: &[&str]) -> String {
     let key = "<ul class=\"key dots\"><li class=\"trained\"><span></span>after training, ± deviation over seeds</li>\
                <li class=\"untrained\"><span></span>the same encoder before training</li>\
-               <li class=\"pixels\"><span></span>raw pixels</li></ul>";
+               <li class=\"pixels\"><span></span>raw pixels</li><li class=\"pca\"><span></span>their principal components</li></ul>";
     let kinds = PROBES.iter().filter(|(probe, _)| probes.contains(probe));
     let figures: String = kinds.map(|(probe, title)| figure(section, probe, title)).collect();
     format!("{key}<div class=\"charts\">{figures}</div>")
@@ -34,8 +34,10 @@ fn figure(section: &Section, probe: &str, title: &str) -> String {
     let x = Axis::around(rows.iter().flat_map(|(_, reading)| reach(reading)), 0.05, SIDE, WIDTH - SIDE);
     let mut body = grid(&x, height - BOTTOM);
     if let Some((_, first)) = rows.first() {
-        let at = x.at(first.pixels.accuracy.mean);
-        let _ = write!(body, "<path class=\"level pixels\" d=\"M{at:.1} 0V{:.1}\"/>", height - BOTTOM);
+        for (class, score) in [("pixels", &first.pixels), ("pca", &first.pca)] {
+            let at = x.at(score.accuracy.mean);
+            let _ = write!(body, "<path class=\"level {class}\" d=\"M{at:.1} 0V{:.1}\"/>", height - BOTTOM);
+        }
     }
     for (place, (line, reading)) in rows.iter().enumerate() {
         row(&mut body, ROW * place as f64, line, reading, &x);
@@ -53,10 +55,10 @@ fn figure(section: &Section, probe: &str, title: &str) -> String {
 }
 
 /// The values that must have room.
-fn reach(reading: &Reading) -> [f64; 6] {
+fn reach(reading: &Reading) -> [f64; 7] {
     let ends = |Spread { mean, deviation }: Spread| [mean - deviation.unwrap_or(0.0), mean + deviation.unwrap_or(0.0)];
     let ([a, b], [c, d]) = (ends(reading.trained.accuracy), ends(reading.untrained.accuracy));
-    [a, b, c, d, reading.pixels.accuracy.mean, reading.trained.accuracy.mean]
+    [a, b, c, d, reading.pixels.accuracy.mean, reading.pca.accuracy.mean, reading.trained.accuracy.mean]
 }
 
 fn grid(x: &Axis, bottom: f64) -> String {

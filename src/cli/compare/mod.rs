@@ -198,9 +198,7 @@ impl Table {
         let probes: Vec<&'static str> = kinds.map(|((probe, _), _)| *probe).collect();
         Self { sections: groups::sections(measured, &probes), probes, how: how(&settings), settings }
     }
-}
 
-impl Table {
     fn json(&self) -> String {
         let Table { sections, settings, how, .. } = self;
         let whole = serde_json::json!({ "settings": settings, "how": how, "data": sections });
@@ -258,7 +256,7 @@ fn how(settings: &ProbeSettings) -> String {
         "Accuracy in percent on the test images, maps averaged over a {grid}x{grid} grid; {}. Each layer named is the best on \
          the last sixth of the training images, for trained and untrained encoders alike. Of several seeds: mean ± sample \
          standard deviation, one layer for all. Verdict: against the best control (the encoder before training, raw \
-         pixels, or their principal components where they were measured); level is what lies within two standard errors on these test images.",
+         pixels, or their principal components); level is what lies within two standard errors on these test images.",
         readers.join("; ")
     )
 }
