@@ -11,6 +11,10 @@ use nolabel::data::{Size, shapes};
 use nolabel::method::{Batch, Entry, Facts, METHODS, Moment};
 use nolabel::rng::{Purpose, stream, uniform};
 
+/// As in the command line's program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const STEPS: usize = 9;
 
 fn main() {

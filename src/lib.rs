@@ -12,7 +12,7 @@
 //!          |   \
 //!        loss   view   net   optim      pure functions and modules, no knowledge of methods
 //!                |
-//!           data, device, rng, platform, algebra, digest
+//!           data, device, rng, platform, algebra, digest, kernel
 //! ```
 
 pub mod algebra;
@@ -24,6 +24,7 @@ pub mod device;
 pub mod digest;
 pub mod error;
 pub mod health;
+pub mod kernel;
 pub mod loss;
 pub mod method;
 pub mod net;

@@ -1,20 +1,17 @@
 //! Two-dimensional convolution.
 
 use burn::module::{Module, Param};
+use burn::tensor::Tensor;
 use burn::tensor::module::conv2d;
-use burn::tensor::ops::{ConvOptions, PadMode};
-use burn::tensor::{Device, Slice, Tensor};
+use burn::tensor::ops::ConvOptions;
 
 use super::outline::Convolution;
 use super::{Init, Start};
-
-/// Largest number of values under a filter for which columns are written out; more would cost too much memory.
-const MAX_COLUMN: usize = 80;
+use crate::kernel::{self, Window};
 
 /// `y[n, o] = sum_i x[n, i] * w[o, i] (+ b[o])`, cross-correlated over rows and columns.
 ///
-/// On the CPU two cases go by matrix products, measured several times as fast there as Burn's convolution with its
-/// gradients: single pixels under the filter, and few channels of an input that no gradient is wanted for, such as images.
+/// On the CPU by [`kernel::convolve`], on a GPU by Burn.
 #[derive(Module, Debug)]
 pub struct Conv2d {
     /// `[out, in / groups, k, k]`, as in PyTorch.
@@ -80,14 +77,11 @@ impl Conv2d {
     /// `[n, in, h, w]` -> `[n, out, h', w']`, `h' = (h + 2 padding - d (k - 1) - 1) / stride + 1` with dilation d.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
-        let y = match self.by_matrix(&x) {
-            Some(Columns::Pixels) => pixels(self.thinned(x), weight),
-            Some(Columns::Written) => self.columns(x, weight),
-            None => {
-                let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [self.dilation; 2], self.groups);
-                return conv2d(x, weight, bias, options);
-            }
-        };
+        let Self { stride, padding, dilation, groups, .. } = *self;
+        if !kernel::has(&x.device()) {
+            return conv2d(x, weight, bias, ConvOptions::new([stride; 2], [padding; 2], [dilation; 2], groups));
+        }
+        let y = kernel::convolve(x, weight, Window { stride, padding, dilation, groups });
         match bias {
             Some(bias) => y + bias.reshape([1, -1, 1, 1]),
             None => y,
@@ -111,73 +105,13 @@ impl Conv2d {
         let reach = self.dilation * (kernel - 1) + 1;
         (side + 2 * self.padding).checked_sub(reach).map_or(0, |room| room / self.stride + 1)
     }
-
-    /// Whether a matrix product is quicker than Burn's convolution here, and over which columns.
-    fn by_matrix(&self, x: &Tensor<4>) -> Option<Columns> {
-        if self.groups > 1 || x.device() != Device::flex() {
-            return None;
-        }
-        let ([output, input, kernel, _], [_, _, height, width]) = (self.weight.dims(), x.dims());
-        if kernel == 1 && self.padding == 0 {
-            // each image's part of the weight gradient must not outgrow the image's maps
-            let positions = height.div_ceil(self.stride) * width.div_ceil(self.stride);
-            return (2 * positions * (input + output) >= input * output).then_some(Columns::Pixels);
-        }
-        let few = input * kernel * kernel <= MAX_COLUMN && self.dilation == 1;
-        (!x.is_tracked() && few).then_some(Columns::Written)
-    }
-
-    /// Every `stride`-th row and column from the first.
-    fn thinned(&self, x: Tensor<4>) -> Tensor<4> {
-        if self.stride == 1 {
-            return x;
-        }
-        let every = Slice::new(0, None, self.stride as isize);
-        x.slice([Slice::full(), Slice::full(), every, every])
-    }
-
-    /// By a matrix `[k * k * in, h' * w']` of all values under the filter at each position.
-    fn columns(&self, x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
-        let [output, input, kernel, _] = weight.dims();
-        let [n, _, height, width] = x.dims();
-        let side = |length: usize| (length + 2 * self.padding - kernel) / self.stride + 1;
-        let (height, width) = (side(height), side(width));
-        let padding = self.padding;
-        let x = x.pad((padding, padding, padding, padding), PadMode::Constant(0.0));
-        let along = |from: usize, count: usize| {
-            let last = from + self.stride * (count - 1);
-            Slice::new(from as isize, Some(last as isize + 1), self.stride as isize)
-        };
-        let shifts = (0..kernel).flat_map(|row| (0..kernel).map(move |column| (row, column)));
-        let shifted = shifts.map(|(row, column)| {
-            x.clone().slice([Slice::full(), Slice::full(), along(row, height), along(column, width)])
-        });
-        let columns = Tensor::cat(shifted.collect(), 1).reshape([n, kernel * kernel * input, height * width]);
-        let weight = weight.permute([0, 2, 3, 1]).reshape([1, output, kernel * kernel * input]);
-        weight.matmul(columns).reshape([n, output, height, width])
-    }
-}
-
-/// What a matrix product runs over.
-enum Columns {
-    /// The pixels as they lie.
-    Pixels,
-    /// Columns written out.
-    Written,
-}
-
-/// A 1x1 convolution: `[n, in, h, w]`, `[out, in, 1, 1]` -> `[n, out, h, w]`.
-fn pixels(x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
-    let ([n, input, height, width], [output, ..]) = (x.dims(), weight.dims());
-    let y = weight.reshape([1, output, input]).matmul(x.reshape([n, input, height * width]));
-    y.reshape([n, output, height, width])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::{Purpose, stream, uniform};
-    use burn::tensor::TensorData;
+    use burn::tensor::{Device, TensorData};
 
     /// Batch, channels in and out, side, kernel, stride, padding.
     struct Case(usize, [usize; 2], usize, usize, usize, usize);
@@ -189,8 +123,8 @@ mod tests {
         Case(2, [3, 4], 5, 1, 1, 0),
         Case(2, [3, 4], 5, 1, 2, 0),
         Case(1, [2, 3], 6, 2, 2, 0),
-        // more under the filter than columns are written for
-        Case(1, [9, 2], 4, 3, 1, 1),
+        // more images than are computed with at once
+        Case(70, [9, 2], 4, 3, 1, 1),
     ];
 
     fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {

@@ -1,0 +1,114 @@
+//! The value of a convolution and its two gradients.
+
+use burn::tensor::{Bytes, DType, Shape};
+use burn_flex::{FlexTensor, Layout};
+
+use super::Window;
+use super::columns::Plan;
+use super::parallel::{each, of_each};
+use super::product::{Matrix, product};
+
+/// Parts of a batch whose gradients are summed apart and then together: the same on every machine, so that the sum does not
+/// depend on the number of threads.
+const PARTS: usize = 16;
+
+/// Space for the columns and the rows of some images.
+struct Scratch {
+    columns: Vec<f32>,
+    rows: Vec<f32>,
+}
+
+impl Scratch {
+    fn of(plan: &Plan) -> Self {
+        let columns = plan.together() * plan.area();
+        Self { columns: vec![0.0; plan.depth() * columns], rows: vec![0.0; plan.makes() * columns] }
+    }
+
+    /// The space of so many images.
+    fn sized(&mut self, plan: &Plan, images: usize) -> (&mut [f32], &mut [f32]) {
+        let columns = images * plan.area();
+        (&mut self.columns[..plan.depth() * columns], &mut self.rows[..plan.makes() * columns])
+    }
+}
+
+/// The weights of a group, `[makes, depth]`.
+fn of_group<'a>(w: &'a [f32], plan: &Plan, group: usize) -> Matrix<'a> {
+    let size = plan.makes() * plan.depth();
+    Matrix::new(&w[group * size..][..size], plan.makes())
+}
+
+/// A contiguous tensor of the CPU backend.
+fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
+    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::from(shape.to_vec())), DType::F32)
+}
+
+/// `y = w columns(x)`, `[n, out, h', w']`.
+pub(super) fn value(x: &FlexTensor, w: &FlexTensor, window: Window) -> FlexTensor {
+    let (x, w) = (x.to_contiguous(), w.to_contiguous());
+    let plan = Plan::new(x.layout().shape(), w.layout().shape(), window);
+    let (w, together, given): (&[f32], _, _) = (w.storage(), plan.together(), plan.given());
+    let mut y = vec![0.0; plan.images * given];
+    let work = |scratch: &mut Scratch, y: &mut [f32], [x]: [&[f32]; 1]| {
+        let images = y.len() / given;
+        let (columns, rows) = scratch.sized(&plan, images);
+        for group in 0..window.groups {
+            plan.unfold(x, group, columns);
+            let (w, columns) = (of_group(w, &plan, group), Matrix::new(columns, plan.depth()));
+            if images == 1 {
+                product(&mut y[group * rows.len()..][..rows.len()], w, columns, false);
+            } else {
+                product(rows, w, columns, false);
+                plan.scatter(rows, group, y);
+            }
+        }
+    };
+    each((&mut y, together * given), [(x.storage(), together * plan.taken())], || Scratch::of(&plan), work);
+    tensor(y, &plan.shape)
+}
+
+/// The gradient of the loss with respect to x, from that with respect to y: each column's part, `w^T g`, goes back to the
+/// pixels that it came from.
+pub(super) fn of_data(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, window: Window) -> FlexTensor {
+    let (w, g) = (w.to_contiguous(), g.to_contiguous());
+    let shape = x.layout().shape();
+    let plan = Plan::new(shape, w.layout().shape(), window);
+    let (w, together, taken): (&[f32], _, _) = (w.storage(), plan.together(), plan.taken());
+    let mut dx = vec![0.0; plan.images * taken];
+    let work = |scratch: &mut Scratch, dx: &mut [f32], [g]: [&[f32]; 1]| {
+        let (columns, rows) = scratch.sized(&plan, dx.len() / taken);
+        for group in 0..window.groups {
+            let rows = Matrix::new(plan.gather(g, group, rows), plan.makes());
+            product(columns, of_group(w, &plan, group).transposed(), rows, false);
+            plan.fold(columns, group, dx);
+        }
+    };
+    each((&mut dx, together * taken), [(g.storage(), together * plan.given())], || Scratch::of(&plan), work);
+    tensor(dx, shape)
+}
+
+/// The gradient with respect to w: `g columns(x)^T`, summed over the images.
+pub(super) fn of_weights(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, window: Window) -> FlexTensor {
+    let (x, g) = (x.to_contiguous(), g.to_contiguous());
+    let shape = w.layout().shape();
+    let plan = Plan::new(x.layout().shape(), shape, window);
+    let (together, taken, given) = (plan.together(), plan.taken(), plan.given());
+    let part = plan.images.div_ceil(PARTS).next_multiple_of(together);
+    let of_part = |[x, g]: [&[f32]; 2]| {
+        let (mut scratch, mut sum) = (Scratch::of(&plan), vec![0.0; plan.output[0] * plan.depth()]);
+        for (x, g) in x.chunks(together * taken).zip(g.chunks(together * given)) {
+            let (columns, rows) = scratch.sized(&plan, x.len() / taken);
+            for (group, sum) in sum.chunks_mut(plan.makes() * plan.depth()).enumerate() {
+                plan.unfold(x, group, columns);
+                let rows = Matrix::new(plan.gather(g, group, rows), plan.makes());
+                product(sum, rows, Matrix::new(columns, plan.depth()).transposed(), true);
+            }
+        }
+        sum
+    };
+    let sums = of_each([(x.storage(), part * taken), (g.storage(), part * given)], of_part);
+    let sum = sums.into_iter().reduce(|mut sum, part| {
+        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        sum
+    });
+    tensor(sum.unwrap_or_else(|| vec![0.0; plan.output[0] * plan.depth()]), shape)
+}

@@ -1,0 +1,46 @@
+//! A convolution as a node of the graph that gradients flow back through.
+
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Flex};
+use burn_flex::FlexTensor;
+
+use super::{Window, convolution as convolve};
+
+type Tracked = FloatTensor<Autodiff<Flex>>;
+
+#[derive(Debug)]
+struct Convolved;
+
+impl Backward<Flex, 2> for Convolved {
+    type State = (NodeId, NodeId, Window);
+
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let [parent_x, parent_w] = ops.parents;
+        let g = gradients.consume::<Flex>(&ops.node);
+        let (x, w, window) = ops.state;
+        let [x, w] = [x, w].map(|node| checkpointer.retrieve_node_output::<FlexTensor>(node));
+        if let Some(node) = parent_x {
+            gradients.register::<Flex>(node.id, convolve::of_data(&x, &w, &g, window));
+        }
+        if let Some(node) = parent_w {
+            gradients.register::<Flex>(node.id, convolve::of_weights(&x, &w, &g, window));
+        }
+    }
+}
+
+/// The value, remembered with what its gradient takes.
+pub(super) fn convolution<C: CheckpointStrategy>(x: Tracked, w: Tracked, window: Window) -> Tracked {
+    let y = convolve::value(x.primitive(), w.primitive(), window);
+    match Convolved.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(mut node) => {
+            let state = (node.checkpoint(&x), node.checkpoint(&w), window);
+            node.finish(state, y)
+        }
+        OpsKind::UnTracked(node) => node.finish(y),
+    }
+}

@@ -1,0 +1,66 @@
+//! Kernels of our own for the CPU, natively and in the browser: where training spends its time there.
+//!
+//! A convolution is a product of two matrices once the values under the filter are written out as columns. Burn's CPU
+//! backend does that for the value; for the gradient of the weights it convolves with a filter as large as the image, which
+//! reads the whole gradient again for every channel. Here the value and both gradients are products over the same columns,
+//! for as many images at once as fit into a core's cache.
+
+mod columns;
+mod convolution;
+mod gradient;
+mod parallel;
+mod product;
+
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::{Device, Tensor};
+use burn_flex::FlexTensor;
+
+/// How a filter moves over rows and columns, and who sees whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Pixels from one position to the next.
+    pub stride: usize,
+    /// Zeros around the image.
+    pub padding: usize,
+    /// Pixels from one point of the filter to the next.
+    pub dilation: usize,
+    /// Parts of the channels that do not see each other.
+    pub groups: usize,
+}
+
+/// What the backend must offer.
+#[backend_extension(Flex, Autodiff)]
+trait Convolution: Backend {
+    fn convolution(x: FloatTensor<Self>, w: FloatTensor<Self>, window: Window) -> FloatTensor<Self>;
+}
+
+impl Convolution for Flex {
+    fn convolution(x: FlexTensor, w: FlexTensor, window: Window) -> FlexTensor {
+        convolution::value(&x, &w, window)
+    }
+}
+
+impl<C: CheckpointStrategy> Convolution for Autodiff<Flex, C> {
+    fn convolution(x: FloatTensor<Self>, w: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
+        gradient::convolution::<C>(x, w, window)
+    }
+}
+
+/// Whether there are kernels for this device.
+pub fn has(device: &Device) -> bool {
+    *device == Device::flex()
+}
+
+/// `y[n, o, p] = sum_i,q w[o, i, q] x[n, i, s p + d q - z]` over the channels i of o's group and the points q of the filter, with
+/// stride s, dilation d and z zeros around the image.
+///
+/// `x`: `[n, in, h, w]`, `w`: `[out, in / groups, k, k']` -> `[n, out, h', w']`,
+/// `h' = (h + 2 z - d (k - 1) - 1) / s + 1`.
+///
+/// # Panics
+/// Where [`has`] is false of the tensors' device, and where the filter does not fit.
+pub fn convolve(x: Tensor<4>, w: Tensor<4>, window: Window) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Convolution>::convolution(x.into_dispatch(), w.into_dispatch(), window))
+}
