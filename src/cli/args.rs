@@ -268,7 +268,8 @@ impl MannerArgs {
     }
 }
 
-fn set(config: &mut RunConfig, key: &str, value: &str) -> Outcome {
+/// Changes a setting; answers a misspelt one with the nearest.
+pub(super) fn set(config: &mut RunConfig, key: &str, value: &str) -> Outcome {
     if CHOSEN_OTHERWISE.contains(&key) {
         return Err(Failure::Usage(format!("`{key}` cannot be changed with --set; it has an argument of its own")));
     }

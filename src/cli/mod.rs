@@ -8,6 +8,7 @@ mod cache;
 mod controls;
 mod failure;
 mod foreign;
+mod html;
 mod images;
 mod interrupt;
 mod measure;
@@ -59,6 +60,7 @@ commands! {
     sweep::Sweep,
     compare::Compare,
     report::Report,
+    show::Show,
     embed::Embed,
     export::Export,
     serve::Serve,

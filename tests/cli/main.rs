@@ -10,6 +10,7 @@ mod folder;
 mod kills;
 mod resume;
 mod serve;
+mod show;
 mod sweep;
 mod train;
 mod usage;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::groups::{Line, PROBES, Reading, Section, Spread};
 use super::show::{name, reading, share};
-use crate::cli::report::chart::{Axis, short};
-use crate::cli::report::escape;
+use crate::cli::html::chart::{Axis, short};
+use crate::cli::html::escape;
 
 const WIDTH: f64 = 440.0;
 /// Room at the sides, so that the outermost ticks can be written.

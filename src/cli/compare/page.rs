@@ -4,7 +4,7 @@ use super::Table;
 use super::dots;
 use super::groups::{Line, PROBES, Score, Section};
 use super::show::{control, controls, name, reading, share, spread, title, verdict};
-use crate::cli::report::{capital, document, escape, section as part};
+use crate::cli::html::{capital, document, escape, section as part};
 use crate::cli::results::Standing;
 use crate::cli::words;
 

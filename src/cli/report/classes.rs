@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::escape;
-use super::image::Image;
+use crate::cli::html::escape;
+use crate::cli::html::image::Image;
 use crate::cli::words;
 use crate::probe::confusion::Confusion;
 

@@ -1,8 +1,8 @@
 //! What the features are worth where labels are dear.
 
-use super::chart::{Across, Chart, Line};
-use super::{escape, small};
 use crate::cli::eval::few::{head, how};
+use crate::cli::html::chart::{Across, Chart, Line};
+use crate::cli::html::{escape, small};
 use crate::cli::words;
 use crate::probe::Source;
 use crate::probe::few::{Curve, FewLabels};

@@ -1,6 +1,7 @@
 //! What a run said of itself while it went, as charts.
 
-use super::chart::{Across, Chart, Line, smoothed};
+use crate::cli::html::capital;
+use crate::cli::html::chart::{Across, Chart, Line, smoothed};
 use crate::cli::words;
 use crate::method::{Info, Unit};
 use crate::session::event::{Embedding, Event, Health, Pretext, Probe, Source, Started, Step, Verdict};
@@ -70,9 +71,14 @@ impl History {
         let even = of(|seen| Some(seen.uniformity));
         sphere.lines.push(Line { name: "unevenness of images".into(), class: "untrained", points: even });
         let decay = single("Decay of the spectrum (alpha-ReQ)", "", "trained", of(|seen| seen.decay));
-        let gradient = self.health.iter().map(|health| (health.step as f64, health.gradient)).collect();
-        let charts =
-            vec![spread, rank, lidar, sphere, decay, single("Length of the gradient", "", "trained", gradient)];
+        let over = |value: fn(&Health) -> Option<f64>| -> Vec<(f64, f64)> {
+            self.health.iter().filter_map(|health| Some((health.step as f64, value(health)?))).collect()
+        };
+        let gradient = single("Length of the gradient", "", "trained", over(|seen| Some(seen.gradient)));
+        let lag = single("How far the slow copy lies behind", "of the weights’ length", "trained", over(|seen| seen.lag));
+        let waiting = over(|seen| Some(seen.waiting));
+        let waiting = Chart { percent: true, ..single("Time spent waiting for images", "", "trained", waiting) };
+        let charts = vec![spread, rank, lidar, sphere, decay, gradient, lag, waiting];
         charts.into_iter().filter(|chart| chart.lines.iter().any(|line| !line.points.is_empty())).collect()
     }
 
@@ -138,10 +144,4 @@ impl History {
 fn single(title: &str, name: &str, class: &'static str, points: Vec<(f64, f64)>) -> Chart {
     let lines = vec![Line { name: name.into(), class, points }];
     Chart { title: title.into(), x: Across::default(), lines, ..Chart::default() }
-}
-
-/// The first letter made large.
-pub(in crate::cli) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

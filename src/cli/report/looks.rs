@@ -1,12 +1,12 @@
-//! What the network makes of images: samples of its task, neighbours, and a map.
+//! What the network makes of images: neighbours and maps.
 
 use std::fmt::Write as _;
 
 use futures_lite::future::block_on;
 
-use super::escape;
-use super::image::Image;
 use crate::cli::failure::Outcome;
+use crate::cli::html::escape;
+use crate::cli::html::image::Image;
 use crate::cli::opened::Loaded;
 use crate::cli::spinner::Spinner;
 use crate::data::{Dataset, Split};
@@ -15,7 +15,6 @@ use crate::probe::features::{self, Features};
 use crate::probe::knn;
 use crate::probe::plane::{Plane, plane};
 use crate::probe::tsne::tsne;
-use crate::session::picture::{Picture, PictureFigure, PictureRow};
 
 /// Training images among which neighbours are sought.
 const GALLERY: usize = 5000;
@@ -47,43 +46,6 @@ pub(super) struct Neighbours {
     pub(super) right: [usize; 2],
     pub(super) total: usize,
     pub(super) gallery: usize,
-}
-
-/// The rows of a picture and its figures.
-pub(super) fn samples(picture: &Picture) -> String {
-    let rows = picture.rows.iter().map(sample_row);
-    let figures = picture.figures.iter().map(matrix);
-    format!("{}<div class=\"charts\">{}</div>", rows.collect::<String>(), figures.collect::<String>())
-}
-
-fn sample_row(row: &PictureRow) -> String {
-    let bytes = row.width * row.height * row.channels;
-    let mut html = format!("<h3>{}</h3><ul class=\"tiles\">", escape(&super::history::capital(&row.title)));
-    for (place, pixels) in row.pixels.chunks_exact(bytes.max(1)).enumerate() {
-        let image = Image { width: row.width, height: row.height, channels: row.channels, pixels: pixels.to_vec() };
-        let caption = row.captions.get(place);
-        let (class, words) = caption.map_or(("", String::new()), |caption| {
-            let (class, mark) = if caption.right { ("right", "✓") } else { ("wrong", "✗") };
-            let truth =
-                if caption.right { String::new() } else { format!("<small>it is {}</small>", escape(&caption.truth)) };
-            (class, format!("<span>{mark} {}{truth}</span>", escape(&caption.guess)))
-        });
-        let _ = write!(html, "<li class=\"{class}\"><img alt=\"\" src=\"{}\">{words}</li>", image.address());
-    }
-    html + "</ul>"
-}
-
-fn matrix(figure: &PictureFigure) -> String {
-    let PictureFigure { title, caption, columns, rows, low, high, cells } = figure;
-    let image = Image { width: *columns, height: *rows, channels: 1, pixels: cells.clone() };
-    format!(
-        "<figure class=\"matrix\"><figcaption>{}</figcaption><img alt=\"{}\" src=\"{}\"><p class=\"quiet\">{} Black is {low}, \
-         white {high}.</p></figure>",
-        escape(title),
-        escape(title),
-        image.address(),
-        escape(caption)
-    )
 }
 
 /// Looks for neighbours of one test image a class among the first training images.

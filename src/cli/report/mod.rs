@@ -1,10 +1,8 @@
 //! `nolabel report`: a run as one page that opens anywhere.
 
-pub(super) mod chart;
 mod classes;
 mod few;
 mod history;
-mod image;
 mod looks;
 mod page;
 
@@ -15,12 +13,12 @@ use clap::Args;
 use futures_lite::future::block_on;
 
 use self::history::History;
-pub(super) use self::history::capital;
 use self::looks::Chosen;
 use self::page::Page;
 use super::again;
 use super::args;
 use super::failure::{Failure, Outcome};
+use super::html;
 use super::opened::{Loaded, Opened};
 use super::print;
 use super::progress::best_of;
@@ -34,7 +32,6 @@ use crate::probe::ProbeSettings;
 use crate::session::event::Source;
 use crate::session::folder::Evaluation;
 
-const STYLE: &str = include_str!("style.css");
 const EXAMPLES: &str = "\
 Examples:
   nolabel report runs/rotation-fashion-mnist-1
@@ -92,7 +89,7 @@ impl Report {
         let chosen = chosen(&loaded, evaluation.as_ref());
         let spinner = Spinner::new(self.quiet);
         spinner.tell("a sample of the task");
-        let samples = looks::samples(&block_on(loaded.session.sample())?);
+        let samples = html::samples(&block_on(loaded.session.sample())?);
         let neighbours = looks::neighbours(&loaded, &chosen.trained, &spinner)?;
         let page = Page {
             info: find(&opened.record.config.method)?.info(),
@@ -140,40 +137,4 @@ fn chosen(loaded: &Loaded, evaluation: Option<&Evaluation>) -> Chosen {
         row.map_or_else(|| last.clone(), |row| row.layer.clone())
     };
     Chosen { trained: best(Source::Trained), untrained: best(Source::Untrained) }
-}
-
-/// A page that needs nothing from elsewhere, in the style of all of them; `style` adds what only it needs.
-pub(super) fn document(title: &str, style: &str, body: &str) -> String {
-    let title = escape(title);
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n\
-         <body>\n{body}</body>\n</html>\n"
-    )
-}
-
-/// A part of a page under a heading.
-pub(super) fn section(title: &str, body: &str) -> String {
-    format!("<section><h2>{title}</h2>{body}</section>")
-}
-
-/// Text as it stands inside HTML.
-pub(super) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
-/// An interval below its number.
-fn small(interval: [f64; 2]) -> String {
-    let [low, high] = interval.map(|share| format!("{:.1}", 100.0 * share));
-    format!("<small>{low} to {high}</small>")
 }

@@ -1,12 +1,12 @@
 //! The page, section by section.
 
-use super::chart::{Across, Chart, Line};
 use super::classes;
 use super::few;
 use super::history::History;
 use super::looks::{Chosen, Neighbours};
-use super::{document, escape, section, small};
 use crate::cli::eval;
+use crate::cli::html::chart::{Across, Chart, Line};
+use crate::cli::html::{capital, document, escape, fact, section, small, with_code};
 use crate::cli::progress::best_of;
 use crate::cli::results::{self, Standing};
 use crate::cli::words;
@@ -52,10 +52,7 @@ impl Page<'_> {
         document(
             &title,
             "",
-            &body.join(
-                "
-",
-            ),
+            &body.join("\n"),
         )
     }
 
@@ -147,7 +144,7 @@ impl Page<'_> {
 
     fn trained(&self) -> String {
         let charts: String = self.history.training(self.info).iter().map(Chart::html).collect();
-        let held_out = self.history.pretext_words().map(|words| super::history::capital(&words));
+        let held_out = self.history.pretext_words().map(|words| capital(&words));
         let held_out = held_out.map_or(String::new(), |words| format!("<p>{}.</p>", escape(&words)));
         let warnings: String =
             self.history.warnings.iter().map(|warning| format!("<p>Warning: {}</p>", escape(warning))).collect();
@@ -214,17 +211,6 @@ impl Page<'_> {
 }
 
 /// Text whose words between back quotes are settings.
-fn with_code(text: &str) -> String {
-    let parts = text.split('`').enumerate();
-    parts
-        .map(|(place, part)| if place % 2 == 1 { format!("<code>{}</code>", escape(part)) } else { escape(part) })
-        .collect()
-}
-
-fn fact(name: &str, value: &str) -> String {
-    format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value))
-}
-
 /// The accuracy of one probe at every layer, trained and untrained, and of raw pixels.
 fn layers_chart(rows: &[ProbeRow], kind: &str, title: &str) -> Chart {
     let of = |source| rows.iter().filter(move |row| row.source == source && row.probe == kind);

@@ -11,23 +11,23 @@ const LARGEST: usize = 96;
 
 /// An image whose channels are interleaved: `c` is 1 (gray) or 3 (red, green, blue).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Image {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pub(super) channels: usize,
-    pub(super) pixels: Vec<u8>,
+pub(in crate::cli) struct Image {
+    pub(in crate::cli) width: usize,
+    pub(in crate::cli) height: usize,
+    pub(in crate::cli) channels: usize,
+    pub(in crate::cli) pixels: Vec<u8>,
 }
 
 impl Image {
     /// From rows of bytes, a channel after the other.
-    pub(super) fn planar(width: usize, height: usize, channels: usize, planes: &[u8]) -> Self {
+    pub(in crate::cli) fn planar(width: usize, height: usize, channels: usize, planes: &[u8]) -> Self {
         let area = width * height;
         let pixels = (0..area * channels).map(|at| planes[at % channels * area + at / channels]).collect();
         Self { width, height, channels, pixels }
     }
 
     /// An address that holds the image itself.
-    pub(super) fn address(&self) -> String {
+    pub(in crate::cli) fn address(&self) -> String {
         format!("data:image/png;base64,{}", base64(&self.shrunk().png()))
     }
 

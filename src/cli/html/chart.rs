@@ -14,18 +14,18 @@ const POINTS: usize = 300;
 
 /// A chart under construction.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Chart {
-    pub(super) title: String,
-    pub(super) x: Across,
-    pub(super) percent: bool,
-    pub(super) lines: Vec<Line>,
+pub(in crate::cli) struct Chart {
+    pub(in crate::cli) title: String,
+    pub(in crate::cli) x: Across,
+    pub(in crate::cli) percent: bool,
+    pub(in crate::cli) lines: Vec<Line>,
     /// Values drawn as dashed lines from side to side.
-    pub(super) levels: Vec<(String, &'static str, f64)>,
+    pub(in crate::cli) levels: Vec<(String, &'static str, f64)>,
 }
 
 /// What runs along the horizontal axis.
 #[derive(Clone, Debug)]
-pub(super) enum Across {
+pub(in crate::cli) enum Across {
     /// Numbers, with a name.
     Numbers(&'static str),
     /// Places 0, 1, ... with a name each.
@@ -40,10 +40,10 @@ impl Default for Across {
 
 /// Points joined to a line. The class decides how it looks.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
-    pub(super) name: String,
-    pub(super) class: &'static str,
-    pub(super) points: Vec<(f64, f64)>,
+pub(in crate::cli) struct Line {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) class: &'static str,
+    pub(in crate::cli) points: Vec<(f64, f64)>,
 }
 
 /// A range of values and where it is drawn.
@@ -80,7 +80,7 @@ impl Axis {
 
 impl Chart {
     /// The figure with its title and a key.
-    pub(super) fn html(&self) -> String {
+    pub(in crate::cli) fn html(&self) -> String {
         let mut key = String::new();
         let lines = self.lines.iter().map(|line| (&line.name, line.class));
         for (name, class) in lines.chain(self.levels.iter().map(|(name, class, _)| (name, *class))) {
@@ -184,7 +184,7 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// A running mean that lags little: over a hundredth of all points.
-pub(super) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+pub(in crate::cli) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let widest = (points.len() as f64 / 100.0).max(1.0);
     let mut mean = 0.0;
     let follow = |(number, &(x, y)): (usize, &(f64, f64))| {

@@ -1,0 +1,43 @@
+//! `nolabel show`: the task of a run or of a method, drawn.
+
+use std::fs;
+
+use crate::{Lab, TRAINING};
+use nolabel::method::METHODS;
+
+#[test]
+fn a_run_is_asked_and_answers() {
+    let lab = Lab::new();
+    lab.well(&format!("{TRAINING} --steps 12 --out run -q"));
+    let said = lab.well("show run --device cpu -q").out;
+    assert_eq!(said, "run/show.html: open it in a browser\n");
+    let page = fs::read_to_string(lab.path("run/show.html")).expect("a file");
+    for words in ["Rotation prediction (RotNet) on fashion-mnist", "after 12 steps", "of the test images"] {
+        assert!(page.contains(words), "no `{words}` in\n{page}");
+    }
+    // sixteen images, four of each rotation, each with an answer that is right or says what it is
+    let (right, wrong) = (page.matches("<li class=\"right\">").count(), page.matches("<li class=\"wrong\">").count());
+    assert_eq!((right + wrong, page.matches("<small>it is ").count()), (16, wrong));
+    assert_eq!(page.matches("src=\"data:image/png;base64,").count(), page.matches("src=").count());
+
+    // another network, the same questions
+    lab.well("show run/checkpoints/00000012.safetensors --device cpu --out again.html -q");
+    assert_eq!(fs::read_to_string(lab.path("again.html")).expect("a file"), page);
+    lab.badly("show run --set batch=3", 2, &["--set", "method"]);
+    lab.badly("show run --device cpu --out nowhere/x.html -q", 1, &["nowhere/x.html"]);
+}
+
+#[test]
+fn a_method_is_drawn_before_anything_is_trained() {
+    let lab = Lab::new();
+    for entry in METHODS.iter().filter(|entry| !entry.info().needs.colour && !entry.info().needs.clips) {
+        let id = entry.info().id;
+        let said = lab.well(&format!("show {id} --data fashion-mnist:images --device cpu --set batch=8 -q")).out;
+        assert_eq!(said, format!("show-{id}.html: open it in a browser\n"));
+        let page = fs::read_to_string(lab.path(&format!("show-{id}.html"))).expect("a file");
+        assert!(page.contains("untrained") && page.matches("data:image/png").count() > 8, "{id}");
+    }
+    lab.badly("show jigsw --data fashion-mnist:images", 2, &["no run and no method `jigsw`", "nolabel methods"]);
+    lab.badly("show jigsaw", 2, &["--data"]);
+    lab.badly("show jigsaw --data fashion-mnist:images --set bacth=8", 2, &["did you mean `batch`"]);
+}
