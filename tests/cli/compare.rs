@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use parquet::file::reader::SerializedFileReader;
+use parquet::record::{Row, RowAccessor};
 use serde_json::Value;
 
 use crate::{Lab, TEST, TRAINING};
@@ -120,10 +122,13 @@ fn the_comparison_is_a_page_too() {
     }
     // two lines with two probes each, and the numbers are those of the other formats
     assert_eq!(page.matches("<circle class=\"dot trained\"").count(), 4);
+    for control in ["pixels", "pca"] {
+        assert_eq!(page.matches(&format!("class=\"level {control}\"")).count(), 2, "{control}: a line in each chart");
+    }
     let report = json(&lab, "compare runs --format json");
     for line in report["data"][0]["lines"].as_array().expect("lines") {
         for reading in line["probes"].as_array().expect("readings") {
-            for of in ["trained", "untrained", "pixels"] {
+            for of in ["trained", "untrained", "pixels", "pca"] {
                 let mean = reading[of]["accuracy"]["mean"].as_f64().expect("a share");
                 assert!(page.contains(&format!(">{:.1}", 100.0 * mean)), "{of} of {line}");
             }
@@ -184,9 +189,23 @@ fn features_are_written_for_other_programs() {
     let (header, labels) = array("test-labels.npy");
     assert!(header.contains("'<u2'") && header.contains("(40,)") && labels[..6] == [0, 0, 1, 0, 2, 0], "{header}");
 
+    lab.well("embed run --out test.parquet --layer block3 --grid 2 --device cpu -q");
+    let columns = SerializedFileReader::new(fs::File::open(lab.path("test.parquet")).expect("a file"));
+    let columns: Vec<Row> = columns.expect("a Parquet file").into_iter().map(|row| row.expect("a row")).collect();
+    assert_eq!(columns.len(), TEST);
+    for (row, line) in columns.iter().zip(&rows[1..]) {
+        let cells: Vec<(&str, String)> =
+            row.get_column_iter().map(|(name, cell)| (name.as_str(), cell.to_string())).collect();
+        assert_eq!(cells.iter().map(|(name, _)| *name).collect::<Vec<_>>(), rows[0]);
+        assert_eq!([&cells[0].1, &cells[1].1], [line[0], line[1]]);
+        assert_eq!(cells[2].1.trim_matches('"'), line[2]);
+        let floats = (3..cells.len()).map(|column| row.get_float(column).expect("a float").to_string());
+        assert_eq!(floats.collect::<Vec<_>>(), line[3..]);
+    }
+
     let said = lab.well("embed run --out few.csv --split train --images 7 --device cpu -q").out;
     assert!(said.starts_with("7 images of fashion-mnist, 16 features of gap"), "{said}");
-    lab.badly("embed run --out features.txt", 2, &["features.txt", ".npy", ".csv"]);
+    lab.badly("embed run --out features.txt", 2, &["features.txt", ".npy", ".csv", ".parquet"]);
     lab.badly("embed run --out x.csv --layer block9 --device cpu -q", 2, &["no layer `block9`", "block4"]);
     lab.badly("embed images --out x.csv", 1, &["no run in images"]);
     lab.badly("embed run --out nowhere/x.csv --device cpu -q", 1, &["nowhere/x.csv"]);
