@@ -11,7 +11,7 @@ use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets,
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::cosine_regression;
-use crate::net::momentum::{Decay, ema, slow_copy};
+use crate::net::momentum::{self, Decay, ema, slow_copy};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{OptimizerConfig, Schedule, scaled_rate};
 use crate::rng::Rng;
@@ -100,6 +100,10 @@ impl Method for Byol {
         let m = Decay::Cosine(self.momentum).at(moment.step, moment.total);
         let target = ema(self.target, &self.online, m);
         Self { target, ..self }
+    }
+
+    fn lag(&self) -> Option<Tensor<1>> {
+        Some(momentum::lag(&self.target, &self.online))
     }
 
     fn show(&self, views: &Views, _outcome: &Outcome, _moment: &Moment) -> Shown {

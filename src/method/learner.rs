@@ -45,6 +45,9 @@ pub trait Training {
     /// The length of the gradient `[1]` of the last step that was to measure it; handed out once.
     fn gradient_norm(&mut self) -> Option<Tensor<1>>;
 
+    /// How far the method's slow copy lies behind, `[1]`, where there is one.
+    fn lag(&self) -> Option<Tensor<1>>;
+
     /// Trainable numbers.
     fn parameters(&self) -> usize;
 
@@ -154,6 +157,10 @@ impl<M: Method> Training for Learner<M> {
 
     fn gradient_norm(&mut self) -> Option<Tensor<1>> {
         self.optimizer.gradient_norm()
+    }
+
+    fn lag(&self) -> Option<Tensor<1>> {
+        self.model().lag()
     }
 
     fn parameters(&self) -> usize {

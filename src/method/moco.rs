@@ -12,7 +12,7 @@ use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{Contrast, info_nce, unit_rows};
 use crate::net::memory::Queue;
-use crate::net::momentum::{ema, slow_copy};
+use crate::net::momentum::{self, ema, slow_copy};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, Shuffle};
 use crate::optim::{OptimizerConfig, Schedule, scaled_rate};
 use crate::rng::Rng;
@@ -119,6 +119,10 @@ impl Method for Moco {
         let keys = carry.pop().expect("a step hands its keys over");
         let key = ema(self.key, &self.query, self.settings.momentum);
         Self { key, queue: self.queue.push(keys, moment.step), ..self }
+    }
+
+    fn lag(&self) -> Option<Tensor<1>> {
+        Some(momentum::lag(&self.key, &self.query))
     }
 
     fn show(&self, views: &Views, _outcome: &Outcome, moment: &Moment) -> Shown {

@@ -104,6 +104,11 @@ pub trait Method: Module + Debug + 'static {
         self
     }
 
+    /// How far a slow copy lies behind the network it follows, `[1]`: [`crate::net::momentum::lag`].
+    fn lag(&self) -> Option<Tensor<1>> {
+        None
+    }
+
     /// The views and answers of the step at `moment`, for drawing.
     fn show(&self, views: &Views, outcome: &Outcome, moment: &Moment) -> Shown;
 }

@@ -41,12 +41,28 @@ pub fn slow_copy<M: Module>(online: &M) -> M {
 /// `xi <- m xi + (1 - m) theta` for every trainable theta of `online` and the parameter of the same name in `target`.
 /// Running statistics are no parameters: the target keeps its own.
 pub fn ema<M: Module>(target: M, online: &M, m: f64) -> M {
-    let mut snapshot = Snapshot::default();
-    online.visit(&mut snapshot);
-    target.map(&mut Follow { online: snapshot.found, m, path: Path::default() })
+    target.map(&mut Follow { online: trainable(online), m, path: Path::default() })
+}
+
+/// How far a slow copy lies behind: `|theta - xi| / |theta|` over every trainable theta of `online` and the parameter xi of
+/// the same name in `target`, `[1]`.
+///
+/// Right after [`slow_copy`] it is 0. It grows with the steps that the network takes and shrinks with the copy's decay; where
+/// it goes on growing the copy has lost touch, and what it says belongs to a network of long ago.
+pub fn lag<M: Module>(target: &M, online: &M) -> Tensor<1> {
+    let mut behind = Behind { online: trainable(online), apart: Vec::new(), whole: Vec::new(), path: Path::default() };
+    target.visit(&mut behind);
+    let sum = |squares: Vec<Tensor<1>>| Tensor::cat(squares, 0).sum();
+    (sum(behind.apart) / sum(behind.whole)).sqrt()
 }
 
 /// The trainable tensors of a module, flat, by name.
+fn trainable<M: Module>(module: &M) -> HashMap<String, Tensor<1>> {
+    let mut snapshot = Snapshot::default();
+    module.visit(&mut snapshot);
+    snapshot.found
+}
+
 #[derive(Default)]
 struct Snapshot {
     path: Path,
@@ -96,6 +112,31 @@ impl ModuleMapper for Follow {
     }
 }
 
+/// Squared lengths `[1]` of what lies between two modules, and of the one that is followed, a parameter each.
+struct Behind {
+    online: HashMap<String, Tensor<1>>,
+    apart: Vec<Tensor<1>>,
+    whole: Vec<Tensor<1>>,
+    path: Path,
+}
+
+impl ModuleVisitor for Behind {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some(theta) = self.online.remove(&self.path.name()) else { return };
+        let xi = param.val().inner().reshape(theta.dims());
+        self.apart.push((theta.clone() - xi).square().sum());
+        self.whole.push(theta.square().sum());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +183,23 @@ mod tests {
             assert!(after.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6), "{name}");
         }
         assert_ne!(theta["body.stages.0.units.0.norm.running_mean"], before["body.stages.0.units.0.norm.running_mean"]);
+    }
+
+    #[test]
+    fn the_lag_is_the_distance_that_a_slow_loop_finds() {
+        let (online, target) = (encoder(1), slow_copy(&encoder(2)));
+        let (xi, theta) = (values(&target), values(&online));
+        let (mut apart, mut whole) = (0.0, 0.0);
+        for (name, theta) in theta.iter().filter(|(name, _)| !name.contains("running")) {
+            for (theta, xi) in theta.iter().zip(&xi[name]) {
+                apart += f64::from(theta - xi).powi(2);
+                whole += f64::from(*theta).powi(2);
+            }
+        }
+        let found = |target: &Encoder| lag(target, &online).into_scalar::<f32>();
+        assert!((f64::from(found(&target)) - (apart / whole).sqrt()).abs() < 1e-5);
+        assert_eq!(found(&slow_copy(&online)), 0.0);
+        assert!(found(&ema(target.clone(), &online, 0.5)) < 0.51 * found(&target), "half of the way is made up");
     }
 
     #[test]

@@ -313,7 +313,7 @@ mod tests {
                 decay: None,
                 spectrum: vec![1.0],
             });
-            run.hear(Event::Health(Health { step, verdict, gradient: 1.0, embedding }));
+            run.hear(Event::Health(Health { step, verdict, embedding, ..Health::default() }));
         }
         let plot = variety(&run).expect("it was watched");
         let drawn: Vec<_> = plot.series.iter().map(|series| (series.name.as_str(), series.points.clone())).collect();

@@ -108,7 +108,7 @@ pub struct Pretext {
 }
 
 /// How a run is doing, seen without labels.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     /// Steps taken so far.
     pub step: usize,
@@ -116,6 +116,10 @@ pub struct Health {
     pub verdict: Verdict,
     /// The length of the gradient of all parameters in this step, before any clipping.
     pub gradient: f64,
+    /// How far the slow copy lies behind the network it follows, where there is one. See [`crate::net::momentum::lag`].
+    pub lag: Option<f64>,
+    /// The share of the time since the last look that went by until the images of a step were there, 0 to 1.
+    pub waiting: f64,
     /// What the embeddings look like, where the loss compares some.
     pub embedding: Option<Embedding>,
 }

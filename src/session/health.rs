@@ -15,6 +15,18 @@ const FALL: f64 = 0.25;
 /// A fresh network spreads little: before this step only a fall counts.
 const SETTLED: usize = 100;
 
+/// What a look takes in beside the embeddings.
+pub(super) struct Pulse {
+    /// Steps taken.
+    pub(super) step: usize,
+    /// The gradient's length `[1]`.
+    pub(super) gradient: Tensor<1>,
+    /// How far a slow copy lies behind `[1]`.
+    pub(super) lag: Option<Tensor<1>>,
+    /// The share of time that went by waiting for images.
+    pub(super) waiting: f64,
+}
+
 /// What has been seen of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watch {
@@ -25,18 +37,15 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Measures the gradient's length `[1]` and the embeddings `[n, d]` of the views in step `step`; says it in words when
-    /// something is newly wrong.
+    /// Measures the embeddings `[n, d]` of the views in a step; says it in words when something is newly wrong.
     ///
     /// # Errors
     /// When the device is lost.
-    pub(super) async fn look(
-        &mut self,
-        step: usize,
-        gradient: Tensor<1>,
-        embeddings: Vec<Tensor<2>>,
-    ) -> Result<Vec<Event>> {
-        let mut read = Transaction::default().register(gradient);
+    pub(super) async fn look(&mut self, pulse: Pulse, embeddings: Vec<Tensor<2>>) -> Result<Vec<Event>> {
+        let Pulse { step, gradient, lag, waiting } = pulse;
+        let follows = lag.is_some();
+        let mut read =
+            Transaction::default().register(Tensor::cat([Some(gradient), lag].into_iter().flatten().collect(), 0));
         let mut shape = [0, 0];
         for embedding in embeddings.into_iter().take(2) {
             let [n, width] = embedding.dims();
@@ -45,10 +54,12 @@ impl Watch {
         }
         let read = read.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
         let mut numbers = read.into_iter().map(|data| data.iter::<f32>().collect::<Vec<f32>>());
-        let gradient = numbers.next().and_then(|one| one.first().copied()).map_or(f64::NAN, f64::from);
+        let lengths = numbers.next().unwrap_or_default();
+        let gradient = lengths.first().map_or(f64::NAN, |&length| f64::from(length));
+        let lag = follows.then(|| lengths.last().map_or(f64::NAN, |&length| f64::from(length)));
         let views: Vec<Rows> = numbers.map(|values| Rows::new(values, shape[1])).collect();
         let embedding = views.first().map(|first| measure(first, views.get(1)));
-        Ok(self.judge(Health { step, verdict: Verdict::Healthy, gradient, embedding }))
+        Ok(self.judge(Health { step, gradient, lag, waiting, embedding, ..Health::default() }))
     }
 
     /// Takes in the loss of a step that was read back, of this start of the run or of an earlier one.
@@ -188,7 +199,7 @@ mod tests {
     fn seen(watch: &mut Watch, step: usize, spread: f64, rank: f64) -> (Verdict, usize) {
         let rows = Rows::new([1.0, 0.0, 0.0, 1.0], 2);
         let embedding = Some(Embedding { spread, centred_rank: rank, ..measure(&rows, None) });
-        let events = watch.judge(Health { step, verdict: Verdict::Healthy, gradient: 1.0, embedding });
+        let events = watch.judge(Health { step, embedding, ..Health::default() });
         let Event::Health(health) = &events[0] else { panic!("the first event is the health") };
         (health.verdict, events.len() - 1)
     }
@@ -240,19 +251,21 @@ mod tests {
         let mut before = Watch::default();
         let rows = Rows::new([1.0, 0.0, 0.0, 1.0], 2);
         let embedding = Some(Embedding { spread: 1.0, centred_rank: 60.0, ..measure(&rows, None) });
-        before.recall(&Health { step: 1, verdict: Verdict::Healthy, gradient: 1.0, embedding });
+        before.recall(&Health { step: 1, embedding, ..Health::default() });
         assert_eq!(seen(&mut before, 50, 0.9, 9.0), (Verdict::DimensionalCollapse, 1));
     }
 
     #[test]
     fn equal_rows_have_neither_spread_nor_rank() {
         let embedding = Tensor::<2>::from_data(TensorData::new([1.0f32, 2.0].repeat(6), [6, 2]), &Device::flex());
-        let gradient = Tensor::<1>::from_floats([0.5], &Device::flex());
+        let [gradient, lag] = [0.5, 0.25].map(|length| Tensor::<1>::from_floats([length], &Device::flex()));
+        let pulse = Pulse { step: 200, gradient, lag: Some(lag), waiting: 0.125 };
         let views = vec![embedding.clone(), embedding];
-        let events = block_on(Watch::default().look(200, gradient, views)).expect("flex reads");
+        let events = block_on(Watch::default().look(pulse, views)).expect("flex reads");
         let Event::Health(health) = &events[0] else { panic!("the first event is the health") };
         let embedding = health.embedding.as_ref().expect("two views");
-        assert!(health.gradient == 0.5 && embedding.alignment.is_some_and(|apart| apart.abs() < 1e-9), "{health:?}");
+        assert_eq!((health.gradient, health.lag, health.waiting), (0.5, Some(0.25), 0.125));
+        assert!(embedding.alignment.is_some_and(|apart| apart.abs() < 1e-9), "{health:?}");
         assert!(embedding.spread < 1e-3 && (embedding.rank - 1.0).abs() < 1e-3, "{health:?}");
         assert_eq!(events.len(), 2);
     }
@@ -263,7 +276,7 @@ mod tests {
             let mut watch = Watch::default();
             let look = |step: usize| {
                 (step - 49..=step).for_each(|at| watch.losses.hear(loss(at)));
-                let health = Health { step, verdict: Verdict::Healthy, gradient: 0.0, embedding: None };
+                let health = Health { step, ..Health::default() };
                 let Event::Health(health) = watch.judge(health).remove(0) else { panic!("the health comes first") };
                 health.verdict
             };

@@ -9,6 +9,7 @@ mod observe;
 mod order;
 pub mod pace;
 pub mod picture;
+mod supply;
 
 pub use order::SHARD;
 
@@ -22,11 +23,12 @@ use crate::platform;
 use crate::rng::{Purpose, stream};
 use checkpoint::Header;
 use event::{Done, Epoch, Event, Started, Step};
-use health::Watch;
+use health::{Pulse, Watch};
 use observe::{Controls, Values};
 use order::Order;
 use pace::Pace;
 use picture::Picture;
+use supply::Supply;
 
 /// What one call of [`Session::advance`] came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +61,7 @@ pub struct Session {
     order: Order,
     controls: Controls,
     watch: Watch,
+    supply: Supply,
     next: Next,
     step: usize,
     resumed_at: usize,
@@ -113,6 +116,7 @@ impl Session {
             order,
             controls,
             watch: Watch::default(),
+            supply: Supply::default(),
             next,
             step: 0,
             resumed_at: 0,
@@ -290,12 +294,15 @@ impl Session {
     async fn train(&mut self) -> Result<Progress> {
         let indices = self.order.batch(self.step);
         if !self.data.train.holds(&indices) {
+            self.supply.missing(platform::now());
             return Ok(Progress::WaitingForData);
         }
         let start = platform::now();
         let moment = self.moment();
         let device = &self.selected.device;
         let batch = Batch::out_of(&self.data.train, indices, device);
+        let there = platform::now();
+        self.supply.arrived(start, there);
         let lr = self.config.optimizer.lr;
         let rate = self.config.schedule.rate(lr, self.step, self.total, moment.steps_per_epoch);
         let mut rng = stream(self.config.seed, Purpose::Views, self.step as u64);
@@ -309,7 +316,9 @@ impl Session {
         let asked = std::mem::take(&mut self.read_next);
         let read = asked || self.step.is_multiple_of(self.pace.read_every.max(1)) || self.step == self.total;
         let values = if read { Some(observe::read(answer).await?) } else { None };
-        self.clock(platform::now() - start);
+        let end = platform::now();
+        self.supply.worked(end - there);
+        self.clock(end - start);
         let mut events = Vec::new();
         if let Some(Values { loss, metric, .. }) = values {
             let step = self.step_event(loss, metric, rate);
@@ -340,10 +349,10 @@ impl Session {
     }
 
     async fn look(&mut self) -> Result<Vec<Event>> {
-        match self.learner.gradient_norm() {
-            Some(gradient) => self.watch.look(self.step, gradient, self.learner.embeddings()).await,
-            None => Ok(Vec::new()),
-        }
+        let waiting = self.supply.share();
+        let Some(gradient) = self.learner.gradient_norm() else { return Ok(Vec::new()) };
+        let pulse = Pulse { step: self.step, gradient, lag: self.learner.lag(), waiting };
+        self.watch.look(pulse, self.learner.embeddings()).await
     }
 
     fn clock(&mut self, seconds: f64) {

@@ -97,7 +97,7 @@ impl Best {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::event::{Embedding, Health, Step, Verdict};
+    use crate::session::event::{Embedding, Health, Step};
 
     fn step(loss: f64) -> Event {
         let (step, epoch, learning_rate, images_per_second, elapsed_seconds) = (1, 0.1, 0.1, 5.0, 1.0);
@@ -136,7 +136,7 @@ mod tests {
                 decay,
                 spectrum,
             });
-            let health = Health { step: 1, verdict: Verdict::Healthy, gradient: 1.0, embedding };
+            let health = Health { step: 1, embedding, ..Health::default() };
             best.hear(&Event::Health(health));
             best.hear(&step(0.0));
             best.is_improved()
