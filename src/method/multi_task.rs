@@ -160,7 +160,7 @@ impl MultiTask {
     }
 
     fn figures(&self, outcome: &Outcome) -> Vec<Figure> {
-        let names = self.plan.tasks.iter().map(|task| task.name()).collect::<Vec<_>>().join(", ");
+        let names = self.plan.tasks.iter().map(|task| task.title()).collect::<Vec<_>>().join(", ");
         let cosines = Figure {
             title: "Whether the tasks agree".to_string(),
             caption: format!(

@@ -32,6 +32,11 @@ impl Task {
         ["rp", "col", "ex", "ms"][self as usize]
     }
 
+    /// What it is called where there is room.
+    pub(super) fn title(self) -> &'static str {
+        ["relative position", "colorization", "exemplar", "motion segmentation"][self as usize]
+    }
+
     /// Tasks joined by `+`, each once, in the order in which they come.
     ///
     /// # Errors
@@ -39,10 +44,8 @@ impl Task {
     pub(super) fn parse(text: &str) -> Result<Vec<Self>> {
         let one = |name: &str| {
             Self::ALL.into_iter().find(|task| task.name() == name.trim()).ok_or_else(|| {
-                Error::Config(format!(
-                    "there is no task `{name}`; join some of rp (relative position), col (colorization), ex (exemplar) and ms \
-                     (motion segmentation) by +"
-                ))
+                let all = Self::ALL.map(|task| format!("{} ({})", task.name(), task.title())).join(", ");
+                Error::Config(format!("there is no task `{name}`; join some of {all} by +"))
             })
         };
         let mut tasks = text.split('+').map(one).collect::<Result<Vec<_>>>()?;
