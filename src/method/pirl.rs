@@ -86,7 +86,8 @@ impl Method for Pirl {
         let head = if hidden == 0 { MlpPlan::linear(width) } else { MlpPlan::plain(hidden, width) };
         let (image_head, part_head) = (head.init(input, init), head.init(input, init));
         let join_head = MlpPlan::linear(width).init(transform.parts() * width, init);
-        let bank = MemoryBank::init(facts.images, width, init);
+        let random = config.choice("bank", &[("random", true), ("empty", false)])?;
+        let bank = if random { MemoryBank::init } else { MemoryBank::empty }(facts.images, width, init);
         let partition = init.frozen_rows([1, 1], |_, n| vec![0.0; n]);
         Ok(Self { encoder, image_head, part_head, join_head, bank, partition, image, transform, settings })
     }
@@ -117,7 +118,7 @@ impl Method for Pirl {
         let v = unit_rows(self.image_head.forward(self.encoder.forward(image)));
         let parts = self.part_head.forward(self.encoder.forward(transformed)); // [n * parts, width]
         let t = unit_rows(self.join_head.forward(self.transform.join(parts)));
-        let own = self.bank.at(&views.tables[0]);
+        let own = self.bank.at_or(&views.tables[0], &v);
         let others = self.bank.rows(views.draws[0].clone());
         let z = if moment.step == 0 {
             partition(v.clone(), own.clone(), others.clone(), self.settings.nce)
@@ -229,7 +230,8 @@ fn small(data: &str) -> RunConfig {
     RunConfig { batch: 256, epochs: 10, ..base }
         .with_options([size, min_area])
         .with_options(recipes)
-        .with_options(options(256, 4096, [0.1, 0.5], true))
+        .with_options(options(256, 4096, [0.1, 0.5]))
+        .with_options([("cross_entropy", true.into()), ("bank", "empty".into())])
 }
 
 /// The paper's ImageNet setting: ResNet-50 at 224 px with nine tiles of 64 px, 1024 images a step, rate 0.12 falling by a
@@ -243,15 +245,11 @@ fn full(data: &str) -> RunConfig {
     RunConfig { batch: 1024, epochs: 800, ..base }
         .with_options(Augment::published("pirl-image", size))
         .with_options([("tiles", "pirl-patch".into())])
-        .with_options(options(0, 32_000, [0.07, 0.5], false))
+        .with_options(options(0, 32_000, [0.07, 0.5]))
+        .with_options([("cross_entropy", false.into()), ("bank", "random".into())])
 }
 
-fn options(
-    hidden: usize,
-    negatives: usize,
-    [tau, momentum]: [f64; 2],
-    cross_entropy: bool,
-) -> [(&'static str, serde_json::Value); 8] {
+fn options(hidden: usize, negatives: usize, [tau, momentum]: [f64; 2]) -> [(&'static str, serde_json::Value); 7] {
     [
         ("transform", "jigsaw".into()),
         ("hidden", hidden.into()),
@@ -260,7 +258,6 @@ fn options(
         ("lambda", 0.5.into()),
         ("tau", tau.into()),
         ("momentum", momentum.into()),
-        ("cross_entropy", cross_entropy.into()),
     ]
 }
 

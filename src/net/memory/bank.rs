@@ -39,6 +39,20 @@ impl MemoryBank {
         Self { rows: init.frozen_rows([rows, width], |rng, n| rng::uniform(rng, n, -bound, bound)) }
     }
 
+    /// n rows of zeros: nothing is known of any image yet. The first [`MemoryBank::update`] of such a row sets it to what
+    /// is said of its image; until then it is orthogonal to everything.
+    pub fn empty(rows: usize, width: usize, init: &mut Init) -> Self {
+        Self { rows: init.frozen_rows([rows, width], |_, n| vec![0.0; n]) }
+    }
+
+    /// The rows of the images at `places`, and for images of which nothing is known yet their rows of `said`: `[b, 2]`,
+    /// `[b, d]` -> `[b, d]`, without gradient.
+    pub fn at_or(&self, places: &Tensor<2>, said: &Tensor<2>) -> Tensor<2> {
+        let rows = self.at(places);
+        let unknown = rows.clone().square().sum_dim(1).equal_elem(0.0).expand(rows.dims());
+        rows.mask_where(unknown, said.clone().detach())
+    }
+
     /// The rows of the images at `places`: `[b, 2]` -> `[b, d]`, without gradient.
     pub fn at(&self, places: &Tensor<2>) -> Tensor<2> {
         self.rows.val().detach().select(0, numbers(places))
@@ -134,6 +148,24 @@ mod tests {
         let negatives = bank.rows(Tensor::from_data([1, 1], &Device::flex().autodiff()));
         assert_eq!(values(negatives), [&rows[3..6], &rows[3..6]].concat());
         assert_eq!(crate::net::tensors::count(&bank), 0);
+    }
+
+    #[test]
+    fn an_empty_row_is_what_is_said_first() {
+        let device = Device::flex().autodiff();
+        let mut init = Init::new(stream(1, Purpose::Weights, 0), &device);
+        let (bank, first) = (MemoryBank::empty(3, 2, &mut init), places(&[1, 2], &device));
+        let said = Tensor::<2>::from_floats([[0.6, 0.8], [0.0, 1.0]], &device).require_grad();
+        let own = bank.at_or(&first, &said);
+        assert_eq!(values(own.clone()), [0.6, 0.8, 0.0, 1.0]);
+        assert!(!own.is_require_grad());
+        let bank = bank.update(&first, said.clone(), 0.5);
+        for (found, expected) in all(&bank).iter().zip([0.0, 0.0, 0.6, 0.8, 0.0, 1.0]) {
+            assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+        }
+        let other = Tensor::<2>::from_floats([[1.0, 0.0], [1.0, 0.0]], &device);
+        assert_eq!(values(bank.at_or(&places(&[0, 1], &device), &other))[..2], [1.0, 0.0]);
+        assert_eq!(values(bank.at_or(&first, &other)), values(bank.at(&first)), "what is known stays");
     }
 
     #[test]
