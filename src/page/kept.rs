@@ -22,6 +22,9 @@ pub fn taking_up(kept: &Kept) -> &'static str {
 
 /// What is safe of the run on show.
 pub fn safe(kept: &Kept) -> String {
+    if kept.finished {
+        return "The whole run is kept in this browser: a reload or a closed tab loses nothing.".into();
+    }
     let steps = words::count(kept.step);
     format!("Kept in this browser up to step {steps}: a reload or a closed tab loses at most what came after.")
 }
@@ -40,6 +43,6 @@ mod tests {
         let ended = Kept { finished: true, damaged: true, ..kept.clone() };
         assert!(said(&ended).contains("finished after 1,200 steps") && said(&ended).contains("the one before"));
         assert_eq!(taking_up(&ended), "Show it again");
-        assert!(safe(&kept).contains("step 1,200"));
+        assert!(safe(&kept).contains("step 1,200") && safe(&ended).contains("whole run"));
     }
 }

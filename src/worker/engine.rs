@@ -110,8 +110,9 @@ impl Engine {
         let Some(run) = &mut self.run else { return };
         match run.work().await {
             Ok(Work::Went(replies)) => {
-                replies.iter().for_each(page::post);
+                // what the page hears of an end or a pause is safe by then
                 self.save().await;
+                replies.iter().for_each(page::post);
             }
             Ok(Work::Waits) => match self.store.take_broken() {
                 Some(error) => self.give_up(&error),
@@ -159,22 +160,18 @@ impl Engine {
                 self.drop_run();
                 self.tell_kept();
             }
-            Command::Pause => {
-                if self.steer(Run::pause) {
-                    self.save().await;
-                }
-            }
-            Command::Resume => drop(self.steer(Run::resume)),
-            Command::Step => drop(self.steer(Run::single)),
+            Command::Pause => self.steer(Run::pause).await,
+            Command::Resume => self.steer(Run::resume).await,
+            Command::Step => self.steer(Run::single).await,
         }
         Ok(())
     }
 
-    /// Says whether there is a run that heeds it.
-    fn steer(&mut self, change: impl FnOnce(&mut Run) -> Option<bool>) -> bool {
-        let running = self.run.as_mut().and_then(change);
-        running.into_iter().for_each(|running| page::post(&Reply::Running(running)));
-        running.is_some()
+    async fn steer(&mut self, change: impl FnOnce(&mut Run) -> Option<bool>) {
+        if let Some(running) = self.run.as_mut().and_then(change) {
+            self.save().await;
+            page::post(&Reply::Running(running));
+        }
     }
 
     async fn prepare(&mut self, choice: DeviceChoice, data: &str) -> Result<()> {

@@ -77,7 +77,7 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
     assert!(first < 200, "half of the run is still to come at step {first}");
     page.driver.refresh().await.expect("it reloads");
     page.wait_for(&["ready"], 60).await;
-    let offer = format!("RotNet on Fashion-MNIST, at step {first}, saved just now");
+    let offer = format!("(RotNet) on Fashion-MNIST, at step {first}, saved just now");
     page.wait("the offer", 20, async || page.text("kept").await.contains(&offer)).await;
     assert_eq!(page.losses().await.len(), 0, "nothing starts by itself");
 
@@ -238,7 +238,7 @@ async fn a_browser_that_keeps_nothing_trains_all_the_same() {
 
     // two tabs would overwrite each other's run
     page.goto(&format!("/{run}")).await;
-    page.wait("the run to be kept", 60, async || page.text("safe").await.contains("step 20")).await;
+    page.wait("the run to be kept", 60, async || page.text("safe").await.contains("whole run")).await;
     let first = page.driver.window().await.expect("a tab");
     let second = page.driver.new_tab().await.expect("another");
     page.driver.switch_to_window(second).await.expect("it opens");
@@ -246,6 +246,6 @@ async fn a_browser_that_keeps_nothing_trains_all_the_same() {
     page.wait("the refusal", 60, async || page.text("unkept").await.contains("another tab")).await;
     page.driver.close_window().await.expect("it closes");
     page.driver.switch_to_window(first).await.expect("the first is there still");
-    assert!(page.text("safe").await.contains("step 20"));
+    assert!(page.text("safe").await.contains("whole run"));
     page.close().await;
 }
