@@ -99,7 +99,8 @@ impl Settings {
         for key in names(&whole) {
             let own = lookup(&whole, &key);
             let always = FIELDS.contains(&key.as_str()) && (key != "steps" || config.steps > 0);
-            if always || preset.as_ref().is_some_and(|preset| lookup(preset, &key) != own) {
+            // the page narrows the preset on some devices
+            if always || key == "width" || preset.as_ref().is_some_and(|preset| lookup(preset, &key) != own) {
                 pairs.push((key, own.map(text_of).unwrap_or_default()));
             }
         }

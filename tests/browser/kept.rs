@@ -208,10 +208,11 @@ async fn a_download_is_read_by_the_command_line_and_the_other_way_round() {
     assert_eq!(again.len(), 5);
     assert!(again.iter().zip(&losses[15..]).all(|(a, b)| (a - b).abs() < 1e-3 * b.abs()), "{again:?}\n{losses:?}");
 
-    for (name, content) in [("notes.safetensors", "these are notes"), ("empty.safetensors", "")] {
-        fs::write(here.join(name), content).expect("a file");
-        open(&page, &here.join(name)).await;
-        page.wait_for(&["error"], 20).await;
+    for (name, content, wrong) in [("notes", "these are notes", "too large"), ("empty", "", "too small")] {
+        let file = here.join(format!("{name}.safetensors"));
+        fs::write(&file, content).expect("a file");
+        open(&page, &file).await;
+        page.wait("the refusal", 20, async || page.text("message").await.contains(wrong)).await;
         let message = page.text("message").await;
         assert!(
             message.contains("not a whole checkpoint") && message.contains("downloaded from this page"),
@@ -227,7 +228,7 @@ async fn a_download_is_read_by_the_command_line_and_the_other_way_round() {
 async fn a_browser_that_keeps_nothing_trains_all_the_same() {
     let run = format!("?{QUICK}&steps=20&autostart=1");
     let page = Page::open(&format!("/no-storage/{run}"), &[]).await;
-    let refusals = [("no-storage", "private windows"), ("full", "no more room")];
+    let refusals = [("no-storage", "private window"), ("full", "no more room")];
     for (variant, words) in refusals {
         page.goto(&format!("/{variant}/{run}")).await;
         page.wait_for(&["done"], 60).await;

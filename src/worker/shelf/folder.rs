@@ -72,7 +72,7 @@ impl Folder {
     pub(super) async fn at_root(name: &str) -> Result<Self> {
         let storage = Reflect::get(&scope().navigator(), &"storage".into()).ok().filter(JsValue::is_object);
         let storage =
-            storage.ok_or_else(|| Error::Run("browsers keep files only of pages that came over https".into()))?;
+            storage.ok_or_else(|| Error::Run("pages that did not come over https may keep nothing".into()))?;
         let root = storage.unchecked_into::<Storage>().root().await.map_err(refused)?;
         Self(root.unchecked_into()).folder(name).await
     }
@@ -152,7 +152,7 @@ impl Drop for Held {
 }
 
 /// For people: there is no room.
-const FULL: &str = "the browser has no more room for this site";
+const FULL: &str = "there is no more room for this site";
 
 /// An object that says yes to this option.
 fn option(name: &str) -> JsValue {
@@ -165,9 +165,7 @@ fn option(name: &str) -> JsValue {
 fn refused(error: JsValue) -> Error {
     Error::Run(match name_of(&error).as_str() {
         "QuotaExceededError" => FULL.into(),
-        "SecurityError" | "NotAllowedError" => {
-            "the browser does not allow it here; private windows are like that".into()
-        }
+        "SecurityError" | "NotAllowedError" => "pages may keep nothing here, as in a private window".into(),
         _ => text_of(&error, "message"),
     })
 }
