@@ -201,6 +201,8 @@ impl Bench {
             }
         };
         self.clear();
+        // what is kept is another run
+        self.kept.set(None);
         self.line.update_value(|line| line.pending = true);
         self.write_address();
         self.phase.set(if paused { Phase::Paused } else { Phase::Running });

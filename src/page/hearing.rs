@@ -124,6 +124,8 @@ impl Bench {
             self.record.notify();
         }
         if begun {
+            // what was told before is of another run
+            self.kept.set(None);
             self.follow_run();
         }
         if done {

@@ -141,6 +141,7 @@ impl Engine {
         };
         if let Err(error) = heard {
             page::fail(&error);
+            self.tell_kept();
         }
     }
 
@@ -165,6 +166,11 @@ impl Engine {
             Command::Step => self.steer(Run::single).await,
         }
         Ok(())
+    }
+
+    /// Whether there is no run, nor one on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.run.is_none() && self.planned.is_none()
     }
 
     async fn steer(&mut self, change: impl FnOnce(&mut Run) -> Option<bool>) {

@@ -3,14 +3,15 @@
 use super::engine::Engine;
 use super::page;
 use super::protocol::Reply;
+use super::shelf::Shelf;
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::session::checkpoint::{self, Header};
 
 impl Engine {
-    /// Tells the page which run is kept.
+    /// Tells the page which run is kept, if there is a choice whether to go on with it.
     pub(super) fn tell_kept(&self) {
-        if let Some(shelf) = &self.shelf {
+        if let Some(shelf) = self.shelf.as_ref().filter(|_| self.is_idle()) {
             page::post(&Reply::Kept(shelf.kept()));
         }
     }
@@ -27,10 +28,8 @@ impl Engine {
             Err(error) => return self.give_up(&error),
         };
         if let Some(shelf) = &mut self.shelf {
-            page::post(&match shelf.save(&checkpoint, &run.story(), run.label()).await {
-                Ok(()) => Reply::Kept(shelf.kept()),
-                Err(error) => Reply::Unkept { message: unkept(&error) },
-            });
+            let saved = shelf.save(&checkpoint, &run.story(), run.label()).await;
+            page::post(&answer(shelf, saved));
         }
         if run.is_on_gpu() {
             page::post(&Reply::Saved { step: run.step(), checkpoint });
@@ -46,22 +45,19 @@ impl Engine {
             None => return Err(gone()),
         };
         self.restore(found.checkpoint, found.story).await?;
-        if let Some(shelf) = &mut self.shelf
-            && let Err(error) = shelf.go_on(found.spot).await
-        {
-            page::post(&Reply::Unkept { message: unkept(&error) });
+        if let Some(shelf) = &mut self.shelf {
+            let taken = shelf.go_on(found.spot).await;
+            page::post(&answer(shelf, taken));
         }
         Ok(())
     }
 
     /// Keeps no run any more.
     pub(super) async fn forget(&mut self) {
-        if let Some(shelf) = &mut self.shelf
-            && let Err(error) = shelf.forget().await
-        {
-            page::post(&Reply::Unkept { message: unkept(&error) });
+        if let Some(shelf) = &mut self.shelf {
+            let forgotten = shelf.forget().await;
+            page::post(&answer(shelf, forgotten));
         }
-        self.tell_kept();
     }
 
     /// Hands the run out as a file: the one under way, or else the one that is kept.
@@ -82,6 +78,14 @@ impl Engine {
     }
 }
 
-fn unkept(error: &Error) -> String {
-    format!("The browser does not keep this run: {error}. It goes on all the same; download it to keep it.")
+/// What the page is told once the shelf has been asked for something.
+fn answer(shelf: &Shelf, done: Result<()>) -> Reply {
+    match done {
+        Ok(()) => Reply::Kept(shelf.kept()),
+        Err(error) => Reply::Unkept {
+            message: format!(
+                "The browser does not keep this run: {error}. It goes on all the same; download it to keep it."
+            ),
+        },
+    }
 }

@@ -38,6 +38,9 @@ async fn damage(page: &Page, expression: &str) -> String {
 async fn train_a_little(page: &Page) -> usize {
     let before = page.losses().await.len();
     page.click("start").await;
+    if before == 0 {
+        assert_eq!(page.text("safe").await, "", "nothing of this run is kept yet");
+    }
     page.wait("some steps", 60, async || page.losses().await.len() > before + 5).await;
     page.click("pause").await;
     page.wait_for(&["paused"], 10).await;
