@@ -4,8 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use thirtyfour::prelude::*;
-
 use crate::QUICK;
 use crate::browser::{Page, downloads};
 use crate::host;
