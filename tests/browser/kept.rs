@@ -66,16 +66,16 @@ fn assert_same(losses: &[f64], whole: &[f64], from: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_survives_a_reload_and_a_closed_tab() {
-    let link = format!("/?{QUICK}&steps=250");
+    let link = format!("/?{QUICK}&steps=150");
     let page = Page::open(&format!("{link}&autostart=1"), &[]).await;
     page.wait_for(&["done"], 120).await;
     let whole = page.losses().await;
 
     page.goto(&link).await;
     page.wait_for(&["ready"], 60).await;
-    page.wait("the offer", 20, async || page.text("kept").await.contains("finished after 250 steps")).await;
+    page.wait("the offer", 20, async || page.text("kept").await.contains("finished after 150 steps")).await;
     let first = train_a_little(&page).await;
-    assert!(first < 200, "half of the run is still to come at step {first}");
+    assert!(first < 100, "half of the run is still to come at step {first}");
     page.driver.refresh().await.expect("it reloads");
     page.wait_for(&["ready"], 60).await;
     let offer = format!("(RotNet) on Fashion-MNIST, at step {first}, saved just now");
@@ -100,7 +100,7 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
     page.wait_for(&["done"], 120).await;
     assert_same(&page.losses().await, &whole, second);
     assert_eq!(resumed_at(&page).await, Some(second as u64));
-    assert_eq!((page.value("batch").await.as_str(), page.text("step-count").await.as_str()), ("8", "250"));
+    assert_eq!((page.value("batch").await.as_str(), page.text("step-count").await.as_str()), ("8", "150"));
     let probed = page.events("probe").await;
     assert_eq!(probed.len(), 0, "the run still looks at itself as it was told to");
 
@@ -113,7 +113,7 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_state_falls_back_to_the_one_before() {
-    let link = format!("/?{QUICK}&steps=400");
+    let link = format!("/?{QUICK}&steps=150");
     let page = Page::open(&format!("{link}&autostart=1"), &[]).await;
     page.wait_for(&["done"], 120).await;
     let whole = page.losses().await;
