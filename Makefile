@@ -50,7 +50,7 @@ docs: ## Build the documentation of the code
 unit: data ## Run the tests that need no browser
 	cargo test --release --locked --package nolabel
 
-browser: ## Run the page in headless Chromium (needs dist/)
+browser: build ## Run the page in headless Chromium (needs dist/)
 	@scripts/setup.sh chromium
 	cargo test --release --locked --package browser-tests
 

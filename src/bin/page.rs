@@ -59,6 +59,7 @@ mod probe {
 #[path = "../session"]
 mod session {
     pub mod event;
+    pub mod past;
     pub mod picture;
 }
 
@@ -66,6 +67,7 @@ mod session {
 #[path = "../worker"]
 mod worker {
     pub mod protocol;
+    pub mod story;
     pub mod wire;
 }
 

@@ -8,6 +8,7 @@ use super::args::RunArgs;
 use super::failure::{Failure, Outcome};
 use super::foreign;
 use super::images;
+use super::opened::Opened;
 use super::progress::Part;
 use super::summary::Summary;
 use super::words;
@@ -37,6 +38,8 @@ pub(super) struct Wanted {
     pub(super) preset: Option<Preset>,
     /// The weights the encoder starts from.
     pub(super) init: Option<PathBuf>,
+    /// The checkpoint to go on from in a folder of its own.
+    pub(super) from: Option<PathBuf>,
     /// The folder where none is named.
     pub(super) out: Option<PathBuf>,
     /// Whether the features are probed when the run has ended.
@@ -63,7 +66,11 @@ pub(super) struct Run {
 impl Wanted {
     /// Sets up the run.
     pub(super) fn begin(&self) -> Outcome<Run> {
-        if self.args.resume { self.resume() } else { self.fresh() }
+        match &self.from {
+            Some(file) => self.branch(file),
+            None if self.args.resume => self.resume(),
+            None => self.fresh(),
+        }
     }
 
     fn fresh(&self) -> Outcome<Run> {
@@ -126,6 +133,26 @@ impl Wanted {
         }
         log.read(|event| session.recall(event))?;
         Ok(Run { session, selected, folder, log, earlier, warnings })
+    }
+
+    /// Goes on with a checkpoint as a run of its own, in another folder.
+    fn branch(&self, file: &Path) -> Outcome<Run> {
+        let opened = Opened::at(file)?;
+        let Checkpoint { header, bytes, .. } = &opened.checkpoint;
+        self.refuse_contradictions(file, &opened.record)?;
+        let path = self.args.out.clone().unwrap_or_else(|| default_folder(&header.config));
+        refuse_taken(&path)?;
+        let spec = opened.images(self.data.as_ref())?;
+        let spec = Spec { folder: spec.folder.as_deref().map(absolute).transpose()?, ..spec };
+        let (images, selected) = (self.images(&spec)?, block_on(device::select(self.args.manner.device))?);
+        header.images.check(&images)?;
+        let warnings = changes(&opened.record, &selected);
+        let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
+        let session = block_on(Session::restore(bytes, images, &selected, pace))?;
+        let folder = Folder::create(&path, &Record::new(header.config.clone(), data, selected.readout.clone()))?;
+        folder.save(session.step(), bytes)?;
+        let log = folder.log()?;
+        Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings })
     }
 
     /// The folder of the run to continue.

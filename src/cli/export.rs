@@ -46,7 +46,7 @@ In Python:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Export {
-    /// The run's folder, or one of the files in its checkpoints/
+    /// The run's folder, one of the files in its checkpoints/, or a run downloaded from the page
     #[arg(value_name = "RUN")]
     run: PathBuf,
 

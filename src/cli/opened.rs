@@ -1,6 +1,6 @@
 //! A run that is there, for the commands that look at what it learned.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures_lite::future::block_on;
 
@@ -13,14 +13,23 @@ use crate::device::{self, DeviceChoice, Selected};
 use crate::error::Error;
 use crate::probe::ProbeSettings;
 use crate::session::Session;
+use crate::session::checkpoint::Header;
+use crate::session::event::Event;
 use crate::session::folder::{Checkpoint, DataRecord, Evaluation, Folder, Place, Record, place};
 use crate::session::pace::Pace;
 
-/// A run with its newest whole checkpoint.
+/// A run with its newest whole checkpoint, or a checkpoint that came alone.
 pub(super) struct Opened {
-    pub(super) folder: Folder,
+    home: Home,
     pub(super) record: Record,
     pub(super) checkpoint: Checkpoint,
+}
+
+/// Where it lies.
+enum Home {
+    Run(Folder),
+    /// The file of a checkpoint with no run around it, for example one out of the page.
+    File(PathBuf),
 }
 
 /// The same, ready to be asked.
@@ -65,21 +74,29 @@ impl Opened {
             let path = path.display();
             print::err(&format!("warning: {path} is damaged ({wrong}); the one before, of step {step}, is looked at"));
         }
-        Ok(Self { folder, record, checkpoint })
+        Ok(Self { home: Home::Run(folder), record, checkpoint })
     }
 
-    /// Opens the run in a folder at the checkpoint whose file has this digest; nothing where there is none.
+    /// The run in a folder at the checkpoint whose file has this digest, or the checkpoint itself if it has; nothing where
+    /// there is none.
     pub(super) fn with_digest(path: &Path, sha256: &str) -> Outcome<Option<Self>> {
+        if path.is_file() {
+            let opened = Self::at_checkpoint(path)?;
+            return Ok(Some(opened).filter(|opened| opened.checkpoint.sha256() == sha256));
+        }
         let (folder, record) = Folder::open(path)?;
         let found = folder.with_digest(sha256)?;
-        Ok(found.map(|checkpoint| Self { folder, record, checkpoint }))
+        Ok(found.map(|checkpoint| Self { home: Home::Run(folder), record, checkpoint }))
+    }
+
+    /// A run that its process holds.
+    pub(super) fn held(self, folder: Folder) -> Self {
+        Self { home: Home::Run(folder), ..self }
     }
 
     fn at_checkpoint(path: &Path) -> Outcome<Self> {
         let run = std::path::absolute(path).ok().and_then(|path| Some(path.parent()?.parent()?.to_path_buf()));
-        let inside = run.filter(|run| place(run) == Place::Run).ok_or_else(|| {
-            Failure::Failed(format!("{} is no checkpoint of a run: it does not lie in RUN/checkpoints", path.display()))
-        })?;
+        let Some(inside) = run.filter(|run| place(run) == Place::Run) else { return Self::alone(path) };
         let (folder, record) = Folder::open(&inside)?;
         let checkpoint = Checkpoint::read(path).map_err(|error| match error {
             Error::Checkpoint(wrong) => Failure::Failed(format!(
@@ -88,7 +105,53 @@ impl Opened {
             )),
             other => other.into(),
         })?;
-        Ok(Self { folder, record, checkpoint })
+        Ok(Self { home: Home::Run(folder), record, checkpoint })
+    }
+
+    fn alone(path: &Path) -> Outcome<Self> {
+        let checkpoint = Checkpoint::read(path).map_err(|error| match error {
+            Error::Checkpoint(wrong) => {
+                Failure::Failed(format!("{} is no checkpoint of a run: {wrong}", path.display()))
+            }
+            other => other.into(),
+        })?;
+        Ok(Self { home: Home::File(path.to_path_buf()), record: record(&checkpoint.header), checkpoint })
+    }
+
+    /// The run's folder, or the file where there is none around it.
+    pub(super) fn path(&self) -> &Path {
+        match &self.home {
+            Home::Run(folder) => folder.path(),
+            Home::File(path) => path,
+        }
+    }
+
+    /// Everything the run said so far, as far as that is known.
+    pub(super) fn events(&self) -> Outcome<Vec<Event>> {
+        match &self.home {
+            Home::Run(folder) => Ok(folder.events()?),
+            Home::File(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Everything that was measured of it and written down.
+    pub(super) fn evaluations(&self) -> Outcome<Vec<Evaluation>> {
+        match &self.home {
+            Home::Run(folder) => Ok(folder.evaluations()?),
+            Home::File(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// How to ask for the images it learned from, or for others.
+    pub(super) fn images(&self, other: Option<&Spec>) -> Outcome<Spec> {
+        let spec = other.map_or(self.record.data.spec(), |data| self.record.data.moved(data.clone()));
+        if spec.is_folder() && spec.folder.is_none() {
+            let (path, name) = (self.path().display(), &spec.name);
+            return Err(Failure::Failed(format!(
+                "{path} does not say where the images lie that it learned from; name their folder with --data {name}:DIR"
+            )));
+        }
+        Ok(spec)
     }
 
     /// Steps the run had taken.
@@ -98,10 +161,11 @@ impl Opened {
 
     /// Loads the images it learned from, or others, and puts the network together.
     pub(super) fn load(&self, other: Option<&Spec>, device: DeviceChoice, quiet: bool) -> Outcome<Loaded> {
-        let spec = other.map_or(self.record.data.spec(), |data| self.record.data.moved(data.clone()));
+        let spec = self.images(other)?;
         let images = images::load(&spec, quiet)?;
         let data = DataRecord::of(&images, &spec);
-        if data.sha256 != self.record.data.sha256 && other.is_none() {
+        let recorded = matches!(self.home, Home::Run(_));
+        if other.is_none() && recorded && data.sha256 != self.record.data.sha256 {
             print::err("warning: these are not the images the run learned from; they have changed since");
         }
         self.restore(images, data, device)
@@ -117,7 +181,7 @@ impl Opened {
 
     /// What was measured before and answers the question.
     pub(super) fn known(&self, data: &DataRecord, settings: &ProbeSettings) -> Outcome<Option<Evaluation>> {
-        let mut all = self.folder.evaluations()?.into_iter();
+        let mut all = self.evaluations()?.into_iter();
         Ok(all.find(|known| known.answers(self.step(), data, settings)))
     }
 
@@ -144,9 +208,27 @@ impl Opened {
             rows,
             details,
         };
-        if let Err(error) = self.folder.keep(evaluation.clone()) {
+        if let Home::Run(folder) = &self.home
+            && let Err(error) = folder.keep(evaluation.clone())
+        {
             print::err(&format!("warning: what was measured is not kept: {error}"));
         }
         Ok(evaluation)
     }
+}
+
+/// What a checkpoint that came alone says of its run. The digest of the images is not among it.
+fn record(header: &Header) -> Record {
+    let Header { config, images, device, .. } = header.clone();
+    let spec = Spec::named(&config.data);
+    let data = DataRecord {
+        size: spec.is_folder().then_some(images.size.width),
+        name: spec.name,
+        folder: None,
+        train_images: images.train,
+        test_images: images.test,
+        sha256: "not recorded".into(),
+        image: images.size,
+    };
+    Record::new(config, data, device)
 }

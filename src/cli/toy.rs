@@ -61,7 +61,7 @@ impl Toy {
             }
         };
         let text = eval::present(&rows, &settings, loaded.session.data(), &loaded.selected);
-        print::out(&format!("\n{text}\n\nrun folder: {}", opened.folder.path().display()))
+        print::out(&format!("\n{text}\n\nrun folder: {}", opened.path().display()))
     }
 
     fn wanted(self) -> Outcome<Wanted> {
@@ -80,6 +80,7 @@ impl Toy {
             data,
             preset: Some(preset),
             init: None,
+            from: None,
             out,
             probed: true,
             images: None,

@@ -15,7 +15,8 @@ use crate::data::Spec;
 
 const USAGE: &str = "\
 nolabel train METHOD --data NAME[:DIR] [OPTIONS]
-       nolabel train --resume --out DIR [OPTIONS]";
+       nolabel train --resume --out DIR [OPTIONS]
+       nolabel train --from FILE [--out DIR] [OPTIONS]";
 const EXAMPLES: &str = "\
 Examples:
   nolabel train rotation --data fashion-mnist
@@ -32,6 +33,8 @@ Examples:
       go on with an encoder from elsewhere; the untrained encoder in `nolabel eval` stays one with drawn weights
   nolabel train --resume --out runs/narrow
       go on where it was stopped; Ctrl-C saves a run and prints this line
+  nolabel train --from rotation-fashion-mnist-1-step-00001200.safetensors
+      go on with a run that was downloaded from the page, in runs/rotation-fashion-mnist-1
 
 checkpoints/ holds the last two states: should the newest be damaged, the one before is taken, with a warning. Each
 carries a digest of itself, so that a damaged one is noticed. With --keep-best it also holds the best one:
@@ -53,11 +56,12 @@ Folders of clips hold a folder of frames a clip, in the order of their names, or
 #[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(super) struct Train {
     /// What to train
-    #[arg(value_name = "METHOD", value_parser = args::methods(), required_unless_present = "resume")]
+    #[arg(value_name = "METHOD", value_parser = args::methods(), required_unless_present_any = ["resume", "from"])]
     method: Option<String>,
 
     /// The images: a data set by name, with the folder it lies in where that is an unusual one
-    #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs(), required_unless_present = "resume")]
+    #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
+    #[arg(required_unless_present_any = ["resume", "from"])]
     data: Option<Spec>,
 
     /// What the settings start from [default: small]
@@ -69,15 +73,19 @@ pub(super) struct Train {
     #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "What is computed")]
     init: Option<PathBuf>,
 
+    /// Go on with a single checkpoint as a run of its own: one that was downloaded from the page, or one of another run
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "init"])]
+    from: Option<PathBuf>,
+
     #[command(flatten)]
     run: RunArgs,
 }
 
 impl Train {
     pub(super) fn run(self) -> Outcome {
-        let Self { method, data, preset, init, run } = self;
+        let Self { method, data, preset, init, from, run } = self;
         let (command, out, probed, images, part) = ("train", None, false, None, None);
-        let wanted = Wanted { command, method, data, preset, init, out, probed, images, part, args: run };
+        let wanted = Wanted { command, method, data, preset, init, from, out, probed, images, part, args: run };
         let finished = training::train(&wanted)?;
         let folder = finished.run.folder.path().display().to_string();
         print::out(&finished.summary.words())?;

@@ -26,7 +26,7 @@ impl Finished {
     pub(super) fn opened(self) -> Outcome<(Opened, Loaded, Log)> {
         let Run { session, selected, folder, log, .. } = self.run;
         let opened = Opened::at(folder.path())?;
-        let opened = Opened { folder, ..opened };
+        let opened = opened.held(folder);
         let data = opened.record.data.clone();
         Ok((opened, Loaded { session, selected, data }, log))
     }

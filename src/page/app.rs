@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::bench::Bench;
 use super::buttons::Buttons;
+use super::files::{Files, Offer};
 use super::form::Form;
 use super::hooks;
 use super::learning::Learning;
@@ -22,8 +23,10 @@ pub fn App() -> impl IntoView {
     view! {
         <div class="side">
             <Notice/>
+            <Offer/>
             <Buttons/>
             <Status/>
+            <Files/>
             <Form/>
             <Data/>
         </div>

@@ -12,7 +12,7 @@ use super::trouble::{Remedy, Trouble};
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind, Readout};
 use crate::session::picture::Picture;
-use crate::worker::protocol::{Command, Failure, Menu, MethodCard, SetCard};
+use crate::worker::protocol::{Command, Failure, Kept, Menu, MethodCard, SetCard};
 
 /// Everything the components show. Copies share the state.
 #[derive(Clone, Copy)]
@@ -45,6 +45,10 @@ pub struct Bench {
     pub picture: RwSignal<Option<Picture>>,
     /// What went wrong last.
     pub trouble: RwSignal<Option<Trouble>>,
+    /// The run that the browser keeps.
+    pub kept: RwSignal<Option<Kept>>,
+    /// Why it does not keep the one on show.
+    pub unkept: RwSignal<Option<String>>,
     pub(super) line: StoredValue<Line, LocalStorage>,
 }
 
@@ -56,6 +60,8 @@ pub(super) struct Line {
     pub(super) live: bool,
     /// Whether a run was asked for that has not begun yet.
     pub(super) pending: bool,
+    /// Whether it comes with settings of its own, which the form shall show.
+    pub(super) follow: bool,
     /// Runs asked for and dropped before they began.
     pub(super) stale: usize,
     /// Some of the data, shown while there is no run.
@@ -75,6 +81,7 @@ impl Line {
     fn forget(&mut self) {
         self.live = false;
         self.saved = None;
+        self.follow = false;
         self.stale += usize::from(std::mem::take(&mut self.pending));
     }
 }
@@ -111,6 +118,8 @@ impl Bench {
             record: RwSignal::new(Record::default()),
             picture: RwSignal::new(None),
             trouble: RwSignal::new(None),
+            kept: RwSignal::new(None),
+            unkept: RwSignal::new(None),
             line: StoredValue::new_local(Line::default()),
         }
     }
@@ -192,6 +201,8 @@ impl Bench {
             }
         };
         self.clear();
+        // what is kept is another run
+        self.kept.set(None);
         self.line.update_value(|line| line.pending = true);
         self.write_address();
         self.phase.set(if paused { Phase::Paused } else { Phase::Running });
@@ -207,8 +218,9 @@ impl Bench {
     }
 
     /// Forgets the run on show.
-    fn clear(self) {
+    pub(super) fn clear(self) {
         self.line.update_value(Line::forget);
+        self.unkept.set(None);
         self.examining.set(false);
         self.trouble.set(None);
         self.misread.set(Vec::new());
@@ -299,7 +311,7 @@ impl Bench {
     }
 
     /// Makes the address a link to the run that the settings describe.
-    fn write_address(self) {
+    pub(super) fn write_address(self) {
         let config = self.config.get_untracked();
         let card = self.card.get_untracked();
         if let (Ok(config), Some(card)) = (config, card) {
@@ -311,6 +323,12 @@ impl Bench {
     pub fn base(self) -> Option<RunConfig> {
         let kind = self.readout.with(|readout| readout.as_ref().map_or(Kind::Cpu, |readout| readout.kind));
         self.menu.with(|menu| self.settings.with(|settings| settings.preset(menu, kind).ok()))
+    }
+
+    /// The run that the browser keeps, where there is a choice whether to go on with it.
+    pub fn offered(self) -> Option<Kept> {
+        let idle = self.able.get() && matches!(self.phase.get(), Phase::Ready | Phase::Error);
+        self.kept.get().filter(|_| idle && !self.settings.with(|settings| settings.autostart))
     }
 
     /// Whether a GPU is in use, real or played.

@@ -1,5 +1,7 @@
 //! A curve that grows for hours and still fits the screen.
 
+use crate::session::past::thin;
+
 /// Points kept at most; a chart is narrower than that.
 pub const LIMIT: usize = 2048;
 
@@ -31,25 +33,6 @@ impl Curve {
     pub fn last(&self) -> Option<(f64, f64)> {
         self.points.last().copied()
     }
-
-    /// Drops what lies beyond `x`: a run goes on from an earlier state.
-    pub fn rewind(&mut self, x: f64) {
-        self.points.retain(|point| point.0 <= x);
-    }
-}
-
-/// Drops every second of those of the older three quarters that `may_go`.
-pub fn thin<T>(items: &mut Vec<T>, may_go: impl Fn(&T) -> bool) {
-    let newest = items.len() - items.len() / 4;
-    let (mut place, mut odd) = (0, false);
-    items.retain(|item| {
-        place += 1;
-        if place > newest || !may_go(item) {
-            return true;
-        }
-        odd = !odd;
-        odd
-    });
 }
 
 /// Values that a smoothed curve averages over at most.
@@ -93,20 +76,10 @@ mod tests {
     }
 
     #[test]
-    fn what_must_stay_survives_thinning() {
-        let mut items: Vec<usize> = (0..100).collect();
-        thin(&mut items, |item| item % 10 != 0);
-        assert!((0..10).all(|ten| items.contains(&(ten * 10))));
-        assert!(items.len() < 75 && items.contains(&99) && items.contains(&76));
-    }
-
-    #[test]
-    fn points_without_a_value_are_left_out_and_rewinding_drops_the_future() {
+    fn points_without_a_value_are_left_out() {
         let mut curve = Curve::default();
         [(1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0)].into_iter().for_each(|(x, y)| curve.push(x, y));
         assert_eq!(curve.points(), [(1.0, 2.0), (3.0, 1.0)]);
-        curve.rewind(2.0);
-        assert_eq!(curve.points(), [(1.0, 2.0)]);
     }
 
     #[test]

@@ -4,10 +4,11 @@ use leptos::prelude::*;
 
 use super::bench::Bench;
 use super::phase::{Action, Phase};
+use super::record::Record;
 use super::trouble::Trouble;
 use crate::session::event::Event;
 use crate::session::picture::Picture;
-use crate::worker::protocol::{Command, Failure, Menu, Reply};
+use crate::worker::protocol::{Command, Failure, Menu, Reply, Story};
 
 impl Bench {
     /// Takes in one message of the engine.
@@ -25,6 +26,7 @@ impl Bench {
             }),
             Reply::Ready => self.be_ready(),
             Reply::Examining => self.examining.set(true),
+            Reply::Past(events) => self.hear_past(events),
             Reply::Event(event) => self.hear_event(*event),
             Reply::Picture(picture) => self.hear_picture(picture),
             Reply::Running(running) => self.hear_running(running),
@@ -32,6 +34,12 @@ impl Bench {
                 self.line.update_value(|line| line.saved = Some((step, checkpoint)));
             }
             Reply::Saved { .. } => {}
+            Reply::Kept(kept) => {
+                self.kept.set(kept);
+                self.unkept.set(None);
+            }
+            Reply::Unkept { message } => self.unkept.set(Some(message)),
+            Reply::File { name, bytes } => self.hand_out(&name, &bytes),
             Reply::Failed { message, what } => self.hear_failure(&message, what),
         }
     }
@@ -56,7 +64,17 @@ impl Bench {
         self.prepare();
         if let Some(checkpoint) = self.line.try_update_value(|line| line.restore.take()).flatten() {
             self.line.update_value(|line| line.pending = true);
-            self.send(&Command::Restore { checkpoint });
+            let looks = self.settings.with_untracked(|settings| settings.looks()).unwrap_or_default();
+            let events = self.record.with_untracked(|record| record.log().to_vec());
+            self.record.set(Record::default());
+            self.send(&Command::Restore { checkpoint, story: Story { looks, events } });
+        }
+    }
+
+    /// What a run said before it went on comes before its start.
+    fn hear_past(self, events: Vec<Event>) {
+        if self.line.with_value(|line| line.pending && line.stale == 0) {
+            self.record.update_untracked(|record| events.into_iter().for_each(|event| record.hear(event)));
         }
     }
 
@@ -97,12 +115,18 @@ impl Bench {
         }
         self.examining.set(false);
         let done = matches!(event, Event::Done(_));
+        let begun = matches!(event, Event::Started(_));
         let often = matches!(event, Event::Step(_));
         self.record.update_untracked(|record| record.hear(event));
         if often {
             self.redraw_soon();
         } else {
             self.record.notify();
+        }
+        if begun {
+            // what was told before is of another run
+            self.kept.set(None);
+            self.follow_run();
         }
         if done {
             self.phase.set(Phase::Done);

@@ -5,6 +5,7 @@
 
 pub mod curve;
 pub mod findings;
+pub mod kept;
 pub mod layout;
 pub mod loading;
 pub mod phase;
@@ -39,11 +40,15 @@ mod engine;
 #[cfg(target_family = "wasm")]
 mod field;
 #[cfg(target_family = "wasm")]
+mod files;
+#[cfg(target_family = "wasm")]
 mod form;
 #[cfg(target_family = "wasm")]
 mod hearing;
 #[cfg(target_family = "wasm")]
 mod hooks;
+#[cfg(target_family = "wasm")]
+mod keeping;
 #[cfg(target_family = "wasm")]
 mod layers;
 #[cfg(target_family = "wasm")]

@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::curve::{Curve, Smooth, thin};
+use super::curve::{Curve, Smooth};
 use crate::session::event::{Done, Event, Health, Pretext, Probe, Started, Step};
+use crate::session::past::Past;
 
-/// Events kept at most; beyond that every second of the older steps is forgotten.
-pub const LOG_LIMIT: usize = 20_000;
 /// Step events from which the time left is told.
 const PACE_OVER: usize = 40;
 
@@ -41,18 +40,18 @@ pub struct Record {
     pub done: Option<Done>,
     smooth: [Smooth; 2],
     pace: VecDeque<(usize, f64)>,
-    log: Vec<Event>,
+    log: Past,
 }
 
 impl Record {
     /// Takes in what the run said.
     pub fn hear(&mut self, event: Event) {
-        self.log.push(event.clone());
-        if self.log.len() > LOG_LIMIT {
-            thin(&mut self.log, |event| matches!(event, Event::Step(_)));
-        }
+        self.log.hear(event.clone());
         match event {
-            Event::Started(plan) => self.begin(plan),
+            Event::Started(plan) => {
+                self.pace.clear();
+                self.plan = Some(plan);
+            }
             Event::Step(step) => self.advance(step),
             Event::Probe(probe) => self.probes.push(probe),
             Event::Health(health) => {
@@ -72,7 +71,7 @@ impl Record {
 
     /// Every event in order, the older steps thinned out in very long runs.
     pub fn log(&self) -> &[Event] {
-        &self.log
+        self.log.events()
     }
 
     /// Steps taken.
@@ -92,25 +91,6 @@ impl Record {
     /// The share of the planned steps that is taken.
     pub fn progress(&self) -> f64 {
         self.plan.as_ref().map_or(0.0, |plan| self.steps() as f64 / plan.total_steps.max(1) as f64)
-    }
-
-    /// A run that resumes from an earlier state takes back what came after it.
-    fn begin(&mut self, plan: Started) {
-        let from = plan.resumed_at as f64;
-        let curves = [
-            &mut self.loss,
-            &mut self.loss_mean,
-            &mut self.metric,
-            &mut self.metric_mean,
-            &mut self.spread,
-            &mut self.directions,
-        ];
-        curves.into_iter().for_each(|curve| curve.rewind(from));
-        self.probes.retain(|probe| probe.step <= plan.resumed_at);
-        self.step = self.step.take().filter(|step| step.step <= plan.resumed_at);
-        self.pace.clear();
-        self.done = None;
-        self.plan = Some(plan);
     }
 
     fn advance(&mut self, step: Step) {
@@ -183,24 +163,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_resumed_run_takes_back_what_came_after_its_state() {
+    fn a_run_that_goes_on_has_its_steps_and_a_pace_of_its_own() {
         let mut record = Record::default();
         record.hear(plan(100, 0));
-        (1..=30).for_each(|at| record.hear(step(at, 1.0 / at as f64, Some(0.5))));
+        (1..=20).for_each(|at| record.hear(step(at, 1.0 / at as f64, Some(0.5))));
         record.hear(plan(100, 20));
-        assert_eq!(record.steps(), 20);
-        assert_eq!(record.loss.last(), Some((20.0, 0.05)));
+        assert_eq!((record.steps(), record.seconds_left()), (20, None));
         record.hear(step(21, 0.3, Some(0.5)));
-        assert_eq!(record.metric.last(), Some((21.0, 0.5)));
-        assert_eq!(record.log().len(), 33, "the log keeps all that was said");
-    }
-
-    #[test]
-    fn a_very_long_log_loses_steps_only() {
-        let mut record = Record::default();
-        record.hear(plan(100_000, 0));
-        (1..=3 * LOG_LIMIT).for_each(|at| record.hear(step(at, 1.0, None)));
-        assert!(record.log().len() <= LOG_LIMIT);
-        assert!(matches!(record.log()[0], Event::Started(_)));
+        assert_eq!((record.loss.points().len(), record.metric.last()), (21, Some((21.0, 0.5))));
+        assert_eq!(record.log().len(), 23);
     }
 }

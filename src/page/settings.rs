@@ -99,12 +99,21 @@ impl Settings {
         for key in names(&whole) {
             let own = lookup(&whole, &key);
             let always = FIELDS.contains(&key.as_str()) && (key != "steps" || config.steps > 0);
-            if always || preset.as_ref().is_some_and(|preset| lookup(preset, &key) != own) {
+            // the page narrows the preset on some devices
+            if always || key == "width" || preset.as_ref().is_some_and(|preset| lookup(preset, &key) != own) {
                 pairs.push((key, own.map(text_of).unwrap_or_default()));
             }
         }
         let looks = LOOKS.iter().filter_map(|key| Some((key.to_string(), self.filled(key)?.to_string())));
         pairs.into_iter().chain(looks).collect()
+    }
+
+    /// Takes over the settings of a run of the chosen method that is there already.
+    pub fn follow(&mut self, config: &RunConfig, card: &MethodCard) {
+        self.preset = config.preset;
+        let pairs = self.write(config, card);
+        // what was written reads back
+        *self = Self::read(pairs.iter().map(|(key, text)| (key.as_str(), text.as_str()))).0;
     }
 
     /// The chosen method.
@@ -295,6 +304,16 @@ pub(super) mod tests {
         assert_eq!(problems, [""; 0]);
         assert_eq!(again.config(&menu, Kind::Gpu).expect("all fit"), config);
         assert_eq!(again.looks().expect("a number"), settings.looks().expect("a number"));
+    }
+
+    #[test]
+    fn the_settings_follow_a_run_that_came_with_its_own() {
+        let (mut settings, menu) = (read("method=other&batch=128&device=cpu&probe_every=25").0, menu());
+        let run = read("seed=9&flip=true").0.config(&menu, Kind::Gpu).expect("all fit");
+        settings.follow(&run, &card("one"));
+        assert_eq!(settings.config(&menu, Kind::Cpu).expect("all fit"), run);
+        assert_eq!((settings.method.as_str(), settings.device), ("one", DeviceChoice::Cpu));
+        assert_eq!(settings.typed(PROBE_EVERY), Some("25"));
     }
 
     #[test]

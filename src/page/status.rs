@@ -25,6 +25,9 @@ pub fn Status() -> impl IntoView {
 fn sentence(bench: Bench) -> String {
     match bench.phase.get() {
         Phase::Loading => format!("{} …", bench.loading.with(|loading| loading.words())),
+        Phase::Ready if bench.offered().is_some() => {
+            "Ready. Press Start training, or take up the run that is kept.".into()
+        }
         Phase::Ready => "Ready. Press Start training.".into(),
         Phase::Done => bench.record.with(|record| match &record.done {
             Some(done) => {

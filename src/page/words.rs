@@ -57,6 +57,17 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// How long ago something was: `just now`, `3 min ago`, `5 h ago`, `2 days ago`.
+pub fn ago(seconds: f64) -> String {
+    let minutes = (seconds.max(0.0) / 60.0) as u64;
+    match minutes {
+        0 => "just now".into(),
+        1..120 => format!("{minutes} min ago"),
+        120..2880 => format!("{} h ago", minutes / 60),
+        _ => format!("{} days ago", minutes / 1440),
+    }
+}
+
 /// Bytes as megabytes: `7.4 MB`.
 pub fn megabytes(bytes: f64) -> String {
     format!("{:.1} MB", bytes / 1e6)
@@ -110,6 +121,18 @@ mod tests {
         let cases = [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (200.0, "3 min 20 s"), (3900.0, "1 h 5 min")];
         cases.iter().for_each(|&(seconds, text)| assert_eq!(duration(seconds), text));
         assert_eq!(duration(f64::INFINITY), "unknown");
+    }
+
+    #[test]
+    fn the_past_is_told_in_round_numbers() {
+        let cases = [
+            (-3.0, "just now"),
+            (59.0, "just now"),
+            (180.0, "3 min ago"),
+            (7200.0, "2 h ago"),
+            (172_800.0, "2 days ago"),
+        ];
+        cases.iter().for_each(|&(seconds, text)| assert_eq!(ago(seconds), text));
     }
 
     #[test]

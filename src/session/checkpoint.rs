@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::RunConfig;
+use crate::data::{Dataset, Size};
+use crate::device::Readout;
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::net::tensors::{self, Named};
 
 /// Raised when checkpoints written before can no longer be continued.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The metadata's keys: the header as JSON, and a digest of header and tensors.
 const KEY: &str = "nolabel";
 const DIGEST: &str = "sha256";
@@ -27,8 +29,14 @@ pub struct Header {
     pub version: u32,
     /// The run's configuration.
     pub config: RunConfig,
+    /// The images the run learns from.
+    pub images: Images,
+    /// The device it was written on.
+    pub device: Readout,
     /// Steps taken.
     pub step: usize,
+    /// Steps until the run is done.
+    pub total_steps: usize,
     /// Seconds of training.
     #[serde(with = "exact")]
     pub elapsed_seconds: f64,
@@ -40,6 +48,48 @@ pub struct Header {
     /// The sum of their measures.
     #[serde(with = "exact::option")]
     pub epoch_metric: Option<f64>,
+}
+
+/// Images as far as a checkpoint knows them: enough to tell whether a run can go on with those at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Images {
+    /// Training images there are; the configuration may use fewer.
+    pub train: usize,
+    /// Test images there are.
+    pub test: usize,
+    /// The size of every image.
+    pub size: Size,
+}
+
+impl Images {
+    /// Describes images, those still to come included.
+    pub fn of(data: &Dataset) -> Self {
+        Self { train: data.train.total(), test: data.test.total(), size: data.train.size() }
+    }
+
+    /// Refuses images that the run cannot have learned from.
+    ///
+    /// # Errors
+    /// When their number or size differs.
+    pub fn check(&self, data: &Dataset) -> Result<()> {
+        let here = Self::of(data);
+        if *self == here {
+            return Ok(());
+        }
+        Err(Error::Checkpoint(format!("the run learned from {}, and these are {}", self.words(), here.words())))
+    }
+
+    fn words(&self) -> String {
+        let Self { train, test, size: Size { channels, height, width } } = self;
+        format!("{train} + {test} images of {width} x {height} pixels in {channels} channels")
+    }
+}
+
+impl Header {
+    /// Whether all steps were taken.
+    pub fn is_finished(&self) -> bool {
+        self.step >= self.total_steps
+    }
 }
 
 /// Floats as text: as a JSON number one of 17 digits is read back to within its last bit only, and a resumed run shall
@@ -178,18 +228,25 @@ struct Version {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::Preset;
+    use crate::data::Split;
+    use crate::device::Kind;
     use crate::method::METHODS;
     use burn::tensor::{Device, Tensor};
     use futures_lite::future::block_on;
 
-    fn header() -> Header {
+    /// What stands beside the tensors of some run.
+    pub fn header() -> Header {
+        let (name, why) = ("CPU".into(), "no GPU was found".into());
         Header {
             version: VERSION,
-            config: METHODS[0].config(Preset::Small, "test"),
+            config: METHODS[0].config(Preset::Small, "fashion-mnist"),
+            images: Images { train: 30, test: 20, size: Size { channels: 1, height: 28, width: 28 } },
+            device: Readout { kind: Kind::Cpu, name, why, gpu_available: false },
             step: 7,
+            total_steps: 9,
             elapsed_seconds: 1.0 / 3.0,
             epoch_count: 3,
             epoch_loss: 0.1 + 0.2,
@@ -216,6 +273,20 @@ mod tests {
         let (found, tensors) = read(&packed(&written)).expect("whole");
         assert_eq!(found, written);
         assert_eq!(tensors["weight"], TensorData::new(vec![0.1f32, -2.5, 3e-9], [3, 1]));
+    }
+
+    #[test]
+    fn only_images_of_the_same_number_and_size_are_gone_on_with() {
+        let of = |train, test, side| {
+            let split = |count| Split::expecting(Size { channels: 1, height: side, width: side }, count);
+            Dataset { name: String::new(), classes: Vec::new(), train: split(train), test: split(test) }
+        };
+        let known = header().images;
+        known.check(&of(30, 20, 28)).expect("the same");
+        for other in [of(31, 20, 28), of(30, 19, 28), of(30, 20, 32)] {
+            let refused = known.check(&other).expect_err("others").to_string();
+            assert!(refused.contains("30 + 20 images of 28 x 28 pixels"), "{refused}");
+        }
     }
 
     #[test]

@@ -39,6 +39,23 @@ pub enum Event {
     Done(Done),
 }
 
+impl Event {
+    /// Whether it was said after step `taken` was, so that a run that goes on from there says it again. What was `measured`
+    /// at that very step counts too, if it is going to be measured again.
+    pub fn is_beyond(&self, taken: usize, measured: bool) -> bool {
+        match self {
+            Event::Step(event) => event.step > taken,
+            Event::Health(event) => event.step > taken,
+            Event::Epoch(event) => event.step > taken,
+            Event::Saved { step, .. } => *step > taken,
+            Event::Probe(event) => event.step > taken || (measured && event.step == taken),
+            Event::Pretext(_) | Event::Done(_) => true,
+            Event::Started(event) => event.resumed_at > taken,
+            Event::Warning { .. } => false,
+        }
+    }
+}
+
 /// The plan of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Started {

@@ -8,6 +8,7 @@ mod health;
 mod observe;
 mod order;
 pub mod pace;
+pub mod past;
 pub mod picture;
 mod supply;
 
@@ -21,7 +22,7 @@ use crate::method::{Batch, Facts, Moment, Training, find};
 use crate::net::{Encoder, tensors};
 use crate::platform;
 use crate::rng::{Purpose, stream};
-use checkpoint::Header;
+use checkpoint::{Header, Images};
 use event::{Done, Epoch, Event, Started, Step};
 use health::{Pulse, Watch};
 use observe::{Controls, Values};
@@ -140,7 +141,7 @@ impl Session {
         session.resumed_at = header.step;
         session.elapsed = header.elapsed_seconds;
         session.epoch = Means { count: header.epoch_count, loss: header.epoch_loss, metric: header.epoch_metric };
-        if session.step >= session.total {
+        if session.is_finished() {
             session.next = Next::HeldOut;
         }
         Ok(session)
@@ -173,7 +174,10 @@ impl Session {
         let header = Header {
             version: checkpoint::VERSION,
             config: self.config.clone(),
+            images: Images::of(&self.data),
+            device: self.selected.readout.clone(),
             step: self.step,
+            total_steps: self.total,
             elapsed_seconds: self.elapsed,
             epoch_count: self.epoch.count,
             epoch_loss: self.epoch.loss,
@@ -235,6 +239,18 @@ impl Session {
         self.read_next = true;
     }
 
+    /// Whether all steps were taken.
+    pub fn is_finished(&self) -> bool {
+        self.step >= self.total
+    }
+
+    /// Probes before anything else, where the pace has probes at all.
+    pub fn probe_next(&mut self) {
+        if self.pace.probe.is_some() {
+            self.next = Next::Probe;
+        }
+    }
+
     /// Whether the next unit of work is a round of probes.
     pub fn is_about_to_probe(&self) -> bool {
         self.next == Next::Probe
@@ -271,7 +287,7 @@ impl Session {
             Next::HeldOut => self.held_out().await,
             Next::Finish => {
                 self.next = Next::Nothing;
-                let done = Done { step: self.step, elapsed_seconds: self.elapsed, finished: self.step >= self.total };
+                let done = Done { step: self.step, elapsed_seconds: self.elapsed, finished: self.is_finished() };
                 Ok(Progress::Events(vec![Event::Done(done)]))
             }
             Next::Nothing => Ok(Progress::Finished),

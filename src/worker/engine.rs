@@ -6,15 +6,16 @@ use web_sys::MessageEvent;
 
 use super::data::{self, Delivery, Store};
 use super::inbox::{Inbox, Input};
-use super::protocol::{Command, Looks, Menu, MethodCard, Reply};
+use super::protocol::{Command, Looks, Menu, MethodCard, Reply, Story};
 use super::run::{Run, Work};
+use super::shelf::Shelf;
 use super::{page, wire};
 use crate::config::{Preset, RunConfig};
 use crate::device::{self, DeviceChoice, Kind, Selected};
 use crate::error::{Error, Result};
 use crate::method::{Entry, METHODS};
 use crate::platform;
-use crate::session::event::Event;
+use crate::session::checkpoint::{self, Images};
 use crate::session::picture::Picture;
 
 /// The method that needs the fewest words, and whose progress is seen within seconds.
@@ -24,16 +25,18 @@ const PRESETS: [Preset; 2] = [Preset::Small, Preset::Full];
 /// What waits for the first images.
 enum Plan {
     Fresh { config: Box<RunConfig>, paused: bool, looks: Looks },
-    Restored { checkpoint: Vec<u8> },
+    Restored { checkpoint: Vec<u8>, images: Images, story: Story },
 }
 
 /// Device, data and run.
-struct Engine {
+pub(super) struct Engine {
     inbox: Inbox,
     selected: Option<Selected>,
     store: Store,
-    run: Option<Run>,
+    pub(super) run: Option<Run>,
     planned: Option<Plan>,
+    /// Where runs are kept, once that is known.
+    pub(super) shelf: Option<Shelf>,
     /// Whether the page knows that a run can start.
     ready_told: bool,
 }
@@ -44,8 +47,9 @@ pub fn run() {
     device::on_lost(|message| page::lose(&message));
     let inbox = Inbox::default();
     listen(inbox.clone());
-    let engine =
-        Engine { store: Store::new(inbox.clone()), inbox, selected: None, run: None, planned: None, ready_told: false };
+    let store = Store::new(inbox.clone());
+    let (selected, run, planned, shelf, ready_told) = (None, None, None, None, false);
+    let engine = Engine { inbox, selected, store, run, planned, shelf, ready_told };
     wasm_bindgen_futures::spawn_local(engine.serve());
 }
 
@@ -86,6 +90,8 @@ fn card(entry: &Entry) -> MethodCard {
 impl Engine {
     async fn serve(mut self) {
         page::post(&Reply::Awake { menu: menu().await });
+        let inbox = self.inbox.clone();
+        wasm_bindgen_futures::spawn_local(async move { inbox.push(Input::Shelf(Box::new(Shelf::open().await))) });
         loop {
             while let Some(input) = self.inbox.take() {
                 self.hear(input).await;
@@ -103,7 +109,11 @@ impl Engine {
     async fn work(&mut self) {
         let Some(run) = &mut self.run else { return };
         match run.work().await {
-            Ok(Work::Went(replies)) => replies.iter().for_each(page::post),
+            Ok(Work::Went(replies)) => {
+                // what the page hears of an end or a pause is safe by then
+                self.save().await;
+                replies.iter().for_each(page::post);
+            }
             Ok(Work::Waits) => match self.store.take_broken() {
                 Some(error) => self.give_up(&error),
                 None => run.wait(),
@@ -113,7 +123,7 @@ impl Engine {
     }
 
     /// Ends a run that cannot go on.
-    fn give_up(&mut self, error: &Error) {
+    pub(super) fn give_up(&mut self, error: &Error) {
         self.run.iter_mut().for_each(Run::stop);
         page::fail(error);
     }
@@ -122,9 +132,16 @@ impl Engine {
         let heard = match input {
             Input::Command(command) => self.obey(command).await,
             Input::Data(delivery) => self.receive(delivery).await,
+            Input::Shelf(shelf) => {
+                self.shelf = Some(*shelf);
+                self.tell_kept();
+                self.save().await;
+                Ok(())
+            }
         };
         if let Err(error) = heard {
             page::fail(&error);
+            self.tell_kept();
         }
     }
 
@@ -135,18 +152,30 @@ impl Engine {
                 self.want(&data)?;
                 return self.begin_planned().await;
             }
-            Command::Start { config, paused, looks } => return self.begin(Plan::Fresh { config, paused, looks }).await,
-            Command::Restore { checkpoint } => return self.begin(Plan::Restored { checkpoint }).await,
-            Command::Reset => self.drop_run(),
-            Command::Pause => self.steer(Run::pause),
-            Command::Resume => self.steer(Run::resume),
-            Command::Step => self.steer(Run::single),
+            Command::Start { config, paused, looks } => return self.begin(config, paused, looks).await,
+            Command::Restore { checkpoint, story } => return self.restore(checkpoint, story).await,
+            Command::GoOn => return self.go_on().await,
+            Command::Forget => self.forget().await,
+            Command::Download => return self.download().await,
+            Command::Reset => {
+                self.drop_run();
+                self.tell_kept();
+            }
+            Command::Pause => self.steer(Run::pause).await,
+            Command::Resume => self.steer(Run::resume).await,
+            Command::Step => self.steer(Run::single).await,
         }
         Ok(())
     }
 
-    fn steer(&mut self, change: impl FnOnce(&mut Run) -> Option<bool>) {
+    /// Whether there is no run, nor one on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.run.is_none() && self.planned.is_none()
+    }
+
+    async fn steer(&mut self, change: impl FnOnce(&mut Run) -> Option<bool>) {
         if let Some(running) = self.run.as_mut().and_then(change) {
+            self.save().await;
             page::post(&Reply::Running(running));
         }
     }
@@ -176,12 +205,22 @@ impl Engine {
         }
     }
 
-    async fn begin(&mut self, plan: Plan) -> Result<()> {
+    async fn begin(&mut self, config: Box<RunConfig>, paused: bool, looks: Looks) -> Result<()> {
         self.drop_run();
-        if let Plan::Fresh { config, .. } = &plan {
-            self.store.load(&config.data)?;
-        }
-        self.planned = Some(plan);
+        self.store.load(&config.data)?;
+        self.planned = Some(Plan::Fresh { config, paused, looks });
+        self.begin_planned().await
+    }
+
+    /// Goes on with a checkpoint as a run of its own, until the shelf is told that it is the one that is kept.
+    pub(super) async fn restore(&mut self, checkpoint: Vec<u8>, story: Story) -> Result<()> {
+        let header = checkpoint::header(&checkpoint).map_err(|error| {
+            Error::Checkpoint(format!(
+                "{error}; choose a file that was downloaded from this page, or one of a run's checkpoints on the command line"
+            ))
+        })?;
+        self.want(&header.config.data)?;
+        self.planned = Some(Plan::Restored { checkpoint, images: header.images, story });
         self.begin_planned().await
     }
 
@@ -196,10 +235,13 @@ impl Engine {
         let skeleton = self.store.skeleton();
         let (mut run, paused) = match plan {
             Plan::Fresh { config, paused, looks } => (Run::fresh(*config, looks, skeleton, selected).await?, paused),
-            Plan::Restored { checkpoint } => (Run::restored(&checkpoint, skeleton, selected).await?, false),
+            Plan::Restored { checkpoint, images, story } => {
+                images.check(&skeleton)?;
+                (Run::restored(&checkpoint, story, skeleton, selected).await?, false)
+            }
         };
         self.store.lend(run.data_mut());
-        page::post(&Reply::Event(Box::new(Event::Started(run.started()))));
+        run.introduce().iter().for_each(page::post);
         if !paused {
             run.resume();
         }
@@ -208,9 +250,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends the run and takes its images back.
+    /// Ends the run and takes its images back. What comes next is another run.
     fn drop_run(&mut self) {
         self.planned = None;
+        self.shelf.iter_mut().for_each(Shelf::begin);
         if let Some(mut run) = self.run.take() {
             self.store.take_back(run.data_mut());
         }

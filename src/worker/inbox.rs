@@ -1,4 +1,4 @@
-//! What waits for the engine: messages of the page and data that arrived.
+//! What waits for the engine: messages of the page, data that arrived, the shelf.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -8,11 +8,14 @@ use std::task::{Poll, Waker};
 
 use super::data::Delivery;
 use super::protocol::Command;
+use super::shelf::Shelf;
 
 /// One thing to deal with.
 pub(super) enum Input {
     Command(Command),
     Data(Delivery),
+    /// The place for runs is open, or it is known why not.
+    Shelf(Box<Shelf>),
 }
 
 /// A queue that the engine empties between two steps, and sleeps on when there is nothing to do.

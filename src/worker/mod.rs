@@ -9,12 +9,17 @@ mod fetch;
 #[cfg(target_family = "wasm")]
 mod inbox;
 #[cfg(target_family = "wasm")]
+mod keeping;
+#[cfg(target_family = "wasm")]
 mod pace;
 #[cfg(target_family = "wasm")]
 mod page;
 pub mod protocol;
 #[cfg(target_family = "wasm")]
 mod run;
+#[cfg(target_family = "wasm")]
+mod shelf;
+pub mod story;
 #[cfg(target_family = "wasm")]
 pub mod wire;
 

@@ -8,6 +8,8 @@ use crate::method::{Needs, Unit};
 use crate::session::event::Event;
 use crate::session::picture::Picture;
 
+pub use super::story::Story;
+
 /// Where the built page keeps the files of data sets, a folder each, relative to the worker's own address.
 pub const DATA_FOLDER: &str = "data/";
 /// Channels of the encoder's first stage on the CPU path, where something shall happen within seconds.
@@ -95,6 +97,26 @@ pub struct Looks {
     pub probe_every: Option<usize>,
 }
 
+/// The largest checkpoint that is read, in bytes: what a browser's memory holds a few times.
+pub const LARGEST_CHECKPOINT: u64 = 512 << 20;
+
+/// A run that the browser keeps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Method id.
+    pub method: String,
+    /// The name of the data set.
+    pub data: String,
+    /// Steps taken.
+    pub step: usize,
+    /// Whether they are all there were to take.
+    pub finished: bool,
+    /// When it was saved, in milliseconds since 1970.
+    pub saved: f64,
+    /// Whether a later state was saved and is damaged.
+    pub damaged: bool,
+}
+
 /// From the page to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
@@ -126,14 +148,22 @@ pub enum Command {
     Resume,
     /// Take one step and pause.
     Step,
-    /// Drop the run.
+    /// Drop the run. Answered by [`Reply::Kept`].
     Reset,
-    /// Go on with the last saved state of a run whose device was lost, on this worker's device.
+    /// Go on with a checkpoint: of a run whose device was lost, or out of a file. Answered by [`Reply::Past`].
     Restore {
-        /// The bytes of [`Reply::Saved`].
+        /// The bytes of a file, of [`Reply::Saved`] or of [`Reply::File`].
         #[serde(with = "serde_bytes")]
         checkpoint: Vec<u8>,
+        /// What is known beside it.
+        story: Story,
     },
+    /// Go on with the run that the browser keeps. Answered like [`Command::Restore`].
+    GoOn,
+    /// Keep it no longer.
+    Forget,
+    /// Hand out the run as it is now, or else the one that is kept. Answered by [`Reply::File`].
+    Download,
 }
 
 /// What a failure leaves the page with.
@@ -181,6 +211,8 @@ pub enum Reply {
     Ready,
     /// The features are about to be examined, which takes a moment; the next event ends it.
     Examining,
+    /// Some of what the run that goes on has said before, in order. [`Event::Started`] ends it.
+    Past(Vec<Event>),
     /// The run said something.
     Event(Box<Event>),
     /// The latest batch, drawn.
@@ -194,6 +226,21 @@ pub enum Reply {
         /// A checkpoint as [`crate::session::checkpoint`] writes it.
         #[serde(with = "serde_bytes")]
         checkpoint: Vec<u8>,
+    },
+    /// The run that the browser keeps, if there is one.
+    Kept(Option<Kept>),
+    /// The browser does not keep the run; it goes on all the same.
+    Unkept {
+        /// A sentence that says why.
+        message: String,
+    },
+    /// A run as a file.
+    File {
+        /// A name for it.
+        name: String,
+        /// A checkpoint as [`crate::session::checkpoint`] writes it.
+        #[serde(with = "serde_bytes")]
+        bytes: Vec<u8>,
     },
     /// Something failed; the sentence says what to do.
     Failed {

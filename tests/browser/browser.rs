@@ -1,5 +1,6 @@
 //! A headless Chromium with the page in it.
 
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,11 @@ const FLAGS: [&str; 9] = [
 ];
 /// A WebGPU that the CPU plays.
 pub const SOFTWARE_GPU: [&str; 2] = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+/// Where the browser puts what is downloaded.
+pub fn downloads() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("downloads")
+}
 
 /// The page. The fields are dropped in order: first the browser, then its driver, then the turn.
 pub struct Page {
@@ -62,6 +68,8 @@ impl Page {
         if let Some(phone) = phone {
             wishes.add_experimental_option("mobileEmulation", phone).expect("a plain object");
         }
+        let folders = json!({ "download.default_directory": downloads() });
+        wishes.add_experimental_option("prefs", folders).expect("a plain object");
         let started = WebDriver::new(format!("http://127.0.0.1:{driver_port}"), wishes).await;
         let driver = started.expect("chromium starts: `make test` installs what is missing");
         let page = Self { driver, _chromedriver: chromedriver, origin: format!("http://{host}:{port}"), _turn: turn };

@@ -12,8 +12,14 @@ use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
 
 /// What a variant runs in the worker before the engine: name of the folder it is served in, and script.
-const VARIANTS: [(&str, &str); 4] =
-    [("no-adapter", NO_ADAPTER), ("no-timers", NO_TIMERS), ("wrong-numbers", WRONG_NUMBERS), ("lost", LOST)];
+const VARIANTS: [(&str, &str); 6] = [
+    ("no-adapter", NO_ADAPTER),
+    ("no-timers", NO_TIMERS),
+    ("wrong-numbers", WRONG_NUMBERS),
+    ("lost", LOST),
+    ("no-storage", NO_STORAGE),
+    ("full", FULL),
+];
 
 const NO_ADAPTER: &str = "GPU.prototype.requestAdapter = async () => null;";
 
@@ -48,6 +54,16 @@ GPUAdapter.prototype.requestDevice = async function (...wishes) {
   };
   return device;
 };
+"#;
+
+/// As in a private window.
+const NO_STORAGE: &str = r#"
+StorageManager.prototype.getDirectory = async () => { throw new DOMException("not here", "SecurityError"); };
+"#;
+
+/// The disk is full.
+const FULL: &str = r#"
+FileSystemSyncAccessHandle.prototype.write = () => { throw new DOMException("no room", "QuotaExceededError"); };
 "#;
 
 /// The folder of the built page.

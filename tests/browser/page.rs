@@ -2,6 +2,7 @@
 
 mod browser;
 mod host;
+mod kept;
 
 use browser::{Page, SOFTWARE_GPU};
 use thirtyfour::prelude::*;
@@ -342,7 +343,7 @@ async fn webgpu_and_cpu_agree_and_a_lost_gpu_is_left_behind() {
         assert!((gpu - cpu).abs() <= 1e-3 * cpu.abs(), "step {}: {gpu} on the GPU, {cpu} on the CPU", step + 1);
     }
 
-    // a state is saved twice a minute; after the next one the device goes
+    // a state is saved every few seconds; after the next one the device goes
     page.wait_for(&["error"], 120).await;
     assert!(page.text("message").await.contains("stopped answering"), "{}", page.text("message").await);
     let offer = page.text("remedy").await;

@@ -1,5 +1,6 @@
 //! The real binary on small generated images, as a user meets it.
 
+mod alone;
 mod card;
 mod clips;
 mod compare;

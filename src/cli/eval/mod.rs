@@ -73,7 +73,7 @@ has one, and their features differ a little.";
 #[derive(Args, Debug)]
 #[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(super) struct Eval {
-    /// The run's folder, or one of the files in its checkpoints/; with --card, where the run or the file of weights has moved to
+    /// The run's folder, one of the files in its checkpoints/, or a run downloaded from the page; with --card, where the run or the file of weights has moved to
     #[arg(value_name = "RUN", required_unless_present_any = ["weights", "card"])]
     run: Option<PathBuf>,
 
@@ -147,7 +147,7 @@ impl Eval {
         let question = self.question();
         let evaluation = opened.answer(&loaded, &question, self.quiet)?;
         if self.json {
-            let run = opened.folder.path().to_path_buf(); // where a checkpoint was named, the run around it
+            let run = opened.path().to_path_buf(); // where a checkpoint was named, the run around it if there is one
             return print::json(&RunCard { run, evaluation });
         }
         let text = present(&evaluation.rows, &question.settings, loaded.session.data(), &loaded.selected);

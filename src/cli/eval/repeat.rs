@@ -104,7 +104,7 @@ impl Repeat<'_> {
 
     fn of_run(&self, card: &RunCard, path: &Path, question: &Question) -> Outcome<Now> {
         let (known, name) = (&card.evaluation, self.card.display());
-        if place(path) != Place::Run {
+        if place(path) != Place::Run && !path.is_file() {
             let path = path.display();
             return Err(Failure::Failed(format!(
                 "there is no run in {path}, where the card has it; name its folder: `nolabel eval --card {name} RUN`"

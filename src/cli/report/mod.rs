@@ -7,7 +7,7 @@ mod looks;
 mod page;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use futures_lite::future::block_on;
@@ -80,7 +80,7 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn run(self) -> Outcome {
         let opened = Opened::at(&self.run)?;
-        let out = self.out.clone().unwrap_or_else(|| self.run.join("report.html"));
+        let out = self.out.clone().unwrap_or_else(|| beside(&self.run));
         if out.is_dir() {
             return Err(Failure::Usage(format!("{} is a folder; name a file with --out", out.display())));
         }
@@ -96,7 +96,7 @@ impl Report {
             record: &opened.record,
             header: &opened.checkpoint.header,
             started: loaded.session.started(),
-            history: History::of(opened.folder.events()?),
+            history: History::of(opened.events()?),
             evaluation,
             samples,
             maps: looks::maps(&loaded, &chosen, &spinner)?,
@@ -123,10 +123,15 @@ impl Report {
                 let whole = known.settings.layer.is_none() && known.settings.linear && known.settings.knn;
                 whole && known.step == opened.step() && known.data.sha256 == loaded.data.sha256
             };
-            known = opened.folder.evaluations()?.into_iter().filter(usable).max_by_key(Evaluation::images);
+            known = opened.evaluations()?.into_iter().filter(usable).max_by_key(Evaluation::images);
         }
         known.map_or_else(|| opened.measure(loaded, &settings, self.quiet), Ok).map(Some)
     }
+}
+
+/// Where the report of a run goes if nobody says, or that of one of its checkpoints.
+fn beside(run: &Path) -> PathBuf {
+    if run.is_file() { run.with_extension("html") } else { run.join("report.html") }
 }
 
 /// The layers that are drawn: the best for neighbours, the last where nothing was measured.

@@ -238,6 +238,7 @@ impl Sweep {
             data: Some(self.data.clone()),
             preset: Some(self.preset),
             init: None,
+            from: None,
             out: None,
             probed: true,
             images: Some(images.clone()),

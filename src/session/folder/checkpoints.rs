@@ -159,8 +159,7 @@ fn step_of(name: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Preset;
-    use crate::method::METHODS;
+    use crate::session::checkpoint::tests::header;
     use futures_lite::future::block_on;
 
     fn folder() -> (tempfile::TempDir, Folder) {
@@ -174,15 +173,7 @@ mod tests {
     }
 
     fn written(step: usize, version: u32) -> Vec<u8> {
-        let header = Header {
-            version,
-            config: METHODS[0].config(Preset::Small, "fashion-mnist"),
-            step,
-            elapsed_seconds: 0.0,
-            epoch_count: 0,
-            epoch_loss: 0.0,
-            epoch_metric: None,
-        };
+        let header = Header { version, step, ..header() };
         block_on(checkpoint::write(&header, Vec::new())).expect("a checkpoint")
     }
 

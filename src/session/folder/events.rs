@@ -51,7 +51,7 @@ impl Log {
     /// # Errors
     /// When the file cannot be read or cut.
     pub fn rewind(&mut self, step: usize, measured: bool) -> Result<()> {
-        let end = self.lines(|event| !is_beyond(event, step, measured))?;
+        let end = self.lines(|event| !event.is_beyond(step, measured))?;
         self.file.set_len(end).and_then(|()| self.file.sync_all()).map_err(Error::file(&self.path))?;
         self.seek_end()
     }
@@ -110,19 +110,6 @@ fn lines(path: &Path, mut keep: impl FnMut(&Event) -> bool) -> Result<u64> {
             return Ok(end);
         }
         end += count as u64;
-    }
-}
-
-fn is_beyond(event: &Event, taken: usize, measured: bool) -> bool {
-    match event {
-        Event::Step(event) => event.step > taken,
-        Event::Health(event) => event.step > taken,
-        Event::Epoch(event) => event.step > taken,
-        Event::Saved { step, .. } => *step > taken,
-        Event::Probe(event) => event.step > taken || (measured && event.step == taken),
-        Event::Pretext(_) | Event::Done(_) => true,
-        Event::Started(event) => event.resumed_at > taken,
-        Event::Warning { .. } => false,
     }
 }
 

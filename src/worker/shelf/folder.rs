@@ -1,0 +1,179 @@
+//! A folder of the browser's private file system (OPFS), as much of it as a shelf needs. It is declared here, not taken
+//! from web-sys, so that what takes time is an `async fn`.
+
+use js_sys::{ArrayBuffer, AsyncIterator, Object, Reflect, Uint8Array};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+
+use crate::error::{Error, Result};
+use crate::worker::page::scope;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = StorageManager)]
+    type Storage;
+    #[wasm_bindgen(method, catch, js_name = getDirectory)]
+    async fn root(this: &Storage) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_name = FileSystemDirectoryHandle)]
+    type Directory;
+    #[wasm_bindgen(method, catch, js_name = getDirectoryHandle)]
+    async fn directory(this: &Directory, name: &str, options: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = getFileHandle)]
+    async fn file(this: &Directory, name: &str, options: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = removeEntry)]
+    async fn remove(this: &Directory, name: &str, options: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method)]
+    fn keys(this: &Directory) -> AsyncIterator;
+
+    #[wasm_bindgen(js_name = FileSystemFileHandle)]
+    type Handle;
+    #[wasm_bindgen(method, catch, js_name = getFile)]
+    async fn content(this: &Handle) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = createSyncAccessHandle)]
+    async fn access(this: &Handle) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_name = File)]
+    type Content;
+    #[wasm_bindgen(method, getter)]
+    fn size(this: &Content) -> f64;
+    #[wasm_bindgen(method, getter, js_name = lastModified)]
+    fn modified(this: &Content) -> f64;
+    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
+    async fn bytes(this: &Content) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_name = FileSystemSyncAccessHandle)]
+    type Access;
+    #[wasm_bindgen(method, catch)]
+    fn truncate(this: &Access, size: f64) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn write(this: &Access, bytes: &[u8]) -> Result<f64, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn flush(this: &Access) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    fn close(this: &Access);
+}
+
+/// A folder.
+pub(super) struct Folder(Directory);
+
+/// A file that nobody else can open for writing until this worker ends.
+pub(super) struct Held(Access);
+
+/// What a file holds, and since when, in milliseconds since 1970.
+pub(super) struct Stored {
+    pub(super) bytes: Vec<u8>,
+    pub(super) modified: f64,
+}
+
+impl Folder {
+    /// The folder of this name at the root of what the browser lets this site have.
+    pub(super) async fn at_root(name: &str) -> Result<Self> {
+        let storage = Reflect::get(&scope().navigator(), &"storage".into()).ok().filter(JsValue::is_object);
+        let storage =
+            storage.ok_or_else(|| Error::Run("pages that did not come over https may keep nothing".into()))?;
+        let root = storage.unchecked_into::<Storage>().root().await.map_err(refused)?;
+        Self(root.unchecked_into()).folder(name).await
+    }
+
+    /// The folder of this name in it, which is made where there is none.
+    pub(super) async fn folder(&self, name: &str) -> Result<Self> {
+        let found = self.0.directory(name, &option("create")).await.map_err(refused)?;
+        Ok(Self(found.unchecked_into()))
+    }
+
+    /// The names of all files and folders in it.
+    pub(super) async fn names(&self) -> Result<Vec<String>> {
+        let (entries, mut names) = (self.0.keys(), Vec::new());
+        loop {
+            let next = JsFuture::from(entries.next().map_err(refused)?).await.map_err(refused)?;
+            let value = Reflect::get(&next, &"value".into()).map_err(refused)?;
+            match value.as_string() {
+                Some(name) => names.push(name),
+                None => return Ok(names),
+            }
+        }
+    }
+
+    /// Reads a file of at most so many bytes.
+    pub(super) async fn read(&self, name: &str, most: u64) -> Result<Stored> {
+        let handle: Handle = self.0.file(name, &JsValue::UNDEFINED).await.map_err(refused)?.unchecked_into();
+        let content: Content = handle.content().await.map_err(refused)?.unchecked_into();
+        if content.size() > most as f64 {
+            return Err(Error::Run(format!("{name} is larger than anything that was written here")));
+        }
+        let buffer: ArrayBuffer = content.bytes().await.map_err(refused)?.unchecked_into();
+        Ok(Stored { bytes: Uint8Array::new(&buffer).to_vec(), modified: content.modified() })
+    }
+
+    /// Writes a file and brings it to disk; leaves none where that fails.
+    pub(super) async fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let access = self.open(name).await.map_err(refused)?;
+        let written = access.truncate(0.0).and_then(|()| access.write(bytes)).and_then(|count| {
+            access.flush()?;
+            Ok(count)
+        });
+        access.close();
+        let whole = match written {
+            Ok(count) if count == bytes.len() as f64 => return Ok(()),
+            Ok(_) => Error::Run(FULL.into()),
+            Err(error) => refused(error),
+        };
+        // what is there of it is of no use; that it is in the way is said anyway
+        let _ = self.remove(name).await;
+        Err(whole)
+    }
+
+    /// Removes a file, or a folder with all that is in it.
+    pub(super) async fn remove(&self, name: &str) -> Result<()> {
+        self.0.remove(name, &option("recursive")).await.map(drop).map_err(refused)
+    }
+
+    /// Opens a file so that nobody else can; nothing where somebody else has.
+    pub(super) async fn hold(&self, name: &str) -> Result<Option<Held>> {
+        match self.open(name).await {
+            Ok(access) => Ok(Some(Held(access))),
+            Err(error) if name_of(&error) == "NoModificationAllowedError" => Ok(None),
+            Err(error) => Err(refused(error)),
+        }
+    }
+
+    async fn open(&self, name: &str) -> Result<Access, JsValue> {
+        let handle: Handle = self.0.file(name, &option("create")).await?.unchecked_into();
+        handle.access().await.map(JsCast::unchecked_into)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// For people: there is no room.
+const FULL: &str = "there is no more room for this site";
+
+/// An object that says yes to this option.
+fn option(name: &str) -> JsValue {
+    let options = Object::new();
+    // setting a property of a fresh object cannot fail
+    let _ = Reflect::set(&options, &name.into(), &true.into());
+    options.into()
+}
+
+fn refused(error: JsValue) -> Error {
+    Error::Run(match name_of(&error).as_str() {
+        "QuotaExceededError" => FULL.into(),
+        "SecurityError" | "NotAllowedError" => "pages may keep nothing here, as in a private window".into(),
+        _ => text_of(&error, "message"),
+    })
+}
+
+fn name_of(error: &JsValue) -> String {
+    text_of(error, "name")
+}
+
+fn text_of(error: &JsValue, key: &str) -> String {
+    Reflect::get(error, &key.into()).ok().and_then(|text| text.as_string()).unwrap_or_else(|| format!("{error:?}"))
+}

@@ -1,0 +1,75 @@
+//! Checkpoints that came alone, as the page's visitors download them.
+
+use std::fs;
+
+use crate::resume::flip;
+use crate::{Lab, TRAINING};
+use nolabel::session::checkpoint;
+use nolabel::session::event::Event;
+
+/// A run of 20 steps, and its checkpoint of step 16 as a file with nothing around it.
+fn lab() -> Lab {
+    let lab = Lab::new();
+    lab.well(&format!("{TRAINING} --steps 20 --save-every 16 --out whole -q"));
+    fs::copy(lab.path("whole/checkpoints/step-00000016.safetensors"), lab.path("alone.safetensors")).expect("a copy");
+    lab
+}
+
+#[test]
+fn one_is_measured_and_exported_like_a_run() {
+    let lab = lab();
+    let how = "--device cpu --probe knn -q --json";
+    let alone = lab.well(&format!("eval alone.safetensors --data fashion-mnist:images {how}")).out;
+    let inside = lab.well(&format!("eval whole/checkpoints/step-00000016.safetensors {how}")).out;
+    let [alone, inside] = [alone, inside].map(|text| serde_json::from_str::<serde_json::Value>(&text).expect("a card"));
+    for key in ["rows", "step", "checkpoint", "method"] {
+        assert_eq!(alone[key], inside[key], "{key}");
+    }
+    assert_eq!((alone["run"].as_str(), alone["total_steps"].as_u64()), (Some("alone.safetensors"), Some(20)));
+    fs::write(lab.path("card.json"), alone.to_string()).expect("a file");
+    lab.well("eval --card card.json --device cpu -q");
+    let said = lab.well("export alone.safetensors --out encoder.onnx").out;
+    assert!(said.contains("trained by rotation on fashion-mnist for 16 steps"), "{said}");
+    lab.well("report alone.safetensors --data fashion-mnist:images --device cpu -q");
+    assert!(lab.path("alone.html").is_file());
+}
+
+#[test]
+fn one_is_gone_on_with_as_a_run_of_its_own() {
+    let lab = lab();
+    lab.well("train --from alone.safetensors --data fashion-mnist:images --out own --device cpu -q");
+    let last = |run: &str| {
+        let bytes = fs::read(lab.path(run).join("checkpoints/step-00000020.safetensors")).expect("a file");
+        checkpoint::read(&bytes).expect("whole").1
+    };
+    assert_eq!(last("own"), last("whole"));
+    let losses = |run: &str| {
+        let steps = lab.events(run).into_iter().filter_map(|event| match event {
+            Event::Step(step) if step.step > 16 => Some((step.step, step.loss)),
+            _ => None,
+        });
+        steps.collect::<Vec<_>>()
+    };
+    assert_eq!(losses("own"), losses("whole"));
+    assert_eq!(lab.checkpoints("own"), ["step-00000016.safetensors", "step-00000020.safetensors"]);
+    lab.well("eval own --device cpu --probe knn -q");
+}
+
+#[test]
+fn what_is_none_or_does_not_fit_is_refused_in_words() {
+    let lab = lab();
+    let own = "--from alone.safetensors --data fashion-mnist:images --device cpu";
+    lab.badly(&format!("train {own} --out whole"), 1, &["whole holds a run already"]);
+    lab.badly(&format!("train {own} --out own --seed 2"), 2, &["is another run", "seed is 1, not 2"]);
+    lab.badly("train --from alone.safetensors --resume", 2, &["--from", "--resume"]);
+    lab.badly("train --from nothing --out own", 1, &["no run in nothing"]);
+    flip(&lab.path("alone.safetensors"), 100);
+    for command in ["train --out own --from", "eval", "export --out encoder.onnx"] {
+        lab.badly(
+            &format!("{command} alone.safetensors"),
+            1,
+            &["alone.safetensors is no checkpoint of a run", "digest"],
+        );
+    }
+    lab.badly("eval images/t10k-labels-idx1-ubyte", 1, &["is no checkpoint of a run"]);
+}
