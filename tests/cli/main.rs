@@ -8,10 +8,12 @@ mod data;
 mod eval;
 mod folder;
 mod kills;
+mod labelled;
 mod resume;
 mod serve;
 mod sweep;
 mod train;
+mod transfer;
 mod usage;
 mod weights;
 

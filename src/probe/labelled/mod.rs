@@ -184,7 +184,7 @@ mod tests {
         assert!(heard.iter().all(|text| text.starts_with("trained encoder: ")) && heard.len() > 4, "{heard:?}");
         let again = block_on(on.on_encoder(&encoder, Source::Trained, &mut |_: &str| ())).expect("a row");
         assert_eq!(again, row, "the same seed gives the same row");
-        let settings = ProbeSettings { layer: Some("block9".into()), ..settings };
+        let settings = ProbeSettings { layer: Some("block9".into()), ..settings.clone() };
         let on = Labelled { settings: &settings, ..on };
         let refused = block_on(on.on_encoder(&encoder, Source::Trained, &mut |_: &str| ())).expect_err("no such layer");
         assert!(refused.to_string().contains("no layer `block9`"), "{refused}");
