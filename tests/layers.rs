@@ -21,7 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("health", &["algebra"]),
     ("config", &["error", "net", "optim"]),
     ("method", &["config", "data", "error", "loss", "net", "optim", "rng", "view"]),
-    ("probe", &["algebra", "data", "error", "net", "platform", "rng"]),
+    ("probe", &["algebra", "data", "error", "loss", "net", "optim", "platform", "rng", "view"]),
     ("weights", &["error", "net", "rng"]),
     (
         "session",

@@ -1,5 +1,5 @@
-//! What takes no learning to know, beside every result: it is the same for all runs on the same images with the same
-//! encoder, so it is measured once and kept.
+//! What stands beside every result and takes no learning to know, or no learning without labels: it is the same for all
+//! runs on the same images with the same encoder, so it is measured once and kept.
 
 use futures_lite::future::block_on;
 use serde::Serialize;
@@ -12,8 +12,9 @@ use super::measure::Subject;
 use super::spinner::Spinner;
 use crate::data::Size;
 use crate::digest::hex;
-use crate::net::{Encoder, EncoderConfig, Init, tensors};
+use crate::net::{Encoder, EncoderConfig, GAP, Init, tensors};
 use crate::probe::few::{Curve, Draws, FewSettings};
+use crate::probe::labelled::{FINETUNE, Plan, SGD};
 use crate::probe::{self, ProbeSettings};
 use crate::rng::{Purpose, stream};
 use crate::session::event::{ProbeRow, Source};
@@ -38,6 +39,9 @@ struct Question<'a> {
     settings: ProbeSettings,
     device: &'a str,
     few: Option<(&'a str, &'a FewSettings)>,
+    /// Where something was trained with labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a Plan>,
 }
 
 #[derive(Clone, Serialize)]
@@ -47,6 +51,8 @@ enum Control<'a> {
     Pca(usize),
     /// With the digest of its weights.
     Untrained(&'a EncoderConfig, String),
+    /// With that of the weights it started from.
+    Supervised(&'a EncoderConfig, String),
 }
 
 impl<'a> Controls<'a> {
@@ -77,14 +83,58 @@ impl<'a> Controls<'a> {
         let Subject { data, selected, .. } = self.subject;
         let (settings, device, spinner) = (self.settings, &selected.device, self.spinner);
         let mut tell = |text: &str| spinner.tell(text);
-        let mut rows = self.rows(Control::Pixels, &["pixels".into()], Source::RawPixels.words().into(), || {
+        let question = self.question(Control::Pixels, None, None);
+        let mut rows = self.rows(question, &self.read(&["pixels".into()]), Source::RawPixels.words().into(), || {
             Ok(block_on(probe::pixels(data, settings, device, &mut tell))?)
         })?;
         let mut tell = |text: &str| spinner.tell(text);
-        rows.extend(self.rows(Control::Pca(width), &["pca".into()], Source::Pca.words().into(), || {
+        let question = self.question(Control::Pca(width), None, None);
+        rows.extend(self.rows(question, &self.read(&["pca".into()]), Source::Pca.words().into(), || {
             Ok(block_on(probe::components(data, settings, width, device, &mut tell))?)
         })?);
         Ok(rows)
+    }
+
+    /// A linear layer trained on the untrained encoder, which stands still, and on raw pixels.
+    pub(super) fn on_still(&mut self, plan: &Plan) -> Outcome<Vec<ProbeRow>> {
+        let (untrained, config, spinner) = (self.subject.untrained, self.subject.config, self.spinner);
+        let on = self.subject.labelled(self.settings, plan);
+        let of = |layer: &str| [(layer.to_string(), SGD)];
+        let mut tell = |text: &str| spinner.tell(text);
+        let question = self.question(Control::Untrained(config, weights(untrained)?), None, Some(plan));
+        let words = |source: Source| format!("a linear layer on {}", source.words());
+        let mut rows = self.rows(question, &of(on.layer()), words(Source::Untrained), || {
+            Ok(vec![block_on(on.on_encoder(untrained, Source::Untrained, &mut tell))?])
+        })?;
+        let mut tell = |text: &str| spinner.tell(text);
+        let question = self.question(Control::Pixels, None, Some(plan));
+        rows.extend(self.rows(question, &of("pixels"), words(Source::RawPixels), || {
+            Ok(vec![block_on(on.on_pixels(&mut tell))?])
+        })?);
+        Ok(rows)
+    }
+
+    /// The untrained encoder trained with labels: how well it names classes itself and, with `layers`, what its layers say when
+    /// they are read as those of the others.
+    pub(super) fn supervised(&mut self, plan: &Plan, layers: bool) -> Outcome<Vec<ProbeRow>> {
+        let Subject { untrained, config, data, selected, .. } = self.subject;
+        let (settings, spinner) = (self.settings, self.spinner);
+        let source = Source::Supervised;
+        let mut wanted = vec![(GAP.to_string(), FINETUNE)];
+        if layers {
+            wanted.extend(self.read(&self.layers(untrained)));
+        }
+        let question = self.question(Control::Supervised(config, weights(untrained)?), None, Some(plan));
+        let on = self.subject.labelled(settings, plan);
+        let mut tell = |text: &str| spinner.tell(text);
+        self.rows(question, &wanted, source.words().to_string(), || {
+            let (row, encoder) = block_on(on.network(untrained, config, source, &mut tell))?;
+            let mut rows = vec![row];
+            if layers {
+                rows.extend(block_on(probe::encoder(&encoder, source, data, settings, &selected.device, &mut tell))?);
+            }
+            Ok(rows)
+        })
     }
 
     /// The untrained encoder with few labels.
@@ -108,30 +158,35 @@ impl<'a> Controls<'a> {
         let Subject { config, data, selected, .. } = self.subject;
         let (settings, spinner) = (self.settings, self.spinner);
         let mut tell = |text: &str| spinner.tell(text);
-        let layers = settings.layer.clone().map_or_else(|| encoder.layer_names(), |layer| vec![layer]);
-        self.rows(Control::Untrained(config, weights(encoder)?), &layers, words, || {
+        let question = self.question(Control::Untrained(config, weights(encoder)?), None, None);
+        self.rows(question, &self.read(&self.layers(encoder)), words, || {
             let (source, device) = (Source::Untrained, &selected.device);
             Ok(block_on(probe::encoder(encoder, source, data, settings, device, &mut tell))?)
         })
     }
 
-    /// What is known of these layers, or is measured now.
+    /// The layers that are asked for.
+    fn layers(&self, encoder: &Encoder) -> Vec<String> {
+        self.settings.layer.clone().map_or_else(|| encoder.layer_names(), |layer| vec![layer])
+    }
+
+    /// What the readers say of each of these layers: layer and probe of a row.
+    fn read(&self, layers: &[String]) -> Vec<(String, &'static str)> {
+        let probes = self.settings.probes();
+        layers.iter().flat_map(|layer| probes.iter().map(move |probe| (layer.clone(), *probe))).collect()
+    }
+
+    /// What is known of these layers and probes, or is measured now.
     fn rows(
         &mut self,
-        control: Control,
-        layers: &[String],
+        question: Value,
+        wanted: &[(String, &str)],
         words: String,
         measure: impl FnOnce() -> Outcome<Vec<ProbeRow>>,
     ) -> Outcome<Vec<ProbeRow>> {
-        let question = self.question(control, None);
         let mut known: Vec<ProbeRow> = self.cache.get(&question).unwrap_or_default();
-        let probes = [("linear", self.settings.linear), ("knn", self.settings.knn)];
-        let wanted: Vec<(&String, &str)> = layers
-            .iter()
-            .flat_map(|layer| probes.iter().filter(|(_, wanted)| *wanted).map(move |(probe, _)| (layer, *probe)))
-            .collect();
-        let find = |&(layer, probe): &(&String, &str)| {
-            known.iter().find(|row| row.layer == *layer && row.probe == probe).cloned()
+        let find = |(layer, probe): &(String, &str)| {
+            known.iter().find(|row| row.layer == *layer && row.probe == *probe).cloned()
         };
         if let Some(rows) = wanted.iter().map(find).collect() {
             self.known.push(words);
@@ -152,7 +207,7 @@ impl<'a> Controls<'a> {
         measure: impl FnOnce() -> Outcome<Curve>,
     ) -> Outcome<Curve> {
         let source = if matches!(control, Control::Pixels) { Source::RawPixels } else { Source::Untrained };
-        let question = self.question(control, Some((layer, draws.settings())));
+        let question = self.question(control, Some((layer, draws.settings())), None);
         if let Some(curve) = self.cache.get(&question) {
             self.known.push(format!("few labels of {}", source.words()));
             return Ok(curve);
@@ -162,18 +217,19 @@ impl<'a> Controls<'a> {
         Ok(curve)
     }
 
-    fn question(&self, control: Control, few: Option<(&str, &FewSettings)>) -> Value {
+    fn question(&self, control: Control, few: Option<(&str, &FewSettings)>, plan: Option<&Plan>) -> Value {
         let Subject { data, images, selected, .. } = &self.subject;
         let settings = ProbeSettings {
             linear: true,
             knn: true,
+            retrieval: false,
             layer: None,
             train_images: probe::count(&data.train, self.settings.train_images),
             test_images: probe::count(&data.test, self.settings.test_images),
             ..self.settings.clone()
         };
         let (size, device) = (data.train.size(), selected.readout.name.as_str());
-        let question = Question { control, images, size, settings, device, few };
+        let question = Question { control, images, size, settings, device, few, plan };
         serde_json::to_value(question).expect("questions have only string keys")
     }
 }

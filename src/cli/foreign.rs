@@ -9,7 +9,6 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::failure::{Failure, Outcome};
-use crate::data::Dataset;
 use crate::digest;
 use crate::error::Error;
 use crate::net::EncoderKind;
@@ -105,17 +104,6 @@ pub(super) fn bytes(path: &Path) -> Outcome<Vec<u8>> {
     let read = File::open(path).and_then(|file| file.take(facts.len()).read_to_end(&mut bytes));
     read.map_err(Error::file(path))?;
     Ok(bytes)
-}
-
-/// The images as an encoder of so many channels reads them: gray ones serve one that reads colour.
-pub(super) fn suited(images: Dataset, channels: usize) -> Outcome<Dataset> {
-    match (images.train.size().channels, channels) {
-        (there, wanted) if there == wanted => Ok(images),
-        (1, 3) => Ok(Dataset { train: images.train.in_colour(), test: images.test.in_colour(), ..images }),
-        (there, wanted) => Err(Failure::Failed(format!(
-            "the encoder reads images of {wanted} channels, but these have {there}; name others with --data"
-        ))),
-    }
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use crate::device::Selected;
 use crate::net::{Encoder, EncoderConfig};
 use crate::probe::confusion::Confusion;
 use crate::probe::few::{Draws, FewLabels, FewSettings};
+use crate::probe::labelled::{Labelled, Plan};
 use crate::probe::{self, ProbeSettings, Reading};
 use crate::session::event::{ProbeRow, Source};
-use crate::session::folder::Details;
+use crate::session::folder::{Details, Tuned};
 
 /// Beyond so many classes a table of all pairs tells nobody anything.
 const MOST_CLASSES: usize = 200;
@@ -24,6 +25,12 @@ pub(super) struct Question {
     pub(super) settings: ProbeSettings,
     /// With few labels, too.
     pub(super) few: Option<FewSettings>,
+    /// Train a linear layer on the encoder and on its controls.
+    pub(super) sgd: Option<Plan>,
+    /// Train the encoder, and the untrained one, with labels.
+    pub(super) finetune: Option<Plan>,
+    /// Train the untrained encoder with labels and read its layers.
+    pub(super) supervised: Option<Plan>,
     /// Untrained encoders beside the subject's own.
     pub(super) untrained: usize,
     /// Controls are measured anew, whatever is known of them.
@@ -32,7 +39,22 @@ pub(super) struct Question {
 
 impl From<ProbeSettings> for Question {
     fn from(settings: ProbeSettings) -> Self {
-        Self { settings, few: None, untrained: 0, fresh: false }
+        Self { settings, few: None, sgd: None, finetune: None, supervised: None, untrained: 0, fresh: false }
+    }
+}
+
+impl Question {
+    /// Refuses what cannot be done: it is better known before minutes have passed.
+    fn check(&self) -> Outcome {
+        let wrong = |what: &str| Err(Failure::Usage(format!("{what}; name it with --probe")));
+        if self.few.is_some() && !self.settings.linear {
+            return wrong("few labels are read by the linear probe");
+        }
+        if (self.supervised.is_some() || self.untrained > 0) && !self.settings.reads() {
+            return wrong("supervised encoders and untrained ones of other seeds are read by linear, knn or retrieval");
+        }
+        let plans = [&self.sgd, &self.finetune, &self.supervised];
+        plans.into_iter().flatten().try_for_each(Plan::check).map_err(Failure::from)
     }
 }
 
@@ -57,28 +79,81 @@ pub(super) struct Measured {
     pub(super) details: Details,
 }
 
-impl Subject<'_> {
-    /// Probes the trained encoder, the untrained one, raw pixels and their principal components, all alike.
+impl<'a> Subject<'a> {
+    /// Probes the trained encoder, the untrained one, raw pixels and their principal components, all alike; then whatever
+    /// else was asked for.
     pub(super) fn measure(&self, question: &Question, quiet: bool) -> Outcome<Measured> {
-        let spinner = Spinner::new(quiet);
-        let (data, device, settings) = (self.data, &self.selected.device, &question.settings);
-        // what cannot be done is better known before minutes have passed
-        if question.few.is_some() && !settings.linear {
-            return Err(Failure::Usage("few labels are read by the linear probe; name it with --probe".into()));
+        question.check()?;
+        let (spinner, settings) = (Spinner::new(quiet), &question.settings);
+        let draws = question.few.as_ref().map(|few| Draws::new(self.data, settings, few)).transpose()?;
+        let mut controls = Controls::new(*self, settings, question.fresh, &spinner);
+        let (mut rows, mut details) = (Vec::new(), Details::default());
+        if settings.reads() {
+            (rows, details.confusion) = self.read(settings, &mut controls, &spinner)?;
+            details.untrained = controls.others(question.untrained)?;
         }
-        let draws = question.few.as_ref().map(|few| Draws::new(data, settings, few)).transpose()?;
+        details.few_labels = draws.map(|draws| self.few(&draws, &rows, &mut controls, &spinner)).transpose()?;
+        let tuned = |plan: &Option<Plan>, of: &mut dyn FnMut(&Plan) -> Outcome<Vec<ProbeRow>>| {
+            let one = |plan: &Plan| Ok::<_, Failure>(Tuned { plan: plan.clone(), rows: of(plan)? });
+            plan.as_ref().map(one).transpose()
+        };
+        details.sgd = tuned(&question.sgd, &mut |plan| self.on_still(plan, settings, &mut controls, &spinner))?;
+        details.supervised = tuned(&question.supervised, &mut |plan| controls.supervised(plan, true))?;
+        details.finetune = tuned(&question.finetune, &mut |plan| self.tuned(plan, settings, &mut controls, &spinner))?;
+        details.from_cache = controls.known;
+        Ok(Measured { rows, details })
+    }
+
+    /// All layers beside their controls, and the mistakes at the best one.
+    fn read(
+        &self,
+        settings: &ProbeSettings,
+        controls: &mut Controls,
+        spinner: &Spinner,
+    ) -> Outcome<(Vec<ProbeRow>, Option<Confusion>)> {
+        let (data, device) = (self.data, &self.selected.device);
         let mut tell = |text: &str| spinner.tell(text);
         let trained = block_on(probe::readings(self.trained, Source::Trained, data, settings, device, &mut tell))?;
         let mut rows: Vec<ProbeRow> = trained.iter().map(|reading| reading.row.clone()).collect();
         let confusion = self.confusion(&trained, &rows);
         let width = rows.last().map_or(1, |row| row.width);
-        let mut controls = Controls::new(*self, settings, question.fresh, &spinner);
         rows.extend(controls.untrained()?);
         rows.extend(controls.pixels(width)?);
-        let untrained = controls.others(question.untrained)?;
-        let few_labels = draws.map(|draws| self.few(&draws, &rows, &mut controls, &spinner)).transpose()?;
-        let from_cache = controls.known;
-        Ok(Measured { rows, details: Details { confusion, few_labels, untrained, from_cache } })
+        Ok((rows, confusion))
+    }
+
+    /// Training with labels on the same images.
+    pub(super) fn labelled(self, settings: &'a ProbeSettings, plan: &'a Plan) -> Labelled<'a> {
+        Labelled { data: self.data, settings, plan, device: &self.selected.device }
+    }
+
+    /// A linear layer on encoders that stand still, and on raw pixels.
+    fn on_still(
+        &self,
+        plan: &Plan,
+        settings: &ProbeSettings,
+        controls: &mut Controls,
+        spinner: &Spinner,
+    ) -> Outcome<Vec<ProbeRow>> {
+        let (on, mut tell) = (self.labelled(settings, plan), |text: &str| spinner.tell(text));
+        let mut rows = vec![block_on(on.on_encoder(self.trained, Source::Trained, &mut tell))?];
+        rows.extend(controls.on_still(plan)?);
+        Ok(rows)
+    }
+
+    /// The whole encoder trained with labels, from its own weights and from those before training.
+    fn tuned(
+        &self,
+        plan: &Plan,
+        settings: &ProbeSettings,
+        controls: &mut Controls,
+        spinner: &Spinner,
+    ) -> Outcome<Vec<ProbeRow>> {
+        let (on, mut tell) = (self.labelled(settings, plan), |text: &str| spinner.tell(text));
+        let (row, _) = block_on(on.network(self.trained, self.config, Source::Trained, &mut tell))?;
+        let mut rows = vec![row];
+        rows.extend(controls.supervised(plan, false)?);
+        Ok(rows)
     }
 
     /// What the best layer's reader takes for what; nothing where there are too many classes to look at.

@@ -18,6 +18,7 @@ mod probing;
 mod progress;
 mod results;
 mod spinner;
+mod suited;
 mod summary;
 mod table;
 mod training;

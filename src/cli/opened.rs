@@ -8,7 +8,8 @@ use super::failure::{Failure, Outcome};
 use super::images;
 use super::measure::{Measured, Question, Subject};
 use super::print;
-use crate::data::{Dataset, Spec};
+use super::suited::{Suited, suited};
+use crate::data::{Dataset, Sequence, Spec, Split};
 use crate::device::{self, DeviceChoice, Selected};
 use crate::error::Error;
 use crate::probe::ProbeSettings;
@@ -38,9 +39,23 @@ pub(super) struct Loaded {
     pub(super) selected: Selected,
     /// The images that were loaded.
     pub(super) data: DataRecord,
+    /// Where they are not those the run learned from, as its encoder reads them.
+    pub(super) transfer: Option<Suited>,
 }
 
 impl Loaded {
+    /// The images to probe with.
+    pub(super) fn images(&self) -> &Dataset {
+        self.transfer.as_ref().map_or_else(|| self.session.data(), |transfer| &transfer.images)
+    }
+
+    /// What the images are to the run, where they are not its own: a sentence.
+    pub(super) fn transfer_words(&self) -> Option<String> {
+        let transfer = self.transfer.as_ref()?;
+        let how = transfer.how.as_ref().map_or(String::new(), |how| format!(": {how}"));
+        Some(format!("Probed with {}, which the run did not learn from{how}.", self.data.name))
+    }
+
     /// Probes the run and its controls.
     pub(super) fn measure(&self, question: &Question, quiet: bool) -> Outcome<Measured> {
         let trained = self.session.encoder();
@@ -50,7 +65,7 @@ impl Loaded {
             untrained: self.session.untrained(),
             config: &config.encoder,
             seed: config.seed,
-            data: self.session.data(),
+            data: self.images(),
             images: &self.data.sha256,
             selected: &self.selected,
         };
@@ -171,12 +186,34 @@ impl Opened {
         self.restore(images, data, device)
     }
 
+    /// Loads images to probe with: those it learned from, or others, which are brought to what its encoder reads.
+    pub(super) fn load_labelled(&self, other: Option<&Spec>, device: DeviceChoice, quiet: bool) -> Outcome<Loaded> {
+        let Some(other) = other else { return self.load(None, device, quiet) };
+        let spec = self.record.data.moved(other.clone());
+        let images = images::load(&spec, quiet)?;
+        let data = DataRecord::of(&images, &spec);
+        self.probed_with(images, data, device)
+    }
+
+    /// Puts the network together beside labelled images that are loaded, its own or others.
+    pub(super) fn probed_with(&self, images: Dataset, data: DataRecord, device: DeviceChoice) -> Outcome<Loaded> {
+        images::refuse_unlabelled(&images, "name others with --data")?;
+        let own = &self.record.data;
+        if data.sha256 == own.sha256 {
+            return self.restore(images, data, device);
+        }
+        let transfer = suited(images, own.image.channels, Some([own.image.height, own.image.width]))?;
+        // the network takes its shape from the images it learned from, which need not be there
+        let loaded = self.restore(absent(own)?, data, device)?;
+        Ok(Loaded { transfer: Some(transfer), ..loaded })
+    }
+
     /// Puts the network together beside images that are loaded.
-    pub(super) fn restore(&self, images: Dataset, data: DataRecord, device: DeviceChoice) -> Outcome<Loaded> {
+    fn restore(&self, images: Dataset, data: DataRecord, device: DeviceChoice) -> Outcome<Loaded> {
         let selected = block_on(device::select(device))?;
         let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
         let session = block_on(Session::restore(&self.checkpoint.bytes, images, &selected, pace))?;
-        Ok(Loaded { session, selected, data })
+        Ok(Loaded { session, selected, data, transfer: None })
     }
 
     /// What was measured before and answers the question.
@@ -192,7 +229,7 @@ impl Opened {
 
     /// The same with whatever else was asked for.
     pub(super) fn answer(&self, loaded: &Loaded, question: &Question, quiet: bool) -> Outcome<Evaluation> {
-        images::refuse_unlabelled(loaded.session.data(), "name others with --data")?;
+        images::refuse_unlabelled(loaded.images(), "name others with --data")?;
         let Measured { rows, details } = loaded.measure(question, quiet)?;
         let evaluation = Evaluation {
             nolabel: env!("CARGO_PKG_VERSION").to_string(),
@@ -231,4 +268,12 @@ fn record(header: &Header) -> Record {
         image: images.size,
     };
     Record::new(config, data, device)
+}
+
+/// A run's images before any arrived. A method that wants clips had them when it was trained.
+fn absent(data: &DataRecord) -> Outcome<Dataset> {
+    let clips = Sequence::of_clips(&[data.train_images]);
+    let train = Split::expecting(data.image, data.train_images).in_sequence(clips)?;
+    let test = Split::expecting(data.image, data.test_images);
+    Ok(Dataset { name: data.name.clone(), classes: Vec::new(), train, test })
 }

@@ -4,7 +4,8 @@ use clap::{Args, ValueEnum};
 
 use crate::probe::ProbeSettings;
 
-const HOW: &str = "How it is measured";
+/// The heading of these arguments in help.
+pub(super) const HOW: &str = "How it is measured";
 const GRID: u64 = 3;
 
 /// What reads the features.
@@ -14,6 +15,8 @@ enum Reader {
     Linear,
     /// Nearest neighbours by cosine
     Knn,
+    /// Training images ranked by cosine: precision at 1 and mean average precision
+    Retrieval,
 }
 
 /// What can be told of the probes.
@@ -24,6 +27,13 @@ pub(super) struct ProbeArgs {
     #[arg(help_heading = HOW)]
     probe: Vec<Reader>,
 
+    #[command(flatten)]
+    with: WithArgs,
+}
+
+/// With which images and features.
+#[derive(Args, Clone, Debug)]
+pub(super) struct WithArgs {
     /// Probe with only the first N labelled training images [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..), help_heading = HOW)]
     images: Option<u64>,
@@ -43,27 +53,38 @@ impl ProbeArgs {
         ProbeSettings {
             linear: self.probe.contains(&Reader::Linear),
             knn: self.probe.contains(&Reader::Knn),
-            train_images: self.images.unwrap_or(0) as usize,
-            test_images: self.test_images.unwrap_or(0) as usize,
-            grid: self.grid as usize,
-            ..ProbeSettings::default()
+            retrieval: self.probe.contains(&Reader::Retrieval),
+            ..self.with.settings()
         }
     }
 
     /// The arguments again, where they are not the default ones.
     pub(super) fn words(&self) -> String {
         let mut words = String::new();
-        match (self.probe.contains(&Reader::Linear), self.probe.contains(&Reader::Knn)) {
-            (true, false) => words.push_str(" --probe linear"),
-            (false, true) => words.push_str(" --probe knn"),
-            _ => {}
+        let named = |(reader, name)| self.probe.contains(&reader).then_some(name);
+        let readers = [(Reader::Linear, "linear"), (Reader::Knn, "knn"), (Reader::Retrieval, "retrieval")];
+        let readers: Vec<&str> = readers.into_iter().filter_map(named).collect();
+        if readers != ["linear", "knn"] {
+            words.push_str(&format!(" --probe {}", readers.join(",")));
         }
-        for (argument, value) in [("--images", self.images), ("--test-images", self.test_images)] {
+        for (argument, value) in [("--images", self.with.images), ("--test-images", self.with.test_images)] {
             words.extend(value.map(|value| format!(" {argument} {value}")));
         }
-        if self.grid != GRID {
-            words.push_str(&format!(" --grid {}", self.grid));
+        if self.with.grid != GRID {
+            words.push_str(&format!(" --grid {}", self.with.grid));
         }
         words
+    }
+}
+
+impl WithArgs {
+    /// The settings, with the readers that are the default ones.
+    pub(super) fn settings(&self) -> ProbeSettings {
+        ProbeSettings {
+            train_images: self.images.unwrap_or(0) as usize,
+            test_images: self.test_images.unwrap_or(0) as usize,
+            grid: self.grid as usize,
+            ..ProbeSettings::default()
+        }
     }
 }

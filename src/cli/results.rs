@@ -8,8 +8,21 @@ use super::words;
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::Untrained;
 
-const SOURCES: [Source; 4] = [Source::Trained, Source::Untrained, Source::RawPixels, Source::Pca];
-const KINDS: [(&str, &str); 2] = [("linear", "linear"), ("knn", "kNN")];
+/// In the order of tables.
+const SOURCES: [Source; 5] = [Source::Trained, Source::Untrained, Source::RawPixels, Source::Pca, Source::Supervised];
+/// What took no labels to learn.
+const CONTROLS: [Source; 3] = [Source::Untrained, Source::RawPixels, Source::Pca];
+/// Probes of layers with their names among people.
+const KINDS: [(&str, &str); 6] = [
+    ("linear", "linear"),
+    ("knn", "kNN"),
+    ("precision@1", "P@1"),
+    ("precision@5", "P@5"),
+    ("precision@10", "P@10"),
+    ("map", "mAP"),
+];
+/// Those that a sentence is said of.
+const JUDGED: [&str; 3] = ["linear", "knn", "map"];
 
 /// Against the better control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,14 +55,17 @@ impl Standing {
     }
 }
 
-/// One line a layer: what it is of, its width, the accuracy of each probe. A star marks the best of each block.
+/// One line a layer: what it is of, its width, what each probe says. A star marks the best of each block.
 pub(super) fn table(rows: &[ProbeRow]) -> String {
-    let mut table = Table::new(["features of", "layer", "width", "linear", "kNN"], 2);
+    let kinds: Vec<_> = KINDS.iter().filter(|(kind, _)| rows.iter().any(|row| row.probe == *kind)).collect();
+    let heads = ["features of", "layer", "width"].into_iter().chain(kinds.iter().map(|(_, title)| *title));
+    let mut table = Table::new(heads, 2);
     for source in SOURCES {
         let mut title = source.words();
         for row in layers(rows, source) {
-            let [linear, knn] = KINDS.map(|(kind, _)| cell(rows, source, &row.layer, kind));
-            table.row([title.into(), row.layer.clone(), row.width.to_string(), linear, knn]);
+            let mut cells = vec![title.into(), row.layer.clone(), row.width.to_string()];
+            cells.extend(kinds.iter().map(|(kind, _)| cell(rows, source, &row.layer, kind)));
+            table.row(cells);
             title = "";
         }
     }
@@ -59,7 +75,8 @@ pub(super) fn table(rows: &[ProbeRow]) -> String {
 /// The first row of each layer.
 fn layers(rows: &[ProbeRow], source: Source) -> Vec<&ProbeRow> {
     let mut found: Vec<&ProbeRow> = Vec::new();
-    for row in rows.iter().filter(|row| row.source == source) {
+    let read = |row: &&ProbeRow| row.source == source && KINDS.iter().any(|(kind, _)| row.probe == *kind);
+    for row in rows.iter().filter(read) {
         if found.iter().all(|known| known.layer != row.layer) {
             found.push(row);
         }
@@ -76,12 +93,19 @@ fn cell(rows: &[ProbeRow], source: Source, layer: &str, kind: &str) -> String {
 
 /// Best compared with best, a sentence a probe.
 pub(super) fn verdict(rows: &[ProbeRow]) -> Vec<String> {
-    KINDS.iter().filter_map(|(kind, title)| sentence(rows, kind, title)).collect()
+    judged().filter_map(|(kind, title)| sentence(rows, kind, title)).collect()
+}
+
+fn judged() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    KINDS.iter().filter(|(kind, _)| JUDGED.contains(kind))
 }
 
 fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
-    let [trained, untrained, pixels, components] = SOURCES.map(|source| best_of(rows, source, kind));
-    let (trained, untrained, pixels) = (trained?, untrained?, pixels?);
+    let best = |source| best_of(rows, source, kind);
+    let (trained, untrained, pixels) = (best(Source::Trained)?, best(Source::Untrained)?, best(Source::RawPixels)?);
+    let and = |row: Option<&ProbeRow>, place: &str| {
+        row.map_or(String::new(), |row| format!(", {} {place}", words::percent(row.accuracy)))
+    };
     let control = better_control(rows, kind)?;
     let points = 100.0 * (trained.accuracy - control);
     let judged = match format!("{:.1}", points.abs()).as_str() {
@@ -90,19 +114,20 @@ fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
         size => format!("{size} points below the better control, so nothing useful was learned"),
     };
     Some(format!(
-        "Best with best (*), {title}: {} at {} after training, {} at {} before it, {} on raw pixels{}: {judged}.",
+        "Best with best (*), {title}: {} at {} after training, {} at {} before it, {} on raw pixels{}{}: {judged}.",
         words::percent(trained.accuracy),
         trained.layer,
         words::percent(untrained.accuracy),
         untrained.layer,
         words::percent(pixels.accuracy),
-        components.map_or(String::new(), |row| format!(", {} on their PCA", words::percent(row.accuracy))),
+        and(best(Source::Pca), "on their PCA"),
+        and(best(Source::Supervised), "after training with labels"),
     ))
 }
 
 /// The best accuracy that took no learning.
 pub(super) fn better_control(rows: &[ProbeRow], kind: &str) -> Option<f64> {
-    let controls = SOURCES[1..].iter().filter_map(|source| best_of(rows, *source, kind));
+    let controls = CONTROLS.iter().filter_map(|source| best_of(rows, *source, kind));
     controls.map(|row| row.accuracy).reduce(f64::max)
 }
 
@@ -114,7 +139,7 @@ pub(super) fn intervals(rows: &[ProbeRow]) -> Option<String> {
     };
     let told: Vec<String> = KINDS.iter().filter_map(interval).collect();
     let told = (!told.is_empty()).then(|| told.join(", "))?;
-    Some(format!("95 % intervals of the best after training, for so many test images (Wilson): {told}."))
+    Some(format!("95 % intervals of the best after training, for so many test images: {told}."))
 }
 
 /// What other seeds of the untrained encoder say, a sentence a probe.
@@ -137,7 +162,7 @@ pub(super) fn seeds(rows: &[ProbeRow], others: &[Untrained]) -> Vec<String> {
             words::percent(high?)
         ))
     };
-    KINDS.iter().filter_map(sentence).collect()
+    judged().filter_map(sentence).collect()
 }
 
 #[cfg(test)]
@@ -153,6 +178,7 @@ mod tests {
             accuracy,
             interval: [0.0, 1.0],
             l2: None,
+            lr: None,
             validation: None,
         };
         vec![
@@ -167,10 +193,27 @@ mod tests {
     fn the_table_has_a_line_a_layer_and_a_star_for_the_best() {
         let text = table(&rows([0.5, 0.75], 0.6, 0.7));
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "features of        layer   width  linear       kNN");
-        assert_eq!(lines[1], "trained encoder    block1      8       -  50.0 %");
-        assert_eq!(lines[2], "                   block2      8       -  75.0 % *");
+        assert_eq!(lines[0], "features of        layer   width       kNN");
+        assert_eq!(lines[1], "trained encoder    block1      8  50.0 %");
+        assert_eq!(lines[2], "                   block2      8  75.0 % *");
         assert_eq!(lines.len(), 5);
+    }
+
+    #[test]
+    fn what_labels_are_worth_is_told_and_is_no_control() {
+        let mut rows = rows([0.5, 0.75], 0.6, 0.7);
+        let supervised = ProbeRow { source: Source::Supervised, accuracy: 0.9, ..rows[1].clone() };
+        let own = ProbeRow { probe: "finetune".into(), layer: "gap".into(), ..supervised.clone() };
+        rows.extend([supervised, own]);
+        assert!(
+            table(&rows)
+                .lines()
+                .last()
+                .is_some_and(|line| line.contains("supervised encoder") && line.contains("90.0 % *"))
+        );
+        assert!(!table(&rows).contains("gap"), "what the encoder's own layer names is no layer that was read");
+        let said = verdict(&rows).join(" ");
+        assert!(said.contains("90.0 % after training with labels: 5.0 points above"), "{said}");
     }
 
     #[test]

@@ -10,8 +10,8 @@ pub(super) struct Table {
 
 impl Table {
     /// A table with these column heads.
-    pub(super) fn new<const N: usize>(heads: [&str; N], numbers_from: usize) -> Self {
-        Self { rows: vec![heads.map(str::to_string).to_vec()], numbers_from }
+    pub(super) fn new<'a>(heads: impl IntoIterator<Item = &'a str>, numbers_from: usize) -> Self {
+        Self { rows: vec![heads.into_iter().map(str::to_string).collect()], numbers_from }
     }
 
     /// A table without heads.

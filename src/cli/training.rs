@@ -28,7 +28,7 @@ impl Finished {
         let opened = Opened::at(folder.path())?;
         let opened = opened.held(folder);
         let data = opened.record.data.clone();
-        Ok((opened, Loaded { session, selected, data }, log))
+        Ok((opened, Loaded { session, selected, data, transfer: None }, log))
     }
 }
 

@@ -88,7 +88,17 @@ pub(super) mod tests {
 
     fn row(source: Source, layer: &str, probe: &str, accuracy: f64) -> ProbeRow {
         let (layer, probe) = (layer.into(), probe.into());
-        ProbeRow { source, layer, width: 9, probe, accuracy, interval: [0.0, 1.0], l2: None, validation: None }
+        ProbeRow {
+            source,
+            layer,
+            width: 9,
+            probe,
+            accuracy,
+            interval: [0.0, 1.0],
+            l2: None,
+            lr: None,
+            validation: None,
+        }
     }
 
     /// A round in which block 2 is the best trained layer.

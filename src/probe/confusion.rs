@@ -75,6 +75,7 @@ mod tests {
             accuracy: 0.5,
             interval: [0.0, 1.0],
             l2: None,
+            lr: None,
             validation: None,
         };
         let classes = ["cat", "dog", "owl"].map(String::from);

@@ -45,16 +45,30 @@ pub async fn neighbours(
     k: usize,
     device: &Device,
 ) -> Result<Vec<Vec<(f32, usize)>>> {
-    let bank = unit_rows(train, 0, train.len(), device).transpose(); // [d, n]
     let mut found = Vec::with_capacity(test.len());
+    similarities(train, test, device, |row| found.push(nearest(row, k))).await?;
+    Ok(found)
+}
+
+/// Hands to `see` how near each test row lies to every training row, by cosine: a row of `[n]` for each in order.
+///
+/// # Errors
+/// When the device is lost.
+pub(super) async fn similarities(
+    train: &Features,
+    test: &Features,
+    device: &Device,
+    mut see: impl FnMut(&[f32]),
+) -> Result<()> {
+    let bank = unit_rows(train, 0, train.len(), device).transpose(); // [d, n]
     for start in (0..test.len()).step_by(CHUNK) {
         let end = (start + CHUNK).min(test.len());
         let similarities = unit_rows(test, start, end, device).matmul(bank.clone()); // [m, n]
         let data = similarities.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
-        found.extend(floats(data)?.chunks_exact(train.len()).map(|row| nearest(row, k)));
+        floats(data)?.chunks_exact(train.len()).for_each(&mut see);
         platform::yield_now().await;
     }
-    Ok(found)
+    Ok(())
 }
 
 fn unit_rows(features: &Features, start: usize, end: usize, device: &Device) -> Tensor<2> {

@@ -7,10 +7,12 @@ pub mod features;
 pub mod few;
 pub mod interval;
 pub mod knn;
+pub mod labelled;
 mod lbfgs;
 pub mod linear;
 pub mod pca;
 pub mod plane;
+pub mod retrieval;
 mod row;
 pub mod tsne;
 
@@ -31,6 +33,9 @@ pub struct ProbeSettings {
     pub linear: bool,
     /// Ask the nearest neighbours.
     pub knn: bool,
+    /// Rank the training images for every test image; see [`retrieval`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retrieval: bool,
     /// One layer by name, or all.
     pub layer: Option<String>,
     /// Labelled training images, the first of the split; 0 means all.
@@ -53,6 +58,7 @@ impl Default for ProbeSettings {
         Self {
             linear: true,
             knn: true,
+            retrieval: false,
             layer: None,
             train_images: 0,
             test_images: 0,
@@ -65,6 +71,20 @@ impl Default for ProbeSettings {
 }
 
 impl ProbeSettings {
+    /// Whether layers are read at all.
+    pub fn reads(&self) -> bool {
+        self.linear || self.knn || self.retrieval
+    }
+
+    /// The names that rows have of what is asked for.
+    pub fn probes(&self) -> Vec<&'static str> {
+        let mut probes = Vec::new();
+        probes.extend(self.linear.then_some("linear"));
+        probes.extend(self.knn.then_some("knn"));
+        probes.extend(self.retrieval.then_some(retrieval::MEASURES).into_iter().flatten());
+        probes
+    }
+
     /// Whether images are set aside from training for choosing.
     pub fn chooses(&self) -> bool {
         self.penalties.len() > 1
@@ -78,7 +98,6 @@ impl ProbeSettings {
         let wrong = |what: &str| Err(Error::Config(what.to_string()));
         let positive = |value: f64| value.is_finite() && value > 0.0;
         match self {
-            Self { linear: false, knn: false, .. } => wrong("there is neither linear nor knn to measure"),
             Self { train_images: 1, .. } => wrong("train_images must be 0 (for all) or at least 2"),
             Self { grid, .. } if !(1..=64).contains(grid) => wrong("grid must be between 1 and 64"),
             Self { k: 0, .. } => wrong("k must be at least 1"),
@@ -100,12 +119,24 @@ impl ProbeSettings {
             [] => "no L2".to_string(),
         };
         let (grid, k, temperature) = (self.grid, self.k, self.temperature);
-        format!(
-            "{train} training and {test} test images; maps averaged over a {grid}x{grid} grid. Linear: logistic regression \
-             on standardised features, {choice}. kNN: cosine, k = {k}, T = {temperature}."
-        )
+        let mut text = format!("{train} training and {test} test images; maps averaged over a {grid}x{grid} grid.");
+        if self.linear {
+            text.push_str(&format!(" Linear: logistic regression on standardised features, {choice}."));
+        }
+        if self.knn {
+            text.push_str(&format!(" kNN: cosine, k = {k}, T = {temperature}."));
+        }
+        if self.retrieval {
+            text.push_str(RETRIEVAL);
+        }
+        text
     }
 }
+
+/// How retrieval is measured, in words.
+const RETRIEVAL: &str = " Retrieval: training images ranked by cosine for each test image; P@k is the share of its class among \
+                         the first k, mAP the mean over test images of the mean precision at the places of all images of its \
+                         class.";
 
 /// How many of a split's images are used when `wanted` are asked for (0: all).
 pub fn count(split: &Split, wanted: usize) -> usize {
@@ -118,7 +149,7 @@ pub fn count(split: &Split, wanted: usize) -> usize {
 pub struct Reading {
     /// How good it was.
     pub row: ProbeRow,
-    /// The class it named for each test image.
+    /// The class it named for each test image; nothing where it names none.
     pub named: Vec<u16>,
 }
 
@@ -231,7 +262,7 @@ async fn layer(
         let (layer, probe) = (train.layer.clone(), probe.to_string());
         let accuracy = share_right(&named, test_labels);
         let interval = interval::wilson(accuracy, named.len());
-        let row = ProbeRow { source, layer, width: train.width, probe, accuracy, interval, l2, validation };
+        let row = ProbeRow { source, layer, width: train.width, probe, accuracy, interval, l2, lr: None, validation };
         found.push(Reading { row, named });
     };
     if settings.linear {
@@ -246,7 +277,42 @@ async fn layer(
             if settings.chooses() { Some(among_themselves(train, train_labels, &votes, device).await?) } else { None };
         reading("knn", named, None, validation);
     }
+    if settings.retrieval {
+        let chooses = settings.chooses();
+        let rows = retrieved((train, train_labels), (test, test_labels), source, chooses, device).await?;
+        found.extend(rows.into_iter().map(|row| Reading { row, named: Vec::new() }));
+    }
     Ok(found)
+}
+
+/// A row a measure of retrieval.
+async fn retrieved(
+    (train, labels): (&Features, &[u16]),
+    (test, truth): (&Features, &[u16]),
+    source: Source,
+    chooses: bool,
+    device: &Device,
+) -> Result<Vec<ProbeRow>> {
+    let found = retrieval::measure(train, labels, test, truth, device).await?;
+    let cut = linear::held_out_from(train.len());
+    let held_out = if chooses {
+        let (known, asked) = (train.rows_of(0..cut), train.rows_of(cut..train.len()));
+        Some(retrieval::measure(&known, &labels[..cut], &asked, &labels[cut..], device).await?)
+    } else {
+        None
+    };
+    let row = |(place, measure): (usize, retrieval::Measure)| ProbeRow {
+        source,
+        layer: train.layer.clone(),
+        width: train.width,
+        probe: measure.name.to_string(),
+        accuracy: measure.mean,
+        interval: measure.interval,
+        l2: None,
+        lr: None,
+        validation: held_out.map(|held_out| held_out[place].mean),
+    };
+    Ok(found.into_iter().enumerate().map(row).collect())
 }
 
 /// How well the last sixth of the training images is named by the others.

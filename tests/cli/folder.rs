@@ -14,7 +14,7 @@ use crate::Lab;
 const OPTIONS: &str = "--batch 8 --set encoder.width=4 --device cpu -q";
 
 /// Stripes: the direction tells the class, size and brightness vary, and every second file is a PNG, the others JPEGs.
-fn write_image(lab: &Lab, folder: &str, number: usize, upright: bool) {
+pub fn write_image(lab: &Lab, folder: &str, number: usize, upright: bool) {
     let (width, height) = (20 + number % 7, 24 - number % 5);
     let bright =
         |x: usize, y: usize| if (if upright { x } else { y } / 3).is_multiple_of(2) { 200 - number } else { 30 };

@@ -9,11 +9,13 @@ mod data;
 mod eval;
 mod folder;
 mod kills;
+mod labelled;
 mod resume;
 mod serve;
 mod show;
 mod sweep;
 mod train;
+mod transfer;
 mod usage;
 mod weights;
 

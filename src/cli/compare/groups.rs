@@ -11,7 +11,8 @@ use crate::session::event::Source;
 use crate::session::folder::{Evaluation, Record};
 
 /// Probes with their names among people.
-pub(super) const PROBES: [(&str, &str); 2] = [("linear", "linear"), ("knn", "kNN")];
+pub(super) const PROBES: [(&str, &str); 4] =
+    [("linear", "linear"), ("knn", "kNN"), ("precision@1", "P@1"), ("map", "mAP")];
 
 /// One run and what was measured of it.
 #[derive(Clone, Debug)]
@@ -225,6 +226,7 @@ mod tests {
             accuracy,
             interval: [0.0, 1.0],
             l2: None,
+            lr: None,
             validation: None,
         };
         let rows = vec![

@@ -193,9 +193,9 @@ struct Table {
 
 impl Table {
     fn of(measured: Vec<Measured>, settings: ProbeSettings) -> Self {
-        let wanted = [settings.linear, settings.knn];
-        let kinds = PROBES.iter().zip(wanted).filter(|(_, wanted)| *wanted);
-        let probes: Vec<&'static str> = kinds.map(|((probe, _), _)| *probe).collect();
+        let wanted = settings.probes();
+        let probes: Vec<&'static str> =
+            PROBES.iter().map(|(probe, _)| *probe).filter(|probe| wanted.contains(probe)).collect();
         Self { sections: groups::sections(measured, &probes), probes, how: how(&settings), settings }
     }
 
@@ -251,6 +251,9 @@ fn how(settings: &ProbeSettings) -> String {
     }
     if settings.knn {
         readers.push(format!("kNN: cosine, k = {k}, T = {temperature}"));
+    }
+    if settings.retrieval {
+        readers.push("P@1 and mAP: training images ranked by cosine for each test image".to_string());
     }
     format!(
         "Accuracy in percent on the test images, maps averaged over a {grid}x{grid} grid; {}. Each layer named is the best on \

@@ -99,8 +99,12 @@ impl Card {
 
     /// What was asked for. All of it is measured anew.
     pub(super) fn question(&self) -> Question {
-        let few = self.details().few_labels.as_ref().map(|few| few.settings.clone());
-        Question { settings: self.settings().clone(), few, untrained: self.details().untrained.len(), fresh: true }
+        let details = self.details();
+        let few = details.few_labels.as_ref().map(|few| few.settings.clone());
+        let plans = [&details.sgd, &details.finetune, &details.supervised];
+        let [sgd, finetune, supervised] = plans.map(|tuned| tuned.as_ref().map(|tuned| tuned.plan.clone()));
+        let (settings, untrained) = (self.settings().clone(), details.untrained.len());
+        Question { settings, few, sgd, finetune, supervised, untrained, fresh: true }
     }
 
     /// The program that measured, and the device.

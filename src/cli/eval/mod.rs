@@ -1,7 +1,9 @@
 //! `nolabel eval`: what an encoder learned, beside what it takes no learning to know.
 
+mod asked;
 mod card;
 pub(super) mod few;
+pub(super) mod labelled;
 mod repeat;
 
 use std::path::{Path, PathBuf};
@@ -9,28 +11,26 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use futures_lite::future::block_on;
 
+use self::asked::{Asked, Budget};
 use self::card::{RunCard, WeightsCard};
 use self::repeat::Repeat;
 use super::args;
 use super::failure::{Failure, Outcome};
 use super::foreign::{self, Foreign, ForeignArgs};
 use super::images;
-use super::measure::{Measured, Question, Subject};
+use super::measure::{Measured, Subject};
 use super::opened::Opened;
 use super::print;
-use super::probing::ProbeArgs;
 use super::results;
+use super::suited::{Suited, suited};
 use super::words;
 use crate::data::{Dataset, Spec};
 use crate::device::{self, DeviceChoice, Selected};
-use crate::probe::ProbeSettings;
-use crate::probe::few::FewSettings;
+use crate::probe::{self, ProbeSettings};
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::{DataRecord, Details, Record};
 use crate::weights::Imported;
 
-/// What images are drawn by where labels are few: one seed for all runs, so that all are given the same labels.
-const FEW_SEED: u64 = 0;
 const USAGE: &str = "\
 nolabel eval RUN [OPTIONS]
        nolabel eval --weights FILE --data NAME[:DIR] [OPTIONS]
@@ -45,6 +45,16 @@ Examples:
       one layer, for programs
   nolabel eval runs/rotation-fashion-mnist-1 --few-labels 1,5,10,50,100,500
       what the features are worth where labels are dear: a few minutes more
+  nolabel eval runs/rotation-fashion-mnist-1 --probe retrieval
+      how many of the nearest training images are of a test image's class
+  nolabel eval runs/simsiam-cifar-10-1 --probe sgd --epochs 100
+      the linear protocol of the papers, as long as theirs: a job for a GPU
+  nolabel eval runs/rotation-fashion-mnist-1 --probe finetune --images 5000
+      the encoder as a start for learning with labels, beside the same steps from untrained weights
+  nolabel eval runs/rotation-fashion-mnist-1 --supervised
+      what labels would have made of the same encoder in as many steps, layer by layer
+  nolabel eval runs/simsiam-cifar-10-1 --data fashion-mnist
+      transfer: what the encoder knows of images that it did not learn from
   nolabel eval runs/rotation-fashion-mnist-1 --json > card.json
       every number with all it takes to get it again
   nolabel eval --card card.json
@@ -62,8 +72,9 @@ has one, and their features differ a little.";
 ///
 /// Its features are frozen and two simple readers name the classes from them: a linear probe and the nearest neighbours.
 /// The same is done with the features of the encoder as it was before training, with raw pixels and with their principal
-/// components: what does not beat those has learned nothing. Controls are the same for all runs with the same encoder and
-/// seed; they are measured once and kept in the user's cache folder. The newest checkpoint is measured, whether the run has
+/// components: what does not beat those has learned nothing. --probe asks for other measures: retrieval, the papers' linear
+/// protocol with SGD on augmented images, and fine-tuning beside the supervised control. Controls are the same for all runs
+/// with the same encoder and seed; they are measured once and kept in the user's cache folder. The newest checkpoint is measured, whether the run has
 /// ended or not. The numbers are kept in the run's eval.json, with everything needed to get them again. Encoders from
 /// elsewhere are measured in the same way, beside one with random weights.
 ///
@@ -80,34 +91,14 @@ pub(super) struct Eval {
     /// Measure again what an evaluation card says, and compare
     #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["weights", "probe", "layer", "images", "test_images", "grid"])]
-    #[arg(conflicts_with_all = ["few_labels", "untrained_seeds", "fresh"])]
+    #[arg(conflicts_with_all = ["few_labels", "untrained_seeds", "supervised", "steps", "epochs", "lr", "fresh"])]
     card: Option<PathBuf>,
 
-    /// The layer whose features are read, from block1 to gap, or all of them
-    #[arg(long, value_name = "NAME|all", default_value = "all")]
-    layer: String,
-
     #[command(flatten)]
-    probing: ProbeArgs,
+    asked: Asked,
 
-    /// Give the linear probe only so many labels of each class, for example 1,5,10,50,100,500
-    #[arg(long, value_delimiter = ',', value_name = "COUNTS", value_parser = clap::value_parser!(u64).range(1..))]
-    few_labels: Vec<u64>,
-
-    /// How often the images of --few-labels are drawn; the interval is over the draws
-    #[arg(long, value_name = "N", default_value_t = 5, requires = "few_labels")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=1000))]
-    draws: u64,
-
-    /// Untrained encoders that are probed: the run's own, and as many of the following seeds
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
-    untrained_seeds: u64,
-
-    /// Measure the controls anew, even where they are known from an earlier run
-    #[arg(long)]
-    fresh: bool,
-
-    /// Other images than those the run learned from, or the folder they have moved to
+    /// Other labelled images than those the run learned from, or the folder that its own have moved to. Others are brought to
+    /// the size and the colours that the encoder knows, and have controls of their own
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
     data: Option<Spec>,
 
@@ -143,16 +134,24 @@ impl Eval {
 
     fn of_run(&self, run: &Path) -> Outcome {
         let opened = Opened::at(run)?;
-        let loaded = opened.load(self.data.as_ref(), self.device, self.quiet)?;
-        let question = self.question();
+        let loaded = opened.load_labelled(self.data.as_ref(), self.device, self.quiet)?;
+        let budget = Budget { steps: opened.step(), batch: opened.record.config.batch };
+        let question = self.asked.question(side(loaded.images()), Some(budget))?;
         let evaluation = opened.answer(&loaded, &question, self.quiet)?;
         if self.json {
             let run = opened.path().to_path_buf(); // where a checkpoint was named, the run around it if there is one
             return print::json(&RunCard { run, evaluation });
         }
-        let text = present(&evaluation.rows, &question.settings, loaded.session.data(), &loaded.selected);
-        let beyond = beyond(&evaluation.rows, &evaluation.details);
-        print::out(&format!("{}\n\n{text}{beyond}", title(run, &opened.record, opened.step())))
+        let heading = title(run, &opened.record, opened.step());
+        let shown = Shown {
+            rows: &evaluation.rows,
+            details: &evaluation.details,
+            settings: &question.settings,
+            data: loaded.images(),
+            transfer: loaded.transfer_words(),
+            selected: &loaded.selected,
+        };
+        print::out(&format!("{heading}\n\n{}", shown.text()))
     }
 
     fn of_weights(&self, path: &Path, spec: &Spec) -> Outcome {
@@ -162,13 +161,15 @@ impl Eval {
         let images = images::load(spec, self.quiet)?;
         images::refuse_unlabelled(&images, "name others with --data")?;
         let data = DataRecord::of(&images, spec);
-        let images = foreign::suited(images, imported.channels)?;
-        let question = self.question();
+        let Suited { images, how } = suited(images, imported.channels, None)?;
+        let question = self.asked.question(side(&images), None)?;
         let subject = subject(&imported, foreign::SEED, &images, &data.sha256, &selected);
         let Measured { rows, details } = subject.measure(&question, self.quiet)?;
         if !self.json {
-            let text = present(&rows, &question.settings, &images, &selected) + &beyond(&rows, &details);
-            return print::out(&format!("{}: {}, on {}\n\n{text}", path.display(), imported.found, data.name));
+            let transfer = how.map(|how| format!("Images: {how}."));
+            let (settings, data, selected) = (&question.settings, &images, &selected);
+            let text = Shown { rows: &rows, details: &details, settings, data, transfer, selected }.text();
+            return print::out(&format!("{}: {}, on {}\n\n{text}", path.display(), imported.found, images.name));
         }
         print::json(&WeightsCard {
             weights: path.to_path_buf(),
@@ -185,19 +186,11 @@ impl Eval {
             details,
         })
     }
+}
 
-    fn question(&self) -> Question {
-        let (draws, seed) = (self.draws as usize, FEW_SEED);
-        let labels: Vec<usize> = self.few_labels.iter().map(|&labels| labels as usize).collect();
-        let few = (!labels.is_empty()).then_some(FewSettings { labels, draws, seed });
-        let untrained = self.untrained_seeds as usize - 1;
-        Question { settings: self.settings(), few, untrained, fresh: self.fresh }
-    }
-
-    fn settings(&self) -> ProbeSettings {
-        let layer = Some(self.layer.clone()).filter(|layer| layer != "all");
-        ProbeSettings { layer, ..self.probing.settings() }
-    }
+/// Pixels to a side.
+fn side(images: &Dataset) -> usize {
+    images.train.size().height
 }
 
 fn title(run: &Path, record: &Record, step: usize) -> String {
@@ -218,21 +211,42 @@ fn subject<'a>(
     Subject { trained, untrained, config, seed, data, images, selected }
 }
 
-/// What was asked for beside the probes of every layer, and what came from the cache.
-fn beyond(rows: &[ProbeRow], details: &Details) -> String {
-    let mut parts = results::seeds(rows, &details.untrained);
-    if !details.from_cache.is_empty() {
-        parts.push(format!(
-            "Measured before, with the same images, settings and device: {}. --fresh measures anew.",
-            details.from_cache.join(", ")
-        ));
-    }
-    let mut parts: Vec<String> = parts.iter().map(|part| words::wrap(part, TEXT_WIDTH)).collect();
-    parts.extend(details.few_labels.as_ref().map(|curves| few::text(curves, TEXT_WIDTH)));
-    parts.iter().map(|part| format!("\n\n{part}")).collect()
+/// What came of an evaluation, to be told.
+struct Shown<'a> {
+    rows: &'a [ProbeRow],
+    details: &'a Details,
+    settings: &'a ProbeSettings,
+    data: &'a Dataset,
+    /// What the images are to the encoder, where that is to be said.
+    transfer: Option<String>,
+    selected: &'a Selected,
 }
 
-/// The table, what it comes to, and how it was measured.
+impl Shown<'_> {
+    /// The probes of every layer, and whatever was asked for beside them.
+    fn text(&self) -> String {
+        let Self { rows, details, settings, data, selected, .. } = self;
+        let mut parts = Vec::new();
+        if settings.reads() {
+            let supervised = details.supervised.iter().flat_map(|tuned| &tuned.rows);
+            let rows: Vec<ProbeRow> = rows.iter().chain(supervised).cloned().collect();
+            parts.push(present(&rows, settings, data, selected));
+        }
+        let prose = results::seeds(rows, &details.untrained);
+        parts.extend(prose.iter().map(|sentence| words::wrap(sentence, TEXT_WIDTH)));
+        parts.extend(details.few_labels.as_ref().map(|curves| few::text(curves, TEXT_WIDTH)));
+        parts.extend(labelled::text(details, probe::count(&data.train, settings.train_images), TEXT_WIDTH));
+        parts.extend(self.transfer.as_ref().map(|sentence| words::wrap(sentence, TEXT_WIDTH)));
+        if !details.from_cache.is_empty() {
+            let known = details.from_cache.join(", ");
+            let known = format!("Measured before, with the same images, settings and device: {known}. --fresh measures anew.");
+            parts.push(words::wrap(&known, TEXT_WIDTH));
+        }
+        parts.join("\n\n")
+    }
+}
+
+/// The table of all layers, what it comes to, and how it was measured.
 pub(super) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Dataset, selected: &Selected) -> String {
     let how = format!(
         "Measured with {} {}One run, one seed. The best layer is picked by {}, for all alike. On {}.",

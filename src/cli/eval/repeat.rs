@@ -13,6 +13,7 @@ use crate::cli::images;
 use crate::cli::measure::{Measured, Question};
 use crate::cli::opened::Opened;
 use crate::cli::print;
+use crate::cli::suited::suited;
 use crate::cli::table::Table;
 use crate::cli::words;
 use crate::data::{Dataset, Spec};
@@ -121,7 +122,7 @@ impl Repeat<'_> {
             ))
         })?;
         let images = self.images(&known.data)?;
-        let loaded = opened.restore(images, known.data.clone(), self.device)?;
+        let loaded = opened.probed_with(images, known.data.clone(), self.device)?;
         Ok(Now { by: by(&loaded.selected.readout.name), measured: loaded.measure(question, self.quiet)? })
     }
 
@@ -137,7 +138,7 @@ impl Repeat<'_> {
                 self.card.display()
             )));
         }
-        let images = foreign::suited(self.images(&card.data)?, imported.channels)?;
+        let images = suited(self.images(&card.data)?, imported.channels, None)?.images;
         let subject = subject(&imported, card.seed, &images, &card.data.sha256, &selected);
         Ok(Now { by: by(&selected.readout.name), measured: subject.measure(question, self.quiet)? })
     }
@@ -175,7 +176,7 @@ fn shown(digest: &str) -> String {
     digest.chars().take(SHOWN).collect()
 }
 
-/// All accuracies: those of the rows, and the means over draws.
+/// All accuracies: those of the rows, of what was trained with labels, and the means over draws.
 fn figures(rows: &[ProbeRow], details: &Details) -> Vec<Figure> {
     let row = |row: &ProbeRow| {
         let ProbeRow { source, layer, probe, accuracy, .. } = row.clone();
@@ -197,7 +198,12 @@ fn figures(rows: &[ProbeRow], details: &Details) -> Vec<Figure> {
             accuracy: point.mean,
         })
     });
-    rows.iter().map(row).chain(details.untrained.iter().flat_map(other)).chain(means).collect()
+    let tuned = [&details.sgd, &details.finetune].into_iter().flatten().flat_map(|tuned| tuned.rows.iter().map(row));
+    // the control of fine-tuning may have taken another number of steps
+    let supervised = details.supervised.iter().flat_map(|tuned| tuned.rows.iter().map(row));
+    let supervised = supervised.map(|figure| Figure { probe: format!("{}, supervised", figure.probe), ..figure });
+    let others = details.untrained.iter().flat_map(other);
+    rows.iter().map(row).chain(tuned).chain(supervised).chain(others).chain(means).collect()
 }
 
 /// Every number of the card beside the new one.

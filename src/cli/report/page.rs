@@ -12,11 +12,15 @@ use crate::cli::results::{self, Standing};
 use crate::cli::words;
 use crate::data::Dataset;
 use crate::method::Info;
+use crate::probe;
 use crate::session::checkpoint::Header;
 use crate::session::event::{ProbeRow, Source, Started};
 use crate::session::folder::{Evaluation, Record};
 
 const PROBES: [(&str, &str); 2] = [("linear", "Linear probe"), ("knn", "Nearest neighbours (kNN)")];
+
+/// Characters of a line that is set as it was typed.
+const PROSE: usize = 96;
 
 /// Everything the page tells.
 pub(super) struct Page<'a> {
@@ -41,6 +45,7 @@ impl Page<'_> {
             self.top(&title),
             self.learned(),
             self.few_labels(),
+            self.labelled(),
             self.classes(),
             self.trained(),
             self.health(),
@@ -108,7 +113,9 @@ impl Page<'_> {
         let Some(evaluation) = &self.evaluation else {
             return section("What it learned", "<p>These images have no classes, so nothing can be probed.</p>");
         };
-        let rows = &evaluation.rows;
+        let supervised = evaluation.details.supervised.iter().flat_map(|tuned| &tuned.rows);
+        let rows: Vec<ProbeRow> = evaluation.rows.iter().chain(supervised).cloned().collect();
+        let rows = rows.as_slice();
         let charts: String = PROBES.iter().map(|(kind, title)| layers_chart(rows, kind, title).html()).collect();
         let sentences = results::verdict(rows).join(" ").replace(" (*)", "");
         let how = format!(
@@ -134,6 +141,14 @@ impl Page<'_> {
     fn few_labels(&self) -> String {
         let few = self.evaluation.as_ref().and_then(|evaluation| evaluation.details.few_labels.as_ref());
         few.map_or(String::new(), |few| section("With few labels", &few::html(few)))
+    }
+
+    /// What was trained with labels, where that was asked for.
+    fn labelled(&self) -> String {
+        let Some(Evaluation { details, settings, .. }) = &self.evaluation else { return String::new() };
+        let parts = eval::labelled::text(details, probe::count(&self.data.train, settings.train_images), PROSE);
+        let parts: String = parts.iter().map(|part| format!("<pre>{}</pre>", escape(part))).collect();
+        if parts.is_empty() { parts } else { section("Trained with labels", &parts) }
     }
 
     /// What is taken for what.
@@ -240,7 +255,7 @@ fn probe_table(rows: &[ProbeRow]) -> String {
         html.push_str(&format!("<th class=\"number\">{}</th>", if *kind == "knn" { "kNN" } else { "linear" }));
     }
     html.push_str("</tr></thead><tbody>");
-    for source in [Source::Trained, Source::Untrained, Source::RawPixels, Source::Pca] {
+    for source in [Source::Trained, Source::Untrained, Source::RawPixels, Source::Pca, Source::Supervised] {
         let first = kinds.first().map_or("", |(kind, _)| kind);
         for row in rows.iter().filter(|row| row.source == source && row.probe == first) {
             let (layer, width) = (escape(&row.layer), words::thousands(row.width));

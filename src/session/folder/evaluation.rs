@@ -9,6 +9,7 @@ use crate::device::Readout;
 use crate::error::{Error, Result};
 use crate::probe::confusion::Confusion;
 use crate::probe::few::FewLabels;
+use crate::probe::labelled::Plan;
 use crate::probe::{ProbeRow, ProbeSettings};
 
 const FILE: &str = "eval.json";
@@ -55,10 +56,28 @@ pub struct Details {
     /// Untrained encoders with the weights of other seeds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untrained: Vec<Untrained>,
+    /// A linear layer trained on encoders that stand still, and on raw pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sgd: Option<Tuned>,
+    /// The whole encoder trained with labels, from the weights it has and from those before its first step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<Tuned>,
+    /// The layers of an encoder trained with labels alone, read as those of the trained one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervised: Option<Tuned>,
     /// Controls that were not measured anew, in words: the same device had measured them before, with the same images and
     /// settings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from_cache: Vec<String>,
+}
+
+/// What took training with labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tuned {
+    /// How it was trained.
+    pub plan: Plan,
+    /// A number a source, layer and probe.
+    pub rows: Vec<ProbeRow>,
 }
 
 /// An untrained encoder with the weights of a seed.
@@ -79,6 +98,12 @@ impl Details {
         if self.untrained.is_empty() {
             self.untrained = earlier.untrained.clone();
         }
+        let tuned = [&mut self.sgd, &mut self.finetune, &mut self.supervised];
+        for (own, known) in tuned.into_iter().zip([&earlier.sgd, &earlier.finetune, &earlier.supervised]) {
+            if own.is_none() {
+                own.clone_from(known);
+            }
+        }
     }
 }
 
@@ -90,11 +115,12 @@ impl Evaluation {
             test_images: used(settings.test_images, data.test_images),
             linear: true,
             knn: true,
+            retrieval: true,
             ..settings.clone()
         };
-        let has = &self.settings;
-        let all_there = (has.linear || !wanted.linear) && (has.knn || !wanted.knn);
-        self.step == step && self.data.sha256 == data.sha256 && all_there && alike(has) == alike(wanted)
+        let has = self.settings.probes();
+        let all_there = wanted.probes().iter().all(|probe| has.contains(probe));
+        self.step == step && self.data.sha256 == data.sha256 && all_there && alike(&self.settings) == alike(wanted)
     }
 
     /// Training and test images the probes used.
@@ -169,7 +195,7 @@ mod tests {
             Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
         let (source, layer, probe) = (Source::Trained, "gap".to_string(), "knn".to_string());
         let (interval, validation) = ([0.25, 0.75], Some(0.25));
-        let row = ProbeRow { source, layer, width: 8, probe, accuracy: 0.5, interval, l2: None, validation };
+        let row = ProbeRow { source, layer, width: 8, probe, accuracy: 0.5, interval, l2: None, lr: None, validation };
         Evaluation {
             nolabel: "0.1.0".into(),
             method: "rotation".into(),
@@ -200,7 +226,8 @@ mod tests {
         assert_eq!(folder.evaluations().expect("readable"), [told[0].clone(), told[2].clone(), again]);
         let settings = FewSettings { labels: vec![1, 5], draws: 3, seed: 0 };
         let few_labels = Some(FewLabels { settings, curves: Vec::new() });
-        let details = Details { few_labels, ..Details::default() };
+        let tuned = Tuned { plan: Plan::linear(28), rows: Vec::new() };
+        let details = Details { few_labels, finetune: Some(tuned), ..Details::default() };
         let with_curves = Evaluation { details, ..told[0].clone() };
         for evaluation in [&with_curves, &told[0]] {
             folder.keep(evaluation.clone()).expect("kept");
@@ -227,6 +254,9 @@ mod tests {
         assert!(!answers(9, ProbeSettings { layer: Some("gap".into()), ..all.clone() }));
         let only = evaluation(9, ProbeSettings { knn: false, ..all.clone() });
         assert!(!only.answers(9, &only.data, &all), "the neighbours were not asked");
+        let retrieval = ProbeSettings { retrieval: true, ..all.clone() };
+        assert!(!answers(9, retrieval.clone()), "nothing was ranked");
+        assert!(evaluation(9, retrieval).answers(9, &known.data, &all), "more than was asked is an answer too");
         let other = DataRecord { sha256: "11".into(), ..known.data.clone() };
         assert!(!known.answers(9, &other, &all));
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub use best::{Best, Criterion};
 pub use checkpoints::Checkpoint;
-pub use evaluation::{Details, Evaluation, Untrained};
+pub use evaluation::{Details, Evaluation, Tuned, Untrained};
 pub use events::Log;
 pub use record::{DataRecord, Record, Start};
 

@@ -1,0 +1,118 @@
+//! Images as an encoder reads them that learned from others: gray or in colour, and of the size that it knows.
+
+use burn::tensor::{Device, Tensor};
+
+use super::failure::{Failure, Outcome};
+use crate::data::{Dataset, Size, Split};
+use crate::view::{gray, resized};
+
+/// Images brought over at once.
+const BATCH: usize = 500;
+
+/// Images that were brought over.
+pub(super) struct Suited {
+    pub(super) images: Dataset,
+    /// What was done to them, in words; nothing where nothing was.
+    pub(super) how: Option<String>,
+}
+
+/// The images for an encoder of so many channels and, where that is known, for images of this size (rows, columns).
+pub(super) fn suited(images: Dataset, channels: usize, size: Option<[usize; 2]>) -> Outcome<Suited> {
+    let there = images.train.size();
+    let [height, width] = size.unwrap_or([there.height, there.width]);
+    let wanted = Size { channels, height, width };
+    if there == wanted {
+        return Ok(Suited { images, how: None });
+    }
+    let mut done = Vec::new();
+    match (there.channels, channels) {
+        (from, to) if from == to => {}
+        (1, 3) => done.push("gray taken for all three colours".to_string()),
+        (3, 1) => done.push("colours turned gray (0.299 red, 0.587 green, 0.114 blue)".to_string()),
+        (from, to) => {
+            return Err(Failure::Failed(format!(
+                "the encoder reads images of {to} channels, but these have {from}; name others with --data"
+            )));
+        }
+    }
+    if (there.height, there.width) != (height, width) {
+        let [from, to] =
+            [(there.height, there.width), (height, width)].map(|(rows, columns)| format!("{columns}x{rows}"));
+        done.push(format!("{from} px brought to {to} (bilinear, antialiased)"));
+    }
+    let Dataset { name, classes, train, test } = images;
+    let images = Dataset { name, classes, train: brought(&train, wanted)?, test: brought(&test, wanted)? };
+    Ok(Suited { images, how: Some(done.join("; ")) })
+}
+
+/// The images of a split in another size, to the nearest byte.
+fn brought(split: &Split, to: Size) -> crate::Result<Split> {
+    let split = if split.size().channels < to.channels { split.in_colour() } else { split.clone() };
+    let indices: Vec<usize> = (0..split.len()).collect();
+    let mut pixels = Vec::with_capacity(split.len() * to.bytes());
+    for some in indices.chunks(BATCH) {
+        let images = changed(split.tensor(some, &Device::flex()), to);
+        pixels.extend(images.into_data().iter::<f32>().map(|value| (255.0 * value).round().clamp(0.0, 255.0) as u8));
+    }
+    if split.labels().is_empty() {
+        Split::unlabelled(to, pixels)
+    } else {
+        Split::new(to, pixels, split.labels().to_vec())
+    }
+}
+
+/// `[n, c, h, w]` in 0 to 1 -> `[n, c', h', w']`.
+fn changed(images: Tensor<4>, to: Size) -> Tensor<4> {
+    let [n, channels, height, width] = images.dims();
+    let images = if channels > to.channels { gray(images, &vec![true; n]).narrow(1, 0, to.channels) } else { images };
+    if [height, width] == [to.height, to.width] { images } else { resized(images, [to.height, to.width]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(size: Size, pixels: Vec<u8>) -> Dataset {
+        let labels = vec![0; pixels.len() / size.bytes()];
+        let split = Split::new(size, pixels, labels).expect("an image a label");
+        Dataset { name: "test".into(), classes: vec!["one".into()], train: split.clone(), test: split }
+    }
+
+    #[test]
+    fn images_that_fit_are_left_alone() {
+        let images = dataset(Size { channels: 1, height: 2, width: 2 }, vec![0, 1, 2, 3]);
+        let Suited { images: same, how } = suited(images.clone(), 1, Some([2, 2])).expect("they fit");
+        assert_eq!((same, how), (images.clone(), None));
+        let coloured = suited(images, 3, None).expect("gray serves colour");
+        assert_eq!(coloured.images.test.image(0), [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]);
+        assert!(coloured.how.is_some_and(|how| how.contains("all three colours")));
+    }
+
+    #[test]
+    fn colours_turn_gray_and_images_take_the_size_that_is_known() {
+        let [red, green, blue] = [[100u8; 16], [200; 16], [50; 16]];
+        let images = dataset(Size { channels: 3, height: 4, width: 4 }, [red, green, blue].concat());
+        let Suited { images, how } = suited(images, 1, Some([2, 3])).expect("colour serves gray");
+        assert_eq!(images.train.size(), Size { channels: 1, height: 2, width: 3 });
+        // 0.299 * 100 + 0.587 * 200 + 0.114 * 50 = 153, and a flat image stays flat
+        assert_eq!(images.train.image(0), [153; 6]);
+        assert_eq!(images.train.labels(), [0]);
+        let how = how.expect("something was done");
+        assert!(how.contains("turned gray") && how.contains("4x4 px brought to 3x2"), "{how}");
+        // two columns of one shade, two of another: halves of the width keep both
+        let edge: Vec<u8> = (0..16).map(|at| if at % 4 < 2 { 40 } else { 200 }).collect();
+        let images = dataset(Size { channels: 1, height: 4, width: 4 }, edge);
+        let small = suited(images, 1, Some([2, 2])).expect("another size").images;
+        let [left, right] = [small.train.image(0)[0], small.train.image(0)[1]];
+        assert!(left < 80 && right > 160 && left + right == 240, "{left} and {right}");
+    }
+
+    #[test]
+    fn other_numbers_of_channels_are_refused_in_words() {
+        let images = dataset(Size { channels: 1, height: 1, width: 1 }, vec![0]);
+        let refused = suited(images, 4, None).err();
+        assert!(
+            matches!(refused, Some(Failure::Failed(said)) if said.contains("4 channels") && said.contains("--data"))
+        );
+    }
+}

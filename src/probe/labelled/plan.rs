@@ -1,0 +1,147 @@
+//! How a classifier is trained with labels.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::optim::{OptimizerConfig, Schedule};
+use crate::view::{Filter, Op, Recipe, ViewKind};
+
+/// From so many pixels to a side on crops may be as small as the papers have them.
+const LARGE: usize = 96;
+
+/// How a classifier is trained: SGD with momentum 0.9 on random crops, half of them mirrored, at a rate that falls to 0 by a
+/// cosine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// For how long.
+    pub length: Length,
+    /// Images a step, a view of each; fewer where there are fewer images.
+    pub batch: usize,
+    /// Learning rates. With more than one, the last sixth of the training images chooses.
+    pub rates: Vec<f64>,
+    /// Added, times the weight, to the gradient.
+    pub weight_decay: f64,
+    /// The smallest crop, as a share of the image's area.
+    pub min_area: f64,
+    /// What the order of images, their views and the classifier's first weights are drawn by.
+    pub seed: u64,
+}
+
+/// How long something is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Length {
+    /// So many steps.
+    Steps(usize),
+    /// So many passes over the training images, in full batches.
+    Epochs(usize),
+}
+
+impl Plan {
+    /// The linear protocol of MoCo, SimSiam, SwAV and Barlow Twins in small, for images of so many pixels to a side: a linear
+    /// layer on features that stand still, 1,000 steps, no weight decay. Their rates go from 0.3 to 30 for features of
+    /// different sizes; here four of different sizes are tried.
+    pub fn linear(side: usize) -> Self {
+        let rates = vec![0.01, 0.1, 1.0, 10.0];
+        Self { rates, length: Length::Steps(1000), weight_decay: 0.0, ..Self::network(side) }
+    }
+
+    /// A whole network: 500 steps of 128 images at rate 0.05.
+    pub fn network(side: usize) -> Self {
+        Self {
+            length: Length::Steps(500),
+            batch: 128,
+            rates: vec![0.05],
+            weight_decay: 1e-4,
+            min_area: if side < LARGE { 0.3 } else { 0.08 },
+            seed: 0,
+        }
+    }
+
+    /// Steps where there are so many images to learn from.
+    pub fn steps(&self, images: usize) -> usize {
+        match self.length {
+            Length::Steps(steps) => steps,
+            Length::Epochs(epochs) => epochs * (images / self.batch_of(images)),
+        }
+    }
+
+    /// Images a step where there are so many.
+    pub fn batch_of(&self, images: usize) -> usize {
+        self.batch.min(images).max(1)
+    }
+
+    /// Refuses what nothing can be trained with, in words.
+    ///
+    /// # Errors
+    /// When there is such a value.
+    pub fn check(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::Config(what.to_string()));
+        let positive = |value: &f64| value.is_finite() && *value > 0.0;
+        match self {
+            Self { length: Length::Steps(0) | Length::Epochs(0), .. } => wrong("training with labels takes a step"),
+            Self { batch: 0 | 1, .. } => wrong("training with labels takes at least 2 images a step"),
+            Self { rates, .. } if rates.is_empty() || !rates.iter().all(positive) => {
+                wrong("learning rates must be positive numbers, at least one")
+            }
+            Self { weight_decay, .. } if !(weight_decay.is_finite() && *weight_decay >= 0.0) => {
+                wrong("weight decay must not be negative")
+            }
+            Self { min_area, .. } if !(positive(min_area) && *min_area <= 1.0) => {
+                wrong("min_area must be above 0 and at most 1")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One view of each image, square and of so many pixels to a side.
+    pub(super) fn recipe(&self, side: usize) -> Recipe {
+        let (area, aspect) = ([self.min_area, 1.0], [3.0 / 4.0, 4.0 / 3.0]);
+        let ops = vec![Op::Crop { area, aspect, filter: Filter::Bilinear }, Op::Flip { p: 0.5 }];
+        let source = "linear evaluation in the code of MoCo, SimSiam and Barlow Twins".to_string();
+        Recipe { name: "labelled".to_string(), source, kinds: vec![ViewKind { count: 1, size: side, ops }] }
+    }
+
+    pub(super) fn optimizer(&self, rate: f64) -> OptimizerConfig {
+        OptimizerConfig::sgd(rate, self.weight_decay)
+    }
+
+    /// The rate of step `step` (from 0) of `total`.
+    pub(super) fn rate(base: f64, step: usize, total: usize) -> f64 {
+        Schedule::cosine(0.0).rate(base, step, total, total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_counted_in_full_batches() {
+        let plan = Plan { length: Length::Epochs(3), batch: 32, ..Plan::linear(28) };
+        assert_eq!((plan.steps(100), plan.batch_of(100)), (9, 32));
+        assert_eq!((plan.steps(20), plan.batch_of(20)), (3, 20), "one batch of all there are");
+        assert_eq!(Plan::linear(28).steps(7), 1000);
+        assert_eq!((Plan::rate(0.4, 0, 10), Plan::rate(0.4, 10, 10)), (0.4, 0.0));
+        assert!((Plan::rate(0.4, 5, 10) - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn plans_read_back_and_nonsense_is_refused() {
+        let fine = Plan { length: Length::Epochs(90), ..Plan::linear(224) };
+        fine.check().expect("a plan of a paper's length");
+        assert_eq!(fine.min_area, 0.08);
+        fine.recipe(224).check().expect("a possible recipe");
+        let text = serde_json::to_string(&fine).expect("plain data");
+        assert_eq!(serde_json::from_str::<Plan>(&text).expect("the same data"), fine);
+        let wrong = [
+            Plan { length: Length::Steps(0), ..fine.clone() },
+            Plan { batch: 1, ..fine.clone() },
+            Plan { rates: vec![], ..fine.clone() },
+            Plan { rates: vec![0.1, f64::NAN], ..fine.clone() },
+            Plan { weight_decay: -0.1, ..fine.clone() },
+            Plan { min_area: 0.0, ..fine.clone() },
+        ];
+        assert!(wrong.iter().all(|plan| plan.check().is_err()));
+    }
+}

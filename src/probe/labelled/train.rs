@@ -1,0 +1,174 @@
+//! The steps of training, and the choice of the rate.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use burn::module::Module;
+use burn::tensor::{Int, Tensor, TensorData};
+use rand::seq::SliceRandom;
+
+use super::Labelled;
+use super::classifier::{Candidate, Classifier, Front};
+use crate::data::Split;
+use crate::error::{Error, Result};
+use crate::net::{Encoder, EncoderConfig, Init, Linear, Start};
+use crate::platform;
+use crate::probe::linear::held_out_from;
+use crate::probe::share_right;
+use crate::rng::{Purpose, stream};
+use crate::view::resized;
+
+/// Images a forward pass where nothing is learned.
+const BATCH: usize = 250;
+/// How often is told how far a training is.
+const TOLD: usize = 20;
+/// Deviation of the linear layer's first weights, as in the code of MoCo and SimSiam.
+const SPREAD: f64 = 0.01;
+
+/// What is trained, on what.
+pub(super) struct Task<'a> {
+    pub(super) on: Labelled<'a>,
+    pub(super) front: Front<'a>,
+    /// The network that learns, where not the linear layer alone does.
+    pub(super) whole: Option<Whole>,
+    /// Training images in use.
+    pub(super) train_images: usize,
+    /// Test images in use.
+    pub(super) test_images: usize,
+}
+
+/// An encoder that learns: what it is, and the weights it starts from.
+pub(super) struct Whole {
+    pub(super) config: EncoderConfig,
+    pub(super) state: HashMap<String, TensorData>,
+}
+
+/// What came of it.
+pub(super) struct Fit {
+    /// For inference.
+    pub(super) classifier: Classifier,
+    pub(super) lr: f64,
+    /// The share of the images set aside that it named rightly when it knew the others alone, where rates were chosen.
+    pub(super) validation: Option<f64>,
+    /// The share of so many test images.
+    pub(super) accuracy: f64,
+    pub(super) images: usize,
+}
+
+impl Task<'_> {
+    /// Chooses the rate, where there are several, trains on all images and asks the test images.
+    pub(super) async fn run(&self, tell: &mut dyn FnMut(&str)) -> Result<Fit> {
+        let (lr, validation) = match self.on.plan.rates.as_slice() {
+            [only] => (*only, None),
+            rates => self.choose(rates, tell).await.map(|(lr, share)| (lr, Some(share)))?,
+        };
+        let Candidate { classifier, loss, .. } = self.train(&[lr], self.train_images, "", tell).await?.swap_remove(0);
+        let loss = loss.expect("a plan takes a step").into_scalar_async::<f32>().await;
+        let loss = loss.map_err(|error| Error::DeviceLost(error.to_string()))?;
+        if !loss.is_finite() {
+            return Err(Error::Config(format!("the loss is {loss} at learning rate {lr}: try a smaller one")));
+        }
+        let classifier = classifier.valid();
+        let accuracy = self.accuracy(&classifier, &self.on.data.test, 0..self.test_images).await?;
+        Ok(Fit { classifier, lr, validation, accuracy, images: self.test_images })
+    }
+
+    /// The rate after which most of the last sixth of the images is named rightly (the lowest, where some tie), and the share.
+    async fn choose(&self, rates: &[f64], tell: &mut dyn FnMut(&str)) -> Result<(f64, f64)> {
+        let mut rates = rates.to_vec();
+        rates.sort_by(f64::total_cmp);
+        let cut = held_out_from(self.train_images);
+        let mut best: Option<(f64, f64)> = None;
+        for candidate in self.train(&rates, cut, "choosing the rate, ", tell).await? {
+            let classifier = candidate.classifier.valid();
+            let share = self.accuracy(&classifier, &self.on.data.train, cut..self.train_images).await?;
+            if best.is_none_or(|(_, most)| share > most) {
+                best = Some((candidate.lr, share));
+            }
+        }
+        best.ok_or_else(|| Error::Config("there is no learning rate to choose".into()))
+    }
+
+    /// Trains a classifier a rate on the first `images` images; all of them see the same views.
+    async fn train(
+        &self,
+        rates: &[f64],
+        images: usize,
+        what: &str,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Vec<Candidate>> {
+        let Labelled { data, plan, device, .. } = self.on;
+        let (total, batch, recipe) = (plan.steps(images), plan.batch_of(images), plan.recipe(self.side()));
+        let candidate = |rate: &f64| -> Result<Candidate> { Ok(Candidate::new(self.fresh()?, plan, *rate)) };
+        let mut candidates: Vec<Candidate> = rates.iter().map(candidate).collect::<Result<_>>()?;
+        let (per_epoch, mut order) = (images / batch, (0..images).collect::<Vec<usize>>());
+        for step in 0..total {
+            if step % total.div_ceil(TOLD) == 0 {
+                tell(&format!("training with labels, {what}step {step} of {total}"));
+            }
+            let within = step % per_epoch;
+            if within == 0 {
+                order.shuffle(&mut stream(plan.seed, Purpose::Order, (step / per_epoch) as u64));
+            }
+            let chosen = &order[within * batch..(within + 1) * batch];
+            let mut rng = stream(plan.seed, Purpose::Views, step as u64);
+            let views = recipe.views(&data.train.tensor(chosen, device), &mut rng).swap_remove(0);
+            let (seen, labels) = (self.front.see(views), self.labels(chosen));
+            let moved = candidates.into_iter().map(|one| one.step(seen.clone(), labels.clone(), step, total));
+            candidates = moved.collect();
+            platform::yield_now().await;
+        }
+        Ok(candidates)
+    }
+
+    /// A classifier before its first step: the same for every rate.
+    fn fresh(&self) -> Result<Classifier> {
+        let Labelled { data, plan, device, .. } = self.on;
+        let mut init = Init::new(stream(plan.seed, Purpose::Weights, 0), &device.clone().autodiff());
+        let encoder = match &self.whole {
+            None => None,
+            Some(Whole { config, state }) => {
+                let channels = data.train.size().channels;
+                Some(Encoder::init(config, channels, &mut init)?.with_state(state.clone())?)
+            }
+        };
+        let width = encoder.as_ref().map_or_else(|| self.width(), Encoder::width);
+        let head = Linear::init(width, data.classes.len(), true, &mut init);
+        Ok(Classifier { encoder, head: head.redrawn(Start::Gaussian(SPREAD), &mut init) })
+    }
+
+    /// Numbers that an image comes in as.
+    pub(super) fn width(&self) -> usize {
+        self.front.see(self.unaltered(&self.on.data.train, &[0])).dims()[1..].iter().product()
+    }
+
+    /// Pixels to a side of a view.
+    fn side(&self) -> usize {
+        self.on.data.train.size().height
+    }
+
+    /// Images as they are, brought to the square that views are.
+    fn unaltered(&self, split: &Split, indices: &[usize]) -> Tensor<4> {
+        let (images, size) = (split.tensor(indices, self.on.device), [self.side(); 2]);
+        if images.dims()[2..] == size { images } else { resized(images, size) }
+    }
+
+    fn labels(&self, indices: &[usize]) -> Tensor<1, Int> {
+        let all = self.on.data.train.labels();
+        let labels: Vec<i32> = indices.iter().map(|&index| i32::from(all[index])).collect();
+        Tensor::from_data(TensorData::new(labels, [indices.len()]), self.on.device)
+    }
+
+    /// The share of these images, taken whole, that are named rightly.
+    async fn accuracy(&self, classifier: &Classifier, split: &Split, images: Range<usize>) -> Result<f64> {
+        let indices: Vec<usize> = images.clone().collect();
+        let mut named = Vec::with_capacity(indices.len());
+        for some in indices.chunks(BATCH) {
+            let best: Tensor<2, Int> = classifier.logits(self.front.see(self.unaltered(split, some))).argmax(1);
+            let data = best.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+            named.extend(data.iter::<i64>().map(|class| class as u16));
+            platform::yield_now().await;
+        }
+        Ok(share_right(&named, &split.labels()[images]))
+    }
+}
