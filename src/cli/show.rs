@@ -106,7 +106,7 @@ impl Show {
             )));
         }
         let opened = Opened::at(&self.what)?;
-        let place = opened.folder.path().join("show.html");
+        let place = html::beside(&self.what, "show.html");
         Ok((opened.load(self.data.as_ref(), self.device, self.quiet)?.session, place))
     }
 }

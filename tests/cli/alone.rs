@@ -31,7 +31,7 @@ fn one_is_measured_and_exported_like_a_run() {
     let said = lab.well("export alone.safetensors --out encoder.onnx").out;
     assert!(said.contains("trained by rotation on fashion-mnist for 16 steps"), "{said}");
     lab.well("report alone.safetensors --data fashion-mnist:images --device cpu -q");
-    assert!(lab.path("alone.html").is_file());
+    assert!(lab.path("alone.report.html").is_file());
 }
 
 #[test]

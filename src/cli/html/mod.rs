@@ -4,6 +4,8 @@ pub(super) mod chart;
 pub(super) mod image;
 mod samples;
 
+use std::path::{Path, PathBuf};
+
 pub(super) use samples::samples;
 
 const STYLE: &str = include_str!("style.css");
@@ -16,6 +18,11 @@ pub(in crate::cli) fn document(title: &str, style: &str, body: &str) -> String {
          content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n\
          <body>\n{body}</body>\n</html>\n"
     )
+}
+
+/// Where a page goes if nobody says: into a run's folder, or next to a checkpoint, with its name before.
+pub(in crate::cli) fn beside(run: &Path, page: &str) -> PathBuf {
+    if run.is_file() { run.with_extension(page) } else { run.join(page) }
 }
 
 /// A part of a page under a heading.

@@ -7,7 +7,7 @@ mod looks;
 mod page;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use futures_lite::future::block_on;
@@ -80,7 +80,7 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn run(self) -> Outcome {
         let opened = Opened::at(&self.run)?;
-        let out = self.out.clone().unwrap_or_else(|| beside(&self.run));
+        let out = self.out.clone().unwrap_or_else(|| html::beside(&self.run, "report.html"));
         if out.is_dir() {
             return Err(Failure::Usage(format!("{} is a folder; name a file with --out", out.display())));
         }
@@ -127,11 +127,6 @@ impl Report {
         }
         known.map_or_else(|| opened.measure(loaded, &settings, self.quiet), Ok).map(Some)
     }
-}
-
-/// Where the report of a run goes if nobody says, or that of one of its checkpoints.
-fn beside(run: &Path) -> PathBuf {
-    if run.is_file() { run.with_extension("html") } else { run.join("report.html") }
 }
 
 /// The layers that are drawn: the best for neighbours, the last where nothing was measured.
