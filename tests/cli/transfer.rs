@@ -46,7 +46,8 @@ fn other_images_are_brought_to_what_the_encoder_knows_and_have_controls_of_their
     // neither takes the place of the other
     let digests: Vec<Value> = kept(&lab).iter().map(|known| known["data"]["sha256"].clone()).collect();
     assert_eq!(digests, [own["data"]["sha256"].clone(), other["data"]["sha256"].clone()]);
-    let compared = json(&lab, "compare run --probe knn --format json").clone();
+    let compared = lab.well("compare run --probe knn --format json --device cpu -q").out;
+    let compared: Value = serde_json::from_str(&compared).expect("JSON");
     assert_eq!(compared["data"].as_array().map(Vec::len), Some(1));
     assert_eq!(compared["data"][0]["sha256"], own["data"]["sha256"], "runs are compared on what they learned from");
     assert_eq!(kept(&lab).len(), 2, "nothing was left to measure");
@@ -84,7 +85,7 @@ fn a_method_with_a_memory_of_its_images_is_measured_on_fewer_of_others() {
     let lab = trained();
     // its checkpoint has a row for each of the hundred images that it learned from
     let pirl = TRAINING.replace("rotation", "pirl");
-    lab.well(&format!("{pirl} --steps 2 --set negatives=16 --out pirl -q"));
+    lab.well(&format!("{pirl} --steps 2 --set transform=rotation --set negatives=16 --out pirl -q"));
     let card = json(&lab, "eval pirl --probe knn --data folder:photos?size=24");
     assert_eq!(card["data"]["train_images"], 80);
 }

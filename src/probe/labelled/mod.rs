@@ -220,7 +220,7 @@ mod tests {
         let on = Labelled { data: &data, settings: &settings, plan: &plan, device: &Device::flex() };
         let row = block_on(on.on_pixels(&mut |_: &str| ())).expect("a row");
         assert_eq!((row.source, row.layer.as_str(), row.width), (Source::RawPixels, "pixels", SIDE * SIDE));
-        let plan = Plan { rates: vec![1e30], ..plan.clone() };
+        let plan = Plan { rates: vec![1e38], ..plan.clone() };
         let refused = block_on(Labelled { plan: &plan, ..on }.on_pixels(&mut |_: &str| ())).expect_err("no number");
         assert!(refused.to_string().contains("smaller"), "{refused}");
     }
