@@ -85,7 +85,7 @@ fn a_method_with_a_memory_of_its_images_is_measured_on_fewer_of_others() {
     let lab = trained();
     // its checkpoint has a row for each of the hundred images that it learned from
     let pirl = TRAINING.replace("rotation", "pirl");
-    lab.well(&format!("{pirl} --steps 2 --set negatives=16 --out pirl -q"));
+    lab.well(&format!("{pirl} --steps 2 --set transform=rotation --set negatives=16 --out pirl -q"));
     let card = json(&lab, "eval pirl --probe knn --data folder:photos?size=24");
     assert_eq!(card["data"]["train_images"], 80);
 }
