@@ -120,13 +120,16 @@ impl Plan {
         for channel in 0..own {
             for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
                 let ([top, bottom], [left, right]) = (self.inside(1, row), self.inside(2, column));
+                if left == right {
+                    continue;
+                }
                 let line = ((channel * rows + row) * columns + column) * images * self.area();
                 for image in 0..images {
                     let plane = (image * channels + group * own + channel) * height * width;
                     for y in top..bottom {
                         let pixel = (y * stride + row * dilation - padding) * width + left * stride + column * dilation;
                         let at = line + image * self.area() + y * across + left;
-                        visit(at, plane + pixel - padding, right.saturating_sub(left));
+                        visit(at, plane + pixel - padding, right - left);
                     }
                 }
             }
@@ -174,11 +177,13 @@ impl Plan {
 mod tests {
     use super::*;
 
-    const WINDOWS: [Window; 4] = [
+    const WINDOWS: [Window; 5] = [
         Window { stride: 1, padding: 1, dilation: 1, groups: 1 },
         Window { stride: 2, padding: 1, dilation: 1, groups: 2 },
         Window { stride: 1, padding: 4, dilation: 2, groups: 1 },
         Window { stride: 3, padding: 0, dilation: 1, groups: 2 },
+        // some points of the filter never meet the image
+        Window { stride: 4, padding: 9, dilation: 9, groups: 1 },
     ];
 
     fn plan(window: Window) -> Plan {

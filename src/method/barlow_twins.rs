@@ -50,6 +50,7 @@ impl Method for BarlowTwins {
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let augment = Augment::of_two(config, facts)?;
         let encoder = Encoder::init(&config.encoder, facts.size.channels, init)?;
+        augment.fit(&encoder, config)?;
         let plan = MlpPlan::barlow(config.option("projector")?, config.option("layers")?);
         let projector = plan.init(encoder.width(), init);
         Ok(Self { encoder, projector, augment, lambda: config.option("lambda")?, scale: config.option("scale")? })

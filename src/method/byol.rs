@@ -71,6 +71,7 @@ impl Method for Byol {
         }
         let augment = Augment::of_two(config, facts)?;
         let online = Branch::init(config, facts, init)?;
+        augment.fit(&online.encoder, config)?;
         let width = online.projector.width();
         let predictor = MlpPlan::byol(config.option("hidden")?, width).init(width, init);
         let target = slow_copy(&Branch::init(config, facts, init)?);

@@ -79,6 +79,7 @@ impl Method for Moco {
         let (width, hidden): (usize, usize) = (config.option("width")?, config.option("hidden")?);
         let plan = if hidden == 0 { MlpPlan::linear(width) } else { MlpPlan::plain(hidden, width) };
         let encoder = Encoder::init(&config.encoder, facts.size.channels, init)?;
+        augment.fit(&encoder, config)?;
         let head = plan.init(encoder.width(), init);
         let query = Branch { encoder, head };
         let key = slow_copy(&query);

@@ -15,6 +15,22 @@ pub struct Neck {
     layers: Option<Mlp>,
 }
 
+/// Channels, rows and columns of the last map of pieces of `size` (rows, columns).
+///
+/// # Errors
+/// When the pieces are too small for the encoder.
+pub(super) fn last_map(encoder: &Encoder, size: [usize; 2], config: &RunConfig) -> Result<[usize; 3]> {
+    let map = encoder.last_map_size(size);
+    if map.contains(&0) {
+        let ([height, width], method) = (size, &config.method);
+        return Err(Error::Config(format!(
+            "{method} shows the encoder pieces of {height} x {width} px, of which it leaves nothing; make them larger or choose \
+             another encoder.kind"
+        )));
+    }
+    Ok(map)
+}
+
 impl Neck {
     /// For images of `size` (rows, columns); without a plan there is nothing.
     ///
@@ -27,14 +43,7 @@ impl Neck {
         config: &RunConfig,
         init: &mut Init,
     ) -> Result<Self> {
-        let [channels, rows, columns] = encoder.last_map_size(size);
-        if rows * columns == 0 {
-            let ([height, width], method) = (size, &config.method);
-            return Err(Error::Config(format!(
-                "{method} shows the encoder pieces of {height} x {width} px, of which it leaves nothing; make them larger or \
-                 choose another encoder.kind"
-            )));
-        }
+        let [channels, rows, columns] = last_map(encoder, size, config)?;
         Ok(Self { layers: plan.map(|plan| plan.init(channels * rows * columns, init)) })
     }
 

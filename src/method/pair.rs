@@ -3,10 +3,12 @@
 use burn::tensor::{Int, Tensor, TensorData};
 use serde_json::Value;
 
+use super::neck::last_map;
 use super::{Batch, Facts, Views};
 use crate::config::RunConfig;
 use crate::data::catalogue;
 use crate::error::{Error, Result};
+use crate::net::Encoder;
 use crate::rng::Rng;
 use crate::view::recipe::{self, Recipe};
 
@@ -78,6 +80,14 @@ impl Augment {
                 Err(Error::Config(format!("{method} compares two views of an image, but recipe {name} makes {count}")))
             }
         }
+    }
+
+    /// Refuses an encoder that leaves nothing of a view.
+    ///
+    /// # Errors
+    /// When there is such a view.
+    pub(super) fn fit(&self, encoder: &Encoder, config: &RunConfig) -> Result<()> {
+        self.recipe.sides().try_for_each(|side| last_map(encoder, [side; 2], config).map(drop))
     }
 
     /// Every view of every image.

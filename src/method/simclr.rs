@@ -47,6 +47,7 @@ impl Method for SimClr {
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let augment = Augment::of_two(config, facts)?;
         let encoder = Encoder::init(&config.encoder, facts.size.channels, init)?;
+        augment.fit(&encoder, config)?;
         let (hidden, layers): (usize, usize) = (config.option("hidden")?, config.option("layers")?);
         if layers == 0 {
             return Err(Error::Config("layers must be at least 1: the projection head needs a layer".into()));

@@ -50,6 +50,7 @@ impl Method for SimSiam {
         let augment = Augment::of_two(config, facts)?;
         let (width, hidden) = (config.option("projector")?, config.option("predictor")?);
         let encoder = Encoder::init(&config.encoder, facts.size.channels, init)?;
+        augment.fit(&encoder, config)?;
         let projector = MlpPlan::simsiam_projector(width, config.option("layers")?).init(encoder.width(), init);
         let predictor = MlpPlan::simsiam_predictor(hidden, width).init(width, init);
         Ok(Self { encoder, projector, predictor, augment, stop_gradient: config.option("stop_gradient")? })

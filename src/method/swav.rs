@@ -68,6 +68,7 @@ impl Method for Swav {
             return Err(Error::Config("swav needs a recipe of at least two views".into()));
         }
         let encoder = Encoder::init(&config.encoder, facts.size.channels, init)?;
+        augment.fit(&encoder, config)?;
         let width = config.option("width")?;
         let projector = MlpPlan::swav(config.option("hidden")?, width).init(encoder.width(), init);
         let prototypes = Prototypes::init(config.option("prototypes")?, width, init);

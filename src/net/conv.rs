@@ -116,7 +116,7 @@ mod tests {
     /// Batch, channels in and out, side, kernel, stride, padding.
     struct Case(usize, [usize; 2], usize, usize, usize, usize);
 
-    const CASES: [Case; 7] = [
+    const CASES: [Case; 8] = [
         Case(2, [1, 3], 6, 3, 1, 1),
         Case(2, [3, 2], 7, 3, 2, 1),
         Case(1, [2, 2], 9, 5, 1, 2),
@@ -125,6 +125,8 @@ mod tests {
         Case(1, [2, 3], 6, 2, 2, 0),
         // more images than are computed with at once
         Case(70, [9, 2], 4, 3, 1, 1),
+        // a filter larger than the image
+        Case(2, [1, 2], 1, 5, 1, 2),
     ];
 
     fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {

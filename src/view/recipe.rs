@@ -88,6 +88,12 @@ impl Recipe {
         self.kinds.first()?.ops.iter().find_map(cut)
     }
 
+    /// Pixels to a side of what is seen: of each kind of views, or of the tiles that they are cut into.
+    pub fn sides(&self) -> impl Iterator<Item = usize> {
+        let tile = |op: &Op| if let Op::Tiles { tile, .. } = op { Some(*tile) } else { None };
+        self.kinds.iter().map(move |kind| kind.ops.iter().find_map(tile).unwrap_or(kind.size))
+    }
+
     /// Refuses what cannot be drawn, in words.
     ///
     /// # Errors

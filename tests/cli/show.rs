@@ -3,7 +3,6 @@
 use std::fs;
 
 use crate::{Lab, TRAINING};
-use nolabel::method::METHODS;
 
 #[test]
 fn a_run_is_asked_and_answers() {
@@ -21,7 +20,7 @@ fn a_run_is_asked_and_answers() {
     assert_eq!(page.matches("src=\"data:image/png;base64,").count(), page.matches("src=").count());
 
     // another network, the same questions
-    lab.well("show run/checkpoints/00000012.safetensors --device cpu --out again.html -q");
+    lab.well("show run/checkpoints/step-00000012.safetensors --device cpu --out again.html -q");
     assert_eq!(fs::read_to_string(lab.path("again.html")).expect("a file"), page);
     lab.badly("show run --set batch=3", 2, &["--set", "method"]);
     lab.badly("show run --device cpu --out nowhere/x.html -q", 1, &["nowhere/x.html"]);
@@ -30,8 +29,9 @@ fn a_run_is_asked_and_answers() {
 #[test]
 fn a_method_is_drawn_before_anything_is_trained() {
     let lab = Lab::new();
-    for entry in METHODS.iter().filter(|entry| !entry.info().needs.colour && !entry.info().needs.clips) {
-        let id = entry.info().id;
+    for id in
+        ["exemplar", "context-encoder", "split-brain", "rotation", "aet", "moco", "simclr", "swav", "barlow-twins"]
+    {
         let said = lab.well(&format!("show {id} --data fashion-mnist:images --device cpu --set batch=8 -q")).out;
         assert_eq!(said, format!("show-{id}.html: open it in a browser\n"));
         let page = fs::read_to_string(lab.path(&format!("show-{id}.html"))).expect("a file");
@@ -39,5 +39,7 @@ fn a_method_is_drawn_before_anything_is_trained() {
     }
     lab.badly("show jigsw --data fashion-mnist:images", 2, &["no run and no method `jigsw`", "nolabel methods"]);
     lab.badly("show jigsaw", 2, &["--data"]);
+    // images of 16 pixels make tiles of which the encoder leaves nothing
+    lab.badly("show pirl --data fashion-mnist:images", 2, &["of which it leaves nothing", "encoder.kind"]);
     lab.badly("show jigsaw --data fashion-mnist:images --set bacth=8", 2, &["did you mean `batch`"]);
 }
