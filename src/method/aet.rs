@@ -135,7 +135,10 @@ impl Method for Aet {
             let back = |maps: &Tensor<3>| {
                 warp(transformed.clone(), inverses(maps.clone()), [side; 2], Fill::Value(fill)).clamp(0.0, 1.0)
             };
-            let back = [("Put back by what the network says", back(&said)), ("Put back by the truth", back(&truth))];
+            let back = [
+                ("Put back by what the network says; black where that squeezes the image into a point", back(&said)),
+                ("Put back by the truth", back(&truth)),
+            ];
             rows.push(("The same, transformed".to_string(), transformed.clone()));
             rows.extend(back.map(|(title, images)| (title.to_string(), images)));
             let title = "Its frame in the image, the thick side its top: green the truth, red what the network says";
