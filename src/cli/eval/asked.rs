@@ -72,7 +72,7 @@ pub(super) struct Asked {
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
 
-    /// Learning rates; of several, the last sixth of the training images chooses [default: 0.01,0.1,1,10 for sgd, else 0.05]
+    /// Learning rates; of several, the last sixth of the training images chooses [default: 0.01,0.03,0.1,0.3 for sgd, else 0.05]
     #[arg(long, value_delimiter = ',', value_name = "RATES", value_parser = rate, help_heading = TRAINED)]
     lr: Vec<f64>,
 

@@ -6,6 +6,10 @@ use crate::probe::labelled::{FINETUNE, Length, Plan, SGD};
 use crate::probe::{ProbeRow, Source};
 use crate::session::folder::{Details, Tuned};
 
+/// What stands between features and a linear layer.
+const NORMED: &str = "The encoder stands still; its features go through a batch norm without scale and shift, so that their size \
+                      does not matter.";
+
 /// A table and sentences for whatever was asked for, where so many images were there to train on.
 pub(in crate::cli) fn text(details: &Details, images: usize, width: usize) -> Vec<String> {
     let parts = [
@@ -52,11 +56,12 @@ fn of(tuned: &Tuned, source: Source) -> Option<f64> {
     rows.find(|row| row.source == source && [SGD, FINETUNE].contains(&row.probe.as_str())).map(|row| row.accuracy)
 }
 
-/// The trained encoder beside the better control.
+/// The trained encoder beside the better control, and how features come in.
 fn still(tuned: &Tuned) -> Vec<String> {
     let controls = [Source::Untrained, Source::RawPixels].into_iter().filter_map(|source| of(tuned, source));
     let apart = of(tuned, Source::Trained).zip(controls.reduce(f64::max));
-    apart.map(|(own, control)| format!("SGD on the trained encoder: {}.", than(own, control, "the better control"))).into_iter().collect()
+    let said = apart.map(|(own, control)| format!("SGD, trained encoder: {}.", than(own, control, "the better control")));
+    said.into_iter().chain([NORMED.to_string()]).collect()
 }
 
 /// What the weights were worth as a start.
@@ -142,7 +147,7 @@ mod tests {
         let lines: Vec<&str> = parts[0].lines().collect();
         assert_eq!(lines[0], "linear layer on    layer  width  accuracy  95 % interval  rate");
         assert_eq!(lines[1], "trained encoder    gap       16    75.0 %   70.0 to 80.0   0.1");
-        for words in ["5.0 points above the better control", "1,000 steps of 128 views (20.0 epochs)", "30 to 100 %", "0.01, 0.1, 1, 10", "last 1066"] {
+        for words in ["5.0 points above the better control", "1,000 steps of 128 views (20.0 epochs)", "30 to 100 %", "0.01, 0.03, 0.1, 0.3", "last 1066"] {
             assert!(parts[0].contains(words), "no `{words}` in\n{}", parts[0]);
         }
         for words in ["the trained encoder", "untrained weights (supervised)", "2.0 points below the supervised control", "rate 0.05 falling", "weight decay 0.0001"] {

@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor};
 
 use super::Plan;
 use crate::loss::cross_entropy;
-use crate::net::{Encoder, Linear};
+use crate::net::{BatchNorm, Encoder, Linear};
 use crate::optim::Optimizer;
 
 /// What learns.
@@ -13,6 +13,8 @@ use crate::optim::Optimizer;
 pub(super) struct Classifier {
     /// Where the encoder learns too; else features come in.
     pub(super) encoder: Option<Encoder>,
+    /// Brings features that come in to one scale, without scale and shift of its own.
+    pub(super) norm: Option<BatchNorm>,
     pub(super) head: Linear,
 }
 
@@ -23,7 +25,10 @@ impl Classifier {
             Some(encoder) => encoder.forward(x),
             None => x.flatten(1, 3),
         };
-        self.head.forward(features)
+        self.head.forward(match &self.norm {
+            Some(norm) => norm.forward(features),
+            None => features,
+        })
     }
 }
 

@@ -39,10 +39,11 @@ pub enum Length {
 
 impl Plan {
     /// The linear protocol of MoCo, SimSiam, SwAV and Barlow Twins in small, for images of so many pixels to a side: a linear
-    /// layer on features that stand still, 1,000 steps, no weight decay. Their rates go from 0.3 to 30 for features of
-    /// different sizes; here four of different sizes are tried.
+    /// layer on features that stand still, 1,000 steps, no weight decay. Their rates go from 0.3 to 30, for features are of
+    /// any size; here a batch norm without scale and shift brings them to one, as in Zhang, Isola and Efros 2016 and He et
+    /// al. 2022 (MAE), so that the same few rates serve trained and untrained encoders and pixels.
     pub fn linear(side: usize) -> Self {
-        let rates = vec![0.01, 0.1, 1.0, 10.0];
+        let rates = vec![0.01, 0.03, 0.1, 0.3];
         Self { rates, length: Length::Steps(1000), weight_decay: 0.0, ..Self::network(side) }
     }
 
