@@ -148,7 +148,8 @@ mod tests {
         assert_eq!(lines[0], "linear layer on    layer  width  accuracy  95 % interval  rate");
         assert_eq!(lines[1], "trained encoder    gap       16    75.0 %   70.0 to 80.0   0.1");
         for words in ["5.0 points above the better control", "1,000 steps of 128 views (20.0 epochs)", "30 to 100 %", "0.01, 0.03, 0.1, 0.3", "last 1066"] {
-            assert!(parts[0].contains(words), "no `{words}` in\n{}", parts[0]);
+            let flat = parts[0].split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(flat.contains(words), "no `{words}` in\n{}", parts[0]);
         }
         for words in ["the trained encoder", "untrained weights (supervised)", "2.0 points below the supervised control", "rate 0.05 falling", "weight decay 0.0001"] {
             assert!(parts[1].contains(words), "no `{words}` in\n{}", parts[1]);
