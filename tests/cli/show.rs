@@ -32,7 +32,7 @@ fn a_method_is_drawn_before_anything_is_trained() {
     for id in
         ["exemplar", "context-encoder", "split-brain", "rotation", "aet", "moco", "simclr", "swav", "barlow-twins"]
     {
-        let said = lab.well(&format!("show {id} --data fashion-mnist:images --device cpu --set batch=8 -q")).out;
+        let said = lab.well(&format!("show {id} --data fashion-mnist:images --device cpu -q")).out;
         assert_eq!(said, format!("show-{id}.html: open it in a browser\n"));
         let page = fs::read_to_string(lab.path(&format!("show-{id}.html"))).expect("a file");
         assert!(page.contains("untrained") && page.matches("data:image/png").count() > 8, "{id}");
