@@ -89,8 +89,10 @@ impl Show {
         self.set.iter().try_for_each(|(key, value)| args::set(&mut config, key, value))?;
         config.check()?;
         let images = images::load(data, self.quiet)?;
-        // nothing is trained: a few images are enough
-        config.batch = config.batch.min(images.train.len());
+        // nothing is trained: a few images are enough, and half a batch divides whatever the batch does
+        while config.batch > images.train.len().max(2) {
+            config.batch /= 2;
+        }
         let selected = block_on(device::select(self.device))?;
         let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
         Ok(block_on(Session::new(config, images, &selected, pace))?)
