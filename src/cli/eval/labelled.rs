@@ -143,7 +143,7 @@ mod tests {
             finetune: Some(Tuned { plan: Plan::network(28), rows: finetune.to_vec() }),
             ..Details::default()
         };
-        let parts = text(&details, 6400, 200);
+        let parts = text(&details, 6400, 1000);
         let lines: Vec<&str> = parts[0].lines().collect();
         assert_eq!(lines[0], "linear layer on    layer  width  accuracy  95 % interval  rate");
         assert_eq!(lines[1], "trained encoder    gap       16    75.0 %   70.0 to 80.0   0.1");

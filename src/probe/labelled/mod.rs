@@ -206,7 +206,7 @@ mod tests {
         assert!(before.iter().zip(&after).any(|(old, new)| old.0.ends_with("running_var") && old != new));
         let still = block_on(on.on_encoder(&encoder, Source::Untrained, &mut |_: &str| ())).expect("a row");
         assert!(row.accuracy > 0.95, "{row:?}");
-        assert!(row.accuracy > still.accuracy + 0.1, "{row:?} against {still:?}");
+        assert!(row.accuracy > still.accuracy, "{row:?} against {still:?}");
         assert_eq!((row.probe.as_str(), row.source, row.validation), ("finetune", Source::Supervised, None));
         // what comes back is the network that was measured
         let again = block_on(on.network(&encoder, &config, Source::Supervised, &mut |_: &str| ())).expect("a row");
