@@ -91,10 +91,11 @@ fn every_published_setting_learns_on_one_batch() {
         // the published rule and its rate are made for batches of hundreds: they need only go well
         let own = losses(&config, entry, 2);
         assert!(own.iter().all(|loss| loss.is_finite()), "{id}: {own:?}");
-        config.optimizer = OptimizerConfig::adamw(1e-3, 0.0);
-        let losses = losses(&config, entry, 10);
+        // slowly: SimCLR's temperature makes large steps on four images a matter of rounding
+        config.optimizer = OptimizerConfig::adamw(1e-4, 0.0);
+        let losses = losses(&config, entry, 24);
         println!("{id}: own rule {own:?}, Adam {losses:?}");
         let mean = |some: &[f32]| some.iter().sum::<f32>() / some.len() as f32;
-        assert!(mean(&losses[7..]) < mean(&losses[2..5]), "{id} does not learn: {losses:?}");
+        assert!(mean(&losses[18..]) < mean(&losses[2..8]), "{id} does not learn: {losses:?}");
     }
 }
