@@ -66,16 +66,16 @@ fn assert_same(losses: &[f64], whole: &[f64], from: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_survives_a_reload_and_a_closed_tab() {
-    let link = format!("/?{QUICK}&steps=150");
+    let link = format!("/?{QUICK}&steps=400");
     let page = Page::open(&format!("{link}&autostart=1"), &[]).await;
-    page.wait_for(&["done"], 120).await;
+    page.wait_for(&["done"], 240).await;
     let whole = page.losses().await;
 
     page.goto(&link).await;
     page.wait_for(&["ready"], 60).await;
-    page.wait("the offer", 20, async || page.text("kept").await.contains("finished after 150 steps")).await;
+    page.wait("the offer", 20, async || page.text("kept").await.contains("finished after 400 steps")).await;
     let first = train_a_little(&page).await;
-    assert!(first < 100, "half of the run is still to come at step {first}");
+    assert!(first < 250, "much of the run is still to come at step {first}");
     page.driver.refresh().await.expect("it reloads");
     page.wait_for(&["ready"], 60).await;
     let offer = format!("(RotNet) on Fashion-MNIST, at step {first}, saved just now");
@@ -97,10 +97,10 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
     page.wait_for(&["ready"], 60).await;
     page.wait("the offer", 20, async || !page.text("kept").await.is_empty()).await;
     page.click("go-on").await;
-    page.wait_for(&["done"], 120).await;
+    page.wait_for(&["done"], 240).await;
     assert_same(&page.losses().await, &whole, second);
     assert_eq!(resumed_at(&page).await, Some(second as u64));
-    assert_eq!((page.value("batch").await.as_str(), page.text("step-count").await.as_str()), ("8", "150"));
+    assert_eq!((page.value("batch").await.as_str(), page.text("step-count").await.as_str()), ("8", "400"));
     let probed = page.events("probe").await;
     assert_eq!(probed.len(), 0, "the run still looks at itself as it was told to");
 
@@ -113,9 +113,9 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_state_falls_back_to_the_one_before() {
-    let link = format!("/?{QUICK}&steps=150");
+    let link = format!("/?{QUICK}&steps=400");
     let page = Page::open(&format!("{link}&autostart=1"), &[]).await;
-    page.wait_for(&["done"], 120).await;
+    page.wait_for(&["done"], 240).await;
     let whole = page.losses().await;
     for wrong in ["bytes.map((byte, at) => (at === bytes.length - 100 ? byte ^ 1 : byte))", "bytes.slice(0, 5000)"] {
         page.goto(&link).await;
@@ -129,7 +129,7 @@ async fn a_damaged_state_falls_back_to_the_one_before() {
         let offer = page.text("kept").await;
         assert!(offer.contains(&format!("at step {first}")) && offer.contains("is damaged"), "{offer}");
         page.click("go-on").await;
-        page.wait_for(&["done"], 120).await;
+        page.wait_for(&["done"], 240).await;
         assert_eq!(resumed_at(&page).await, Some(first as u64));
         assert_same(&page.losses().await, &whole, first);
     }
@@ -191,7 +191,7 @@ async fn a_download_is_read_by_the_command_line_and_the_other_way_round() {
     page.goto("/?device=cpu&seed=5").await;
     page.wait_for(&["ready"], 60).await;
     open(&page, &file).await;
-    page.wait_for(&["done"], 120).await;
+    page.wait_for(&["done"], 240).await;
     assert_eq!((page.value("seed").await, page.value("steps").await), ("1".into(), "20".into()));
     let probes = page.events("probe").await;
     assert_eq!(probes.iter().map(|probe| probe["step"].as_u64()).collect::<Vec<_>>(), [Some(20)]);
