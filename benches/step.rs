@@ -9,15 +9,17 @@ use burn::tensor::{Device, Tensor, TensorData};
 use nolabel::config::Preset;
 use nolabel::data::{Size, shapes};
 use nolabel::method::{Batch, Entry, Facts, METHODS, Moment};
+use nolabel::platform::memory;
 use nolabel::rng::{Purpose, stream, uniform};
 
 /// As in the command line's program.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 const STEPS: usize = 9;
 
 fn main() {
+    memory::keep();
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     println!("{:<20} {:>6} {:>10} {:>10} {:>12}", "method", "batch", "views ms", "step ms", "images/s");
     for entry in METHODS {

@@ -118,7 +118,6 @@ impl Wanted {
         let mut warnings = changes(&record, &selected);
         warnings.extend(checkpoint.iter().flat_map(damages));
         let pace = self.pace(&images, &selected);
-        let probes = pace.probe.is_some();
         let mut session = match &checkpoint {
             Some(checkpoint) => block_on(Session::restore(&checkpoint.bytes, images, &selected, pace))?,
             None => block_on(Session::new(record.config, images, &selected, pace))?,
@@ -128,7 +127,7 @@ impl Wanted {
         log.read(|event| earlier.hear(event))?;
         // a run that ended, but whose last checkpoint is damaged, has steps to take again
         if !earlier.is_finished() || session.step() < session.started().total_steps {
-            log.rewind(session.step(), probes)?;
+            log.rewind(session.step(), session.is_about_to_probe())?;
             earlier = Summary::default();
         }
         log.read(|event| session.recall(event))?;

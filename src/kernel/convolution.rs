@@ -1,12 +1,11 @@
 //! The value of a convolution and its two gradients.
 
-use burn::tensor::{Bytes, DType, Shape};
-use burn_flex::{FlexTensor, Layout};
+use burn_flex::FlexTensor;
 
-use super::Window;
 use super::columns::Plan;
 use super::parallel::{each, of_each};
 use super::product::{Matrix, product};
+use super::{Window, tensor};
 
 /// Parts of a batch whose gradients are summed apart and then together: the same on every machine, so that the sum does not
 /// depend on the number of threads.
@@ -35,11 +34,6 @@ impl Scratch {
 fn of_group<'a>(w: &'a [f32], plan: &Plan, group: usize) -> Matrix<'a> {
     let size = plan.makes() * plan.depth();
     Matrix::new(&w[group * size..][..size], plan.makes())
-}
-
-/// A contiguous tensor of the CPU backend.
-fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
-    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::from(shape.to_vec())), DType::F32)
 }
 
 /// `y = w columns(x)`, `[n, out, h', w']`.

@@ -1,4 +1,4 @@
-//! A convolution as a node of the graph that gradients flow back through.
+//! The kernels as nodes of the graph that gradients flow back through.
 
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -9,7 +9,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
 use burn_flex::FlexTensor;
 
-use super::{Window, convolution as convolve};
+use super::{Window, cells, convolution as convolve};
 
 type Tracked = FloatTensor<Autodiff<Flex>>;
 
@@ -39,6 +39,34 @@ pub(super) fn convolution<C: CheckpointStrategy>(x: Tracked, w: Tracked, window:
     match Convolved.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
         OpsKind::Tracked(mut node) => {
             let state = (node.checkpoint(&x), node.checkpoint(&w), window);
+            node.finish(state, y)
+        }
+        OpsKind::UnTracked(node) => node.finish(y),
+    }
+}
+
+#[derive(Debug)]
+struct Pooled;
+
+impl Backward<Flex, 1> for Pooled {
+    type State = NodeId;
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let [parent] = ops.parents;
+        let g = gradients.consume::<Flex>(&ops.node);
+        let x = checkpointer.retrieve_node_output::<FlexTensor>(ops.state);
+        if let Some(node) = parent {
+            gradients.register::<Flex>(node.id, cells::gradient(&x, &g));
+        }
+    }
+}
+
+/// The value, remembered with what its gradient takes.
+pub(super) fn max_of_cells<C: CheckpointStrategy>(x: Tracked) -> Tracked {
+    let y = cells::value(x.primitive());
+    match Pooled.prepare::<C>([x.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(mut node) => {
+            let state = node.checkpoint(&x);
             node.finish(state, y)
         }
         OpsKind::UnTracked(node) => node.finish(y),

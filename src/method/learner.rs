@@ -99,7 +99,9 @@ pub(super) struct Learner<M> {
 impl<M: Method> Learner<M> {
     pub(super) fn new(config: &RunConfig, facts: &Facts, device: &Device) -> Result<Self> {
         let tracking = device.clone().autodiff();
-        let model = M::init(config, facts, &mut Init::new(stream(config.seed, Purpose::Weights, 0), &tracking))?;
+        let mut init = Init::new(stream(config.seed, Purpose::Weights, 0), &tracking);
+        let model = M::init(config, facts, &mut init)?;
+        init.check()?;
         let optimizer = Optimizer::new(config.optimizer.clone(), M::groups(config));
         Ok(Self { model: Some(model), optimizer, last: None, device: device.clone() })
     }

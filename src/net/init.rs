@@ -3,7 +3,13 @@
 use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::error::{Error, Result};
 use crate::rng::{self, Rng};
+
+/// Values that a network may hold: with gradients and an optimiser's moments it takes four times as many. A browser tab has
+/// 4 GB; elsewhere this is a thousand million, so that a slip in a setting, or a file that claims anything, ends in a
+/// sentence.
+const MOST: usize = if cfg!(target_family = "wasm") { 1 << 26 } else { 1 << 30 };
 
 /// How the weights of a layer are drawn, where a paper does not draw them as PyTorch would.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,12 +35,13 @@ pub struct Init {
     rng: Rng,
     device: Device,
     norm_groups: usize,
+    values: usize,
 }
 
 impl Init {
     /// Weights come from `rng` and go to `device`, which tracks gradients if the network is to be trained.
     pub fn new(rng: Rng, device: &Device) -> Self {
-        Self { rng, device: device.clone(), norm_groups: 1 }
+        Self { rng, device: device.clone(), norm_groups: 1, values: 0 }
     }
 
     /// Where the weights go.
@@ -53,21 +60,35 @@ impl Init {
         self.norm_groups
     }
 
+    /// # Errors
+    /// When the network has more values than there can be memory for. What was drawn beyond those only has its shape.
+    pub fn check(&self) -> Result<()> {
+        if self.is_too_large() {
+            return Err(Error::Config(format!(
+                "these settings make a network of more than {} million values, with all that is kept beside its weights; lower encoder.width or the sizes among the options",
+                MOST >> 20
+            )));
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_too_large(&self) -> bool {
+        self.values > MOST
+    }
+
     /// A parameter drawn uniformly from `[-bound, bound)`.
     pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f64) -> Param<Tensor<D>> {
-        let values = rng::uniform(&mut self.rng, shape.iter().product(), -bound as f32, bound as f32);
-        self.parameter(values, shape)
+        self.parameter(shape, |rng, n| rng::uniform(rng, n, -bound as f32, bound as f32))
     }
 
     /// A parameter drawn from the normal distribution with mean 0.
     pub fn normal<const D: usize>(&mut self, shape: [usize; D], std: f64) -> Param<Tensor<D>> {
-        let values = rng::normal(&mut self.rng, shape.iter().product(), std as f32);
-        self.parameter(values, shape)
+        self.parameter(shape, |rng, n| rng::normal(rng, n, std as f32))
     }
 
     /// A parameter with one value everywhere.
     pub fn constant<const D: usize>(&mut self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
-        self.parameter(vec![value; shape.iter().product()], shape)
+        self.parameter(shape, |_, n| vec![value; n])
     }
 
     /// Rows of length 1 in directions drawn evenly from the sphere; not to be trained.
@@ -81,22 +102,62 @@ impl Init {
         shape: [usize; 2],
         draw: impl FnOnce(&mut Rng, usize) -> Vec<f32>,
     ) -> Param<Tensor<2>> {
-        let mut values = draw(&mut self.rng, shape.iter().product());
-        for row in values.chunks_mut(shape[1].max(1)) {
-            let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
-            row.iter_mut().for_each(|x| *x /= norm);
-        }
-        Param::initialized(ParamId::new(), Tensor::from_data(TensorData::new(values, shape), &self.device))
+        let rows = self.drawn(shape, |rng, n| {
+            let mut values = draw(rng, n);
+            for row in values.chunks_mut(shape[1].max(1)) {
+                let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
+                row.iter_mut().for_each(|x| *x /= norm);
+            }
+            values
+        });
+        Param::initialized(ParamId::new(), rows)
     }
 
     /// Values as they are, not to be trained: what a model measures or has to keep beside its weights.
     pub fn frozen<const D: usize>(&mut self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
-        Param::initialized(ParamId::new(), Tensor::from_data(TensorData::new(values, shape), &self.device))
+        Param::initialized(ParamId::new(), self.drawn(shape, |_, _| values))
     }
 
-    fn parameter<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
-        let tensor = Tensor::from_data(TensorData::new(values, shape), &self.device);
+    fn parameter<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        draw: impl FnOnce(&mut Rng, usize) -> Vec<f32>,
+    ) -> Param<Tensor<D>> {
+        let tensor = self.drawn(shape, draw);
         let tensor = if self.device.is_autodiff() { tensor.require_grad() } else { tensor };
         Param::initialized(ParamId::new(), tensor)
+    }
+
+    /// Once there are too many values, no more of them are drawn: one stands for all.
+    fn drawn<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        draw: impl FnOnce(&mut Rng, usize) -> Vec<f32>,
+    ) -> Tensor<D> {
+        let count = shape.iter().fold(1, |count: usize, &side| count.saturating_mul(side));
+        self.values = self.values.saturating_add(count);
+        if self.is_too_large() {
+            return Tensor::<D>::zeros([1; D], &self.device).expand(shape);
+        }
+        Tensor::from_data(TensorData::new(draw(&mut self.rng, count), shape), &self.device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+
+    #[test]
+    fn a_network_beyond_all_memory_is_named_before_it_is_drawn() {
+        let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff());
+        init.normal([3, 4], 1.0);
+        init.check().expect("twelve values are few");
+        for shape in [[1 << 15, 1 << 15], [usize::MAX / 2, 8]] {
+            let weight = init.uniform(shape, 1.0);
+            assert_eq!(weight.dims(), shape);
+        }
+        let said = init.check().expect_err("too large").to_string();
+        assert!(said.contains("1024 million values"), "{said}");
     }
 }

@@ -1,6 +1,6 @@
 //! Slow copies: modules that follow another one's weights instead of learning.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
@@ -50,23 +50,30 @@ pub fn ema<M: Module>(target: M, online: &M, m: f64) -> M {
 /// Right after [`slow_copy`] it is 0. It grows with the steps that the network takes and shrinks with the copy's decay; where
 /// it goes on growing the copy has lost touch, and what it says belongs to a network of long ago.
 pub fn lag<M: Module>(target: &M, online: &M) -> Tensor<1> {
-    let mut behind = Behind { online: trainable(online), apart: Vec::new(), whole: Vec::new(), path: Path::default() };
-    target.visit(&mut behind);
-    let sum = |squares: Vec<Tensor<1>>| Tensor::cat(squares, 0).sum();
-    (sum(behind.apart) / sum(behind.whole)).sqrt()
+    let (mut followed, copy) = (trainable(online), parameters(target, |_| true));
+    let pairs: Vec<_> = copy.into_iter().filter_map(|(name, xi)| Some((followed.remove(&name)?, xi))).collect();
+    let sum =
+        |square: fn(&(Tensor<1>, Tensor<1>)) -> Tensor<1>| Tensor::cat(pairs.iter().map(square).collect(), 0).sum();
+    let apart = sum(|(theta, xi)| (theta.clone() - xi.clone()).square().sum());
+    (apart / sum(|(theta, _)| theta.clone().square().sum())).sqrt()
 }
 
 /// The trainable tensors of a module, flat, by name.
-fn trainable<M: Module>(module: &M) -> HashMap<String, Tensor<1>> {
-    let mut snapshot = Snapshot::default();
+fn trainable<M: Module>(module: &M) -> BTreeMap<String, Tensor<1>> {
+    parameters(module, |tracked| tracked)
+}
+
+/// The tensors of a module that `wanted` takes, by whether they are trained; flat, by name.
+fn parameters<M: Module>(module: &M, wanted: fn(bool) -> bool) -> BTreeMap<String, Tensor<1>> {
+    let mut snapshot = Snapshot { wanted, path: Path::default(), found: BTreeMap::new() };
     module.visit(&mut snapshot);
     snapshot.found
 }
 
-#[derive(Default)]
 struct Snapshot {
+    wanted: fn(bool) -> bool,
     path: Path,
-    found: HashMap<String, Tensor<1>>,
+    found: BTreeMap<String, Tensor<1>>,
 }
 
 impl ModuleVisitor for Snapshot {
@@ -79,7 +86,7 @@ impl ModuleVisitor for Snapshot {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if param.is_require_grad() {
+        if (self.wanted)(param.is_require_grad()) {
             let tensor = param.val().inner();
             let count = tensor.shape().num_elements();
             self.found.insert(self.path.name(), tensor.reshape([count]));
@@ -88,7 +95,7 @@ impl ModuleVisitor for Snapshot {
 }
 
 struct Follow {
-    online: HashMap<String, Tensor<1>>,
+    online: BTreeMap<String, Tensor<1>>,
     m: f64,
     path: Path,
 }
@@ -112,31 +119,6 @@ impl ModuleMapper for Follow {
     }
 }
 
-/// Squared lengths `[1]` of what lies between two modules, and of the one that is followed, a parameter each.
-struct Behind {
-    online: HashMap<String, Tensor<1>>,
-    apart: Vec<Tensor<1>>,
-    whole: Vec<Tensor<1>>,
-    path: Path,
-}
-
-impl ModuleVisitor for Behind {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let Some(theta) = self.online.remove(&self.path.name()) else { return };
-        let xi = param.val().inner().reshape(theta.dims());
-        self.apart.push((theta.clone() - xi).square().sum());
-        self.whole.push(theta.square().sum());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,7 +131,7 @@ mod tests {
         Encoder::init(&EncoderConfig::small(2), 1, &mut init).expect("a model")
     }
 
-    fn values(encoder: &Encoder) -> HashMap<String, Vec<f32>> {
+    fn values(encoder: &Encoder) -> BTreeMap<String, Vec<f32>> {
         let named = tensors::gather(&encoder.valid());
         named.into_iter().map(|named| (named.name, named.values.into_data().try_to_vec().expect("floats"))).collect()
     }

@@ -17,6 +17,8 @@ const EDGE: f64 = 10.0;
 const APART: f64 = 90.0;
 /// Pixels between the names of two level lines.
 const LABEL_GAP: f64 = 15.0;
+/// A curve that ends so little above a line stands where the line's name would.
+const LABEL_ROOM: f64 = 22.0;
 
 /// The size of a chart in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,9 +101,16 @@ fn levels(levels: &[Level], y: &Scale, frame: &Frame) -> impl IntoView + use<> {
     lines.collect_view()
 }
 
-/// The names stand on their lines at the right, moved apart where two lines are close.
+/// The names stand on their lines at the right, or below them where a curve ends just above, moved apart where two lines are
+/// close.
 fn names(levels: &[Level], plot: &Plot, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
-    let own: Vec<f64> = levels.iter().map(|level| y.place(level.value) - 5.0).collect();
+    let ends = || plot.series.iter().filter_map(|series| series.points.last());
+    let own = levels.iter().map(|level| {
+        let line = y.place(level.value);
+        let crowded = ends().any(|end| (0.0..LABEL_ROOM).contains(&(line - y.place(end.1))));
+        if crowded { line + LABEL_GAP } else { line - 5.0 }
+    });
+    let own: Vec<f64> = own.collect();
     let places = spread(&own, LABEL_GAP, (EDGE + 4.0, frame.height - BOTTOM - 4.0));
     let right = number(frame.width - EDGE - 2.0);
     let texts = levels.iter().zip(places).map(|(level, at)| {

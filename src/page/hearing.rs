@@ -34,6 +34,8 @@ impl Bench {
                 self.line.update_value(|line| line.saved = Some((step, checkpoint)));
             }
             Reply::Saved { .. } => {}
+            // until the new run begins, what is said of kept ones is of another
+            Reply::Kept(_) | Reply::Unkept { .. } if self.line.with_value(|line| line.pending) => {}
             Reply::Kept(kept) => {
                 self.kept.set(kept);
                 self.unkept.set(None);

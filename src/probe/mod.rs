@@ -14,6 +14,7 @@ pub mod pca;
 pub mod plane;
 pub mod retrieval;
 mod row;
+#[cfg(not(target_family = "wasm"))]
 pub mod tsne;
 
 use burn::tensor::Device;

@@ -53,6 +53,8 @@ fn bad_usage_ends_with_2_and_says_what_would_be_right() {
     lab.badly(&format!("train rotation {data} --lr -1"), 2, &["optimizer.lr"]);
     lab.badly(&format!("train rotation {data} --batch 1"), 2, &["batch must be at least 2"]);
     lab.badly(&format!("train rotation {data} --batch 101 --device cpu"), 2, &["only 100 training images"]);
+    let endless = format!("train moco {data} --batch 8 --set queue=1099511627776 --device cpu");
+    lab.badly(&endless, 2, &["more than 1024 million values", "lower"]);
     lab.badly(&format!("train rotation {data} --set flp=true"), 2, &["`flp`", "did you mean `options.flip`"]);
     lab.badly(&format!("train rotation {data} --set flip=perhaps"), 2, &["perhaps"]);
     lab.badly(&format!("train rotation {data} --set flip"), 2, &["KEY=VALUE"]);

@@ -74,10 +74,7 @@ pub(super) type Control = fn(&Reading) -> &Score;
 
 /// The controls that are the same for all lines, with their names: raw pixels and their principal components.
 pub(super) fn controls() -> [(&'static str, Control); 2] {
-    [
-        (Source::RawPixels.words(), |reading| &reading.pixels),
-        (Source::Pca.words(), |reading| &reading.pca),
-    ]
+    [(Source::RawPixels.words(), |reading| &reading.pixels), (Source::Pca.words(), |reading| &reading.pca)]
 }
 
 /// Its accuracy in one probe.

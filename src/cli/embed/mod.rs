@@ -6,6 +6,7 @@ mod parquet;
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use futures_lite::future::block_on;
 
@@ -41,8 +42,11 @@ A map of several channels is averaged over cells first (--grid): feature number 
 channel c of the cell in row y and column x. The same features are what `nolabel eval` probes.
 
 With --map the columns are x and y instead of features, and the shape of the array is [images, 2]. The features
-are brought to unit length first, as for the nearest neighbours. t-SNE (perplexity 30, from the plane of pca on)
-compares every pair of images and takes at most 5,000 of them; the same run gives the same map.";
+are brought to unit length first, as for the nearest neighbours. t-SNE (perplexity 30, Barnes-Hut, from the plane of
+pca on) gives the same map for the same run; all 10,000 test images take a minute or so.";
+
+/// Rounds of t-SNE between two words about them.
+const TELL_EVERY: usize = 250;
 
 /// Write the features of a run's encoder to a file
 ///
@@ -158,13 +162,6 @@ impl Embed {
             return Err(Failure::Usage(format!("there is no layer `{layer}`; there are: {}", names.join(", "))));
         }
         let total = self.images.map_or(split.len(), |images| split.len().min(images as usize));
-        if self.map == Some(Map::Tsne) && total > tsne::MOST {
-            return Err(Failure::Usage(format!(
-                "t-SNE compares every pair of images, and {} are too many for that; add --images {} or less",
-                words::thousands(total),
-                tsne::MOST
-            )));
-        }
         let spinner = Spinner::new(self.quiet);
         spinner.tell(&format!("{layer} of {}", words::count(total, "image")));
         let (grid, device) = (self.grid as usize, &loaded.selected.device);
@@ -173,8 +170,7 @@ impl Embed {
             .pop()
             .filter(|features| !features.is_empty())
             .ok_or_else(|| Failure::Failed("there are no such images; ask for the other --split".into()))?;
-        self.map.iter().for_each(|map| spinner.tell(&format!("{}: map by {}", found.layer, map.title())));
-        Ok(self.map.map_or_else(|| found.clone(), |map| map.of(&found)))
+        self.map.map_or_else(|| Ok(found.clone()), |map| map.of(&found, device, &spinner))
     }
 }
 
@@ -187,13 +183,20 @@ impl Map {
     }
 
     /// A row of two for each row.
-    fn of(self, features: &Features) -> Features {
+    fn of(self, features: &Features, device: &Device, spinner: &Spinner) -> Outcome<Features> {
+        let what = format!("{}: map by {}", features.layer, self.title());
+        spinner.tell(&what);
+        let tell = |round: usize| {
+            if round > 0 && round % TELL_EVERY == 0 {
+                spinner.tell(&format!("{what}, round {round} of {}", tsne::ROUNDS));
+            }
+        };
         let places = match self {
             Map::Pca => plane::plane(features).points,
-            Map::Tsne => tsne::tsne(features),
+            Map::Tsne => block_on(tsne::tsne(features, device, tell))?,
         };
         let values = places.iter().flatten().map(|&x| x as f32).collect();
-        Features { layer: features.layer.clone(), width: 2, values }
+        Ok(Features { layer: features.layer.clone(), width: 2, values })
     }
 }
 

@@ -23,9 +23,9 @@ pub(super) fn write(path: &Path, table: &Table) -> io::Result<String> {
 fn columns(file: BufWriter<File>, table: &Table) -> Result<()> {
     // numbers hardly ever come twice; labels and their names do
     let properties = WriterProperties::builder().set_dictionary_enabled(false);
-    let properties = ["label", "class"].into_iter().fold(properties, |properties, name| {
-        properties.set_column_dictionary_enabled(ColumnPath::from(name), true)
-    });
+    let properties = ["label", "class"]
+        .into_iter()
+        .fold(properties, |properties, name| properties.set_column_dictionary_enabled(ColumnPath::from(name), true));
     let mut writer = SerializedFileWriter::new(file, Arc::new(schema(table)?), Arc::new(properties.build()))?;
     let mut group = writer.next_row_group()?;
     let indices: Vec<i32> = (0..table.features.len() as i32).collect();

@@ -60,7 +60,8 @@ fn of(tuned: &Tuned, source: Source) -> Option<f64> {
 fn still(tuned: &Tuned) -> Vec<String> {
     let controls = [Source::Untrained, Source::RawPixels].into_iter().filter_map(|source| of(tuned, source));
     let apart = of(tuned, Source::Trained).zip(controls.reduce(f64::max));
-    let said = apart.map(|(own, control)| format!("SGD, trained encoder: {}.", than(own, control, "the better control")));
+    let said =
+        apart.map(|(own, control)| format!("SGD, trained encoder: {}.", than(own, control, "the better control")));
     said.into_iter().chain([NORMED.to_string()]).collect()
 }
 
@@ -68,7 +69,10 @@ fn still(tuned: &Tuned) -> Vec<String> {
 fn from_weights(tuned: &Tuned) -> Vec<String> {
     let apart = of(tuned, Source::Trained).zip(of(tuned, Source::Supervised));
     let said = apart.map(|(own, control)| {
-        format!("Fine-tuned: {}, which took the same steps on the same views.", than(own, control, "the supervised control"))
+        format!(
+            "Fine-tuned: {}, which took the same steps on the same views.",
+            than(own, control, "the supervised control")
+        )
     });
     said.into_iter().collect()
 }
@@ -97,13 +101,17 @@ fn how(plan: &Plan, images: usize) -> String {
         Length::Steps(_) => format!("{:.1} epochs", (steps * batch) as f64 / images.max(1) as f64),
         Length::Epochs(epochs) => words::count(epochs, "epoch"),
     };
-    let decay = if plan.weight_decay > 0.0 { format!("weight decay {}", plan.weight_decay) } else { "no weight decay".into() };
+    let decay =
+        if plan.weight_decay > 0.0 { format!("weight decay {}", plan.weight_decay) } else { "no weight decay".into() };
     let rate = match plan.rates.as_slice() {
         [only] => format!("rate {only}"),
         several => {
             let rates: Vec<String> = several.iter().map(f64::to_string).collect();
             let rates = rates.join(", ");
-            format!("of the rates {rates} the one that is best on the last {} training images, all of which then take part,", images / 6)
+            format!(
+                "of the rates {rates} the one that is best on the last {} training images, all of which then take part,",
+                images / 6
+            )
         }
     };
     format!(
@@ -136,8 +144,8 @@ mod tests {
     fn each_protocol_says_how_it_went_and_against_what() {
         let sgd = [(Source::Trained, 0.75), (Source::Untrained, 0.6), (Source::RawPixels, 0.7)];
         let sgd = sgd.map(|(source, accuracy)| row(source, SGD, accuracy)).to_vec();
-        let finetune =
-            [(Source::Trained, 0.8), (Source::Supervised, 0.82)].map(|(source, accuracy)| row(source, FINETUNE, accuracy));
+        let finetune = [(Source::Trained, 0.8), (Source::Supervised, 0.82)]
+            .map(|(source, accuracy)| row(source, FINETUNE, accuracy));
         let details = Details {
             sgd: Some(Tuned { plan: Plan::linear(28), rows: sgd }),
             finetune: Some(Tuned { plan: Plan::network(28), rows: finetune.to_vec() }),
@@ -147,11 +155,23 @@ mod tests {
         let lines: Vec<&str> = parts[0].lines().collect();
         assert_eq!(lines[0], "linear layer on    layer  width  accuracy  95 % interval  rate");
         assert_eq!(lines[1], "trained encoder    gap       16    75.0 %   70.0 to 80.0   0.1");
-        for words in ["5.0 points above the better control", "1,000 steps of 128 views (20.0 epochs)", "30 to 100 %", "0.01, 0.03, 0.1, 0.3", "last 1066"] {
+        for words in [
+            "5.0 points above the better control",
+            "1,000 steps of 128 views (20.0 epochs)",
+            "30 to 100 %",
+            "0.01, 0.03, 0.1, 0.3",
+            "last 1066",
+        ] {
             let flat = parts[0].split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(flat.contains(words), "no `{words}` in\n{}", parts[0]);
         }
-        for words in ["the trained encoder", "untrained weights (supervised)", "2.0 points below the supervised control", "rate 0.05 falling", "weight decay 0.0001"] {
+        for words in [
+            "the trained encoder",
+            "untrained weights (supervised)",
+            "2.0 points below the supervised control",
+            "rate 0.05 falling",
+            "weight decay 0.0001",
+        ] {
             assert!(parts[1].contains(words), "no `{words}` in\n{}", parts[1]);
         }
         assert_eq!(parts.len(), 2, "what was not asked for is not told");

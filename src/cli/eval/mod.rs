@@ -239,7 +239,8 @@ impl Shown<'_> {
         parts.extend(self.transfer.as_ref().map(|sentence| words::wrap(sentence, TEXT_WIDTH)));
         if !details.from_cache.is_empty() {
             let known = details.from_cache.join(", ");
-            let known = format!("Measured before, with the same images, settings and device: {known}. --fresh measures anew.");
+            let known =
+                format!("Measured before, with the same images, settings and device: {known}. --fresh measures anew.");
             parts.push(words::wrap(&known, TEXT_WIDTH));
         }
         parts.join("\n\n")

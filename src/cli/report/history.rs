@@ -75,7 +75,8 @@ impl History {
             self.health.iter().filter_map(|health| Some((health.step as f64, value(health)?))).collect()
         };
         let gradient = single("Length of the gradient", "", "trained", over(|seen| Some(seen.gradient)));
-        let lag = single("How far the slow copy lies behind", "of the weights’ length", "trained", over(|seen| seen.lag));
+        let lag =
+            single("How far the slow copy lies behind", "of the weights’ length", "trained", over(|seen| seen.lag));
         let waiting = over(|seen| Some(seen.waiting));
         let waiting = Chart { percent: true, ..single("Time spent waiting for images", "", "trained", waiting) };
         let charts = vec![spread, rank, lidar, sphere, decay, gradient, lag, waiting];

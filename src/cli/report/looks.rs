@@ -149,7 +149,8 @@ pub(super) fn maps(loaded: &Loaded, chosen: &Chosen, spinner: &Spinner) -> Outco
             format!("PCA: the two directions along which they vary most, with {first} and {second} of the variance.");
         planes.push_str(&map(&format!("{title}, {layer}"), &points, &words, data));
         let words = "t-SNE: neighbours stay neighbours, distances between far groups mean little.";
-        neighbours.push_str(&map(&format!("{title}, {layer}"), &tsne(&features), words, data));
+        let places = block_on(tsne(&features, &loaded.selected.device, |_| {}))?;
+        neighbours.push_str(&map(&format!("{title}, {layer}"), &places, words, data));
     }
     Ok(format!("<div class=\"charts\">{planes}{neighbours}</div>{}", key(&data.classes)))
 }

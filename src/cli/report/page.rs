@@ -54,11 +54,7 @@ impl Page<'_> {
             self.map(),
             self.again(),
         ];
-        document(
-            &title,
-            "",
-            &body.join("\n"),
-        )
+        document(&title, "", &body.join("\n"))
     }
 
     fn top(&self, title: &str) -> String {

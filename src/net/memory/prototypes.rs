@@ -17,7 +17,8 @@ pub struct Prototypes {
 impl Prototypes {
     /// Drawn as PyTorch draws a linear layer, then set to length 1.
     pub fn init(count: usize, width: usize, init: &mut Init) -> Self {
-        Self { weight: init.uniform([count, width], 1.0 / (width as f64).sqrt()) }.normalised()
+        let drawn = Self { weight: init.uniform([count, width], 1.0 / (width as f64).sqrt()) };
+        if init.is_too_large() { drawn } else { drawn.normalised() }
     }
 
     /// With rows of length 1; no gradient passes through the scaling.
