@@ -13,12 +13,18 @@ use crate::error::{Error, Result};
 pub const PERPLEXITY: usize = 30;
 /// Neighbours that are looked up for each that is softly counted (van der Maaten 2014, section 4.1).
 const REACH: usize = 3;
+/// Where there are fewer than these, softly counted, or where all rows point the same way, the plane is the map.
+const FEWEST: usize = 2;
+const NARROW: f64 = 1e-9;
 /// Rounds in which attraction is exaggerated.
 const EARLY: usize = 250;
 /// Rounds in all.
 pub const ROUNDS: usize = 750;
 /// How wide a group of far rows may be, seen from a row, to count as one.
 const THETA: f32 = 0.5;
+/// Neighbours lie at least so much farther away one after the other: where all are equally far, no width has the entropy that
+/// is asked for.
+const APART: f32 = 1e-5;
 /// The spread that the first places are brought to.
 const START: f64 = 1e-4;
 
@@ -33,12 +39,14 @@ const START: f64 = 1e-4;
 /// # Errors
 /// When the device is lost, or no thread can be had.
 pub async fn tsne(features: &Features, device: &Device, tell: impl Fn(usize) + Sync) -> Result<Vec<[f64; 2]>> {
-    let start = start(features);
+    let mut start = plane(features).points;
+    let widest = (start.iter().map(|place| place[0] * place[0]).sum::<f64>() / start.len().max(1) as f64).sqrt();
     let reach = (REACH * PERPLEXITY).min(features.len().saturating_sub(1));
-    if reach < REACH {
+    if reach < FEWEST * REACH || widest < NARROW {
         return Ok(start);
     }
     let neighbours = neighbours(features, reach, device).await?;
+    start.iter_mut().flatten().for_each(|x| *x *= START / widest);
     let start: Vec<f32> = start.iter().flatten().map(|&x| x as f32).collect();
     // sums of several threads come out in any order, and the map with them
     let alone = ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| Error::Run(error.to_string()))?;
@@ -52,20 +60,18 @@ pub async fn tsne(features: &Features, device: &Device, tell: impl Fn(usize) + S
     Ok(places.chunks_exact(2).map(|place| [f64::from(place[0]), f64::from(place[1])]).collect())
 }
 
-/// The plane of the widest directions, small.
-fn start(features: &Features) -> Vec<[f64; 2]> {
-    let mut places = plane(features).points;
-    let widest = (places.iter().map(|place| place[0] * place[0]).sum::<f64>() / places.len().max(1) as f64).sqrt();
-    places.iter_mut().flatten().for_each(|x| *x *= START / widest.max(1e-12));
-    places
-}
-
-/// The `reach` rows nearest to each, itself left out, at their distances `|x_i - x_j|` between unit rows.
+/// The `reach` rows nearest to each, itself left out. Of their squared distances between unit rows that of the nearest is taken
+/// off, which changes no `p_j|i` and keeps the largest of them from rounding to 0.
 async fn neighbours(features: &Features, reach: usize, device: &Device) -> Result<Vec<Vec<Neighbor<f32>>>> {
     let nearest = knn::neighbours(features, features, reach + 1, device).await?;
     let others = |(row, nearest): (usize, Vec<(f32, usize)>)| {
-        let others = nearest.into_iter().filter(|&(_, index)| index != row).take(reach);
-        others.map(|(cosine, index)| Neighbor { index, distance: (2.0 - 2.0 * cosine).max(0.0).sqrt() }).collect()
+        let others: Vec<_> = nearest.into_iter().filter(|&(_, index)| index != row).take(reach).collect();
+        let first = others.first().map_or(0.0, |&(cosine, _)| cosine);
+        let at = |(rank, &(cosine, index)): (usize, &(f32, usize))| {
+            // |x - y|^2 = 2 - 2 cos
+            Neighbor { index, distance: (2.0 * (first - cosine)).sqrt() + APART * rank as f32 }
+        };
+        others.iter().enumerate().map(at).collect()
     };
     Ok(nearest.into_iter().enumerate().map(others).collect())
 }
@@ -107,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_the_nearest_others_at_their_distances() {
+    fn neighbours_are_the_nearest_others_by_how_much_farther_they_are() {
         let features = groups(50, 0.3);
         let found = block_on(neighbours(&features, 7, &Device::flex())).expect("neighbours");
         let unit = |row: &[f32]| {
@@ -121,7 +127,8 @@ mod tests {
             let mut others: Vec<usize> = (0..50).filter(|&other| other != row).collect();
             others.sort_by(|&a, &b| apart(a).total_cmp(&apart(b)));
             assert_eq!(found.iter().map(|found| found.index).collect::<Vec<_>>(), others[..7]);
-            assert!(found.iter().all(|found| (found.distance - apart(found.index)).abs() < 1e-3));
+            let beyond = |other: usize| (apart(other).powi(2) - apart(others[0]).powi(2)).sqrt();
+            assert!(found.iter().all(|found| (found.distance - beyond(found.index)).abs() < 1e-3));
         }
     }
 
