@@ -187,7 +187,7 @@ impl Map {
         let what = format!("{}: map by {}", features.layer, self.title());
         spinner.tell(&what);
         let tell = |round: usize| {
-            if round > 0 && round % TELL_EVERY == 0 {
+            if round > 0 && round.is_multiple_of(TELL_EVERY) {
                 spinner.tell(&format!("{what}, round {round} of {}", tsne::ROUNDS));
             }
         };
