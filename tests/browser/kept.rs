@@ -32,9 +32,9 @@ async fn damage(page: &Page, expression: &str) -> String {
     answer.json().as_str().expect("a name").to_string()
 }
 
-/// Takes a few steps, one at a time; returns the step that is kept.
-async fn step_a_little(page: &Page) -> usize {
-    for _ in 0..3 {
+/// Takes so many steps, one at a time, each of which is kept; returns the last.
+async fn step(page: &Page, count: usize) -> usize {
+    for _ in 0..count {
         let before = page.losses().await.len();
         page.click("step").await;
         page.wait("a step", 60, async || page.losses().await.len() > before).await;
@@ -75,7 +75,7 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
     page.goto(&link).await;
     page.wait_for(&["ready"], 60).await;
     page.wait("the offer", 20, async || page.text("kept").await.contains("finished after 400 steps")).await;
-    let first = step_a_little(&page).await;
+    let first = step(&page, 3).await;
     page.driver.refresh().await.expect("it reloads");
     page.wait_for(&["ready"], 60).await;
     let offer = format!("(RotNet) on Fashion-MNIST, at step {first}, saved just now");
@@ -120,8 +120,7 @@ async fn a_damaged_state_falls_back_to_the_one_before() {
     for wrong in ["bytes.map((byte, at) => (at === bytes.length - 100 ? byte ^ 1 : byte))", "bytes.slice(0, 5000)"] {
         page.goto(&link).await;
         page.wait_for(&["ready"], 60).await;
-        let first = step_a_little(&page).await;
-        let second = step_a_little(&page).await;
+        let (first, second) = (step(&page, 3).await, step(&page, 1).await);
         assert_eq!(damage(&page, wrong).await, format!("1 2 step-{second:08}.safetensors"), "two states of one run");
         page.driver.refresh().await.expect("it reloads");
         page.wait_for(&["ready"], 60).await;
