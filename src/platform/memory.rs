@@ -11,7 +11,7 @@ const PURGE_DELAY: mi_option_t = 15;
 const KEEP: std::ffi::c_long = 60_000;
 
 /// Has free memory kept for a minute, for steps to come. By itself the allocator gives it back within a second, which costs
-/// rotation's small preset a fifth of its speed.
+/// rotation's small preset a seventh of its time.
 pub fn keep() {
     // SAFETY: sets a number that the allocator reads when it frees; it checks the option's own.
     unsafe { mi_option_set(PURGE_DELAY, KEEP) }
