@@ -37,6 +37,7 @@ async fn step(page: &Page, count: usize) -> usize {
     for _ in 0..count {
         let before = page.losses().await.len();
         page.click("step").await;
+        assert!(!page.text("safe").await.contains("whole run"), "what is said is of this run, not of one before");
         page.wait("a step", 60, async || page.losses().await.len() > before).await;
     }
     let step = last_step(page).await;
@@ -115,7 +116,7 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
 async fn a_damaged_state_falls_back_to_the_one_before() {
     let link = format!("/?{QUICK}&steps=30");
     let page = Page::open(&format!("{link}&autostart=1"), &[]).await;
-    page.wait_for(&["done"], 240).await;
+    page.wait_for(&["done"], 120).await;
     let whole = page.losses().await;
     for wrong in ["bytes.map((byte, at) => (at === bytes.length - 100 ? byte ^ 1 : byte))", "bytes.slice(0, 5000)"] {
         page.goto(&link).await;
@@ -128,7 +129,7 @@ async fn a_damaged_state_falls_back_to_the_one_before() {
         let offer = page.text("kept").await;
         assert!(offer.contains(&format!("at step {first}")) && offer.contains("is damaged"), "{offer}");
         page.click("go-on").await;
-        page.wait_for(&["done"], 240).await;
+        page.wait_for(&["done"], 120).await;
         assert_eq!(resumed_at(&page).await, Some(first as u64));
         assert_same(&page.losses().await, &whole, first);
     }
@@ -190,7 +191,7 @@ async fn a_download_is_read_by_the_command_line_and_the_other_way_round() {
     page.goto("/?device=cpu&seed=5").await;
     page.wait_for(&["ready"], 60).await;
     open(&page, &file).await;
-    page.wait_for(&["done"], 240).await;
+    page.wait_for(&["done"], 120).await;
     assert_eq!((page.value("seed").await, page.value("steps").await), ("1".into(), "20".into()));
     let probes = page.events("probe").await;
     assert_eq!(probes.iter().map(|probe| probe["step"].as_u64()).collect::<Vec<_>>(), [Some(20)]);
