@@ -94,16 +94,19 @@ impl Page {
         }
     }
 
+    /// A property of an element, empty where there is no such element. Found and read in one step: what draws the page
+    /// may put another element in its place at any moment.
+    async fn read(&self, testid: &str, property: &str) -> String {
+        let script = format!("return document.querySelector('[data-testid={testid}]')?.{property} ?? ''");
+        self.script(&script).await.as_str().expect("text").to_string()
+    }
+
     pub async fn text(&self, testid: &str) -> String {
-        self.script(&format!("return document.querySelector('[data-testid={testid}]')?.textContent ?? ''"))
-            .await
-            .as_str()
-            .expect("text")
-            .to_string()
+        self.read(testid, "textContent").await
     }
 
     pub async fn value(&self, testid: &str) -> String {
-        self.element(testid).await.prop("value").await.expect("a property").unwrap_or_default()
+        self.read(testid, "value").await
     }
 
     pub async fn click(&self, testid: &str) {
@@ -130,7 +133,7 @@ impl Page {
     }
 
     pub async fn state(&self) -> String {
-        self.element("status").await.attr("data-state").await.expect("an attribute").expect("a state")
+        self.read("status", "dataset.state").await
     }
 
     /// Waits until the status is one of `wanted`; any error on the way is told.
