@@ -120,11 +120,7 @@ impl<'a> Controls<'a> {
         let Subject { untrained, config, data, selected, .. } = self.subject;
         let (settings, spinner) = (self.settings, self.spinner);
         let source = Source::Supervised;
-        let mut wanted = vec![(GAP.to_string(), FINETUNE)];
-        if layers {
-            wanted.extend(self.read(&self.layers(untrained)));
-        }
-        let question = self.question(Control::Supervised(config, weights(untrained)?), None, Some(plan));
+        let (question, wanted) = self.of_supervised(plan, layers)?;
         let on = self.subject.labelled(settings, plan);
         let mut tell = |text: &str| spinner.tell(text);
         self.rows(question, &wanted, source.words().to_string(), || {
@@ -135,6 +131,25 @@ impl<'a> Controls<'a> {
             }
             Ok(rows)
         })
+    }
+
+    /// The same with layers, from an earlier run; nothing where none measured it.
+    pub(super) fn supervised_if_known(&mut self, plan: &Plan) -> Outcome<Option<Vec<ProbeRow>>> {
+        let (question, wanted) = self.of_supervised(plan, true)?;
+        let known: Vec<ProbeRow> = self.cache.get(&question).unwrap_or_default();
+        let known = found(&known, &wanted);
+        self.known.extend(known.is_some().then(|| Source::Supervised.words().to_string()));
+        Ok(known)
+    }
+
+    /// What the encoder trained with labels is known by, and the layers and probes of its rows.
+    fn of_supervised(&self, plan: &Plan, layers: bool) -> Outcome<(Value, Vec<(String, &'static str)>)> {
+        let Subject { untrained, config, .. } = self.subject;
+        let mut wanted = vec![(GAP.to_string(), FINETUNE)];
+        if layers {
+            wanted.extend(self.read(&self.layers(untrained)));
+        }
+        Ok((self.question(Control::Supervised(config, weights(untrained)?), None, Some(plan)), wanted))
     }
 
     /// The untrained encoder with few labels.
@@ -185,10 +200,7 @@ impl<'a> Controls<'a> {
         measure: impl FnOnce() -> Outcome<Vec<ProbeRow>>,
     ) -> Outcome<Vec<ProbeRow>> {
         let mut known: Vec<ProbeRow> = self.cache.get(&question).unwrap_or_default();
-        let find = |(layer, probe): &(String, &str)| {
-            known.iter().find(|row| row.layer == *layer && row.probe == *probe).cloned()
-        };
-        if let Some(rows) = wanted.iter().map(find).collect() {
+        if let Some(rows) = found(&known, wanted) {
             self.known.push(words);
             return Ok(rows);
         }
@@ -232,6 +244,13 @@ impl<'a> Controls<'a> {
         let question = Question { control, images, size, settings, device, few, plan };
         serde_json::to_value(question).expect("questions have only string keys")
     }
+}
+
+/// The rows of these layers and probes, if all are there.
+fn found(known: &[ProbeRow], wanted: &[(String, &str)]) -> Option<Vec<ProbeRow>> {
+    let find =
+        |(layer, probe): &(String, &str)| known.iter().find(|row| row.layer == *layer && row.probe == *probe).cloned();
+    wanted.iter().map(find).collect()
 }
 
 /// SHA-256 over the names and values of an encoder's tensors.

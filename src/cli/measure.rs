@@ -29,17 +29,29 @@ pub(super) struct Question {
     pub(super) sgd: Option<Plan>,
     /// Train the encoder, and the untrained one, with labels.
     pub(super) finetune: Option<Plan>,
-    /// Train the untrained encoder with labels and read its layers.
-    pub(super) supervised: Option<Plan>,
+    /// The untrained encoder trained with labels, its layers read.
+    pub(super) supervised: Supervised,
     /// Untrained encoders beside the subject's own.
     pub(super) untrained: usize,
     /// Controls are measured anew, whatever is known of them.
     pub(super) fresh: bool,
 }
 
+/// The control that takes training to know: as long as the run itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) enum Supervised {
+    /// Left out.
+    #[default]
+    No,
+    /// Shown where it was measured before.
+    Known(Plan),
+    /// Measured where it is not known.
+    Measured(Plan),
+}
+
 impl From<ProbeSettings> for Question {
     fn from(settings: ProbeSettings) -> Self {
-        Self { settings, few: None, sgd: None, finetune: None, supervised: None, untrained: 0, fresh: false }
+        Self { settings, few: None, sgd: None, finetune: None, supervised: Supervised::No, untrained: 0, fresh: false }
     }
 }
 
@@ -50,10 +62,14 @@ impl Question {
         if self.few.is_some() && !self.settings.linear {
             return wrong("few labels are read by the linear probe");
         }
-        if (self.supervised.is_some() || self.untrained > 0) && !self.settings.reads() {
+        let supervised = match &self.supervised {
+            Supervised::Measured(plan) => Some(plan),
+            Supervised::Known(_) | Supervised::No => None,
+        };
+        if (supervised.is_some() || self.untrained > 0) && !self.settings.reads() {
             return wrong("supervised encoders and untrained ones of other seeds are read by linear, knn or retrieval");
         }
-        let plans = [&self.sgd, &self.finetune, &self.supervised];
+        let plans = [self.sgd.as_ref(), self.finetune.as_ref(), supervised];
         plans.into_iter().flatten().try_for_each(Plan::check).map_err(Failure::from)
     }
 }
@@ -98,7 +114,14 @@ impl<'a> Subject<'a> {
             plan.as_ref().map(one).transpose()
         };
         details.sgd = tuned(&question.sgd, &mut |plan| self.on_still(plan, settings, &mut controls, &spinner))?;
-        details.supervised = tuned(&question.supervised, &mut |plan| controls.supervised(plan, true))?;
+        details.supervised = match &question.supervised {
+            Supervised::Measured(plan) => tuned(&Some(plan.clone()), &mut |plan| controls.supervised(plan, true))?,
+            Supervised::Known(plan) if settings.reads() => {
+                let rows = controls.supervised_if_known(plan)?;
+                rows.map(|rows| Tuned { plan: plan.clone(), rows })
+            }
+            Supervised::Known(_) | Supervised::No => None,
+        };
         details.finetune = tuned(&question.finetune, &mut |plan| self.tuned(plan, settings, &mut controls, &spinner))?;
         details.from_cache = controls.known;
         Ok(Measured { rows, details })

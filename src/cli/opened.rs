@@ -6,13 +6,14 @@ use futures_lite::future::block_on;
 
 use super::failure::{Failure, Outcome};
 use super::images;
-use super::measure::{Measured, Question, Subject};
+use super::measure::{Measured, Question, Subject, Supervised};
 use super::print;
 use super::suited::{Suited, suited};
 use crate::data::{Dataset, Sequence, Spec, Split};
 use crate::device::{self, DeviceChoice, Selected};
 use crate::error::Error;
 use crate::probe::ProbeSettings;
+use crate::probe::labelled::Plan;
 use crate::session::Session;
 use crate::session::checkpoint::Header;
 use crate::session::event::Event;
@@ -47,6 +48,11 @@ impl Loaded {
     /// The images to probe with.
     pub(super) fn images(&self) -> &Dataset {
         self.transfer.as_ref().map_or_else(|| self.session.data(), |transfer| &transfer.images)
+    }
+
+    /// Pixels to a side of them.
+    pub(super) fn side(&self) -> usize {
+        self.images().train.size().height
     }
 
     /// What the images are to the run, where they are not its own: a sentence.
@@ -222,9 +228,15 @@ impl Opened {
         Ok(all.find(|known| known.answers(self.step(), data, settings)))
     }
 
+    /// The supervised control of the run, for images of so many pixels to a side.
+    pub(super) fn as_long(&self, side: usize) -> Plan {
+        Plan::as_long(side, self.step(), self.record.config.batch)
+    }
+
     /// Probes the run and its controls, and writes down what comes of it.
     pub(super) fn measure(&self, loaded: &Loaded, settings: &ProbeSettings, quiet: bool) -> Outcome<Evaluation> {
-        self.answer(loaded, &settings.clone().into(), quiet)
+        let supervised = Supervised::Known(self.as_long(loaded.side()));
+        self.answer(loaded, &Question { supervised, ..settings.clone().into() }, quiet)
     }
 
     /// The same with whatever else was asked for.

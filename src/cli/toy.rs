@@ -55,9 +55,9 @@ impl Toy {
         let rows = match known {
             Some(known) => known.rows,
             None => {
-                let rows = opened.measure(&loaded, &settings, quiet)?.rows;
-                log.append(&Event::Probe(probe(&loaded.session, &settings, rows.clone())))?;
-                rows
+                let measured = opened.measure(&loaded, &settings, quiet)?;
+                log.append(&Event::Probe(probe(&loaded.session, &settings, measured.rows.clone())))?;
+                measured.details.with_supervised(&measured.rows)
             }
         };
         let text = eval::present(&rows, &settings, loaded.session.data(), &loaded.selected);

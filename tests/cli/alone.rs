@@ -73,3 +73,17 @@ fn what_is_none_or_does_not_fit_is_refused_in_words() {
     }
     lab.badly("eval images/t10k-labels-idx1-ubyte", 1, &["is no checkpoint of a run"]);
 }
+
+#[test]
+fn one_that_asks_for_more_memory_than_there_is_gets_none() {
+    let lab = lab();
+    let (mut header, _) = checkpoint::read(&fs::read(lab.path("alone.safetensors")).expect("a file")).expect("whole");
+    header.config.encoder.width = 4096; // the widest there is: its last layer alone has 2.4 thousand million weights
+    let bytes = futures_lite::future::block_on(checkpoint::write(&header, Vec::new())).expect("bytes");
+    fs::write(lab.path("hostile.safetensors"), bytes).expect("a file");
+    for command in ["eval", "train --out own --from"] {
+        let asked = format!("{command} hostile.safetensors --data fashion-mnist:images --device cpu -q");
+        lab.badly(&asked, 2, &["more than 1024 million values"]);
+    }
+    assert!(!lab.path("own").exists());
+}

@@ -139,6 +139,8 @@ fn fine_tuning_stands_beside_the_supervised_control_which_is_kept() {
 fn the_layers_of_a_supervised_encoder_are_read_like_the_others() {
     let lab = Lab::new();
     lab.well(&format!("{TRAINING} --steps 3 --out run -q"));
+    let before = lab.well("eval run --probe knn --device cpu -q").out;
+    assert!(before.contains("add --supervised") && !before.contains("supervised encoder"), "{before}");
     let card = json(&lab, "eval run --probe knn --supervised");
     let plan = &card["supervised"]["plan"];
     assert_eq!((&plan["length"]["steps"], &plan["batch"]), (&3.into(), &8.into()), "as much as the run took");
@@ -154,6 +156,9 @@ fn the_layers_of_a_supervised_encoder_are_read_like_the_others() {
     let said = lab.well("eval run --probe knn --supervised --device cpu");
     assert!(said.out.contains("supervised encoder") && said.out.contains("after training with labels"), "{}", said.out);
     assert!(!said.err.contains("supervised"), "kept: {}", said.err);
+    let after = lab.well("eval run --probe knn --device cpu").out;
+    assert!(after.contains("supervised encoder") && after.contains("after training with labels"), "known: {after}");
+    assert!(!after.contains("--supervised"), "{after}");
     lab.well("report run --device cpu -q");
     let compared: Value =
         serde_json::from_str(&lab.well("compare run --probe knn --device cpu --format json -q").out).expect("JSON");

@@ -71,6 +71,29 @@ fn a_sweep_killed_after_its_first_run_does_not_train_it_again() {
 }
 
 #[test]
+fn what_labels_would_make_of_the_encoder_stands_beside_every_run_unless_it_is_left_out() {
+    let lab = Lab::new();
+    let sweep = SWEEP.replace("rotation,aet", "rotation").replace("--seeds 1,2", "--seeds 1");
+    let without = lab.well(&format!("{sweep} --no-supervised -q")).out;
+    assert!(!without.contains("with labels"), "{without}");
+    let planned = lab.well(&format!("{sweep} --dry-run")).out;
+    assert!(planned.contains("trained, to be measured"), "{planned}");
+    let with = lab.well(&format!("{sweep} -q")).out;
+    assert!(with.contains("with labels"), "{with}");
+    assert_eq!(starts(&lab, "runs/rotation-fashion-mnist-1"), 1, "it is measured again, not trained again");
+    // another method of the same length with the same encoder has the same control
+    let both = sweep.replace("sweep rotation", "sweep rotation,aet");
+    let said = lab.well(&both);
+    assert!(!said.err.contains("supervised encoder: training"), "{}", said.err);
+    let shares: Vec<&str> = said.out.lines().filter(|line| line.contains("in kNN")).collect();
+    assert_eq!(shares.len(), 2, "{}", said.out);
+    let json = lab.well("compare runs --probe knn --format json -q").out;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let of = |line: usize| json["data"][0]["lines"][line]["probes"][0]["supervised"].clone();
+    assert!(of(0)["accuracy"]["mean"].is_number() && of(0) == of(1), "{json}");
+}
+
+#[test]
 fn values_are_tried_and_a_failure_is_named_at_the_end() {
     let lab = Lab::new();
     let sweep = "sweep rotation --data fashion-mnist:images --batch 8 --steps 4 --device cpu --probe knn \

@@ -16,12 +16,15 @@ const BOTTOM: f64 = 24.0;
 
 /// A figure a probe, and a key for all.
 pub(super) fn figures(section: &Section, probes: &[&str]) -> String {
+    let supervised = section.lines.iter().flat_map(|line| &line.probes).any(|reading| reading.supervised.is_some());
+    let supervised =
+        if supervised { "<li class=\"supervised\"><span></span>the same encoder trained with labels</li>" } else { "" };
     let key = "<ul class=\"key dots\"><li class=\"trained\"><span></span>after training, ± deviation over seeds</li>\
                <li class=\"untrained\"><span></span>the same encoder before training</li>\
-               <li class=\"pixels\"><span></span>raw pixels</li><li class=\"pca\"><span></span>their principal components</li></ul>";
+               <li class=\"pixels\"><span></span>raw pixels</li><li class=\"pca\"><span></span>their principal components</li>";
     let kinds = PROBES.iter().filter(|(probe, _)| probes.contains(probe));
     let figures: String = kinds.map(|(probe, title)| figure(section, probe, title)).collect();
-    format!("{key}<div class=\"charts\">{figures}</div>")
+    format!("{key}{supervised}</ul><div class=\"charts\">{figures}</div>")
 }
 
 fn figure(section: &Section, probe: &str, title: &str) -> String {
@@ -55,10 +58,12 @@ fn figure(section: &Section, probe: &str, title: &str) -> String {
 }
 
 /// The values that must have room.
-fn reach(reading: &Reading) -> [f64; 7] {
+fn reach(reading: &Reading) -> Vec<f64> {
     let ends = |Spread { mean, deviation }: Spread| [mean - deviation.unwrap_or(0.0), mean + deviation.unwrap_or(0.0)];
     let ([a, b], [c, d]) = (ends(reading.trained.accuracy), ends(reading.untrained.accuracy));
-    [a, b, c, d, reading.pixels.accuracy.mean, reading.pca.accuracy.mean, reading.trained.accuracy.mean]
+    let mut values = vec![a, b, c, d, reading.pixels.accuracy.mean, reading.pca.accuracy.mean];
+    values.extend(reading.supervised.as_ref().map(|score| score.accuracy.mean));
+    values
 }
 
 fn grid(x: &Axis, bottom: f64) -> String {
@@ -85,4 +90,8 @@ fn row(body: &mut String, top: f64, line: &Line, reading: &Reading, x: &Axis) {
     // around the dot, where both are the same
     let untrained = x.at(reading.untrained.accuracy.mean);
     let _ = write!(body, "<path class=\"ring\" d=\"M{untrained:.1} {:.1}l7 7-7 7-7-7z\"/>", at - 7.0);
+    if let Some(supervised) = &reading.supervised {
+        let supervised = x.at(supervised.accuracy.mean);
+        let _ = write!(body, "<path class=\"labels\" d=\"M{supervised:.1} {:.1}v16\"/>", at - 8.0);
+    }
 }

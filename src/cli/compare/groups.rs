@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::results::Standing;
 use crate::config::RunConfig;
 use crate::method::METHODS;
-use crate::session::event::Source;
+use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::{Evaluation, Record};
 
 /// Probes with their names among people.
@@ -57,6 +57,8 @@ pub(super) struct Reading {
     pub(super) untrained: Score,
     pub(super) pixels: Score,
     pub(super) pca: Score,
+    /// The same encoder trained with labels for as long, where all runs of the line have that.
+    pub(super) supervised: Option<Score>,
     /// Percentage points over the best control.
     pub(super) points: Spread,
     pub(super) standing: Standing,
@@ -170,21 +172,23 @@ fn reading(runs: &[Measured], probe: &str) -> Option<Reading> {
     let [_, test_images] = runs[0].evaluation.images();
     let points = Spread::of(&points);
     let score = |(layer, values): (String, Vec<f64>)| Score { layer, accuracy: Spread::of(&values) };
+    let supervised = best(Source::Supervised).map(score);
     let (trained, [untrained, pixels, pca]) = (score(trained), controls.map(score));
     let own = trained.accuracy.mean;
     let standing = Standing::of(own, own - points.mean / 100.0, test_images);
-    Some(Reading { probe: probe.to_string(), trained, untrained, pixels, pca, points, standing })
+    Some(Reading { probe: probe.to_string(), trained, untrained, pixels, pca, supervised, points, standing })
 }
 
 /// The layer that is best over all runs together, and the accuracy there of each of them.
 fn best(runs: &[Measured], source: Source, probe: &str) -> Option<(String, Vec<f64>)> {
-    let of = |run: &Measured, layer: &str| {
-        let mut rows = run.evaluation.rows.iter();
-        rows.find(|row| row.source == source && row.probe == probe && row.layer == layer).cloned()
+    let rows = |run: &Measured| {
+        let all = run.evaluation.details.with_supervised(&run.evaluation.rows).into_iter();
+        all.filter(|row| row.source == source && row.probe == probe).collect::<Vec<_>>()
     };
-    let first = runs[0].evaluation.rows.iter().filter(|row| row.source == source && row.probe == probe);
-    let whole = first.filter_map(|row| {
-        let rows: Option<Vec<_>> = runs.iter().map(|run| of(run, &row.layer)).collect();
+    let rows: Vec<Vec<ProbeRow>> = runs.iter().map(rows).collect();
+    let whole = rows[0].iter().filter_map(|row| {
+        let of = |own: &Vec<ProbeRow>| own.iter().find(|own| own.layer == row.layer).cloned();
+        let rows: Option<Vec<_>> = rows.iter().map(of).collect();
         let rows = rows?;
         let merit: f64 = rows.iter().map(|row| row.merit()).sum();
         Some((merit, row.layer.clone(), rows.iter().map(|row| row.accuracy).collect::<Vec<_>>()))
@@ -200,8 +204,9 @@ mod tests {
     use crate::data::Size;
     use crate::device::{Kind, Readout};
     use crate::method::find;
-    use crate::probe::{ProbeRow, ProbeSettings};
-    use crate::session::folder::{DataRecord, Details};
+    use crate::probe::ProbeSettings;
+    use crate::probe::labelled::Plan;
+    use crate::session::folder::{DataRecord, Details, Tuned};
 
     /// A run whose accuracies at two layers are given, trained and untrained, and that of raw pixels.
     fn run(method: &str, seed: u64, trained: [f64; 2], untrained: [f64; 2], pixels: f64) -> Measured {
@@ -283,6 +288,23 @@ mod tests {
         let [knn] = sections[0].lines[0].probes.as_slice() else { panic!("neighbours alone: {sections:?}") };
         assert!((knn.points.mean + 1.0).abs() < 1e-9 && knn.standing == Standing::Below, "{knn:?}");
         assert_eq!(knn.pca.accuracy.mean, 0.89);
+    }
+
+    #[test]
+    fn the_encoder_with_labels_is_shown_where_all_seeds_have_it_and_is_no_control_to_beat() {
+        let supervised = |mut run: Measured, accuracy: f64| {
+            let rows = vec![ProbeRow { source: Source::Supervised, accuracy, ..run.evaluation.rows[0].clone() }];
+            run.evaluation.details.supervised = Some(Tuned { plan: Plan::as_long(28, 9, 8), rows });
+            run
+        };
+        let one = supervised(run("simsiam", 1, [0.86, 0.88], [0.7, 0.7], 0.75), 0.95);
+        let two = run("simsiam", 2, [0.86, 0.88], [0.7, 0.7], 0.75);
+        let reading = |runs| sections(runs, &["knn"])[0].lines[0].probes[0].clone();
+        assert_eq!(reading(vec![one.clone(), two.clone()]).supervised, None, "it would not be the mean of both");
+        let both = reading(vec![one, supervised(two, 0.93)]);
+        let score = both.supervised.expect("both have it");
+        assert!((score.accuracy.mean - 0.94).abs() < 1e-9 && score.layer == "block1", "{score:?}");
+        assert_eq!(both.standing, Standing::Above);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use super::Table;
 use super::dots;
 use super::groups::{Line, PROBES, Score, Section};
-use super::show::{control, controls, name, reading, share, spread, title, verdict};
+use super::show::{Layout, control, controls, name, reading, share, spread, title, verdict};
 use crate::cli::html::{capital, document, escape, section as part};
 use crate::cli::results::Standing;
 use crate::cli::words;
 
 const STYLE: &str = include_str!("style.css");
+/// A cell with nothing to say.
+const NOTHING: &str = "<td class=\"none\"></td>";
 
 /// The whole page; `command` makes it again.
 pub(super) fn html(table: &Table, command: &str) -> String {
@@ -42,31 +44,35 @@ fn one(section: &Section, probes: &[&str]) -> String {
 /// A row a line of the comparison, with the probes side by side.
 fn rows(section: &Section, probes: &[&str]) -> String {
     let kinds: Vec<_> = PROBES.iter().filter(|(probe, _)| probes.contains(probe)).collect();
+    let with_labels = Layout::of(section, probes).supervised;
+    let columns = if with_labels { 4 } else { 3 };
     let mut heads = String::from("<tr><th rowspan=\"2\">method</th><th rowspan=\"2\" class=\"number\">seeds</th>");
     heads.push_str("<th rowspan=\"2\" class=\"number\">minutes</th>");
-    let groups = kinds.iter().map(|(_, title)| format!("<th colspan=\"3\" class=\"group\">{title}</th>"));
+    let groups = kinds.iter().map(|(_, title)| format!("<th colspan=\"{columns}\" class=\"group\">{title}</th>"));
     heads.extend(groups);
     heads.push_str("<th rowspan=\"2\">verdict</th></tr><tr>");
     for _ in &kinds {
-        heads.extend(["trained", "untrained", "over controls"].map(|head| format!("<th class=\"number\">{head}</th>")));
+        let named = ["trained", "untrained", "with labels", "over controls"].into_iter();
+        let named = named.filter(|head| with_labels || *head != "with labels");
+        heads.extend(named.map(|head| format!("<th class=\"number\">{head}</th>")));
     }
-    let lines: String = section.lines.iter().map(|line| row(line, &kinds)).collect();
+    let lines: String = section.lines.iter().map(|line| row(line, &kinds, with_labels)).collect();
     let controls: String = controls()
         .into_iter()
         .map(|(name, of)| {
             let cells = kinds.iter().map(|(probe, title)| {
                 let value = control(section, probe, of).unwrap_or("–".into());
-                let empty = "<td class=\"none\"></td>";
-                format!("<td class=\"number\" data-of=\"{title}\">{value}</td>{empty}{empty}")
+                let empty = NOTHING.repeat(columns - 1);
+                format!("<td class=\"number\" data-of=\"{title}\">{value}</td>{empty}")
             });
-            let (empty, cells) = ("<td class=\"none\"></td>", cells.collect::<String>());
-            format!("<tr class=\"pixels\"><th>{name}</th>{empty}{empty}{cells}{empty}</tr>")
+            let cells = cells.collect::<String>();
+            format!("<tr class=\"pixels\"><th>{name}</th>{NOTHING}{NOTHING}{cells}{NOTHING}</tr>")
         })
         .collect();
     format!("<table class=\"compared\"><thead>{heads}</tr></thead><tbody>{lines}{controls}</tbody></table>")
 }
 
-fn row(line: &Line, kinds: &[&(&str, &str)]) -> String {
+fn row(line: &Line, kinds: &[&(&str, &str)], with_labels: bool) -> String {
     let mut html = format!(
         "<tr><th>{}</th><td class=\"number\" data-of=\"seeds\">{}</td><td class=\"number\" data-of=\"minutes\">{}</td>",
         escape(&name(line)),
@@ -75,11 +81,16 @@ fn row(line: &Line, kinds: &[&(&str, &str)]) -> String {
     );
     for (probe, title) in kinds {
         let Some(reading) = reading(line, probe) else {
-            html.push_str("<td class=\"none\"></td><td class=\"none\"></td><td class=\"none\"></td>");
+            html.push_str(&NOTHING.repeat(if with_labels { 4 } else { 3 }));
             continue;
         };
         html.push_str(&score(&reading.trained, title, "own"));
         html.push_str(&score(&reading.untrained, &format!("{title}, untrained"), ""));
+        if with_labels {
+            let supervised = reading.supervised.as_ref();
+            let cell = supervised.map(|own| score(own, &format!("{title}, with labels"), ""));
+            html.push_str(&cell.unwrap_or_else(|| NOTHING.to_string()));
+        }
         let (class, points) = (reading.standing.word(), spread(reading.points, 1, true));
         html.push_str(&format!("<td class=\"number {class}\" data-of=\"{title}, over controls\">{points}</td>"));
     }

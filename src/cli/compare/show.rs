@@ -50,23 +50,48 @@ pub(super) fn title(section: &Section) -> String {
 /// Heads, a row a line, and the controls that all share.
 fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
     let kinds = PROBES.iter().filter(|(probe, _)| probes.contains(probe));
-    let differing = section.lines.windows(2).any(|pair| pair[0].device != pair[1].device);
+    let layout = Layout::of(section, probes);
     let mut heads: Vec<String> = ["method", "seeds", "minutes"].map(String::from).to_vec();
-    heads.extend(differing.then(|| "trained on".to_string()));
-    heads.extend(kinds.flat_map(|(_, title)| [title.to_string(), "untrained".into(), "over controls".into()]));
+    heads.extend(layout.device.then(|| "trained on".to_string()));
+    for (_, title) in kinds {
+        heads.extend([title.to_string(), "untrained".into()]);
+        heads.extend(layout.supervised.then(|| "with labels".to_string()));
+        heads.push("over controls".into());
+    }
     heads.push("verdict".into());
     let mut rows = vec![heads];
-    rows.extend(section.lines.iter().map(|line| row(line, probes, differing)));
+    rows.extend(section.lines.iter().map(|line| row(line, probes, layout)));
     rows.extend(controls().into_iter().map(|(title, of)| {
         let mut row = vec![title.to_string(), String::new(), String::new()];
-        row.extend(differing.then(String::new));
+        row.extend(layout.device.then(String::new));
         for probe in probes {
-            row.extend([control(section, probe, of).unwrap_or_default(), String::new(), String::new()]);
+            row.push(control(section, probe, of).unwrap_or_default());
+            row.extend(std::iter::repeat_n(String::new(), if layout.supervised { 3 } else { 2 }));
         }
         row.push(String::new());
         row
     }));
     rows
+}
+
+/// The columns that are not always there.
+#[derive(Clone, Copy)]
+pub(super) struct Layout {
+    /// Where the runs were trained on several devices.
+    device: bool,
+    /// Where the encoder of some line was trained with labels, too.
+    pub(super) supervised: bool,
+}
+
+impl Layout {
+    pub(super) fn of(section: &Section, probes: &[&str]) -> Self {
+        let known =
+            |line: &Line| probes.iter().any(|probe| reading(line, probe).is_some_and(|own| own.supervised.is_some()));
+        Self {
+            device: section.lines.windows(2).any(|pair| pair[0].device != pair[1].device),
+            supervised: section.lines.iter().any(known),
+        }
+    }
 }
 
 /// What one control says.
@@ -83,16 +108,17 @@ pub(super) fn control(section: &Section, probe: &str, of: Control) -> Option<Str
     found.map(|score| share(score.accuracy))
 }
 
-fn row(line: &Line, probes: &[&str], with_device: bool) -> Vec<String> {
+fn row(line: &Line, probes: &[&str], layout: Layout) -> Vec<String> {
     let mut row = vec![name(line), line.seeds.len().to_string(), spread(line.minutes, 1, false)];
-    row.extend(with_device.then(|| line.device.clone()));
+    row.extend(layout.device.then(|| line.device.clone()));
     for probe in probes {
-        match reading(line, probe) {
-            Some(Reading { trained, untrained, points, .. }) => {
-                row.extend([score(trained), score(untrained), spread(*points, 1, true)]);
-            }
-            None => row.extend(["-", "-", "-"].map(String::from)),
-        }
+        let found = reading(line, probe);
+        let or_none = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_string());
+        row.push(or_none(found.map(|reading| score(&reading.trained))));
+        row.push(or_none(found.map(|reading| score(&reading.untrained))));
+        let supervised = found.and_then(|reading| reading.supervised.as_ref()).map(score);
+        row.extend(layout.supervised.then(|| or_none(supervised)));
+        row.push(or_none(found.map(|reading| spread(reading.points, 1, true))));
     }
     row.push(verdict(line));
     row
@@ -172,6 +198,8 @@ pub(super) fn csv(table: &Table) -> String {
         "_untrained_layer",
         "_pixels",
         "_pca",
+        "_supervised",
+        "_supervised_layer",
         "_points",
         "_points_deviation",
     ];
@@ -202,7 +230,7 @@ fn record(section: &Section, line: &Line, probes: &[&str]) -> Vec<String> {
     ];
     for probe in probes {
         match reading(line, probe) {
-            Some(Reading { trained, untrained, pixels, pca, points, .. }) => row.extend([
+            Some(Reading { trained, untrained, pixels, pca, supervised, points, .. }) => row.extend([
                 trained.accuracy.mean.to_string(),
                 optional(trained.accuracy.deviation),
                 trained.layer.clone(),
@@ -210,10 +238,12 @@ fn record(section: &Section, line: &Line, probes: &[&str]) -> Vec<String> {
                 untrained.layer.clone(),
                 pixels.accuracy.mean.to_string(),
                 pca.accuracy.mean.to_string(),
+                optional(supervised.as_ref().map(|score| score.accuracy.mean)),
+                supervised.as_ref().map_or(String::new(), |score| score.layer.clone()),
                 format!("{:.3}", points.mean),
                 points.deviation.map_or(String::new(), |deviation| format!("{deviation:.3}")),
             ]),
-            None => row.extend(std::iter::repeat_n(String::new(), 9)),
+            None => row.extend(std::iter::repeat_n(String::new(), 11)),
         }
     }
     row.push(verdict(line));

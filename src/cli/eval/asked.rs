@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::measure::Question;
+use crate::cli::measure::{Question, Supervised};
 use crate::cli::probing::{HOW, WithArgs};
 use crate::probe::ProbeSettings;
 use crate::probe::few::FewSettings;
@@ -59,7 +59,7 @@ pub(super) struct Asked {
     untrained_seeds: u64,
 
     /// Read the layers of the same encoder trained with labels, too. It takes as many steps of as many images as the run has
-    /// taken, and so about as long as the run or less; it is kept for all runs of that length
+    /// taken, and so about as long as the run or less. It is kept, and shown beside all runs of that length from then on
     #[arg(long, help_heading = TRAINED)]
     supervised: bool,
 
@@ -81,34 +81,26 @@ pub(super) struct Asked {
     fresh: bool,
 }
 
-/// How long an encoder was trained without labels.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Budget {
-    pub(super) steps: usize,
-    pub(super) batch: usize,
-}
-
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate > 0.0);
     rate.ok_or_else(|| "a learning rate is a positive number, for example 0.1".to_string())
 }
 
 impl Asked {
-    /// The question, for images of so many pixels to a side. `budget` is what the encoder took, where that is known.
-    pub(super) fn question(&self, side: usize, budget: Option<Budget>) -> Outcome<Question> {
+    /// The question, for images of so many pixels to a side. `as_long` trains the supervised control for as long as the encoder
+    /// was, where that is known.
+    pub(super) fn question(&self, side: usize, as_long: Option<Plan>) -> Outcome<Question> {
         let (draws, seed) = (self.draws as usize, FEW_SEED);
         let labels: Vec<usize> = self.few_labels.iter().map(|&labels| labels as usize).collect();
         let sgd = self.asks(Probe::Sgd).then(|| self.plan(Plan::linear(side)));
         let finetune = self.asks(Probe::Finetune).then(|| self.plan(Plan::network(side)));
-        let supervised = self.supervised.then(|| {
-            let plan = Plan::network(side);
-            self.plan(match budget {
-                Some(Budget { steps, batch }) => Plan { length: Length::Steps(steps.max(1)), batch, ..plan },
-                None => plan,
-            })
-        });
+        let supervised = match as_long {
+            Some(plan) if !self.supervised => Supervised::Known(plan),
+            None if !self.supervised => Supervised::No,
+            plan => Supervised::Measured(self.plan(plan.unwrap_or_else(|| Plan::network(side)))),
+        };
         let told = self.steps.is_some() || self.epochs.is_some() || !self.lr.is_empty();
-        if told && sgd.is_none() && finetune.is_none() && supervised.is_none() {
+        if told && sgd.is_none() && finetune.is_none() && !self.supervised {
             return Err(Failure::Usage(
                 "--steps, --epochs and --lr are for what is trained with labels; name --probe sgd, --probe finetune or \
                  --supervised"

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::measure::Question;
+use crate::cli::measure::{Question, Supervised};
 use crate::device::Readout;
 use crate::error::Error;
 use crate::net::EncoderConfig;
@@ -103,6 +103,7 @@ impl Card {
         let few = details.few_labels.as_ref().map(|few| few.settings.clone());
         let plans = [&details.sgd, &details.finetune, &details.supervised];
         let [sgd, finetune, supervised] = plans.map(|tuned| tuned.as_ref().map(|tuned| tuned.plan.clone()));
+        let supervised = supervised.map_or(Supervised::No, Supervised::Measured);
         let (settings, untrained) = (self.settings().clone(), details.untrained.len());
         Question { settings, few, sgd, finetune, supervised, untrained, fresh: true }
     }

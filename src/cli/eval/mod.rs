@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use futures_lite::future::block_on;
 
-use self::asked::{Asked, Budget};
+use self::asked::Asked;
 use self::card::{RunCard, WeightsCard};
 use self::repeat::Repeat;
 use super::args;
@@ -135,8 +135,7 @@ impl Eval {
     fn of_run(&self, run: &Path) -> Outcome {
         let opened = Opened::at(run)?;
         let loaded = opened.load_labelled(self.data.as_ref(), self.device, self.quiet)?;
-        let budget = Budget { steps: opened.step(), batch: opened.record.config.batch };
-        let question = self.asked.question(side(loaded.images()), Some(budget))?;
+        let question = self.asked.question(loaded.side(), Some(opened.as_long(loaded.side())))?;
         let evaluation = opened.answer(&loaded, &question, self.quiet)?;
         if self.json {
             let run = opened.path().to_path_buf(); // where a checkpoint was named, the run around it if there is one
@@ -151,7 +150,9 @@ impl Eval {
             transfer: loaded.transfer_words(),
             selected: &loaded.selected,
         };
-        print::out(&format!("{heading}\n\n{}", shown.text()))
+        let text = shown.text();
+        let told = evaluation.details.supervised.is_some() || !question.settings.reads();
+        print::out(&format!("{heading}\n\n{text}{}", if told { "" } else { NO_SUPERVISED }))
     }
 
     fn of_weights(&self, path: &Path, spec: &Spec) -> Outcome {
@@ -162,7 +163,7 @@ impl Eval {
         images::refuse_unlabelled(&images, "name others with --data")?;
         let data = DataRecord::of(&images, spec);
         let Suited { images, how } = suited(images, imported.channels, None)?;
-        let question = self.asked.question(side(&images), None)?;
+        let question = self.asked.question(images.train.size().height, None)?;
         let subject = subject(&imported, foreign::SEED, &images, &data.sha256, &selected);
         let Measured { rows, details } = subject.measure(&question, self.quiet)?;
         if !self.json {
@@ -186,11 +187,6 @@ impl Eval {
             details,
         })
     }
-}
-
-/// Pixels to a side.
-fn side(images: &Dataset) -> usize {
-    images.train.size().height
 }
 
 fn title(run: &Path, record: &Record, step: usize) -> String {
@@ -228,9 +224,7 @@ impl Shown<'_> {
         let Self { rows, details, settings, data, selected, .. } = self;
         let mut parts = Vec::new();
         if settings.reads() {
-            let supervised = details.supervised.iter().flat_map(|tuned| &tuned.rows);
-            let rows: Vec<ProbeRow> = rows.iter().chain(supervised).cloned().collect();
-            parts.push(present(&rows, settings, data, selected));
+            parts.push(present(&details.with_supervised(rows), settings, data, selected));
         }
         let prose = results::seeds(rows, &details.untrained);
         parts.extend(prose.iter().map(|sentence| words::wrap(sentence, TEXT_WIDTH)));
@@ -268,6 +262,9 @@ pub(super) fn components(rows: &[ProbeRow]) -> &'static str {
     if rows.iter().any(|row| row.source == Source::Pca) { COMPONENTS } else { "" }
 }
 
+/// Where the control with labels was never measured.
+const NO_SUPERVISED: &str =
+    "\n\nNot known yet is what labels would make of the same encoder in as many steps: add --supervised.";
 /// The words for it.
 const COMPONENTS: &str = "PCA: the widest directions of the training images' pixels, as many as the last layer has \
                           features (at most 256). ";

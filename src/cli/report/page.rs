@@ -109,8 +109,7 @@ impl Page<'_> {
         let Some(evaluation) = &self.evaluation else {
             return section("What it learned", "<p>These images have no classes, so nothing can be probed.</p>");
         };
-        let supervised = evaluation.details.supervised.iter().flat_map(|tuned| &tuned.rows);
-        let rows: Vec<ProbeRow> = evaluation.rows.iter().chain(supervised).cloned().collect();
+        let rows = evaluation.details.with_supervised(&evaluation.rows);
         let rows = rows.as_slice();
         let charts: String = PROBES.iter().map(|(kind, title)| layers_chart(rows, kind, title).html()).collect();
         let sentences = results::verdict(rows).join(" ").replace(" (*)", "");

@@ -10,15 +10,16 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use self::clock::Clock;
-use self::plan::{ALL, Member, State};
+use self::plan::{ALL, Measure, Member, State};
 use super::args::{self, BudgetArgs, MannerArgs, RunArgs};
 use super::begin;
 use super::compare;
 use super::failure::{Failure, Outcome};
 use super::images;
 use super::interrupt;
+use super::measure::{Question, Supervised};
 use super::print;
-use super::probing::ProbeArgs;
+use super::probing::{HOW, ProbeArgs};
 use super::progress::Part;
 use super::table::Table;
 use super::training;
@@ -88,6 +89,11 @@ pub(super) struct Sweep {
     #[command(flatten)]
     measure: ProbeArgs,
 
+    /// Leave out the supervised control: the same encoder trained with labels for as long. It is measured once for all runs
+    /// with the same encoder, seed, steps and batch, and takes about as long as one of them or less
+    #[arg(long, help_heading = HOW)]
+    no_supervised: bool,
+
     /// The folder that the runs' folders lie in
     #[arg(long, value_name = "DIR", default_value = "runs/sweep")]
     out: PathBuf,
@@ -131,18 +137,18 @@ fn key_values(text: &str) -> Result<(String, Vec<String>), String> {
 
 impl Sweep {
     pub(super) fn run(self) -> Outcome {
-        let settings = self.measure.settings();
+        let measure = Measure { settings: self.measure.settings(), supervised: !self.no_supervised };
         let wanted = self.wanted();
         let mut members = plan::members(&wanted, &self.like())?;
-        plan::look(&mut members, &self.data, &settings)?;
+        plan::look(&mut members, &self.data, &measure)?;
         let left_out = plan::left_out(&wanted);
         let text = self.plan(&members, &left_out);
         if self.dry_run {
             return print::out(&text);
         }
         self.say(&text);
-        let failed = self.go(&mut members, &settings)?;
-        self.conclude(&members, &settings, &failed)
+        let failed = self.go(&mut members, &measure)?;
+        self.conclude(&members, &measure.settings, &failed)
     }
 
     fn wanted(&self) -> plan::Wanted<'_> {
@@ -190,7 +196,7 @@ impl Sweep {
     }
 
     /// Goes through the runs; returns the names of those that failed, each with the reason.
-    fn go(&self, members: &mut [Member], settings: &ProbeSettings) -> Outcome<Vec<(String, String)>> {
+    fn go(&self, members: &mut [Member], measure: &Measure) -> Outcome<Vec<(String, String)>> {
         let (mut failed, mut clock, mut loaded) = (Vec::new(), Clock::of(members), None);
         for place in 0..members.len() {
             if members[place].is_done() {
@@ -204,7 +210,7 @@ impl Sweep {
             let part = Part { number: place + 1, of: members.len(), again: words::again(), after: clock.left(later) };
             let member = &members[place];
             self.say(&format!("\nrun {} of {}: {}", part.number, part.of, member.name()));
-            let done = catch_unwind(AssertUnwindSafe(|| self.one(member, images, part, settings)));
+            let done = catch_unwind(AssertUnwindSafe(|| self.one(member, images, part, measure)));
             match done.unwrap_or_else(|_| Err(Failure::Failed("the program failed; please report what it said".into())))
             {
                 Ok([training, measuring]) => {
@@ -227,7 +233,7 @@ impl Sweep {
     }
 
     /// Trains and measures one run; returns the seconds that each took.
-    fn one(&self, member: &Member, images: &Dataset, part: Part, settings: &ProbeSettings) -> Outcome<[f64; 2]> {
+    fn one(&self, member: &Member, images: &Dataset, part: Part, measure: &Measure) -> Outcome<[f64; 2]> {
         if let State::Unclear(why) = &member.state {
             return Err(Failure::Failed(why.clone()));
         }
@@ -248,8 +254,15 @@ impl Sweep {
         let begun = platform::now();
         let (opened, loaded, _log) = training::train(&wanted)?.opened()?;
         let trained = platform::now();
-        if opened.known(&loaded.data, settings)?.is_none() {
-            opened.measure(&loaded, settings, self.manner.quiet)?;
+        let known = opened.evaluations()?;
+        let (step, batch) = (opened.step(), opened.record.config.batch);
+        if !known.iter().any(|known| measure.is_done(known, &loaded.data, step, batch)) {
+            let supervised = match measure.supervised {
+                true => Supervised::Measured(opened.as_long(loaded.side())),
+                false => Supervised::No,
+            };
+            let question = Question { supervised, ..measure.settings.clone().into() };
+            opened.answer(&loaded, &question, self.manner.quiet)?;
         }
         Ok([trained - begun, platform::now() - trained])
     }

@@ -11,8 +11,9 @@ use crate::data::folder;
 use crate::data::{Spec, shapes};
 use crate::method::{METHODS, Needs, find};
 use crate::probe::ProbeSettings;
+use crate::probe::labelled::Plan;
 use crate::session::event::Event;
-use crate::session::folder::{Folder, Place, Record, place};
+use crate::session::folder::{DataRecord, Evaluation, Folder, Place, Record, place};
 
 /// Stands for every method that can learn from the images.
 pub(super) const ALL: &str = "all";
@@ -157,11 +158,26 @@ fn serves(data: &Spec, needs: Needs) -> bool {
     (colour || !needs.colour) && (clips || !needs.clips)
 }
 
+/// What is measured of every run.
+pub(super) struct Measure {
+    pub(super) settings: ProbeSettings,
+    /// With the same encoder trained with labels for as long.
+    pub(super) supervised: bool,
+}
+
+impl Measure {
+    /// Whether all of it is known of a run's state after `step` steps of `batch` images.
+    pub(super) fn is_done(&self, known: &Evaluation, data: &DataRecord, step: usize, batch: usize) -> bool {
+        let supervised = || known.details.has_supervised(&Plan::as_long(data.image.height, step, batch));
+        known.answers(step, data, &self.settings) && (!self.supervised || supervised())
+    }
+}
+
 /// Finds out how far each run has come.
 ///
 /// # Errors
 /// When something else lies in the place of one.
-pub(super) fn look(members: &mut [Member], data: &Spec, settings: &ProbeSettings) -> Outcome {
+pub(super) fn look(members: &mut [Member], data: &Spec, measure: &Measure) -> Outcome {
     let data = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
     for member in members {
         member.state = match place(&member.path) {
@@ -174,7 +190,7 @@ pub(super) fn look(members: &mut [Member], data: &Spec, settings: &ProbeSettings
             Place::Run => match Folder::open(&member.path) {
                 Ok((folder, record)) => {
                     refuse_another(member, &record)?;
-                    state(&folder, &record, &data, settings).unwrap_or_else(|error| State::Unclear(error.to_string()))
+                    state(&folder, &record, &data, measure).unwrap_or_else(|error| State::Unclear(error.to_string()))
                 }
                 Err(error) => State::Unclear(error.to_string()),
             },
@@ -196,7 +212,7 @@ fn refuse_another(member: &Member, record: &Record) -> Outcome {
     )))
 }
 
-fn state(folder: &Folder, record: &Record, data: &Spec, settings: &ProbeSettings) -> crate::Result<State> {
+fn state(folder: &Folder, record: &Record, data: &Spec, measure: &Measure) -> crate::Result<State> {
     let (mut total, mut finished) = (0, false);
     for event in folder.events()? {
         match event {
@@ -212,7 +228,7 @@ fn state(folder: &Folder, record: &Record, data: &Spec, settings: &ProbeSettings
     }
     // other files may hold other images: then reading them tells whether they are the same
     let same = record.data.spec() == *data;
-    let mut known = folder.evaluations()?.into_iter();
-    let measured = known.any(|known| known.answers(step, &record.data, settings));
+    let measured =
+        folder.evaluations()?.iter().any(|known| measure.is_done(known, &record.data, step, record.config.batch));
     Ok(if same && measured { State::Done { seconds: checkpoint.header.elapsed_seconds } } else { State::Trained })
 }

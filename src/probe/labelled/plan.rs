@@ -59,6 +59,11 @@ impl Plan {
         }
     }
 
+    /// The network of a supervised control: as many steps of as many images as its rival took without labels.
+    pub fn as_long(side: usize, steps: usize, batch: usize) -> Self {
+        Self { length: Length::Steps(steps.max(1)), batch: batch.max(2), ..Self::network(side) }
+    }
+
     /// Steps where there are so many images to learn from.
     pub fn steps(&self, images: usize) -> usize {
         match self.length {

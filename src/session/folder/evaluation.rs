@@ -90,6 +90,17 @@ pub struct Untrained {
 }
 
 impl Details {
+    /// The rows of an encoder and of the controls that take no training, with those of the supervised control where it is known.
+    pub fn with_supervised(&self, rows: &[ProbeRow]) -> Vec<ProbeRow> {
+        let supervised = self.supervised.iter().flat_map(|tuned| &tuned.rows);
+        rows.iter().chain(supervised).cloned().collect()
+    }
+
+    /// Whether an encoder was trained with labels by this plan.
+    pub fn has_supervised(&self, plan: &Plan) -> bool {
+        self.supervised.as_ref().is_some_and(|tuned| tuned.plan == *plan)
+    }
+
     /// Takes over what an earlier answer had and this has not.
     fn inherit(&mut self, earlier: &Self) {
         if self.few_labels.is_none() {
