@@ -328,20 +328,35 @@ async fn each_obstacle_to_the_gpu_has_its_own_sentence() {
     page.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn webgpu_and_cpu_agree_and_a_lost_gpu_is_left_behind() {
-    let run = "method=rotation&seed=3&batch=2&width=4&steps=1000&probe_every=0&read_every=1&autostart=1";
-    let page = Page::open(&format!("/?{run}&device=cpu"), &SOFTWARE_GPU).await;
+/// Trains by `run` on the CPU, then in the page under `place` on the GPU, until both have taken twenty steps, and compares
+/// their losses.
+async fn assert_devices_agree(page: &Page, place: &str, run: &str) {
+    page.goto(&format!("/?{run}&device=cpu")).await;
     page.wait("twenty steps", 60, async || page.losses().await.len() >= 20).await;
     let cpu = page.losses().await;
-    page.goto(&format!("/lost/?{run}&device=gpu")).await;
-    // a software GPU takes a minute to compile and try its kernels before the first step
+    page.goto(&format!("{place}?{run}&device=gpu")).await;
+    // a software GPU takes minutes to compile and try its kernels before the first step
     page.wait("twenty steps", 400, async || page.losses().await.len() >= 20).await;
     assert!(page.text("device-name").await.contains("WebGPU"));
     let gpu = page.losses().await;
     for (step, (gpu, cpu)) in gpu.iter().zip(&cpu).take(20).enumerate() {
         assert!((gpu - cpu).abs() <= 1e-3 * cpu.abs(), "step {}: {gpu} on the GPU, {cpu} on the CPU", step + 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webgpu_and_cpu_agree_on_views_and_their_comparison() {
+    let page = Page::open("/", &SOFTWARE_GPU).await;
+    let run = "method=simsiam&seed=1&batch=4&width=4&steps=20&probe_every=0&read_every=1&autostart=1";
+    assert_devices_agree(&page, "/", run).await;
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webgpu_and_cpu_agree_and_a_lost_gpu_is_left_behind() {
+    let run = "method=rotation&seed=3&batch=2&width=4&steps=1000&probe_every=0&read_every=1&autostart=1";
+    let page = Page::open("/", &SOFTWARE_GPU).await;
+    assert_devices_agree(&page, "/lost/", run).await;
 
     // a state is saved every few seconds; after the next one the device goes
     page.wait_for(&["error"], 120).await;
