@@ -111,7 +111,7 @@ fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
     let judged = match format!("{:.1}", points.abs()).as_str() {
         "0.0" => "no better and no worse than the better control".to_string(),
         size if points > 0.0 => format!("{size} points above the better control"),
-        size => format!("{size} points below the better control, so nothing useful was learned"),
+        size => format!("{size} points below the better control: this reader sees nothing useful in what was learned"),
     };
     Some(format!(
         "Best with best (*), {title}: {} at {} after training, {} at {} before it, {} on raw pixels{}{}: {judged}.",
