@@ -114,14 +114,12 @@ impl<'a> Subject<'a> {
             plan.as_ref().map(one).transpose()
         };
         details.sgd = tuned(&question.sgd, &mut |plan| self.on_still(plan, settings, &mut controls, &spinner))?;
-        details.supervised = match &question.supervised {
-            Supervised::Measured(plan) => tuned(&Some(plan.clone()), &mut |plan| controls.supervised(plan, true))?,
-            Supervised::Known(plan) if settings.reads() => {
-                let rows = controls.supervised_if_known(plan)?;
-                rows.map(|rows| Tuned { plan: plan.clone(), rows })
-            }
+        let supervised = match &question.supervised {
+            Supervised::Measured(plan) => Some((plan, controls.supervised(plan, true)?)),
+            Supervised::Known(plan) if settings.reads() => controls.supervised_if_known(plan)?.map(|rows| (plan, rows)),
             Supervised::Known(_) | Supervised::No => None,
         };
+        details.supervised = supervised.map(|(plan, rows)| Tuned { plan: plan.clone(), rows });
         details.finetune = tuned(&question.finetune, &mut |plan| self.tuned(plan, settings, &mut controls, &spinner))?;
         details.from_cache = controls.known;
         Ok(Measured { rows, details })

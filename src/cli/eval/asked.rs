@@ -59,7 +59,7 @@ pub(super) struct Asked {
     untrained_seeds: u64,
 
     /// Read the layers of the same encoder trained with labels, too. It takes as many steps of as many images as the run has
-    /// taken, and so about as long as the run or less. It is kept, and shown beside all runs of that length from then on
+    /// taken, and so about as long as the run or less. It is kept, and shown beside all runs of that length that are measured from then on
     #[arg(long, help_heading = TRAINED)]
     supervised: bool,
 
