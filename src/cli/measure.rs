@@ -31,10 +31,40 @@ pub(super) struct Question {
     pub(super) finetune: Option<Plan>,
     /// The untrained encoder trained with labels, its layers read.
     pub(super) supervised: Supervised,
-    /// Untrained encoders beside the subject's own.
+    /// Untrained encoders, the subject's own and those of the seeds after it.
     pub(super) untrained: usize,
     /// Controls are measured anew, whatever is known of them.
     pub(super) fresh: bool,
+}
+
+/// Untrained encoders that a result is measured beside where nobody says how many: one alone may be a lucky one.
+const UNTRAINED: usize = 3;
+
+/// How far a measurement of a run goes that nobody asked to go further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Every control is measured.
+    Whole,
+    /// What is dear is shown where it is known: several untrained encoders, the supervised one.
+    Cheap,
+}
+
+impl Reach {
+    /// Untrained encoders that are probed.
+    pub(super) fn untrained(self) -> usize {
+        match self {
+            Reach::Whole => UNTRAINED,
+            Reach::Cheap => 1,
+        }
+    }
+
+    /// What becomes of the supervised control.
+    pub(super) fn supervised(self, plan: Plan) -> Supervised {
+        match self {
+            Reach::Whole => Supervised::Measured(plan),
+            Reach::Cheap => Supervised::Known(plan),
+        }
+    }
 }
 
 /// The control that takes training to know: as long as the run itself.
@@ -51,7 +81,7 @@ pub(super) enum Supervised {
 
 impl From<ProbeSettings> for Question {
     fn from(settings: ProbeSettings) -> Self {
-        Self { settings, few: None, sgd: None, finetune: None, supervised: Supervised::No, untrained: 0, fresh: false }
+        Self { settings, few: None, sgd: None, finetune: None, supervised: Supervised::No, untrained: 1, fresh: false }
     }
 }
 
@@ -66,7 +96,7 @@ impl Question {
             Supervised::Measured(plan) => Some(plan),
             Supervised::Known(_) | Supervised::No => None,
         };
-        if (supervised.is_some() || self.untrained > 0) && !self.settings.reads() {
+        if (supervised.is_some() || self.untrained > 1) && !self.settings.reads() {
             return wrong("supervised encoders and untrained ones of other seeds are read by linear, knn or retrieval");
         }
         let plans = [self.sgd.as_ref(), self.finetune.as_ref(), supervised];
@@ -90,6 +120,7 @@ pub(super) struct Subject<'a> {
 }
 
 /// What came of it.
+#[derive(Clone)]
 pub(super) struct Measured {
     pub(super) rows: Vec<ProbeRow>,
     pub(super) details: Details,
@@ -99,6 +130,16 @@ impl<'a> Subject<'a> {
     /// Probes the trained encoder, the untrained one, raw pixels and their principal components, all alike; then whatever
     /// else was asked for.
     pub(super) fn measure(&self, question: &Question, quiet: bool) -> Outcome<Measured> {
+        self.measure_in_parts(question, quiet, &mut |_| ())
+    }
+
+    /// The same, where `keep` hears of all the rest before the control begins that takes as long as a run.
+    pub(super) fn measure_in_parts(
+        &self,
+        question: &Question,
+        quiet: bool,
+        keep: &mut dyn FnMut(&Measured),
+    ) -> Outcome<Measured> {
         question.check()?;
         let (spinner, settings) = (Spinner::new(quiet), &question.settings);
         let draws = question.few.as_ref().map(|few| Draws::new(self.data, settings, few)).transpose()?;
@@ -106,7 +147,7 @@ impl<'a> Subject<'a> {
         let (mut rows, mut details) = (Vec::new(), Details::default());
         if settings.reads() {
             (rows, details.confusion) = self.read(settings, &mut controls, &spinner)?;
-            details.untrained = controls.others(question.untrained)?;
+            details.untrained = controls.others(question.untrained - 1)?;
         }
         details.few_labels = draws.map(|draws| self.few(&draws, &rows, &mut controls, &spinner)).transpose()?;
         let tuned = |plan: &Option<Plan>, of: &mut dyn FnMut(&Plan) -> Outcome<Vec<ProbeRow>>| {
@@ -114,15 +155,20 @@ impl<'a> Subject<'a> {
             plan.as_ref().map(one).transpose()
         };
         details.sgd = tuned(&question.sgd, &mut |plan| self.on_still(plan, settings, &mut controls, &spinner))?;
+        details.finetune = tuned(&question.finetune, &mut |plan| self.tuned(plan, settings, &mut controls, &spinner))?;
+        details.from_cache.clone_from(&controls.known);
+        let mut measured = Measured { rows, details };
         let supervised = match &question.supervised {
-            Supervised::Measured(plan) => Some((plan, controls.supervised(plan, true)?)),
+            Supervised::Measured(plan) => {
+                keep(&measured);
+                Some((plan, controls.supervised(plan, true)?))
+            }
             Supervised::Known(plan) if settings.reads() => controls.supervised_if_known(plan)?.map(|rows| (plan, rows)),
             Supervised::Known(_) | Supervised::No => None,
         };
-        details.supervised = supervised.map(|(plan, rows)| Tuned { plan: plan.clone(), rows });
-        details.finetune = tuned(&question.finetune, &mut |plan| self.tuned(plan, settings, &mut controls, &spinner))?;
-        details.from_cache = controls.known;
-        Ok(Measured { rows, details })
+        measured.details.supervised = supervised.map(|(plan, rows)| Tuned { plan: plan.clone(), rows });
+        measured.details.from_cache = controls.known;
+        Ok(measured)
     }
 
     /// All layers beside their controls, and the mistakes at the best one.

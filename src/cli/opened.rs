@@ -6,7 +6,7 @@ use futures_lite::future::block_on;
 
 use super::failure::{Failure, Outcome};
 use super::images;
-use super::measure::{Measured, Question, Subject, Supervised};
+use super::measure::{Measured, Question, Reach, Subject};
 use super::print;
 use super::suited::{Suited, suited};
 use crate::data::{Dataset, Sequence, Spec, Split};
@@ -19,6 +19,9 @@ use crate::session::checkpoint::Header;
 use crate::session::event::Event;
 use crate::session::folder::{Checkpoint, DataRecord, Evaluation, Folder, Place, Record, place};
 use crate::session::pace::Pace;
+
+/// A run that took longer than this is measured beside the control that takes as long only where that is asked for.
+const UNASKED_SECONDS: f64 = 30.0 * 60.0;
 
 /// A run with its newest whole checkpoint, or a checkpoint that came alone.
 pub(super) struct Opened {
@@ -62,8 +65,13 @@ impl Loaded {
         Some(format!("Probed with {}, which the run did not learn from{how}.", self.data.name))
     }
 
-    /// Probes the run and its controls.
-    pub(super) fn measure(&self, question: &Question, quiet: bool) -> Outcome<Measured> {
+    /// Probes the run and its controls; `keep` hears of what there is before a long part begins.
+    pub(super) fn measure(
+        &self,
+        question: &Question,
+        quiet: bool,
+        keep: &mut dyn FnMut(&Measured),
+    ) -> Outcome<Measured> {
         let trained = self.session.encoder();
         let config = self.session.config();
         let subject = Subject {
@@ -75,7 +83,7 @@ impl Loaded {
             images: &self.data.sha256,
             selected: &self.selected,
         };
-        subject.measure(question, quiet)
+        subject.measure_in_parts(question, quiet, keep)
     }
 }
 
@@ -233,17 +241,32 @@ impl Opened {
         Plan::as_long(side, self.step(), self.record.config.batch)
     }
 
+    /// How far to go unasked: all the way where that is over within minutes, for the run itself was on the same device.
+    pub(super) fn reach(&self, loaded: &Loaded) -> Reach {
+        let quick = self.checkpoint.header.elapsed_seconds <= UNASKED_SECONDS;
+        let same = self.record.device.name == loaded.selected.readout.name;
+        if quick && same { Reach::Whole } else { Reach::Cheap }
+    }
+
     /// Probes the run and its controls, and writes down what comes of it.
     pub(super) fn measure(&self, loaded: &Loaded, settings: &ProbeSettings, quiet: bool) -> Outcome<Evaluation> {
-        let supervised = Supervised::Known(self.as_long(loaded.side()));
-        self.answer(loaded, &Question { supervised, ..settings.clone().into() }, quiet)
+        let reach = if settings.is_whole() { self.reach(loaded) } else { Reach::Cheap };
+        let (untrained, supervised) = (reach.untrained(), reach.supervised(self.as_long(loaded.side())));
+        self.answer(loaded, &Question { untrained, supervised, ..settings.clone().into() }, quiet)
     }
 
     /// The same with whatever else was asked for.
     pub(super) fn answer(&self, loaded: &Loaded, question: &Question, quiet: bool) -> Outcome<Evaluation> {
         images::refuse_unlabelled(loaded.images(), "name others with --data")?;
-        let Measured { rows, details } = loaded.measure(question, quiet)?;
-        let evaluation = Evaluation {
+        let said = |measured: Measured| self.evaluation(loaded, question, measured);
+        let measured = loaded.measure(question, quiet, &mut |some| self.keep(said(some.clone())))?;
+        let evaluation = said(measured);
+        self.keep(evaluation.clone());
+        Ok(evaluation)
+    }
+
+    fn evaluation(&self, loaded: &Loaded, question: &Question, measured: Measured) -> Evaluation {
+        Evaluation {
             nolabel: env!("CARGO_PKG_VERSION").to_string(),
             method: self.record.config.method.clone(),
             seed: self.record.config.seed,
@@ -254,15 +277,18 @@ impl Opened {
             data: loaded.data.clone(),
             device: loaded.selected.readout.clone(),
             settings: question.settings.clone(),
-            rows,
-            details,
-        };
+            rows: measured.rows,
+            details: measured.details,
+        }
+    }
+
+    /// Writes down what was measured, if there is a run around the checkpoint.
+    fn keep(&self, evaluation: Evaluation) {
         if let Home::Run(folder) = &self.home
-            && let Err(error) = folder.keep(evaluation.clone())
+            && let Err(error) = folder.keep(evaluation)
         {
             print::err(&format!("warning: what was measured is not kept: {error}"));
         }
-        Ok(evaluation)
     }
 }
 

@@ -49,17 +49,15 @@ impl Toy {
         let quiet = self.run.manner.quiet;
         let mut finished = training::train(&self.wanted()?)?;
         print::out(&finished.summary.words())?;
-        let known = finished.summary.probe.take();
+        let told = finished.summary.probe.take().is_some();
         let (opened, loaded, mut log) = finished.opened()?;
         let settings = ProbeSettings { train_images: loaded.session.config().images, ..ProbeSettings::default() };
-        let rows = match known {
-            Some(known) => known.rows,
-            None => {
-                let measured = opened.measure(&loaded, &settings, quiet)?;
-                log.append(&Event::Probe(probe(&loaded.session, &settings, measured.rows.clone())))?;
-                measured.details.with_supervised(&measured.rows)
-            }
-        };
+        let known = opened.known(&loaded.data, &settings)?;
+        let measured = known.map_or_else(|| opened.measure(&loaded, &settings, quiet), Ok)?;
+        if !told {
+            log.append(&Event::Probe(probe(&loaded.session, &settings, measured.rows.clone())))?;
+        }
+        let rows = measured.details.with_supervised(&measured.rows);
         let text = eval::present(&rows, &settings, loaded.session.data(), &loaded.selected);
         print::out(&format!("\n{text}\n\nrun folder: {}", opened.path().display()))
     }

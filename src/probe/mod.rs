@@ -77,6 +77,11 @@ impl ProbeSettings {
         self.linear || self.knn || self.retrieval
     }
 
+    /// Whether every image and every layer there is takes part.
+    pub fn is_whole(&self) -> bool {
+        self.layer.is_none() && self.train_images == 0 && self.test_images == 0
+    }
+
     /// The names that rows have of what is asked for.
     pub fn probes(&self) -> Vec<&'static str> {
         let mut probes = Vec::new();

@@ -20,7 +20,9 @@ fn controls_are_measured_once_for_all_runs_and_anew_where_the_cache_is_damaged()
     for (seed, steps, out) in [(1, 2, "one"), (1, 4, "longer"), (2, 2, "other")] {
         lab.well(&format!("{TRAINING} --steps {steps} --seed {seed} --out {out} -q"));
     }
-    let first = json(&lab, "eval one");
+    // those that are cheap: the others have tests of their own
+    let measure = |ask: &str| json(&lab, &format!("{ask} --untrained-seeds 1 --supervised=never"));
+    let first = measure("eval one");
     assert_eq!(first["from_cache"], Value::Null, "nothing is known yet");
     let sources = ["trained", "untrained", "raw-pixels", "pca"];
     let of = |card: &Value, source: &str| -> Vec<Value> {
@@ -29,36 +31,36 @@ fn controls_are_measured_once_for_all_runs_and_anew_where_the_cache_is_damaged()
     assert_eq!(sources.map(|source| of(&first, source).len()), [10, 10, 2, 2]);
     assert_eq!(of(&first, "pca")[0]["width"], 16, "as many components as the last layer has features");
 
-    let said = lab.well("eval one --device cpu");
+    let said = lab.well("eval one --untrained-seeds 1 --supervised=never --device cpu");
     assert!(said.out.contains("Measured before, with the same images"), "{}", said.out);
     assert!(!said.err.contains("raw pixels") && !said.err.contains("untrained encoder"), "{}", said.err);
-    let longer = json(&lab, "eval longer");
+    let longer = measure("eval longer");
     assert_eq!(words(&longer["from_cache"]), ["untrained encoder", "raw pixels", "PCA of raw pixels"]);
     for source in &sources[1..] {
         assert_eq!(of(&longer, source), of(&first, source), "the run's length is nothing to {source}");
     }
     assert_ne!(of(&longer, "trained"), of(&first, "trained"));
-    let other = json(&lab, "eval other");
+    let other = measure("eval other");
     assert_eq!(words(&other["from_cache"]), ["raw pixels", "PCA of raw pixels"], "another seed has other weights");
-    assert_eq!(words(&json(&lab, "eval one --layer block2 --probe knn")["from_cache"])[0], "untrained encoder");
-    assert_eq!(json(&lab, "eval one --images 50")["from_cache"], Value::Null, "fewer images are another question");
-    assert_eq!(json(&lab, "eval one --fresh")["from_cache"], Value::Null);
+    assert_eq!(words(&measure("eval one --layer block2 --probe knn")["from_cache"])[0], "untrained encoder");
+    assert_eq!(measure("eval one --images 50")["from_cache"], Value::Null, "fewer images are another question");
+    assert_eq!(measure("eval one --fresh")["from_cache"], Value::Null);
 
     for entry in fs::read_dir(lab.path(".cache/nolabel/controls")).expect("the cache") {
         let path = entry.expect("an entry").path();
         let text = fs::read_to_string(&path).expect("a text");
         fs::write(&path, text.replace("sha256 = \"", "sha256 = \"0")).expect("a file");
     }
-    let again = json(&lab, "eval one");
+    let again = measure("eval one");
     assert_eq!((&again["from_cache"], &again["rows"]), (&Value::Null, &first["rows"]), "damaged: measured anew");
-    assert_eq!(words(&json(&lab, "eval one")["from_cache"]).len(), 3, "and kept again");
+    assert_eq!(words(&measure("eval one")["from_cache"]).len(), 3, "and kept again");
 }
 
 #[test]
 fn other_seeds_of_the_untrained_encoder_are_told_by_mean_and_range() {
     let lab = Lab::new();
     lab.well(&format!("{TRAINING} --steps 2 --out run -q"));
-    let card = json(&lab, "eval run --probe knn --untrained-seeds 3");
+    let card = json(&lab, "eval run --probe knn");
     let seeds: Vec<&Value> = card["untrained"].as_array().expect("seeds").iter().map(|other| &other["seed"]).collect();
     assert_eq!(seeds, [2, 3], "the run's own is among the rows");
     // the run of that seed has the same weights before its first step
@@ -67,8 +69,11 @@ fn other_seeds_of_the_untrained_encoder_are_told_by_mean_and_range() {
     let rows = second["rows"].as_array().expect("rows").iter().filter(|row| row["source"] == "untrained");
     assert_eq!(card["untrained"][0]["rows"].as_array().expect("rows"), &rows.cloned().collect::<Vec<_>>());
     assert!(words(&second["from_cache"]).contains(&"untrained encoder"), "{second}");
-    let said = lab.well("eval run --probe knn --untrained-seeds 3 --device cpu -q").out;
+    let said = lab.well("eval run --probe knn --device cpu -q").out;
     assert!(said.contains("Untrained encoders of 3 seeds") && said.contains("kNN"), "{said}");
+    let five = json(&lab, "eval run --probe knn --images 50 --untrained-seeds 5");
+    assert_eq!(five["untrained"].as_array().map(Vec::len), Some(4));
+    assert!(json(&lab, "eval run --probe knn --images 60")["untrained"].is_null(), "not of an impression");
 }
 
 #[test]

@@ -33,7 +33,8 @@ fn a_sweep_killed_after_its_first_run_does_not_train_it_again() {
     assert!(!lab.path("runs").exists(), "a plan writes nothing");
     let mut child = lab.command(SWEEP).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
     let measured = lab.path("runs/rotation-fashion-mnist-1/eval.json");
-    wait_until("the first run", || measured.exists());
+    let whole = || fs::read_to_string(&measured).is_ok_and(|text| text.contains("supervised"));
+    wait_until("the first run, with its last control", whole);
     child.kill().expect("it may have ended");
     child.wait().expect("ends");
     let log = lab.path("runs/rotation-fashion-mnist-1/events.jsonl");

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::measure::{Question, Supervised};
+use crate::cli::measure::{Question, Reach, Supervised};
 use crate::cli::probing::{HOW, WithArgs};
 use crate::probe::ProbeSettings;
 use crate::probe::few::FewSettings;
@@ -30,6 +30,18 @@ enum Probe {
     Finetune,
 }
 
+/// When the supervised control is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// Of a run that took at most half an hour on the device that measures, where all images and layers are read; otherwise
+    /// shown where it is known
+    Auto,
+    /// Whatever it takes
+    Always,
+    /// Left out
+    Never,
+}
+
 /// What is asked for.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Asked {
@@ -54,14 +66,17 @@ pub(super) struct Asked {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1000))]
     draws: u64,
 
-    /// Untrained encoders that are probed: the run's own, and as many of the following seeds
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
-    untrained_seeds: u64,
+    /// Untrained encoders that are probed: the run's own, and those of the following seeds [default: 3 where --supervised=auto
+    /// measures, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
+    untrained_seeds: Option<u64>,
 
-    /// Read the layers of the same encoder trained with labels, too. It takes as many steps of as many images as the run has
-    /// taken, and so about as long as the run or less. It is kept, and shown beside all runs of that length that are measured from then on
-    #[arg(long, help_heading = TRAINED)]
-    supervised: bool,
+    /// Whether the layers of the same encoder trained with labels are read, too. It takes as many steps of as many images as
+    /// the run has taken, and so about as long as the run or less. It is kept, and shown beside all runs of that length that
+    /// are measured from then on
+    #[arg(long, value_enum, value_name = "WHEN", help_heading = TRAINED)]
+    #[arg(num_args = 0..=1, require_equals = true, default_value = "auto", default_missing_value = "always")]
+    supervised: When,
 
     /// Take so many steps [default: 1000 for sgd, 500 for finetune, those of the run for --supervised]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = TRAINED)]
@@ -88,19 +103,20 @@ fn rate(text: &str) -> Result<f64, String> {
 
 impl Asked {
     /// The question, for images of so many pixels to a side. `as_long` trains the supervised control for as long as the encoder
-    /// was, where that is known.
-    pub(super) fn question(&self, side: usize, as_long: Option<Plan>) -> Outcome<Question> {
+    /// was, where that is known; `reach` says how far to go unasked.
+    pub(super) fn question(&self, side: usize, as_long: Option<Plan>, reach: Reach) -> Outcome<Question> {
         let (draws, seed) = (self.draws as usize, FEW_SEED);
         let labels: Vec<usize> = self.few_labels.iter().map(|&labels| labels as usize).collect();
         let sgd = self.asks(Probe::Sgd).then(|| self.plan(Plan::linear(side)));
         let finetune = self.asks(Probe::Finetune).then(|| self.plan(Plan::network(side)));
-        let supervised = match as_long {
-            Some(plan) if !self.supervised => Supervised::Known(plan),
-            None if !self.supervised => Supervised::No,
-            plan => Supervised::Measured(self.plan(plan.unwrap_or_else(|| Plan::network(side)))),
+        let reach = if self.is_whole() { reach } else { Reach::Cheap };
+        let supervised = match (self.supervised, as_long) {
+            (When::Always, plan) => Supervised::Measured(self.plan(plan.unwrap_or_else(|| Plan::network(side)))),
+            (When::Auto, Some(plan)) => reach.supervised(plan),
+            (When::Auto, None) | (When::Never, _) => Supervised::No,
         };
         let told = self.steps.is_some() || self.epochs.is_some() || !self.lr.is_empty();
-        if told && sgd.is_none() && finetune.is_none() && !self.supervised {
+        if told && sgd.is_none() && finetune.is_none() && self.supervised != When::Always {
             return Err(Failure::Usage(
                 "--steps, --epochs and --lr are for what is trained with labels; name --probe sgd, --probe finetune or \
                  --supervised"
@@ -113,9 +129,15 @@ impl Asked {
             sgd,
             finetune,
             supervised,
-            untrained: self.untrained_seeds as usize - 1,
+            untrained: self.untrained_seeds.map_or_else(|| reach.untrained(), |seeds| seeds as usize),
             fresh: self.fresh,
         })
+    }
+
+    /// Whether nothing is left out of what readers read.
+    fn is_whole(&self) -> bool {
+        let settings = self.settings();
+        settings.reads() && settings.is_whole()
     }
 
     fn asks(&self, probe: Probe) -> bool {

@@ -104,7 +104,7 @@ impl Card {
         let plans = [&details.sgd, &details.finetune, &details.supervised];
         let [sgd, finetune, supervised] = plans.map(|tuned| tuned.as_ref().map(|tuned| tuned.plan.clone()));
         let supervised = supervised.map_or(Supervised::No, Supervised::Measured);
-        let (settings, untrained) = (self.settings().clone(), details.untrained.len());
+        let (settings, untrained) = (self.settings().clone(), 1 + details.untrained.len());
         Question { settings, few, sgd, finetune, supervised, untrained, fresh: true }
     }
 

@@ -18,7 +18,7 @@ use super::args;
 use super::failure::{Failure, Outcome};
 use super::foreign::{self, Foreign, ForeignArgs};
 use super::images;
-use super::measure::{Measured, Subject};
+use super::measure::{Measured, Reach, Subject, Supervised};
 use super::opened::Opened;
 use super::print;
 use super::results;
@@ -135,7 +135,7 @@ impl Eval {
     fn of_run(&self, run: &Path) -> Outcome {
         let opened = Opened::at(run)?;
         let loaded = opened.load_labelled(self.data.as_ref(), self.device, self.quiet)?;
-        let question = self.asked.question(loaded.side(), Some(opened.as_long(loaded.side())))?;
+        let question = self.asked.question(loaded.side(), Some(opened.as_long(loaded.side())), opened.reach(&loaded))?;
         let evaluation = opened.answer(&loaded, &question, self.quiet)?;
         if self.json {
             let run = opened.path().to_path_buf(); // where a checkpoint was named, the run around it if there is one
@@ -151,7 +151,7 @@ impl Eval {
             selected: &loaded.selected,
         };
         let text = shown.text();
-        let told = evaluation.details.supervised.is_some() || !question.settings.reads();
+        let told = evaluation.details.supervised.is_some() || !matches!(question.supervised, Supervised::Known(_));
         print::out(&format!("{heading}\n\n{text}{}", if told { "" } else { NO_SUPERVISED }))
     }
 
@@ -163,7 +163,7 @@ impl Eval {
         images::refuse_unlabelled(&images, "name others with --data")?;
         let data = DataRecord::of(&images, spec);
         let Suited { images, how } = suited(images, imported.channels, None)?;
-        let question = self.asked.question(images.train.size().height, None)?;
+        let question = self.asked.question(images.train.size().height, None, Reach::Cheap)?;
         let subject = subject(&imported, foreign::SEED, &images, &data.sha256, &selected);
         let Measured { rows, details } = subject.measure(&question, self.quiet)?;
         if !self.json {

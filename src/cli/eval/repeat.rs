@@ -123,7 +123,7 @@ impl Repeat<'_> {
         })?;
         let images = self.images(&known.data)?;
         let loaded = opened.probed_with(images, known.data.clone(), self.device)?;
-        Ok(Now { by: by(&loaded.selected.readout.name), measured: loaded.measure(question, self.quiet)? })
+        Ok(Now { by: by(&loaded.selected.readout.name), measured: loaded.measure(question, self.quiet, &mut |_| ())? })
     }
 
     fn of_weights(&self, card: &WeightsCard, path: &Path, question: &Question) -> Outcome<Now> {
