@@ -11,17 +11,20 @@ use serde_json::Value;
 use super::frame::{self, Frame};
 use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
+use crate::data::folder::clips;
 use crate::data::shapes;
 use crate::error::{Error, Result};
 use crate::loss::{fixed_overlap, mask_cross_entropy, overlap};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, MaskHead, MaskPlan};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::Rng;
-use crate::view::motion::{FlowPlan, Foreground, flow, foreground};
+use crate::view::motion::{FlowPlan, Foreground, Look, closer, flow, foreground};
 use crate::view::resized;
 
 /// Shares of images out of which the best fixed mask is chosen.
 const FIXED: usize = 20;
+/// The smallest window in films.
+const FILMED: f64 = 0.15;
 /// Pixels of motion that are drawn in full colour at least.
 const FAINT: f64 = 0.5;
 
@@ -41,6 +44,8 @@ pub struct Motion {
 pub(super) struct Watcher {
     plan: FlowPlan,
     foreground: Foreground,
+    /// The smallest window around what moves, as a share of the frame's side; 1 takes frames whole.
+    least_window: f64,
     /// Rows and columns of masks.
     pub(super) mask: usize,
 }
@@ -168,15 +173,19 @@ fn colours(flow: Tensor<4>) -> Tensor<4> {
 }
 
 impl Watcher {
-    /// Single frames with their masks. What moves is found in the whole frame and cut and mirrored with it; nothing that is
-    /// asked for is computed from how the frame looks.
+    /// Single frames, or windows of them, with their masks. What moves is found in the whole frame and cut and mirrored with
+    /// it; nothing that is asked for is computed from how the frame looks.
     pub(super) fn watch(&self, batch: &Batch, frame: Frame, rng: &mut Rng) -> Seen {
         let images = batch.images.clone();
-        let [_, channels, ..] = images.dims();
+        let [n, channels, h, w] = images.dims();
         let next = batch.next.clone().expect("a batch of clips has the next frames");
         let flow = flow(images.clone(), next, &self.plan);
         let soft = foreground(flow.clone(), &self.foreground); // [n, 1, h, w]
-        let all = Tensor::cat(vec![images, soft, colours(flow)], 1);
+        let mut all = Tensor::cat(vec![images, soft.clone(), colours(flow)], 1);
+        if self.least_window < 1.0 {
+            let moves = soft.greater_equal_elem(self.foreground.high).float();
+            all = closer(all, moves, &Look::some(n, self.least_window, rng), frame.sides([h, w]));
+        }
         let all = frame.images(&Batch { images: all, ..batch.clone() }, rng);
         let [frames, soft, colours] =
             [(0, channels), (channels, 1), (channels + 1, 3)].map(|(first, count)| all.clone().narrow(1, first, count));
@@ -184,11 +193,14 @@ impl Watcher {
         Seen { frames, targets: [on, known, colours] }
     }
 
-    /// The options with their values, masks of so many pixels a side.
-    pub(super) fn options(mask: usize) -> [(&'static str, Value); 12] {
+    /// The options with their values for these images, masks of so many pixels a side. The shapes that are made fill much of
+    /// their frames; of what people film, little moves.
+    pub(super) fn options(mask: usize, data: &str) -> [(&'static str, Value); 13] {
+        let least_window = if data == clips::NAME { FILMED } else { 1.0 };
         let FlowPlan { warps, rounds, smoothness, reach } = FlowPlan::default();
         [
             ("mask_side", mask.into()),
+            ("least_window", least_window.into()),
             ("warps", warps.into()),
             ("rounds", rounds.into()),
             ("smoothness", smoothness.into()),
@@ -236,11 +248,15 @@ impl Watcher {
         if !(0.0 < low && low <= high && high < 1.0 && shares[0] <= shares[1]) {
             return wrong("low and high must lie in order between 0 and 1, and so must least_share and most_share");
         }
+        let least_window = number("least_window")?;
+        if !(least_window > 0.0 && least_window <= 1.0) {
+            return wrong("least_window must be above 0 and at most 1, which takes frames whole");
+        }
         let mask = config.option("mask_side")?;
         if !(4..=256).contains(&mask) {
             return wrong("mask_side must be between 4 and 256 pixels");
         }
-        Ok(Self { plan, foreground, mask })
+        Ok(Self { plan, foreground, least_window, mask })
     }
 }
 
@@ -268,7 +284,8 @@ fn full(data: &str) -> RunConfig {
 
 fn options(base: RunConfig, frame: frame::Options, [head, bottleneck, mask]: [usize; 3]) -> RunConfig {
     let head = [("head", head.into()), ("bottleneck", bottleneck.into())];
-    base.with_options(frame).with_options(head).with_options(Watcher::options(mask))
+    let watcher = Watcher::options(mask, &base.data);
+    base.with_options(frame).with_options(head).with_options(watcher)
 }
 
 #[cfg(test)]
@@ -366,6 +383,37 @@ mod tests {
         let shared: f32 = overlap(on, truth.greater_elem(0.5).float(), known.clone()).into_scalar();
         let used: f32 = known.max_dim(2).max_dim(3).mean().into_scalar();
         assert!(shared > 0.7 && used > 0.6, "an overlap of {shared} where anything is known, in {used} of the frames");
+    }
+
+    #[test]
+    fn what_is_small_in_the_frame_is_learned_from_in_windows() {
+        // a speckled square of 9 pixels that moves over a still background of 64: a fiftieth of the frame
+        let (side, square) = (64usize, 9usize);
+        let speckled = |x: usize, y: usize, seed: usize| ((x / 2 * 37 + y / 2 * 101 + seed * 17 + x / 2 * (y / 2) * 13) % 90) as f32;
+        let frame = |index: usize, step: usize| -> Vec<f32> {
+            let (left, top) = (8 + 5 * index + step, 40 - 4 * index);
+            let inside = |x: usize, y: usize| (left..left + square).contains(&x) && (top..top + square).contains(&y);
+            let pixel = |x: usize, y: usize| match inside(x, y) {
+                true => (160.0 + speckled(x - left, y - top, 50)) / 255.0,
+                false => speckled(x, y, index) / 255.0,
+            };
+            (0..side * side).map(|at| pixel(at % side, at / side)).collect()
+        };
+        let frames = |step: usize| {
+            let pixels: Vec<f32> = (0..8).flat_map(|index| frame(index, step)).collect();
+            Tensor::<4>::from_data(TensorData::new(pixels, [8, 1, side, side]), &Device::flex())
+        };
+        let batch = Batch { images: frames(0), next: Some(frames(1)), ..batch(1) };
+        let used = |least: &str| -> f32 {
+            let mut config = small(clips::NAME);
+            config.set("least_window", least).expect("an option");
+            let watcher = Watcher::of(&config).expect("a preset");
+            let seen = watcher.watch(&batch, Frame::of(&config).expect("options"), &mut stream(1, Purpose::Views, 0));
+            assert_eq!(seen.frames.dims(), [8, 1, side, side]);
+            seen.targets[1].clone().max_dim(2).max_dim(3).mean().into_scalar()
+        };
+        assert_eq!(used("1"), 0.0, "too little moves in whole frames");
+        assert!(used("0.15") >= 0.25, "windows are of use: {}", used("0.15"));
     }
 
     #[test]

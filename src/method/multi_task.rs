@@ -220,7 +220,7 @@ fn small(data: &str) -> RunConfig {
     let (optimizer, encoder) = (OptimizerConfig::adamw(2e-3, 1e-4), EncoderConfig::small(32));
     let base = RunConfig::of(MultiTask::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.2));
     let base = RunConfig { batch: 128, epochs: if data == shapes::NAME { 12 } else { 3 }, ..base };
-    let base = base.with_options(Frame::options(0, true)).with_options(Watcher::options(24));
+    let base = base.with_options(Frame::options(0, true)).with_options(Watcher::options(24, data));
     let base = base.with_options(Layout::options([10, 4, 1], [2, 2, 0], [0, 0])).with_options(Looks::options(5));
     options(base, [128, 64], 0.3)
 }
@@ -234,7 +234,7 @@ fn full(data: &str) -> RunConfig {
     let optimizer = OptimizerConfig { momentum: 0.9, ..OptimizerConfig::rmsprop(1e-4, 1e-4) };
     let base = RunConfig::of(MultiTask::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::cosine(1.0));
     let base = RunConfig { batch: 128, epochs: 100, ..base };
-    let base = base.with_options(Frame::options(224, true)).with_options(Watcher::options(56));
+    let base = base.with_options(Frame::options(224, true)).with_options(Watcher::options(56, data));
     let layout = Layout::options([96, 48, 7], [0, 1, 512], [150_000, 450_000]);
     let base = options(base.with_options(layout).with_options(Looks::options(10)), [1024, 256], 1.0);
     base.with_options([("harmonise", true.into()), ("lasso", 1e-3.into())])

@@ -15,18 +15,25 @@ const FLOOR: f64 = 1e-8;
 pub fn places_by_energy(images: Tensor<4>, side: usize, draws: &[f32]) -> Tensor<2> {
     let [n, _, h, w] = images.dims();
     assert!(side >= 2 && side <= h && side <= w, "places_by_energy: a patch of two pixels or more must fit");
-    assert_eq!(draws.len(), n, "places_by_energy: one draw an image");
     let energy = energy(images.mean_dim(1));
     let window = AvgPoolOptions::new([side - 1; 2]).with_stride([1, 1]);
     let (rows, columns) = (h - side + 1, w - side + 1);
     let weights = avg_pool2d(energy, window).reshape([n, rows * columns]) + FLOOR;
-    let sums = weights.cumsum(1);
-    let draws = Tensor::<2>::from_data(TensorData::new(draws.to_vec(), [n, 1]), &sums.device());
-    let passed = sums.clone().lower_equal((draws * sums.clone().narrow(1, rows * columns - 1, 1)).expand(sums.dims()));
-    let place = passed.float().sum_dim(1).clamp_max((rows * columns - 1) as f64); // [n, 1]
+    let place = drawn(weights, draws);
     let row = ((place.clone() + 0.5) / columns as f64).floor();
     let column = place - row.clone() * columns as f64;
     Tensor::cat(vec![row, column], 1)
+}
+
+/// One of the places in each row, as likely as its weight says: the first whose share of all before it, itself included,
+/// passes the draw. `[n, k]` and a number each in 0 to 1 -> `[n, 1]`.
+pub(super) fn drawn(weights: Tensor<2>, draws: &[f32]) -> Tensor<2> {
+    let [n, k] = weights.dims();
+    assert_eq!(draws.len(), n, "drawn: one draw a row");
+    let sums = weights.cumsum(1);
+    let draws = Tensor::<2>::from_data(TensorData::new(draws.to_vec(), [n, 1]), &sums.device());
+    let passed = sums.clone().lower_equal((draws * sums.clone().narrow(1, k - 1, 1)).expand(sums.dims()));
+    passed.float().sum_dim(1).clamp_max((k - 1) as f64)
 }
 
 /// The squared steps to the right and down: `[n, 1, h, w]` -> `[n, 1, h - 1, w - 1]`.

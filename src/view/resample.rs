@@ -58,6 +58,33 @@ pub fn resample(images: Tensor<4>, windows: &[Window], size: [usize; 2], filter:
     }
 }
 
+/// Brings a square of each image to one size, bilinearly, as [`resample`] does; the device says where it begins: first row
+/// and first column, `[n, 1]` each, in pixels that need not be whole. `sides`: of the squares, in pixels.
+pub(super) fn resample_squares(
+    images: Tensor<4>,
+    starts: [Tensor<2>; 2],
+    sides: &[f64],
+    size: [usize; 2],
+) -> Tensor<4> {
+    let ([n, _, height, width], device) = (images.dims(), images.device());
+    assert_eq!(sides.len(), n, "resample_squares: one square an image");
+    let [top, left] = starts.map(|start| start.unsqueeze_dim::<3>(2)); // [n, 1, 1]
+    let along = |start: Tensor<3>, input: usize, output: usize| {
+        let numbers = |values: Vec<f64>, shape: [usize; 3]| {
+            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+            Tensor::<3>::from_data(TensorData::new(values, shape), &device)
+        };
+        let steps = sides.iter().flat_map(|side| (0..output).map(move |o| (o as f64 + 0.5) * side / output as f64));
+        let centres = numbers(steps.collect(), [n, output, 1]) + start;
+        let places = numbers((0..input).map(|p| p as f64 + 0.5).collect(), [1, 1, input]);
+        let stretches = numbers(sides.iter().map(|side| (side / output as f64).max(1.0)).collect(), [n, 1, 1]);
+        let weights = Filter::Bilinear.kernel((places - centres).abs() / stretches);
+        summing_to_one(weights).unsqueeze_dim::<4>(1) // [n, 1, output, input]
+    };
+    let (rows, columns) = (along(top, height, size[0]), along(left, width, size[1]));
+    rows.matmul(images).matmul(columns.swap_dims(2, 3))
+}
+
 /// One side of a window, in pixels that need not be whole.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
@@ -93,7 +120,10 @@ pub(super) fn weights(spans: &[Span], input: usize, output: usize, filter: Filte
     }
     let places = Tensor::<3>::from_data(TensorData::new(places, [spans.len(), 1, input]), device);
     let centres = Tensor::<3>::from_data(TensorData::new(centres, [spans.len(), output, 1]), device);
-    let weights = filter.kernel((places - centres).abs());
+    summing_to_one(filter.kernel((places - centres).abs()))
+}
+
+fn summing_to_one(weights: Tensor<3>) -> Tensor<3> {
     weights.clone() / weights.sum_dim(2).clamp_min(NOTHING)
 }
 

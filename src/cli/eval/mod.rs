@@ -52,7 +52,7 @@ Examples:
   nolabel eval runs/rotation-fashion-mnist-1 --probe finetune --images 5000
       the encoder as a start for learning with labels, beside the same steps from untrained weights
   nolabel eval runs/rotation-fashion-mnist-1 --supervised
-      what labels would have made of the same encoder in as many steps, layer by layer
+      what labels would have made of the same encoder in as many steps, however long the run took
   nolabel eval runs/simsiam-cifar-10-1 --data fashion-mnist
       transfer: what the encoder knows of images that it did not learn from
   nolabel eval runs/rotation-fashion-mnist-1 --json > card.json
@@ -73,7 +73,9 @@ has one, and their features differ a little.";
 /// Its features are frozen and two simple readers name the classes from them: a linear probe and the nearest neighbours.
 /// The same is done with the features of the encoder as it was before training, with raw pixels and with their principal
 /// components: what does not beat those has learned nothing. --probe asks for other measures: retrieval, the papers' linear
-/// protocol with SGD on augmented images, and fine-tuning beside the supervised control. Controls are the same for all runs
+/// protocol with SGD on augmented images, and fine-tuning beside the supervised control. Of a run that took at most half an
+/// hour, untrained encoders of three seeds are read, and the same encoder trained with labels for as long; of a longer one
+/// where it is asked for. Controls are the same for all runs
 /// with the same encoder and seed; they are measured once and kept in the user's cache folder. The newest checkpoint is measured, whether the run has
 /// ended or not. The numbers are kept in the run's eval.json, with everything needed to get them again. Encoders from
 /// elsewhere are measured in the same way, beside one with random weights.
