@@ -9,7 +9,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
 use burn_flex::FlexTensor;
 
-use super::{Window, cells, convolution as convolve};
+use super::{Window, cells, convolution as convolve, norm};
 
 type Tracked = FloatTensor<Autodiff<Flex>>;
 
@@ -67,6 +67,40 @@ pub(super) fn max_of_cells<C: CheckpointStrategy>(x: Tracked) -> Tracked {
     match Pooled.prepare::<C>([x.node()]).compute_bound().stateful() {
         OpsKind::Tracked(mut node) => {
             let state = node.checkpoint(&x);
+            node.finish(state, y)
+        }
+        OpsKind::UnTracked(node) => node.finish(y),
+    }
+}
+
+#[derive(Debug)]
+struct Normalised;
+
+impl Backward<Flex, 3> for Normalised {
+    type State = (NodeId, NodeId, FlexTensor, f64);
+
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let parents = ops.parents;
+        let g = gradients.consume::<Flex>(&ops.node);
+        let (x, scale, moments, epsilon) = ops.state;
+        let [x, scale] = [x, scale].map(|node| checkpointer.retrieve_node_output::<FlexTensor>(node));
+        let found = norm::gradients(&x, &scale, &moments, &g, epsilon);
+        for (parent, gradient) in parents.into_iter().zip(found) {
+            if let Some(node) = parent {
+                gradients.register::<Flex>(node.id, gradient);
+            }
+        }
+    }
+}
+
+/// The value, remembered with what its gradients take: x, scale and shift have one.
+pub(super) fn normalised<C: CheckpointStrategy>(parents: [Tracked; 3], moments: Tracked, epsilon: f64) -> Tracked {
+    let [x, scale, shift] = parents;
+    let moments = moments.into_primitive();
+    let y = norm::value(x.primitive(), scale.primitive(), shift.primitive(), &moments, epsilon);
+    match Normalised.prepare::<C>([x.node(), scale.node(), shift.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(mut node) => {
+            let state = (node.checkpoint(&x), node.checkpoint(&scale), moments, epsilon);
             node.finish(state, y)
         }
         OpsKind::UnTracked(node) => node.finish(y),
