@@ -112,7 +112,8 @@ impl Page<'_> {
         let rows = evaluation.details.with_supervised(&evaluation.rows);
         let rows = rows.as_slice();
         let charts: String = PROBES.iter().map(|(kind, title)| layers_chart(rows, kind, title).html()).collect();
-        let sentences = results::verdict(rows).join(" ").replace(" (*)", "");
+        let sentences = [results::verdict(rows), results::seeds(rows, &evaluation.details.untrained)].concat();
+        let sentences = sentences.join(" ").replace(" (*)", "");
         let how = format!(
             "Measured with {} {}One run, one seed. The best layer (bold) is picked by the {}. On {}, nolabel {}.",
             evaluation.settings.describe(self.data),
