@@ -14,6 +14,6 @@ pub mod store;
 
 pub use dataset::{Dataset, Size, Split};
 pub use format::idx;
-pub use sequence::Sequence;
+pub use sequence::{CLIPS, Sequence};
 #[cfg(not(target_family = "wasm"))]
 pub use spec::Spec;

@@ -1,5 +1,8 @@
 //! Images that follow one another: which frame each is compared with.
 
+/// What clips of the user's own are called as a data set.
+pub const CLIPS: &str = "clips";
+
 /// How the images of a split follow one another, where they are frames of clips.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sequence {

@@ -11,8 +11,7 @@ use serde_json::Value;
 use super::frame::{self, Frame};
 use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
-use crate::data::folder::clips;
-use crate::data::shapes;
+use crate::data::{CLIPS, shapes};
 use crate::error::{Error, Result};
 use crate::loss::{fixed_overlap, mask_cross_entropy, overlap};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, MaskHead, MaskPlan};
@@ -196,7 +195,7 @@ impl Watcher {
     /// The options with their values for these images, masks of so many pixels a side. The shapes that are made fill much of
     /// their frames; of what people film, little moves.
     pub(super) fn options(mask: usize, data: &str) -> [(&'static str, Value); 13] {
-        let least_window = if data == clips::NAME { FILMED } else { 1.0 };
+        let least_window = if data == CLIPS { FILMED } else { 1.0 };
         let FlowPlan { warps, rounds, smoothness, reach } = FlowPlan::default();
         [
             ("mask_side", mask.into()),
@@ -391,7 +390,9 @@ mod tests {
     fn what_is_small_in_the_frame_is_learned_from_in_windows() {
         // a speckled square of 9 pixels that moves over a still background of 64: a fiftieth of the frame
         let (side, square) = (64usize, 9usize);
-        let speckled = |x: usize, y: usize, seed: usize| ((x / 2 * 37 + y / 2 * 101 + seed * 17 + x / 2 * (y / 2) * 13) % 90) as f32;
+        let speckled = |x: usize, y: usize, seed: usize| {
+            ((x / 2 * 37 + y / 2 * 101 + seed * 17 + x / 2 * (y / 2) * 13) % 90) as f32
+        };
         let frame = |index: usize, step: usize| -> Vec<f32> {
             let (left, top) = (8 + 5 * index + step, 40 - 4 * index);
             let inside = |x: usize, y: usize| (left..left + square).contains(&x) && (top..top + square).contains(&y);
@@ -407,7 +408,7 @@ mod tests {
         };
         let batch = Batch { images: frames(0), next: Some(frames(1)), ..batch(1) };
         let used = |least: &str| -> f32 {
-            let mut config = small(clips::NAME);
+            let mut config = small(CLIPS);
             config.set("least_window", least).expect("an option");
             let watcher = Watcher::of(&config).expect("a preset");
             let seen = watcher.watch(&batch, Frame::of(&config).expect("options"), &mut stream(1, Purpose::Views, 0));

@@ -17,7 +17,7 @@ use super::tasks::{Plan, Task};
 use super::trunk::Trunk;
 use super::{Batch, Facts, Figure, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
-use crate::data::{catalogue, shapes};
+use crate::data::{CLIPS, catalogue, shapes};
 use crate::error::{Error, Result};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init};
 use crate::optim::{OptimizerConfig, ParamGroup, Schedule};
@@ -206,7 +206,7 @@ impl Settings {
 fn possible(data: &str) -> &'static str {
     let gray = catalogue::find(data).is_ok_and(|entry| entry.size.channels == 1);
     // `clips` are the user's own
-    match (gray, [shapes::NAME, "clips"].contains(&data)) {
+    match (gray, [shapes::NAME, CLIPS].contains(&data)) {
         (true, _) => "rp+ex",
         (false, true) => "rp+col+ex+ms",
         (false, false) => "rp+col+ex",

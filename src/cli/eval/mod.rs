@@ -137,7 +137,8 @@ impl Eval {
     fn of_run(&self, run: &Path) -> Outcome {
         let opened = Opened::at(run)?;
         let loaded = opened.load_labelled(self.data.as_ref(), self.device, self.quiet)?;
-        let question = self.asked.question(loaded.side(), Some(opened.as_long(loaded.side())), opened.reach(&loaded))?;
+        let question =
+            self.asked.question(loaded.side(), Some(opened.as_long(loaded.side())), opened.reach(&loaded))?;
         let evaluation = opened.answer(&loaded, &question, self.quiet)?;
         if self.json {
             let run = opened.path().to_path_buf(); // where a checkpoint was named, the run around it if there is one

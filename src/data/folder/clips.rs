@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use super::super::store::Reading;
 use super::layout::{HELD_OUT, Item, entries, hash};
 use super::{Images, Reader, memory, video};
-use crate::data::{Dataset, Sequence};
+use crate::data::{CLIPS, Dataset, Sequence};
 use crate::error::{Error, Result};
 
 /// What such a data set is called on the command line.
-pub const NAME: &str = "clips";
+pub const NAME: &str = CLIPS;
 /// Folders within one another that are looked into.
 const DEPTH: usize = 8;
 
