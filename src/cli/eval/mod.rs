@@ -73,12 +73,12 @@ has one, and their features differ a little.";
 /// Its features are frozen and two simple readers name the classes from them: a linear probe and the nearest neighbours.
 /// The same is done with the features of the encoder as it was before training, with raw pixels and with their principal
 /// components: what does not beat those has learned nothing. --probe asks for other measures: retrieval, the papers' linear
-/// protocol with SGD on augmented images, and fine-tuning beside the supervised control. Of a run that took at most half an
-/// hour, untrained encoders of three seeds are read, and the same encoder trained with labels for as long; of a longer one
-/// where it is asked for. Controls are the same for all runs
-/// with the same encoder and seed; they are measured once and kept in the user's cache folder. The newest checkpoint is measured, whether the run has
-/// ended or not. The numbers are kept in the run's eval.json, with everything needed to get them again. Encoders from
-/// elsewhere are measured in the same way, beside one with random weights.
+/// protocol with SGD on augmented images, and fine-tuning beside the supervised control. Beside a run that took at most half an
+/// hour, untrained encoders of three seeds are read, and the same encoder trained with labels for as long; beside a longer one
+/// where it is asked for. Controls are the same for all runs with the same encoder and seed; they are measured once and kept in
+/// the user's cache folder. The newest checkpoint is measured, whether the run has ended or not. The numbers are kept in the
+/// run's eval.json, with everything needed to get them again. Encoders from elsewhere are measured in the same way, beside one
+/// with random weights.
 ///
 /// What --json prints is an evaluation card: probes and settings, layers, seeds, digests of the images and of the
 /// checkpoint, version and device. --card takes it up: it refuses other images and other weights, measures again and sets the
@@ -154,7 +154,8 @@ impl Eval {
             selected: &loaded.selected,
         };
         let text = shown.text();
-        let told = evaluation.details.supervised.is_some() || !matches!(question.supervised, Supervised::Known(_));
+        let open = question.settings.reads() && matches!(question.supervised, Supervised::Known(_));
+        let told = evaluation.details.supervised.is_some() || !open;
         print::out(&format!("{heading}\n\n{text}{}", if told { "" } else { NO_SUPERVISED }))
     }
 
