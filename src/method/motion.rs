@@ -183,7 +183,7 @@ impl Watcher {
         let mut all = Tensor::cat(vec![images, soft.clone(), colours(flow)], 1);
         if self.least_window < 1.0 {
             let moves = soft.greater_equal_elem(self.foreground.high).float();
-            all = closer(all, moves, &Look::some(n, self.least_window, rng), frame.sides([h, w]));
+            all = closer(all, moves, &Look::some(n, rng), self.least_window, frame.sides([h, w]));
         }
         let all = frame.images(&Batch { images: all, ..batch.clone() }, rng);
         let [frames, soft, colours] =
@@ -263,7 +263,7 @@ impl Watcher {
 /// for some epochs. Each pixel is drawn from its surroundings and not, as published, all at once from the whole: a few hundred
 /// clips are too few for that. On the moving shapes, six epochs and some five minutes: an overlap of 85 % on test clips, where the
 /// best mask that is always the same has 52 %; shapes are told apart by 35.5 % of linear probes and 31.1 % of neighbours, where
-/// the untrained encoder has 21.9 % and 16.6 %. Of films, windows of 15 to 100 % of the frame around what moves: of people who
+/// the untrained encoder has 21.9 % and 16.6 %. Of films, windows around what moves, of 15 to 100 % of the frame's side: of people who
 /// cross a street (OpenCV's `vtest.avi`, 128 px, windows at 64) too little moves for whole frames to be of use; in windows the
 /// overlap came to 69.8 % after 132 steps, the best fixed mask to 34.6 %.
 fn small(data: &str) -> RunConfig {
@@ -416,7 +416,7 @@ mod tests {
             seen.targets[1].clone().max_dim(2).max_dim(3).mean().into_scalar()
         };
         assert_eq!(used("1"), 0.0, "too little moves in whole frames");
-        assert!(used("0.15") >= 0.25, "windows are of use: {}", used("0.15"));
+        assert!(used("0.15") >= 0.5, "windows are of use: {}", used("0.15"));
     }
 
     #[test]

@@ -58,29 +58,28 @@ pub fn resample(images: Tensor<4>, windows: &[Window], size: [usize; 2], filter:
     }
 }
 
-/// Brings a square of each image to one size, bilinearly, as [`resample`] does; the device says where it begins: first row
-/// and first column, `[n, 1]` each, in pixels that need not be whole. `sides`: of the squares, in pixels.
+/// Brings a square of each image to one size, bilinearly, as [`resample`] does; the device says where it begins, by first row
+/// and first column, and how many pixels its side has: `[n, 1]` each, none of which need be whole.
 pub(super) fn resample_squares(
     images: Tensor<4>,
     starts: [Tensor<2>; 2],
-    sides: &[f64],
+    sides: Tensor<2>,
     size: [usize; 2],
 ) -> Tensor<4> {
-    let ([n, _, height, width], device) = (images.dims(), images.device());
-    assert_eq!(sides.len(), n, "resample_squares: one square an image");
-    let [top, left] = starts.map(|start| start.unsqueeze_dim::<3>(2)); // [n, 1, 1]
-    let along = |start: Tensor<3>, input: usize, output: usize| {
-        let numbers = |values: Vec<f64>, shape: [usize; 3]| {
-            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
-            Tensor::<3>::from_data(TensorData::new(values, shape), &device)
-        };
-        let steps = sides.iter().flat_map(|side| (0..output).map(move |o| (o as f64 + 0.5) * side / output as f64));
-        let centres = numbers(steps.collect(), [n, output, 1]) + start;
-        let places = numbers((0..input).map(|p| p as f64 + 0.5).collect(), [1, 1, input]);
-        let stretches = numbers(sides.iter().map(|side| (side / output as f64).max(1.0)).collect(), [n, 1, 1]);
-        let weights = Filter::Bilinear.kernel((places - centres).abs() / stretches);
+    let ([.., height, width], device) = (images.dims(), images.device());
+    let sides = sides.unsqueeze_dim::<3>(2); // [n, 1, 1]
+    let middles = |count: usize, shape: [usize; 3]| {
+        let values: Vec<f32> = (0..count).map(|at| at as f32 + 0.5).collect();
+        Tensor::<3>::from_data(TensorData::new(values, shape), &device)
+    };
+    let along = |start: Tensor<2>, input: usize, output: usize| {
+        let scale = sides.clone() / output as f64;
+        let centres = middles(output, [1, output, 1]) * scale.clone() + start.unsqueeze_dim::<3>(2); // [n, output, 1]
+        let distances = (middles(input, [1, 1, input]) - centres).abs();
+        let weights = Filter::Bilinear.kernel(distances / scale.clamp_min(1.0));
         summing_to_one(weights).unsqueeze_dim::<4>(1) // [n, 1, output, input]
     };
+    let [top, left] = starts;
     let (rows, columns) = (along(top, height, size[0]), along(left, width, size[1]));
     rows.matmul(images).matmul(columns.swap_dims(2, 3))
 }

@@ -3,12 +3,15 @@
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 
+use super::super::crop::between;
 use super::super::energy::drawn;
 use super::super::resample::resample_squares;
 use crate::rng::Rng;
 
 /// Makes all pixels as likely where nothing moves.
 const FLOOR: f64 = 1e-6;
+/// The share of a window that is to move, of which the trimap makes use.
+const SHARES: [f64; 2] = [0.15, 0.7];
 /// Where in a window the pixel lies that it was put around, as a share of its side: not always in the middle, or where things
 /// are would say what they are.
 const PLACES: [f64; 2] = [0.25, 0.75];
@@ -18,19 +21,18 @@ const PLACES: [f64; 2] = [0.25, 0.75];
 pub struct Look {
     /// Which of the moving pixels it is put around, as a share of all of them.
     pub pixel: f32,
-    /// Its side, as a share of the frame's shorter one.
-    pub side: f64,
+    /// The share of it that is to move: its area is as much larger than that of all that moves.
+    pub share: f64,
     /// Where in it that pixel lies: from the top and from the left, as shares of its side.
     pub place: [f64; 2],
 }
 
 impl Look {
-    /// A look of its own for each of `count` frames. Sides lie between `least` and 1, evenly on a logarithmic scale.
-    pub fn some(count: usize, least: f64, rng: &mut Rng) -> Vec<Self> {
+    /// A look of its own for each of `count` frames, shares and places even over their ranges.
+    pub fn some(count: usize, rng: &mut Rng) -> Vec<Self> {
         let one = |rng: &mut Rng| {
-            let mut place = || PLACES[0] + (PLACES[1] - PLACES[0]) * rng.random::<f64>();
-            let place = [place(), place()];
-            Self { pixel: rng.random(), side: least.powf(rng.random()), place }
+            let [share, top, left] = [SHARES, PLACES, PLACES].map(|range| between(range, rng));
+            Self { pixel: rng.random(), share, place: [top, left] }
         };
         (0..count).map(|_| one(rng)).collect()
     }
@@ -39,26 +41,28 @@ impl Look {
 /// Cuts a window out of each frame around a pixel that moves, and brings it to one size. Pathak et al. 2017, section 4, cut
 /// frames to what moves in them, moved and scaled at random: of a whole frame it may be a hundredth.
 ///
-/// `frames`: `[n, c, h, w]`; `moves`: `[n, 1, h, w]`, how likely each pixel is to be chosen; a look a frame ->
-/// `[n, c, size[0], size[1]]`. Windows are moved so that they lie inside the frame. Nothing is read back from the device.
-pub fn closer(frames: Tensor<4>, moves: Tensor<4>, looks: &[Look], size: [usize; 2]) -> Tensor<4> {
+/// `frames`: `[n, c, h, w]`; `moves`: `[n, 1, h, w]`, 1 where something moves and 0 elsewhere; a look a frame; `least`: the
+/// smallest side of a window, as a share of the frame's shorter one -> `[n, c, size[0], size[1]]`. Windows lie inside the
+/// frame. Nothing is read back from the device.
+pub fn closer(frames: Tensor<4>, moves: Tensor<4>, looks: &[Look], least: f64, size: [usize; 2]) -> Tensor<4> {
     let ([n, _, h, w], device) = (frames.dims(), frames.device());
+    let numbers = |of: &dyn Fn(&Look) -> f64| {
+        let values: Vec<f32> = looks.iter().map(|look| of(look) as f32).collect();
+        Tensor::<2>::from_data(TensorData::new(values, [n, 1]), &device)
+    };
+    let area = moves.clone().sum_dim(2).sum_dim(3).reshape([n, 1]);
+    let longest = h.min(w) as f64;
+    let sides = (area / numbers(&|look| look.share)).sqrt().clamp(least * longest, longest);
     let draws: Vec<f32> = looks.iter().map(|look| look.pixel).collect();
     let pixel = drawn(moves.reshape([n, h * w]) + FLOOR, &draws); // [n, 1]
     let row = ((pixel.clone() + 0.5) / w as f64).floor();
     let column = pixel - row.clone() * w as f64;
-    let sides: Vec<f64> = looks.iter().map(|look| look.side * h.min(w) as f64).collect();
-    let column_of = |value: &dyn Fn(usize) -> f64| {
-        let values: Vec<f32> = (0..n).map(|index| value(index) as f32).collect();
-        Tensor::<2>::from_data(TensorData::new(values, [n, 1]), &device)
-    };
     let start = |at: Tensor<2>, axis: usize, length: usize| {
-        let before = column_of(&|index| looks[index].place[axis] * sides[index] - 0.5);
-        let room = column_of(&|index| length as f64 - sides[index]);
-        let first = at - before;
-        (first.clone() - (first - room).clamp_min(0.0)).clamp_min(0.0)
+        let first = at + 0.5 - numbers(&|look| look.place[axis]) * sides.clone();
+        let beyond = (first.clone() + sides.clone() - length as f64).clamp_min(0.0);
+        (first - beyond).clamp_min(0.0)
     };
-    resample_squares(frames, [start(row, 0, h), start(column, 1, w)], &sides, size)
+    resample_squares(frames, [start(row, 0, h), start(column, 1, w)], sides.clone(), size)
 }
 
 #[cfg(test)]
@@ -84,8 +88,8 @@ mod tests {
         let x = noise([3, 2, 12, 20]);
         let moves = one([12, 20], &[[6, 9], [0, 1], [11, 19]]);
         // six pixels a side; the pixel is the third of them, from the top and from the left
-        let look = Look { pixel: 0.5, side: 0.5, place: [2.5 / 6.0; 2] };
-        let found = closer(x.clone(), moves, &[look; 3], [6, 6]);
+        let look = Look { pixel: 0.5, share: 1.0 / 36.0, place: [2.5 / 6.0; 2] };
+        let found = closer(x.clone(), moves, &[look; 3], 0.1, [6, 6]);
         for (frame, [top, left]) in [[4, 7], [0, 0], [6, 14]].into_iter().enumerate() {
             let expected = x.clone().narrow(0, frame, 1).narrow(2, top, 6).narrow(3, left, 6);
             assert_close(&values(found.clone().narrow(0, frame, 1)), &values(expected), 1e-4);
@@ -95,9 +99,12 @@ mod tests {
     #[test]
     fn a_look_at_everything_is_the_frame() {
         let x = noise([2, 1, 9, 9]);
-        let look = Look { pixel: 0.1, side: 1.0, place: [0.5; 2] };
-        let found = closer(x.clone(), one([9, 9], &[[8, 8], [0, 4]]), &[look; 2], [9, 9]);
-        assert_close(&values(found), &values(x), 1e-4);
+        // whether it is asked for, or comes of nothing smaller being allowed
+        for (share, least) in [(1.0 / 100.0, 0.1), (0.5, 1.0)] {
+            let look = Look { pixel: 0.1, share, place: [0.5; 2] };
+            let found = closer(x.clone(), one([9, 9], &[[8, 8], [0, 4]]), &[look; 2], least, [9, 9]);
+            assert_close(&values(found), &values(x.clone()), 1e-4);
+        }
     }
 
     #[test]
@@ -106,20 +113,19 @@ mod tests {
         let moves = one([8, 8], &[[2, 2]; 4]) + one([8, 8], &[[5, 6]; 4]);
         let x = (0..64).map(|value| value as f32).collect::<Vec<_>>();
         let x = Tensor::<4>::from_data(TensorData::new(x, [1, 1, 8, 8]), &Device::flex()).expand([4, 1, 8, 8]);
-        let looks = [0.1, 0.4, 0.6, 0.9].map(|pixel| Look { pixel, side: 0.125, place: [0.5; 2] });
-        assert_close(&values(closer(x, moves, &looks, [1, 1])), &[18.0, 18.0, 46.0, 46.0], 1e-3);
+        let looks = [0.1, 0.4, 0.6, 0.9].map(|pixel| Look { pixel, share: 2.0, place: [0.5; 2] });
+        assert_close(&values(closer(x, moves, &looks, 0.1, [1, 1])), &[18.0, 18.0, 46.0, 46.0], 1e-3);
     }
 
     #[test]
     fn looks_keep_their_ranges_and_repeat_with_the_seed() {
-        let draw = |least| Look::some(200, least, &mut stream(3, Purpose::Views, 0));
-        let looks = draw(0.25);
-        assert_eq!(looks, draw(0.25));
+        let draw = || Look::some(200, &mut stream(3, Purpose::Views, 0));
+        let looks = draw();
+        assert_eq!(looks, draw());
         let inside = |value: f64, [low, high]: [f64; 2]| (low..=high).contains(&value);
-        assert!(
-            looks.iter().all(|look| inside(look.side, [0.25, 1.0]) && look.place.iter().all(|&at| inside(at, PLACES)))
-        );
-        let small = looks.iter().filter(|look| look.side < 0.5).count();
-        assert!((70..130).contains(&small), "half of them below the geometric middle: {small} of 200");
+        let kept = |look: &Look| inside(look.share, SHARES) && look.place.iter().all(|&at| inside(at, PLACES));
+        assert!(looks.iter().all(kept));
+        let small = looks.iter().filter(|look| look.share < 0.425).count();
+        assert!((70..130).contains(&small), "half of them below the middle: {small} of 200");
     }
 }
