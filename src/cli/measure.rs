@@ -40,6 +40,9 @@ pub(super) struct Question {
 /// Untrained encoders that a result is measured beside where nobody says how many: one alone may be a lucky one.
 const UNTRAINED: usize = 3;
 
+/// A run that took longer than this is measured beside the control that takes as long only where that is asked for.
+const UNASKED_SECONDS: f64 = 30.0 * 60.0;
+
 /// How far a measurement of a run goes that nobody asked to go further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -50,6 +53,11 @@ pub(super) enum Reach {
 }
 
 impl Reach {
+    /// All the way where that is over within minutes: a run that took so many seconds was, on the same device.
+    pub(super) fn of(seconds: f64, same_device: bool) -> Self {
+        if same_device && seconds <= UNASKED_SECONDS { Reach::Whole } else { Reach::Cheap }
+    }
+
     /// Untrained encoders that are probed.
     pub(super) fn untrained(self) -> usize {
         match self {
@@ -128,13 +136,8 @@ pub(super) struct Measured {
 
 impl<'a> Subject<'a> {
     /// Probes the trained encoder, the untrained one, raw pixels and their principal components, all alike; then whatever
-    /// else was asked for.
-    pub(super) fn measure(&self, question: &Question, quiet: bool) -> Outcome<Measured> {
-        self.measure_in_parts(question, quiet, &mut |_| ())
-    }
-
-    /// The same, where `keep` hears of all the rest before the control begins that takes as long as a run.
-    pub(super) fn measure_in_parts(
+    /// else was asked for. `keep` hears of all the rest before the control begins that takes as long as a run.
+    pub(super) fn measure(
         &self,
         question: &Question,
         quiet: bool,
@@ -240,5 +243,21 @@ impl<'a> Subject<'a> {
         let untrained = controls.few_of_encoder(draws, &best(Source::Untrained))?;
         let curves = vec![trained, untrained, controls.few_of_pixels(draws)?];
         Ok(FewLabels { settings: draws.settings().clone(), curves })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_as_long_as_a_run_is_measured_unasked_where_that_is_minutes() {
+        assert_eq!(Reach::of(1800.0, true), Reach::Whole);
+        assert_eq!(Reach::of(1801.0, true), Reach::Cheap, "it takes too long");
+        assert_eq!(Reach::of(1.0, false), Reach::Cheap, "who knows how long it takes here");
+        let plan = Plan::as_long(28, 7, 8);
+        assert_eq!(Reach::Whole.supervised(plan.clone()), Supervised::Measured(plan.clone()));
+        assert_eq!(Reach::Cheap.supervised(plan.clone()), Supervised::Known(plan));
+        assert!(Reach::Whole.untrained() > Reach::Cheap.untrained());
     }
 }

@@ -20,9 +20,6 @@ use crate::session::event::Event;
 use crate::session::folder::{Checkpoint, DataRecord, Evaluation, Folder, Place, Record, place};
 use crate::session::pace::Pace;
 
-/// A run that took longer than this is measured beside the control that takes as long only where that is asked for.
-const UNASKED_SECONDS: f64 = 30.0 * 60.0;
-
 /// A run with its newest whole checkpoint, or a checkpoint that came alone.
 pub(super) struct Opened {
     home: Home,
@@ -83,7 +80,7 @@ impl Loaded {
             images: &self.data.sha256,
             selected: &self.selected,
         };
-        subject.measure_in_parts(question, quiet, keep)
+        subject.measure(question, quiet, keep)
     }
 }
 
@@ -241,11 +238,10 @@ impl Opened {
         Plan::as_long(side, self.step(), self.record.config.batch)
     }
 
-    /// How far to go unasked: all the way where that is over within minutes, for the run itself was on the same device.
+    /// How far to go unasked.
     pub(super) fn reach(&self, loaded: &Loaded) -> Reach {
-        let quick = self.checkpoint.header.elapsed_seconds <= UNASKED_SECONDS;
-        let same = self.record.device.name == loaded.selected.readout.name;
-        if quick && same { Reach::Whole } else { Reach::Cheap }
+        let same_device = self.record.device.name == loaded.selected.readout.name;
+        Reach::of(self.checkpoint.header.elapsed_seconds, same_device)
     }
 
     /// Probes the run and its controls, and writes down what comes of it.

@@ -169,7 +169,7 @@ impl Eval {
         let Suited { images, how } = suited(images, imported.channels, None)?;
         let question = self.asked.question(images.train.size().height, None, Reach::Cheap)?;
         let subject = subject(&imported, foreign::SEED, &images, &data.sha256, &selected);
-        let Measured { rows, details } = subject.measure(&question, self.quiet)?;
+        let Measured { rows, details } = subject.measure(&question, self.quiet, &mut |_| ())?;
         if !self.json {
             let transfer = how.map(|how| format!("Images: {how}."));
             let (settings, data, selected) = (&question.settings, &images, &selected);

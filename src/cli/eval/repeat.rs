@@ -140,7 +140,7 @@ impl Repeat<'_> {
         }
         let images = suited(self.images(&card.data)?, imported.channels, None)?.images;
         let subject = subject(&imported, card.seed, &images, &card.data.sha256, &selected);
-        Ok(Now { by: by(&selected.readout.name), measured: subject.measure(question, self.quiet)? })
+        Ok(Now { by: by(&selected.readout.name), measured: subject.measure(question, self.quiet, &mut |_| ())? })
     }
 
     /// The images of the card and no others.
