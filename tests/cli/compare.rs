@@ -66,6 +66,9 @@ fn runs_are_compared_by_method_and_measured_once() {
     }
     let line = |method: &str| first.out.lines().find(|line| line.starts_with(method)).expect("a line").to_string();
     assert!(line("rotation").contains('±') && !line("simsiam").contains('±'), "{}", first.out);
+    let asked = first.out.split_once("its own task on test images:").expect("a second table").1;
+    let told = |words: &str| asked.lines().any(|line| line.starts_with("rotation") && line.contains(words));
+    assert!(told("rotation accuracy") && told("(guessing gives 25.0 %)"), "{asked}");
 
     // nothing is left to measure: the images are not even read
     fs::rename(lab.path("images"), lab.path("moved")).expect("a folder");
@@ -87,10 +90,14 @@ fn runs_are_compared_by_method_and_measured_once() {
     // counted from the end: the device's name holds a comma
     let column = rows[0].iter().rev().position(|head| *head == "knn").expect("a column");
     assert_eq!(rows[2].iter().rev().nth(column).and_then(|cell| cell.parse().ok()), Some(own));
-    assert!(csv.contains(",\"CPU (flex, "), "{csv}");
+    assert!(csv.contains(",\"CPU (flex, ") && csv.contains(",rotation accuracy,0."), "{csv}");
     assert!(!csv.contains("linear"), "{csv}");
     let markdown = lab.well("compare runs --format markdown").out;
     assert!(markdown.lines().any(|line| line.starts_with("| simsiam | 1 |")), "{markdown}");
+    let cells = markdown.lines().filter(|line| line.starts_with('|')).map(|line| line.matches('|').count());
+    let cells: Vec<usize> = cells.collect();
+    assert!(cells.windows(2).all(|pair| pair[0] == pair[1]), "{markdown}");
+    assert!(markdown.contains("| rotation accuracy "), "{markdown}");
     assert!(markdown.lines().any(|line| line.starts_with("| --- | --- |")), "{markdown}");
 
     // with other images to probe the old numbers are no answer, and there is nothing to measure with
@@ -113,6 +120,7 @@ fn the_comparison_is_a_page_too() {
         "last sixth of the training images",
         "<pre>nolabel compare runs --device cpu --out comparison.html -q</pre>",
         "<dt>runs/rotation-2</dt><dd>seed 2, 3 steps",
+        "<th>rotation<small>rotation accuracy ",
     ] {
         assert!(page.contains(words), "no `{words}` in\n{page}");
     }

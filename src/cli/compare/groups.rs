@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::cli::results::Standing;
 use crate::config::RunConfig;
-use crate::method::METHODS;
-use crate::session::event::{ProbeRow, Source};
+use crate::method::{METHODS, Unit};
+use crate::session::event::{Pretext, ProbeRow, Source};
 use crate::session::folder::{Evaluation, Record};
 
 /// Probes with their names among people.
@@ -20,6 +20,8 @@ pub(super) struct Measured {
     pub(super) path: PathBuf,
     pub(super) record: Record,
     pub(super) evaluation: Evaluation,
+    /// How the run did, after as many steps, what it was asked to learn.
+    pub(super) pretext: Option<Pretext>,
 }
 
 /// Runs on the same images.
@@ -45,8 +47,20 @@ pub(super) struct Line {
     pub(super) minutes: Spread,
     /// The device the runs were started on.
     pub(super) device: String,
+    /// What all runs of the line say of it.
+    pub(super) task: Option<Task>,
     pub(super) probes: Vec<Reading>,
     pub(super) runs: Vec<PathBuf>,
+}
+
+/// How well images that were never trained on are given the answer the method asks for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Task {
+    pub(super) name: String,
+    pub(super) unit: Unit,
+    pub(super) value: Spread,
+    /// What guessing gives, where that is defined.
+    pub(super) chance: Option<f64>,
 }
 
 /// What one probe says, best layer compared with best layer. Accuracies lie in 0 to 1.
@@ -158,9 +172,18 @@ fn line(runs: &[Measured], settings: &str, probes: &[&str]) -> Line {
         total_steps: runs[0].evaluation.total_steps,
         minutes: Spread::of(&minutes),
         device: devices.join(", "),
+        task: task(runs),
         probes: probes.iter().filter_map(|probe| reading(runs, probe)).collect(),
         runs: runs.iter().map(|run| run.path.clone()).collect(),
     }
+}
+
+fn task(runs: &[Measured]) -> Option<Task> {
+    let said: Option<Vec<&Pretext>> = runs.iter().map(|run| run.pretext.as_ref()).collect();
+    let said = said?;
+    let values: Vec<f64> = said.iter().map(|pretext| pretext.value).collect();
+    let Pretext { name, unit, chance, .. } = said.first()?;
+    Some(Task { name: name.clone(), unit: *unit, value: Spread::of(&values), chance: *chance })
 }
 
 fn reading(runs: &[Measured], probe: &str) -> Option<Reading> {
@@ -256,7 +279,11 @@ mod tests {
             rows,
             details: Details::default(),
         };
-        Measured { path: format!("runs/{method}-{seed}").into(), record: Record::new(config, data, device), evaluation }
+        let name = "answers found".to_string();
+        let value = 0.5 + 0.1 * seed as f64;
+        let pretext = Pretext { step: 9, images: 10_000, name, value, chance: Some(0.25), unit: Unit::Share };
+        let (path, record) = (format!("runs/{method}-{seed}").into(), Record::new(config, data, device));
+        Measured { path, record, evaluation, pretext: Some(pretext) }
     }
 
     #[test]
@@ -278,6 +305,16 @@ mod tests {
         assert!(near(knn.points.mean, 10.5), "{knn:?}");
         assert!(near(knn.points.deviation.expect("two seeds"), 0.5f64.sqrt()), "{knn:?}");
         assert_eq!((knn.standing, rotation.probes[0].standing), (Standing::Above, Standing::Below));
+    }
+
+    #[test]
+    fn the_task_is_told_where_all_seeds_tell_of_it() {
+        let [one, two] = [1, 2].map(|seed| run("rotation", seed, [0.7, 0.6], [0.8, 0.7], 0.75));
+        let task = |runs| sections(runs, &["knn"])[0].lines[0].task.clone();
+        let both = task(vec![one.clone(), two.clone()]).expect("both tell");
+        assert!((both.value.mean - 0.65).abs() < 1e-9 && both.value.deviation.is_some(), "{both:?}");
+        assert_eq!((both.name.as_str(), both.chance), ("answers found", Some(0.25)));
+        assert_eq!(task(vec![one, Measured { pretext: None, ..two }]), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::words;
 use crate::device::DeviceChoice;
 use crate::error::Error;
 use crate::probe::ProbeSettings;
+use crate::session::event::Event;
 use crate::session::folder::{Evaluation, Place, place};
 
 const EXAMPLES: &str = "\
@@ -93,7 +94,7 @@ impl Compare {
             }
             match self.evaluation(path, opened, &settings) {
                 Ok(evaluation) => {
-                    measured.push(Measured { path: path.clone(), record: opened.record.clone(), evaluation });
+                    measured.push(Measured::of(path.clone(), opened, evaluation)?);
                 }
                 Err(Failure::Failed(sentence)) if !named => print::err(&format!("warning: left out: {sentence}")),
                 Err(failure) => return Err(failure),
@@ -212,10 +213,21 @@ pub(super) fn table(runs: &[PathBuf], settings: &ProbeSettings) -> Outcome<Strin
     for path in runs {
         let opened = Opened::at(path)?;
         let known = opened.known(&opened.record.data, settings)?;
-        let record = opened.record;
-        measured.extend(known.map(|evaluation| Measured { path: path.clone(), record, evaluation }));
+        if let Some(evaluation) = known {
+            measured.push(Measured::of(path.clone(), &opened, evaluation)?);
+        }
     }
     Ok(show::text(&Table::of(measured, settings.clone())))
+}
+
+impl Measured {
+    fn of(path: PathBuf, opened: &Opened, evaluation: Evaluation) -> Outcome<Self> {
+        let said = opened.events()?.into_iter().rev().find_map(|event| match event {
+            Event::Pretext(pretext) if pretext.step == evaluation.step => Some(pretext),
+            _ => None,
+        });
+        Ok(Self { path, record: opened.record.clone(), evaluation, pretext: said })
+    }
 }
 
 /// A run that takes part.

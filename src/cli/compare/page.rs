@@ -3,7 +3,7 @@
 use super::Table;
 use super::dots;
 use super::groups::{Line, PROBES, Score, Section};
-use super::show::{Layout, control, controls, name, reading, share, spread, title, verdict};
+use super::show::{Layout, control, controls, name, reading, share, spread, task, title, verdict};
 use crate::cli::html::{capital, document, escape, section as part};
 use crate::cli::results::Standing;
 use crate::cli::words;
@@ -73,9 +73,11 @@ fn rows(section: &Section, probes: &[&str]) -> String {
 }
 
 fn row(line: &Line, kinds: &[&(&str, &str)], with_labels: bool) -> String {
+    let asked = line.task.as_ref().map(|own| format!("<small>{}</small>", escape(&task(own))));
     let mut html = format!(
-        "<tr><th>{}</th><td class=\"number\" data-of=\"seeds\">{}</td><td class=\"number\" data-of=\"minutes\">{}</td>",
+        "<tr><th>{}{}</th><td class=\"number\" data-of=\"seeds\">{}</td><td class=\"number\" data-of=\"minutes\">{}</td>",
         escape(&name(line)),
+        asked.unwrap_or_default(),
         line.seeds.len(),
         spread(line.minutes, 1, false)
     );
