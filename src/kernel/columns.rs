@@ -15,7 +15,7 @@ pub(super) struct Plan {
     pub(super) input: [usize; 3],
     /// The same of what comes out.
     pub(super) output: [usize; 3],
-    kernel: [usize; 2],
+    pub(super) kernel: [usize; 2],
     pub(super) window: Window,
     /// The sizes of the tensor that comes out.
     pub(super) shape: [usize; 4],

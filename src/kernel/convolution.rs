@@ -5,7 +5,7 @@ use burn_flex::FlexTensor;
 use super::columns::Plan;
 use super::parallel::{each, of_each};
 use super::product::{Matrix, product};
-use super::{Window, tensor};
+use super::{Window, tensor, winograd};
 
 /// Parts of a batch whose gradients are summed apart and then together: the same on every machine, so that the sum does not
 /// depend on the number of threads.
@@ -38,8 +38,11 @@ fn of_group<'a>(w: &'a [f32], plan: &Plan, group: usize) -> Matrix<'a> {
 
 /// `y = w columns(x)`, `[n, out, h', w']`.
 pub(super) fn value(x: &FlexTensor, w: &FlexTensor, window: Window) -> FlexTensor {
-    let (x, w) = (x.to_contiguous(), w.to_contiguous());
     let plan = Plan::new(x.layout().shape(), w.layout().shape(), window);
+    if winograd::suits(&plan) {
+        return winograd::value(x, w, &plan);
+    }
+    let (x, w) = (x.to_contiguous(), w.to_contiguous());
     let (w, together, given): (&[f32], _, _) = (w.storage(), plan.together(), plan.given());
     let mut y = vec![0.0; plan.images * given];
     let work = |scratch: &mut Scratch, y: &mut [f32], [x]: [&[f32]; 1]| {
@@ -49,9 +52,9 @@ pub(super) fn value(x: &FlexTensor, w: &FlexTensor, window: Window) -> FlexTenso
             plan.unfold(x, group, columns);
             let (w, columns) = (of_group(w, &plan, group), Matrix::new(columns, plan.depth()));
             if images == 1 {
-                product(&mut y[group * rows.len()..][..rows.len()], w, columns, false);
+                product(&mut y[group * rows.len()..][..rows.len()], images * plan.area(), w, columns, false);
             } else {
-                product(rows, w, columns, false);
+                product(rows, images * plan.area(), w, columns, false);
                 plan.scatter(rows, group, y);
             }
         }
@@ -63,16 +66,20 @@ pub(super) fn value(x: &FlexTensor, w: &FlexTensor, window: Window) -> FlexTenso
 /// The gradient of the loss with respect to x, from that with respect to y: each column's part, `w^T g`, goes back to the
 /// pixels that it came from.
 pub(super) fn of_data(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, window: Window) -> FlexTensor {
-    let (w, g) = (w.to_contiguous(), g.to_contiguous());
     let shape = x.layout().shape();
     let plan = Plan::new(shape, w.layout().shape(), window);
+    if winograd::suits(&plan) {
+        return winograd::of_data(w, g, &plan);
+    }
+    let (w, g) = (w.to_contiguous(), g.to_contiguous());
     let (w, together, taken): (&[f32], _, _) = (w.storage(), plan.together(), plan.taken());
     let mut dx = vec![0.0; plan.images * taken];
     let work = |scratch: &mut Scratch, dx: &mut [f32], [g]: [&[f32]; 1]| {
-        let (columns, rows) = scratch.sized(&plan, dx.len() / taken);
+        let images = dx.len() / taken;
+        let (columns, rows) = scratch.sized(&plan, images);
         for group in 0..window.groups {
             let rows = Matrix::new(plan.gather(g, group, rows), plan.makes());
-            product(columns, of_group(w, &plan, group).transposed(), rows, false);
+            product(columns, images * plan.area(), of_group(w, &plan, group).transposed(), rows, false);
             plan.fold(columns, group, dx);
         }
     };
@@ -82,9 +89,12 @@ pub(super) fn of_data(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, window: Wi
 
 /// The gradient with respect to w: `g columns(x)^T`, summed over the images.
 pub(super) fn of_weights(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, window: Window) -> FlexTensor {
-    let (x, g) = (x.to_contiguous(), g.to_contiguous());
     let shape = w.layout().shape();
     let plan = Plan::new(x.layout().shape(), shape, window);
+    if winograd::suits(&plan) {
+        return winograd::of_weights(x, g, &plan);
+    }
+    let (x, g) = (x.to_contiguous(), g.to_contiguous());
     let (together, taken, given) = (plan.together(), plan.taken(), plan.given());
     let part = plan.images.div_ceil(PARTS).next_multiple_of(together);
     let of_part = |[x, g]: [&[f32]; 2]| {
@@ -94,7 +104,7 @@ pub(super) fn of_weights(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, window:
             for (group, sum) in sum.chunks_mut(plan.makes() * plan.depth()).enumerate() {
                 plan.unfold(x, group, columns);
                 let rows = Matrix::new(plan.gather(g, group, rows), plan.makes());
-                product(sum, rows, Matrix::new(columns, plan.depth()).transposed(), true);
+                product(sum, plan.depth(), rows, Matrix::new(columns, plan.depth()).transposed(), true);
             }
         }
         sum

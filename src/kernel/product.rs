@@ -18,16 +18,23 @@ impl<'a> Matrix<'a> {
         Self { values, rows, columns, steps: [columns as isize, 1] }
     }
 
+    /// Of the first `columns` values of every `pitch`.
+    pub(super) fn pitched(values: &'a [f32], columns: usize, pitch: usize) -> Self {
+        assert!(columns <= pitch && values.len().is_multiple_of(pitch), "rows lie {pitch} apart");
+        Self { values, rows: values.len() / pitch, columns, steps: [pitch as isize, 1] }
+    }
+
     pub(super) fn transposed(self) -> Self {
         let (Self { rows, columns, .. }, [down, across]) = (self, self.steps);
         Self { rows: columns, columns: rows, steps: [across, down], ..self }
     }
 }
 
-/// `c = a b`, or `c += a b` where `add`; `c` in rows.
-pub(super) fn product(c: &mut [f32], a: Matrix, b: Matrix, add: bool) {
+/// `c = a b`, or `c += a b` where `add`; `c` in rows that lie `pitch` values apart.
+pub(super) fn product(c: &mut [f32], pitch: usize, a: Matrix, b: Matrix, add: bool) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
-    assert!(b.rows == k && c.len() == m * n, "{m}x{k} by {}x{n} into {}", b.rows, c.len());
+    let fits = b.rows == k && n <= pitch && c.len() == m * pitch;
+    assert!(fits, "{m}x{k} by {}x{n} into {} in rows of {pitch}", b.rows, c.len());
     let ([a_down, a_across], [b_down, b_across]) = (a.steps, b.steps);
     // SAFETY: `Matrix::new` and the assertion see to it that all three hold as many values as their sizes and steps reach,
     // and `c` is borrowed alone.
@@ -38,7 +45,7 @@ pub(super) fn product(c: &mut [f32], a: Matrix, b: Matrix, add: bool) {
             k,
             c.as_mut_ptr(),
             1,
-            n as isize,
+            pitch as isize,
             add,
             a.values.as_ptr(),
             a_across,
@@ -77,14 +84,24 @@ mod tests {
         ];
         for (a, b) in ways {
             let mut c = vec![1.0; m * n];
-            product(&mut c, a, b, true);
-            product(&mut c, a, b, true);
+            product(&mut c, n, a, b, true);
+            product(&mut c, n, a, b, true);
             for (at, c) in c.into_iter().enumerate() {
                 assert!((c - 1.0 - 2.0 * slow(at / n, at % n)).abs() < 1e-5, "{at}");
             }
             let mut c = vec![f32::NAN; m * n];
-            product(&mut c, a, b, false);
+            product(&mut c, n, a, b, false);
             assert!(c.iter().enumerate().all(|(at, c)| (c - slow(at / n, at % n)).abs() < 1e-5));
+            // in every second row of what is twice as wide
+            let wide: Vec<f32> = b.values.iter().flat_map(|&value| [value, f32::NAN]).collect();
+            let wide = Matrix { values: &wide, steps: b.steps.map(|step| 2 * step), ..b };
+            let mut c = vec![7.0; 2 * m * n];
+            product(&mut c, 2 * n, a, wide, false);
+            for (at, c) in c.into_iter().enumerate() {
+                let (row, column) = (at / (2 * n), at % (2 * n));
+                let expected = if column < n { slow(row, column) } else { 7.0 };
+                assert!((c - expected).abs() < 1e-5, "{at}");
+            }
         }
     }
 }

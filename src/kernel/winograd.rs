@@ -150,6 +150,16 @@ pub(super) fn of_weights(x: &FlexTensor, g: &FlexTensor, plan: &Plan) -> FlexTen
     tensor((0..output * input).flat_map(of_filter).collect(), &[output, input, 3, 3])
 }
 
+/// Writes pairs of pixels next to one another, as far as the row reaches.
+#[inline(always)]
+fn paired([even, odd]: [Lanes<LANES>; 2], to: &mut [f32]) {
+    let pixels: [f32; 2 * LANES] = std::array::from_fn(|at| if at % 2 == 0 { even[at / 2] } else { odd[at / 2] });
+    match to.first_chunk_mut() {
+        Some(to) => *to = pixels,
+        None => to.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = pixel),
+    }
+}
+
 /// A square of values, each by its row and column.
 #[inline(always)]
 fn grid<const N: usize, const A: usize>(value: impl Fn(usize, usize) -> Lanes<N>) -> [[Lanes<N>; A]; A] {
@@ -213,58 +223,74 @@ impl Tiles {
         (tiles / self.count().max(1)).clamp(1, plan.images.max(1))
     }
 
-    /// Calls `visit` with the row and the first column of every few tiles; the last of them may lie beside the last column.
-    #[inline(always)]
-    fn visit(self, mut visit: impl FnMut(usize, usize)) {
-        for row in 0..self.rows {
-            for column in (0..self.columns).step_by(LANES) {
-                visit(row, column);
-            }
-        }
+    /// Where every few of so many begin.
+    fn steps(count: usize) -> impl Iterator<Item = usize> {
+        (0..count).step_by(LANES)
     }
 }
 
-/// The pixels of a plane by whether their row and column are even or odd: neighbouring tiles find theirs side by side.
-struct Parities {
+/// A plane of which each row has been transformed: for each of the four values that a tile has there, the rows of tiles one
+/// after the other, first as the even rows of pixels have it and then as the odd ones. Tiles that lie below one another in
+/// the plane lie a row of tiles apart, and all that the transform along columns adds up lies in step.
+struct Halfway {
     values: Vec<f32>,
-    /// Pixels of one kind, and room behind them.
-    kind: usize,
-    /// Of one kind in a row.
-    columns: usize,
+    /// Values of the even rows, and room behind them.
+    half: usize,
+    /// A row of pixels with the zeros before and behind it.
+    line: Vec<f32>,
+    tiles: Tiles,
 }
 
-impl Parities {
-    fn new(rows: usize, columns: usize) -> Self {
-        let kind = rows * columns + LANES;
-        Self { values: vec![0.0; 4 * kind], kind, columns }
+impl Halfway {
+    fn new(tiles: Tiles) -> Self {
+        let half = (tiles.rows + 1) * tiles.columns + LANES;
+        Self { values: vec![0.0; 8 * half], half, line: vec![0.0; 2 * (tiles.columns + LANES) + 2], tiles }
     }
 
-    /// From a plane of `width` columns; around it lie `padding` zeros.
-    fn fill(&mut self, plane: &[f32], width: usize, padding: usize) {
-        self.values.fill(0.0);
-        for (y, line) in plane.chunks_exact(width).enumerate() {
-            let y = y + padding;
-            for odd in 0..2 {
-                let first = (odd + padding) % 2;
-                let at = (2 * (y % 2) + odd) * self.kind + y / 2 * self.columns + (first + padding) / 2;
-                let from = line.iter().skip(first).step_by(2);
-                self.values[at..].iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    /// From a plane of `width` columns; around it lie `padding` zeros, always as many. What is written beside the last column
+    /// is written over by the row after it, be it of zeros.
+    #[inline(always)]
+    fn fill<const K: usize>(
+        &mut self,
+        plane: &[f32],
+        width: usize,
+        padding: usize,
+        along: impl Fn([Lanes<LANES>; K]) -> [Lanes<LANES>; 4],
+    ) {
+        let Self { values, half, line, tiles } = self;
+        let begins = |y: usize| y % 2 * *half + y / 2 * tiles.columns;
+        for (y, pixels) in plane.chunks_exact(width).enumerate() {
+            line[padding..padding + width].copy_from_slice(pixels);
+            let row = begins(y + padding);
+            for column in Tiles::steps(tiles.columns) {
+                let line: &[f32; 2 * LANES + 2] = line[2 * column..].first_chunk().expect("there is room behind a row");
+                let tap = |tap: usize| std::array::from_fn(|lane| line[2 * lane + tap]);
+                for (place, value) in along(std::array::from_fn(tap)).into_iter().enumerate() {
+                    put(values, 2 * place * *half + row + column, value);
+                }
             }
+        }
+        for row in (plane.len() / width + padding..2 * tiles.rows + 2).map(begins) {
+            (0..4).for_each(|place| values[2 * place * *half + row..][..tiles.columns].fill(0.0));
         }
     }
 
-    /// The pixels in this row and column of several tiles, the first of which is given.
+    /// What a transform along columns takes for this place in a row, some tiles beside one another from this one on.
     #[inline(always)]
-    fn at(&self, tile: [usize; 2], row: usize, column: usize) -> Lanes<LANES> {
-        let kind = (2 * (row % 2) + column % 2) * self.kind;
-        let at = kind + (tile[0] + row / 2) * self.columns + tile[1] + column / 2;
-        lanes(&self.values, at)
+    fn taps<const K: usize>(&self, place: usize, tile: usize) -> [Lanes<LANES>; K] {
+        let row = |tap: usize| (2 * place + tap % 2) * self.half + tap / 2 * self.tiles.columns;
+        std::array::from_fn(|tap| lanes(&self.values, row(tap) + tile))
     }
 }
 
 #[inline(always)]
 fn lanes(values: &[f32], at: usize) -> Lanes<LANES> {
     *values[at..].first_chunk().expect("there is room behind the last tile")
+}
+
+#[inline(always)]
+fn put(values: &mut [f32], at: usize, lanes: Lanes<LANES>) {
+    *values[at..].first_chunk_mut().expect("there is room behind the last tile") = lanes;
 }
 
 /// Tiles of some images, transformed: for each point, a line a channel.
@@ -274,74 +300,70 @@ struct Transformed {
     /// Values from one line to the next: the tiles, and room for what is written beside the last.
     pitch: usize,
     tiles: Tiles,
-    parities: Parities,
+    halfway: Halfway,
 }
 
 impl Transformed {
     fn new(channels: usize, images: usize, tiles: Tiles) -> Self {
         let pitch = (images * tiles.count() + LANES).next_multiple_of(LANES);
-        let parities = Parities::new(tiles.rows + 1, tiles.columns + 1);
-        Self { values: vec![0.0; POINTS * channels * pitch], channels, pitch, tiles, parities }
+        Self { values: vec![0.0; POINTS * channels * pitch], channels, pitch, tiles, halfway: Halfway::new(tiles) }
     }
 
     /// From `x`: `[images, in, h, w]`.
     fn fill_with_input(&mut self, x: &[f32], plan: &Plan) {
-        self.fill(x, plan.input, plan.window.padding, |tile, parities| {
-            both(grid(|row, column| parities.at(tile, row, column)), of_input)
-        });
+        self.fill(x, plan.input, plan.window.padding, of_input);
     }
 
     /// From the gradient with respect to what comes out: `[images, out, h', w']`.
     fn fill_with_gradient(&mut self, g: &[f32], plan: &Plan) {
-        self.fill(g, plan.output, 0, |tile, parities| {
-            both(grid(|row, column| parities.at(tile, row, column)), to_products)
-        });
+        self.fill(g, plan.output, 0, to_products);
     }
 
-    /// From images of this size. What is written beside the last column of tiles is written over by the row after it.
+    /// From images of this size. What is written beside the last tile is written over by the image after it.
     #[inline(always)]
-    fn fill(
+    fn fill<const K: usize>(
         &mut self,
         x: &[f32],
         [channels, height, width]: [usize; 3],
         padding: usize,
-        transform: impl Fn([usize; 2], &Parities) -> [[Lanes<LANES>; 4]; 4],
+        along: impl Fn([Lanes<LANES>; K]) -> [Lanes<LANES>; 4] + Copy,
     ) {
-        let Self { values, pitch, tiles, parities, .. } = self;
+        let Self { values, pitch, tiles, halfway, .. } = self;
         for (number, plane) in x.chunks_exact(height * width).enumerate() {
             let (image, channel) = (number / channels, number % channels);
-            parities.fill(plane, width, padding);
+            halfway.fill(plane, width, padding, along);
             let line = channel * *pitch + image * tiles.count();
-            tiles.visit(|row, column| {
-                let at = line + row * tiles.columns + column;
-                let points = transform([row, column], parities);
-                for (point, value) in points.into_iter().flatten().enumerate() {
-                    values[at + point * channels * *pitch..][..LANES].copy_from_slice(&value);
+            for place in 0..4 {
+                for tile in Tiles::steps(tiles.count()) {
+                    for (row, value) in along(halfway.taps(place, tile)).into_iter().enumerate() {
+                        put(values, line + (4 * row + place) * channels * *pitch + tile, value);
+                    }
                 }
-            });
+            }
         }
     }
 
     /// Into `y`: `[images, out, h', w']`.
-    fn read_out(&self, y: &mut [f32], plan: &Plan) {
-        let ([channels, height, width], tiles) = (plan.output, self.tiles);
+    fn read_out(&mut self, y: &mut [f32], plan: &Plan) {
+        let ([channels, height, width], Tiles { columns, .. }) = (plan.output, self.tiles);
+        let Self { values, pitch, tiles, halfway, .. } = self;
         for (number, plane) in y.chunks_exact_mut(height * width).enumerate() {
-            let line = number % channels * self.pitch + number / channels * tiles.count();
-            tiles.visit(|row, column| {
-                let at = line + row * tiles.columns + column;
-                let point = |point: usize| lanes(&self.values, at + point * channels * self.pitch);
-                let pixels = both(grid(|row, column| point(4 * row + column)), of_products);
-                let rows = plane[2 * row * width..].chunks_exact_mut(width);
-                for (to, [even, odd]) in rows.zip(pixels) {
-                    let pairs: [f32; 2 * LANES] =
-                        std::array::from_fn(|at| if at % 2 == 0 { even[at / 2] } else { odd[at / 2] });
-                    let to = &mut to[2 * column..];
-                    match to.first_chunk_mut() {
-                        Some(to) => *to = pairs,
-                        None => to.iter_mut().zip(pairs).for_each(|(to, from)| *to = from),
+            let line = number % channels * *pitch + number / channels * tiles.count();
+            for place in 0..4 {
+                for tile in Tiles::steps(tiles.count()) {
+                    let point = |row: usize| lanes(values, line + (4 * row + place) * channels * *pitch + tile);
+                    for (odd, value) in of_products(std::array::from_fn(point)).into_iter().enumerate() {
+                        put(&mut halfway.values, (2 * place + odd) * halfway.half + tile, value);
                     }
                 }
-            });
+            }
+            for (row, to) in plane.chunks_exact_mut(width).enumerate() {
+                let from = row % 2 * halfway.half + row / 2 * columns;
+                for column in Tiles::steps(columns) {
+                    let place = |place: usize| lanes(&halfway.values, from + 2 * place * halfway.half + column);
+                    paired(of_products(std::array::from_fn(place)), &mut to[2 * column..]);
+                }
+            }
         }
     }
 
@@ -354,5 +376,44 @@ impl Transformed {
     fn lines_of(&mut self, point: usize) -> &mut [f32] {
         let size = self.channels * self.pitch;
         &mut self.values[point * size..][..size]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dot<const A: usize>(a: [Lanes<1>; A], b: [Lanes<1>; A]) -> f32 {
+        a.into_iter().zip(b).map(|([a], [b])| a * b).sum()
+    }
+
+    #[test]
+    fn four_products_make_two_places_of_a_filter_of_three_points() {
+        let (d, g) = ([[0.3f32], [-1.2], [0.7], [2.1]], [[0.9f32], [-0.4], [1.6]]);
+        let (input, filter) = (of_input(d), of_filter(g));
+        let products = std::array::from_fn(|point| [input[point][0] * filter[point][0]]);
+        for (place, [found]) in of_products(products).into_iter().enumerate() {
+            let expected = dot([d[place], d[place + 1], d[place + 2]], g);
+            assert!((found - expected).abs() < 1e-6, "{place}: {found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn the_ways_back_are_transposes() {
+        let (m, y, g) = ([[0.3f32], [-1.2], [0.7], [2.1]], [[1.3f32], [-0.8]], [[0.9f32], [-0.4], [1.6]]);
+        assert!((dot(of_products(m), y) - dot(m, to_products(y))).abs() < 1e-6);
+        assert!((dot(of_filter(g), m) - dot(g, to_filter(m))).abs() < 1e-6);
+    }
+
+    #[test]
+    fn only_what_gains_by_it_is_computed_so() {
+        let suits = |channels: [usize; 2], kernel: usize, stride: usize, groups: usize| {
+            let window = Window { stride, padding: 1, dilation: 1, groups };
+            let w = [channels[1], channels[0] / groups, kernel, kernel];
+            super::suits(&Plan::new(&[1, channels[0], 9, 9], &w, window))
+        };
+        assert!(suits([8, 16], 3, 1, 1));
+        assert!(!suits([3, 32], 3, 1, 1), "the transforms would cost more than the products");
+        assert!(!suits([16, 16], 5, 1, 1) && !suits([16, 16], 3, 2, 1) && !suits([16, 16], 3, 1, 2));
     }
 }

@@ -116,7 +116,7 @@ mod tests {
     /// Batch, channels in and out, side, kernel, stride, padding.
     struct Case(usize, [usize; 2], usize, usize, usize, usize);
 
-    const CASES: [Case; 8] = [
+    const CASES: [Case; 12] = [
         Case(2, [1, 3], 6, 3, 1, 1),
         Case(2, [3, 2], 7, 3, 2, 1),
         Case(1, [2, 2], 9, 5, 1, 2),
@@ -125,6 +125,11 @@ mod tests {
         Case(1, [2, 3], 6, 2, 2, 0),
         // more images than are computed with at once
         Case(70, [9, 2], 4, 3, 1, 1),
+        // enough channels for the transforms: tiles over the edge, more images than at once, no zeros around, more than one
+        Case(3, [9, 8], 7, 3, 1, 1),
+        Case(70, [8, 10], 4, 3, 1, 1),
+        Case(2, [8, 8], 7, 3, 1, 0),
+        Case(2, [8, 8], 3, 3, 1, 2),
         // a filter larger than the image
         Case(2, [1, 2], 1, 5, 1, 2),
     ];
