@@ -48,6 +48,8 @@ docs: ## Build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items
 
 unit: data ## Run the tests that need no browser
+	@scripts/data.sh film
+	@scripts/setup.sh ffmpeg
 	cargo test --release --locked --package nolabel
 
 browser: build ## Run the page in headless Chromium (needs dist/)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the named parts where they are missing: wasm trunk bindgen npm chromium.
+# Installs the named parts where they are missing: wasm trunk bindgen npm chromium ffmpeg.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -34,6 +34,7 @@ for part in "$@"; do
         bindgen) [ "$(wasm-bindgen --version 2> /dev/null)" = "wasm-bindgen $BINDGEN" ] || install_tool wasm-bindgen-cli "$BINDGEN" ;;
         npm) command -v npm > /dev/null || packages nodejs npm ;;
         chromium) { command -v chromium && command -v chromedriver; } > /dev/null || packages chromium chromium-driver ;;
+        ffmpeg) command -v ffmpeg > /dev/null || packages ffmpeg ;;
         *) echo "setup.sh knows no part '$part'" >&2; exit 2 ;;
     esac
 done

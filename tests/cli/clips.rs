@@ -78,6 +78,20 @@ fn clips_of_frames_are_trained_on_resumed_exactly_and_probed() {
 }
 
 #[test]
+fn a_filmed_street_teaches_what_walks() {
+    let lab = Lab::new();
+    let film = concat!(env!("CARGO_MANIFEST_DIR"), "/data/film");
+    assert!(std::path::Path::new(film).is_dir(), "no film: `make data SETS=film` fetches it, and ffmpeg reads it");
+    lab.well(&format!("train motion --data clips:{film}?size=96 --set size=48 --epochs 4 --device cpu --out run -q"));
+    let asked = lab.events("run").into_iter().find_map(|event| match event {
+        Event::Pretext(pretext) => Some(pretext),
+        _ => None,
+    });
+    let asked = asked.expect("the film's last tenth is asked about");
+    assert!(asked.images == 79 && asked.chance.is_some_and(|fixed| asked.value > fixed + 0.1), "{asked:?}");
+}
+
+#[test]
 fn clips_that_are_made_serve_every_method() {
     let lab = Lab::new();
     let said = lab.well(&format!("train motion --data moving-shapes {OPTIONS} --steps 2 --images 64 --out run"));
