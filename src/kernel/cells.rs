@@ -2,7 +2,7 @@
 
 use burn_flex::FlexTensor;
 
-use super::parallel::each;
+use super::parallel::made;
 use super::tensor;
 
 /// Maps that are cut into cells; a last odd row or column belongs to none.
@@ -58,7 +58,6 @@ pub(super) fn value(x: &FlexTensor) -> FlexTensor {
     let x = x.to_contiguous();
     let plan = Plan::of(&x);
     let ([images, channels, _, width], [rows, columns]) = (plan.shape, plan.cells());
-    let mut y = vec![0.0; plan.maps() * plan.given()];
     let work = |_: &mut (), y: &mut [f32], [x]: [&[f32]; 1]| {
         for (y, x) in y.chunks_exact_mut(columns).zip(x.chunks_exact(2 * width)) {
             let (upper, lower) = x.split_at(width);
@@ -67,9 +66,7 @@ pub(super) fn value(x: &FlexTensor) -> FlexTensor {
             }
         }
     };
-    if !y.is_empty() {
-        each((&mut y, plan.given()), [(x.storage(), plan.taken())], || (), work);
-    }
+    let y = made((plan.maps() * plan.given(), plan.given()), [(x.storage(), plan.taken())], || (), work);
     tensor(y, &[images, channels, rows, columns])
 }
 
@@ -78,7 +75,10 @@ pub(super) fn gradient(x: &FlexTensor, g: &FlexTensor) -> FlexTensor {
     let (x, g) = (x.to_contiguous(), g.to_contiguous());
     let plan = Plan::of(&x);
     let ([.., width], [_, columns]) = (plan.shape, plan.cells());
-    let mut dx = vec![0.0; plan.maps() * plan.taken()];
+    let values = plan.maps() * plan.taken();
+    if plan.given() == 0 {
+        return tensor(vec![0.0; values], &plan.shape);
+    }
     let work = |_: &mut (), dx: &mut [f32], [x, g]: [&[f32]; 2]| {
         let rows = dx.chunks_exact_mut(2 * width).zip(x.chunks_exact(2 * width));
         for ((dx, x), g) in rows.zip(g.chunks_exact(columns)) {
@@ -94,9 +94,8 @@ pub(super) fn gradient(x: &FlexTensor, g: &FlexTensor) -> FlexTensor {
             }
         }
     };
-    if plan.given() > 0 {
-        each((&mut dx, plan.taken()), [(x.storage(), plan.taken()), (g.storage(), plan.given())], || (), work);
-    }
+    let inputs = [(x.storage(), plan.taken()), (g.storage(), plan.given())];
+    let dx = made((values, plan.taken()), inputs, || (), work);
     tensor(dx, &plan.shape)
 }
 

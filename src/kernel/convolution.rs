@@ -3,7 +3,7 @@
 use burn_flex::FlexTensor;
 
 use super::columns::Plan;
-use super::parallel::{each, of_each};
+use super::parallel::{made, of_each};
 use super::product::{Matrix, product};
 use super::{Window, tensor, winograd};
 
@@ -44,7 +44,6 @@ pub(super) fn value(x: &FlexTensor, w: &FlexTensor, window: Window) -> FlexTenso
     }
     let (x, w) = (x.to_contiguous(), w.to_contiguous());
     let (w, together, given): (&[f32], _, _) = (w.storage(), plan.together(), plan.given());
-    let mut y = vec![0.0; plan.images * given];
     let work = |scratch: &mut Scratch, y: &mut [f32], [x]: [&[f32]; 1]| {
         let images = y.len() / given;
         let (columns, rows) = scratch.sized(&plan, images);
@@ -59,7 +58,8 @@ pub(super) fn value(x: &FlexTensor, w: &FlexTensor, window: Window) -> FlexTenso
             }
         }
     };
-    each((&mut y, together * given), [(x.storage(), together * plan.taken())], || Scratch::of(&plan), work);
+    let size = (plan.images * given, together * given);
+    let y = made(size, [(x.storage(), together * plan.taken())], || Scratch::of(&plan), work);
     tensor(y, &plan.shape)
 }
 
@@ -73,7 +73,6 @@ pub(super) fn of_data(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, window: Wi
     }
     let (w, g) = (w.to_contiguous(), g.to_contiguous());
     let (w, together, taken): (&[f32], _, _) = (w.storage(), plan.together(), plan.taken());
-    let mut dx = vec![0.0; plan.images * taken];
     let work = |scratch: &mut Scratch, dx: &mut [f32], [g]: [&[f32]; 1]| {
         let images = dx.len() / taken;
         let (columns, rows) = scratch.sized(&plan, images);
@@ -83,7 +82,8 @@ pub(super) fn of_data(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, window: Wi
             plan.fold(columns, group, dx);
         }
     };
-    each((&mut dx, together * taken), [(g.storage(), together * plan.given())], || Scratch::of(&plan), work);
+    let size = (plan.images * taken, together * taken);
+    let dx = made(size, [(g.storage(), together * plan.given())], || Scratch::of(&plan), work);
     tensor(dx, shape)
 }
 

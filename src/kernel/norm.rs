@@ -3,7 +3,7 @@
 
 use burn_flex::FlexTensor;
 
-use super::parallel::{each, of_each};
+use super::parallel::{made, of_each};
 use super::tensor;
 
 /// Parts of a batch whose sums are taken apart and then together: the same on every machine, so that the sums do not depend
@@ -147,7 +147,6 @@ pub(super) fn value(
     let [x, scale, shift] = [x, scale, shift].map(FlexTensor::to_contiguous);
     let (plan, channels) = (Plan::of(&x), channels(moments, &scale, epsilon));
     let shift: &[f32] = shift.storage();
-    let mut y = vec![0.0; plan.images * plan.image()];
     let work = |_: &mut (), y: &mut [f32], [x]: [&[f32]; 1]| {
         let maps = y.chunks_exact_mut(plan.places).zip(x.chunks_exact(plan.places));
         for ((y, x), (channel, &shift)) in maps.zip(channels.iter().zip(shift)) {
@@ -155,7 +154,8 @@ pub(super) fn value(
             y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * factor + shift);
         }
     };
-    each((&mut y, plan.image()), [(x.storage(), plan.image())], || (), work);
+    let image = plan.image();
+    let y = made((plan.images * image, image), [(x.storage(), image)], || (), work);
     tensor(y, &[plan.images, plan.channels, plan.places])
 }
 
@@ -172,7 +172,6 @@ pub(super) fn gradients(
     let [x, scale, g] = [x, scale, g].map(FlexTensor::to_contiguous);
     let (plan, channels) = (Plan::of(&x), channels(moments, &scale, epsilon));
     let sums = gradient_sums(&plan, &channels, x.storage(), g.storage());
-    let mut dx = vec![0.0; plan.images * plan.image()];
     let work = |_: &mut (), dx: &mut [f32], [x, g]: [&[f32]; 2]| {
         let maps = dx.chunks_exact_mut(plan.places).zip(x.chunks_exact(plan.places)).zip(g.chunks_exact(plan.places));
         for (((dx, x), g), (channel, sums)) in maps.zip(channels.iter().zip(&sums)) {
@@ -184,7 +183,7 @@ pub(super) fn gradients(
         }
     };
     let image = plan.image();
-    each((&mut dx, image), [(x.storage(), image), (g.storage(), image)], || (), work);
+    let dx = made((plan.images * image, image), [(x.storage(), image), (g.storage(), image)], || (), work);
     let sum = |which: usize| tensor(sums.iter().map(|sums| sums[which] as f32).collect(), &[plan.channels]);
     [tensor(dx, &[plan.images, plan.channels, plan.places]), sum(1), sum(0)]
 }

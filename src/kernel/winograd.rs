@@ -11,7 +11,7 @@
 use burn_flex::FlexTensor;
 
 use super::columns::Plan;
-use super::parallel::{each, of_each};
+use super::parallel::{made, of_each};
 use super::product::{Matrix, product};
 use super::{Window, tensor};
 
@@ -98,23 +98,19 @@ pub(super) fn suits(plan: &Plan) -> bool {
 
 /// `y = conv(x, w)`, `[n, out, h', w']`.
 pub(super) fn value(x: &FlexTensor, w: &FlexTensor, plan: &Plan) -> FlexTensor {
-    let (x, w) = (x.to_contiguous(), w.to_contiguous());
-    convolved(x.storage(), &filters(w.storage(), plan), plan)
+    let (x, filters) = (x.to_contiguous(), Filters::of(w));
+    convolved(x.storage(), |point| filters.at(point), plan)
 }
 
-/// The gradient of the loss with respect to x, from that with respect to y.
+/// The gradient of the loss with respect to x, from that with respect to y: a convolution with the filters turned by half a
+/// turn, which exchanges the first and the last point along each axis, and with what goes in and what comes out exchanged.
 pub(super) fn of_data(w: &FlexTensor, g: &FlexTensor, plan: &Plan) -> FlexTensor {
-    let (w, g) = (w.to_contiguous(), g.to_contiguous());
+    let (g, filters) = (g.to_contiguous(), Filters::of(w));
     let [[input, ..], [output, ..]] = [plan.input, plan.output];
-    let w: &[f32] = w.storage();
-    let turned = |at: usize| {
-        let (i, o, point) = (at / 9 / output, at / 9 % output, at % 9);
-        w[(o * input + i) * 9 + 8 - point]
-    };
-    let turned: Vec<f32> = (0..w.len()).map(turned).collect();
     let window = Window { padding: 2 - plan.window.padding, ..plan.window };
     let back = Plan::new(&plan.shape, &[input, output, 3, 3], window);
-    convolved(g.storage(), &filters(&turned, &back), &back)
+    let turned = |along: usize| [3, 1, 2, 0][along];
+    convolved(g.storage(), |point| filters.at(4 * turned(point / 4) + turned(point % 4)).transposed(), &back)
 }
 
 /// The gradient with respect to w.
@@ -135,19 +131,25 @@ pub(super) fn of_weights(x: &FlexTensor, g: &FlexTensor, plan: &Plan) -> FlexTen
                 product(sum, input, to.matrix(point, columns), from.matrix(point, columns).transposed(), true);
             }
         }
-        sum
+        back(&sum, output * input)
     };
     let sums = of_each([(x.storage(), part * taken), (g.storage(), part * given)], of_part);
     let sum = sums.into_iter().reduce(|mut sum, part| {
         sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         sum
     });
-    let sum = sum.unwrap_or_else(|| vec![0.0; POINTS * output * input]);
-    let of_filter = |at: usize| {
-        let points = grid(|row, column| [sum[(4 * row + column) * output * input + at]]);
-        both(points, to_filter).into_iter().flatten().flatten()
-    };
-    tensor((0..output * input).flat_map(of_filter).collect(), &[output, input, 3, 3])
+    tensor(sum.unwrap_or_else(|| vec![0.0; 9 * output * input]), &[output, input, 3, 3])
+}
+
+/// The gradients of so many filters from those of the transformed ones.
+fn back(points: &[f32], count: usize) -> Vec<f32> {
+    let mut filters = vec![0.0; 9 * count];
+    for (at, filter) in filters.chunks_exact_mut(9).enumerate() {
+        let points = grid(|row, column| [points[(4 * row + column) * count + at]]);
+        let rows = both(points, to_filter).into_iter().flatten();
+        filter.iter_mut().zip(rows).for_each(|(to, [value])| *to = value);
+    }
+    filters
 }
 
 /// Writes pairs of pixels next to one another, as far as the row reaches.
@@ -166,36 +168,51 @@ fn grid<const N: usize, const A: usize>(value: impl Fn(usize, usize) -> Lanes<N>
     std::array::from_fn(|row| std::array::from_fn(|column| value(row, column)))
 }
 
-/// `[out, in, 3, 3]` -> `[16, out, in]`, transformed.
-fn filters(w: &[f32], plan: &Plan) -> Vec<f32> {
-    let count = plan.output[0] * plan.input[0];
-    let mut transformed = vec![0.0; POINTS * count];
-    for (at, filter) in w.chunks_exact(9).enumerate() {
-        let points = both(grid(|row, column| [filter[3 * row + column]]), of_filter);
-        for (point, [value]) in points.into_iter().flatten().enumerate() {
-            transformed[point * count + at] = value;
-        }
-    }
-    transformed
+/// Filters, transformed: `[16, out, in]`.
+struct Filters {
+    values: Vec<f32>,
+    output: usize,
 }
 
-/// With filters that are transformed already.
-fn convolved(x: &[f32], filters: &[f32], plan: &Plan) -> FlexTensor {
+impl Filters {
+    /// From `[out, in, 3, 3]`.
+    fn of(w: &FlexTensor) -> Self {
+        let (w, output) = (w.to_contiguous(), w.layout().shape()[0]);
+        let w: &[f32] = w.storage();
+        let count = w.len() / 9;
+        let mut values = vec![0.0; POINTS * count];
+        for (at, filter) in w.chunks_exact(9).enumerate() {
+            let points = both(grid(|row, column| [filter[3 * row + column]]), of_filter);
+            for (point, [value]) in points.into_iter().flatten().enumerate() {
+                values[point * count + at] = value;
+            }
+        }
+        Self { values, output }
+    }
+
+    /// `[out, in]` at a point.
+    fn at(&self, point: usize) -> Matrix<'_> {
+        let count = self.values.len() / POINTS;
+        Matrix::new(&self.values[point * count..][..count], self.output)
+    }
+}
+
+/// With filters that are transformed already: `[out, in]` at each point.
+fn convolved<'a>(x: &[f32], filter: impl Fn(usize) -> Matrix<'a> + Sync + Send, plan: &Plan) -> FlexTensor {
     let ([input, ..], [output, ..]) = (plan.input, plan.output);
     let tiles = Tiles::of(plan);
     let (together, taken, given) = (tiles.together(plan), plan.taken(), plan.given());
-    let mut y = vec![0.0; plan.images * given];
     let scratch = || [input, output].map(|channels| Transformed::new(channels, together, tiles));
     let work = |[from, to]: &mut [Transformed; 2], y: &mut [f32], [x]: [&[f32]; 1]| {
         from.fill_with_input(x, plan);
         let columns = x.len() / taken * tiles.count();
-        for (point, filters) in filters.chunks_exact(output * input).enumerate() {
+        for point in 0..POINTS {
             let pitch = to.pitch;
-            product(to.lines_of(point), pitch, Matrix::new(filters, output), from.matrix(point, columns), false);
+            product(to.lines_of(point), pitch, filter(point), from.matrix(point, columns), false);
         }
         to.read_out(y, plan);
     };
-    each((&mut y, together * given), [(x, together * taken)], scratch, work);
+    let y = made((plan.images * given, together * given), [(x, together * taken)], scratch, work);
     tensor(y, &plan.shape)
 }
 
