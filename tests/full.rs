@@ -1,7 +1,7 @@
 //! The published settings: each can be built and learns on one fixed batch of four images.
 //!
 //! Here the backbones keep their shape and lose width. `NOLABEL_FULL=1 cargo test --release --test full -- --nocapture`
-//! takes them as they were published: 224 px, minutes and gigabytes.
+//! takes them as they were published: 224 px, half an hour and gigabytes; `NOLABEL_FULL=moco,swav` some of them.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use nolabel::config::{Preset, RunConfig};
@@ -11,6 +11,8 @@ use nolabel::optim::OptimizerConfig;
 use nolabel::rng::{Purpose, stream, uniform};
 
 const IMAGES: usize = 4;
+/// Grains of noise to a side of an image.
+const GRAINS: usize = 72;
 
 /// Options that are widths, counts or sizes, and what they shrink to.
 const SHRUNK: [(&str, u64); 7] = [
@@ -23,8 +25,13 @@ const SHRUNK: [(&str, u64); 7] = [
     ("negatives", 32),
 ];
 
+/// Which methods are to be taken as they were published: `1` for all.
+fn wanted() -> Option<String> {
+    std::env::var("NOLABEL_FULL").ok()
+}
+
 fn whole() -> bool {
-    std::env::var_os("NOLABEL_FULL").is_some()
+    wanted().is_some()
 }
 
 /// The preset for a data set of large colour photographs. The queue, if any, is of two batches: it soon holds nothing but
@@ -56,12 +63,13 @@ fn batch(side: usize) -> Batch {
     Batch { next, ..Batch::of(frames(side, 0.0), (0..IMAGES).collect()) }
 }
 
-/// The blobs, moved by a share of the side.
+/// The blobs, moved by a share of the side. The noise is as coarse as they are large: what moves is as easily seen at any size.
 fn frames(side: usize, moved: f32) -> Tensor<4> {
-    let noise = uniform(&mut stream(3, Purpose::Views, 0), IMAGES * 3 * side * side, 0.0, 0.3);
-    let pixels = noise.iter().enumerate().map(|(at, noise)| {
-        let (image, channel) = (at / (3 * side * side), at / (side * side) % 3);
-        let (row, column) = (at / side % side, at % side);
+    let noise = uniform(&mut stream(3, Purpose::Views, 0), IMAGES * 3 * GRAINS * GRAINS, 0.0, 0.3);
+    let pixels = (0..IMAGES * 3 * side * side).map(|at| {
+        let (plane, row, column) = (at / (side * side), at / side % side, at % side);
+        let (image, channel) = (plane / 3, plane % 3);
+        let noise = noise[(plane * GRAINS + row * GRAINS / side) * GRAINS + column * GRAINS / side];
         let off = |place: usize, centre: usize| (place as f32 / side as f32 - centre as f32 / 5.0 - moved).powi(2);
         let light = if channel == image % 3 { 0.7 } else { 0.3 };
         noise + light * (-(off(row, image + 1) + off(column, 4 - image)) * 20.0).exp()
@@ -72,7 +80,7 @@ fn frames(side: usize, moved: f32) -> Tensor<4> {
 
 /// The losses of some steps on always the same views.
 fn losses(config: &RunConfig, entry: &Entry, steps: usize) -> Vec<f32> {
-    let side = if whole() { 256 } else { 72 };
+    let side = if whole() { 256 } else { GRAINS };
     let facts = Facts { clips: true, ..Facts::of(Size { channels: 3, height: side, width: side }, 64) };
     let mut learner = entry.build(config, &facts, &Device::flex()).expect("the published setting");
     let batch = batch(side);
@@ -86,16 +94,26 @@ fn losses(config: &RunConfig, entry: &Entry, steps: usize) -> Vec<f32> {
 
 #[test]
 fn every_published_setting_learns_on_one_batch() {
+    let wanted = wanted().filter(|methods| methods != "1");
+    let (mut tried, mut failed) = (0, Vec::new());
     for entry in METHODS {
         let (id, mut config) = (entry.info().id, published(entry));
+        if wanted.as_ref().is_some_and(|methods| !methods.split(',').any(|method| method == id)) {
+            continue;
+        }
         // the published rule and its rate are made for batches of hundreds: they need only go well
         let own = losses(&config, entry, 2);
-        assert!(own.iter().all(|loss| loss.is_finite()), "{id}: {own:?}");
         // slowly: SimCLR's temperature makes large steps on four images a matter of rounding
         config.optimizer = OptimizerConfig::adamw(1e-4, 0.0);
         let losses = losses(&config, entry, 24);
         println!("{id}: own rule {own:?}, Adam {losses:?}");
         let mean = |some: &[f32]| some.iter().sum::<f32>() / some.len() as f32;
-        assert!(mean(&losses[18..]) < mean(&losses[2..8]), "{id} does not learn: {losses:?}");
+        tried += 1;
+        let finite = own.iter().chain(&losses).all(|loss| loss.is_finite());
+        if !finite || mean(&losses[18..]) >= mean(&losses[2..8]) {
+            failed.push(id);
+        }
     }
+    assert!(tried > 0, "NOLABEL_FULL names no method: {wanted:?}");
+    assert!(failed.is_empty(), "these do not learn: {}", failed.join(", "));
 }
