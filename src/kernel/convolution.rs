@@ -3,13 +3,9 @@
 use burn_flex::FlexTensor;
 
 use super::columns::Plan;
-use super::parallel::{made, of_each};
+use super::parallel::{PARTS, made, summed};
 use super::product::{Matrix, product};
 use super::{Window, tensor, winograd};
-
-/// Parts of a batch whose gradients are summed apart and then together: the same on every machine, so that the sum does not
-/// depend on the number of threads.
-const PARTS: usize = 16;
 
 /// Space for the columns and the rows of some images.
 struct Scratch {
@@ -109,10 +105,6 @@ pub(super) fn of_weights(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, window:
         }
         sum
     };
-    let sums = of_each([(x.storage(), part * taken), (g.storage(), part * given)], of_part);
-    let sum = sums.into_iter().reduce(|mut sum, part| {
-        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-        sum
-    });
-    tensor(sum.unwrap_or_else(|| vec![0.0; plan.output[0] * plan.depth()]), shape)
+    let inputs = [(x.storage(), part * taken), (g.storage(), part * given)];
+    tensor(summed(inputs, plan.output[0] * plan.depth(), of_part), shape)
 }

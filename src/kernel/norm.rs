@@ -3,12 +3,9 @@
 
 use burn_flex::FlexTensor;
 
-use super::parallel::{made, of_each};
+use super::parallel::{PARTS, made, of_each};
 use super::tensor;
 
-/// Parts of a batch whose sums are taken apart and then together: the same on every machine, so that the sums do not depend
-/// on the number of threads.
-const PARTS: usize = 16;
 /// Sums that run beside one another, so that the processor can add as many values at once.
 const LANES: usize = 16;
 

@@ -5,6 +5,10 @@ use std::mem::MaybeUninit;
 #[cfg(not(target_family = "wasm"))]
 use rayon::prelude::*;
 
+/// Parts of a batch whose sums are taken apart and then together: the same on every machine, so that the sums do not depend
+/// on the number of threads.
+pub(super) const PARTS: usize = 16;
+
 /// Numbers, and how many of them make a part.
 pub(super) type Parts<'a> = (&'a [f32], usize);
 
@@ -52,6 +56,20 @@ pub(super) fn of_each<T: Send, const N: usize>(
     parts.map(|number| work(part(inputs, number))).collect()
 }
 
+/// The sum of what `work` makes of each part of the inputs, `count` numbers.
+pub(super) fn summed<const N: usize>(
+    inputs: [Parts; N],
+    count: usize,
+    work: impl Fn([&[f32]; N]) -> Vec<f32> + Sync + Send,
+) -> Vec<f32> {
+    let mut parts = of_each(inputs, work).into_iter();
+    let mut sum = parts.next().unwrap_or_else(|| vec![0.0; count]);
+    for part in parts {
+        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +79,8 @@ mod tests {
         let (a, b): (Vec<f32>, Vec<f32>) = ((0..7).map(|x| x as f32).collect(), (0..14).map(|x| x as f32).collect());
         let sums = of_each([(&a, 3), (&b, 6)], |[a, b]| a.iter().sum::<f32>() + b.iter().sum::<f32>());
         assert_eq!(sums, [3.0 + 15.0, 12.0 + 51.0, 6.0 + 25.0]);
+        assert_eq!(summed([(&a, 3)], 1, |[a]| vec![a.iter().sum()]), [21.0]);
+        assert_eq!(summed([(&[], 3)], 2, |[a]| a.to_vec()), [0.0, 0.0], "of no parts");
         let out = made(
             (7, 3),
             [(&a, 3), (&b, 6)],

@@ -11,7 +11,7 @@
 use burn_flex::FlexTensor;
 
 use super::columns::Plan;
-use super::parallel::{made, of_each};
+use super::parallel::{PARTS, made, summed};
 use super::product::{Matrix, product};
 use super::{Window, tensor};
 
@@ -25,9 +25,6 @@ const CHANNELS: usize = 8;
 const BLOCK: usize = 192 * 1024;
 /// Products with fewer tiles are slow, and with more gain nothing.
 const TILES: [usize; 2] = [64, 512];
-/// Parts of a batch whose gradients are summed apart and then together: the same on every machine, so that the sum does not
-/// depend on the number of threads.
-const PARTS: usize = 16;
 
 /// One value of several tiles.
 type Lanes<const N: usize> = [f32; N];
@@ -133,12 +130,8 @@ pub(super) fn of_weights(x: &FlexTensor, g: &FlexTensor, plan: &Plan) -> FlexTen
         }
         back(&sum, output * input)
     };
-    let sums = of_each([(x.storage(), part * taken), (g.storage(), part * given)], of_part);
-    let sum = sums.into_iter().reduce(|mut sum, part| {
-        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-        sum
-    });
-    tensor(sum.unwrap_or_else(|| vec![0.0; 9 * output * input]), &[output, input, 3, 3])
+    let inputs = [(x.storage(), part * taken), (g.storage(), part * given)];
+    tensor(summed(inputs, 9 * output * input, of_part), &[output, input, 3, 3])
 }
 
 /// The gradients of so many filters from those of the transformed ones.
