@@ -71,14 +71,16 @@ fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
 /// The sums of the second values, and of the products of both, the first less `mean`.
 fn sums_with(x: &[f32], g: &[f32], mean: f32) -> [f32; 2] {
     let (mut alone, mut both) = ([0f32; LANES], [0f32; LANES]);
-    let (x, g) = (x.chunks(LANES), g.chunks(LANES));
-    for (x, g) in x.zip(g) {
-        for (((alone, both), &x), &g) in alone.iter_mut().zip(&mut both).zip(x).zip(g) {
-            *alone += g;
-            *both += g * (x - mean);
+    let mut add = |x: &[f32; LANES], g: &[f32; LANES]| {
+        for lane in 0..LANES {
+            alone[lane] += g[lane];
+            both[lane] += g[lane] * (x[lane] - mean);
         }
-    }
-    [alone, both].map(|sums| sums.iter().sum())
+    };
+    let ((x, x_rest), (g, g_rest)) = (x.as_chunks(), g.as_chunks());
+    x.iter().zip(g).for_each(|(x, g)| add(x, g));
+    let rest = x_rest.iter().zip(g_rest).fold([0f32; 2], |[alone, both], (x, g)| [alone + g, both + g * (x - mean)]);
+    [alone.iter().sum::<f32>() + rest[0], both.iter().sum::<f32>() + rest[1]]
 }
 
 /// Mean and squared deviations of so many values, merged with those of others (Chan, Golub and LeVeque 1979).

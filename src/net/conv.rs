@@ -116,7 +116,7 @@ mod tests {
     /// Batch, channels in and out, side, kernel, stride, padding.
     struct Case(usize, [usize; 2], usize, usize, usize, usize);
 
-    const CASES: [Case; 12] = [
+    const CASES: [Case; 13] = [
         Case(2, [1, 3], 6, 3, 1, 1),
         Case(2, [3, 2], 7, 3, 2, 1),
         Case(1, [2, 2], 9, 5, 1, 2),
@@ -130,6 +130,8 @@ mod tests {
         Case(70, [8, 10], 4, 3, 1, 1),
         Case(2, [8, 8], 7, 3, 1, 0),
         Case(2, [8, 8], 3, 3, 1, 2),
+        // more channels than any processor takes at once
+        Case(2, [17, 18], 3, 3, 1, 1),
         // a filter larger than the image
         Case(2, [1, 2], 1, 5, 1, 2),
     ];

@@ -69,7 +69,8 @@ mod tests {
                 .slice_assign([0..1, 0..1, 192..200, left..left + 8], Tensor::zeros([1, 1, 8, 8], &x.device()));
             (middle(x.clone()) - middle(changed)).abs().max().into_scalar()
         };
-        // the first three blocks reach not quite 3 pixels of the map to each side, the others 3 + 6 + 6 + 3; undilated 12
-        assert!(moved(17) > 0.0 && moved(22) == 0.0, "{} {}", moved(17), moved(22));
+        // the first three blocks reach not quite 3 pixels of the map to each side, the others 3 + 6 + 6 + 3; undilated 12. Pixels of
+        // a tile share its rounding.
+        assert!(moved(17) > 1e-3 && moved(22) < 1e-5, "{} {}", moved(17), moved(22));
     }
 }
