@@ -3,8 +3,8 @@
 //! A convolution is a product of two matrices once the values under the filter are written out as columns. Burn's CPU
 //! backend does that for the value; for the gradient of the weights it convolves with a filter as large as the image, which
 //! reads the whole gradient again for every channel. Here the value and both gradients are products over the same columns,
-//! for as many images at once as fit into a core's cache. Filters of 3x3 points take less than half the products: `winograd`
-//! has them.
+//! for as many images at once as fit into a core's cache. Filters of 3x3 points take a quarter of the products: `winograd` has
+//! them.
 //!
 //! Batch normalisation reads what it normalises twice, and writes it once. Composed of Burn's operations, which work with one
 //! thread, it took a quarter of a step of SimSiam on two cores.
