@@ -55,14 +55,13 @@ impl Tiles {
 /// and column, and behind the last ones.
 struct Planes {
     values: Vec<f32>,
-    /// Pixels of a row.
-    row: usize,
+    tiles: Tiles,
 }
 
 impl Planes {
     fn new(tiles: Tiles) -> Self {
         let rows = tiles.rows * PLACES + POINTS - PLACES;
-        Self { values: vec![0.0; rows * tiles.row() * MOST], row: tiles.row() }
+        Self { values: vec![0.0; rows * tiles.row() * MOST], tiles }
     }
 
     /// Takes channels of a size, each behind `padding` zeros. They are always as many, so what was zero stays so; what was left
@@ -70,7 +69,7 @@ impl Planes {
     #[inline(always)]
     fn hold(&mut self, channels: &[f32], [height, width]: [usize; 2], padding: usize, lanes: usize) {
         for (lane, plane) in channels.chunks_exact(height * width).enumerate() {
-            let rows = self.values.chunks_exact_mut(self.row * lanes).skip(padding);
+            let rows = self.values.chunks_exact_mut(self.tiles.row() * lanes).skip(padding);
             for (to, pixels) in rows.zip(plane.chunks_exact(width)) {
                 let to = to.chunks_exact_mut(lanes).skip(padding);
                 to.zip(pixels).for_each(|(to, pixel)| to[lane] = *pixel);
@@ -82,7 +81,7 @@ impl Planes {
     #[inline(always)]
     fn give(&self, channels: &mut [f32], [height, width]: [usize; 2], lanes: usize) {
         for (lane, plane) in channels.chunks_exact_mut(height * width).enumerate() {
-            let rows = self.values.chunks_exact(self.row * lanes);
+            let rows = self.values.chunks_exact(self.tiles.row() * lanes);
             for (pixels, from) in plane.chunks_exact_mut(width).zip(rows) {
                 pixels.iter_mut().zip(from.chunks_exact(lanes)).for_each(|(pixel, from)| *pixel = from[lane]);
             }
@@ -98,7 +97,6 @@ pub(super) struct Transformed {
     pub(super) pitch: usize,
     /// Values from one point to the next: not a power of two, or all points of a tile would want the same places in the cache.
     step: usize,
-    tiles: Tiles,
     planes: Planes,
 }
 
@@ -112,7 +110,7 @@ impl Transformed {
     pub(super) fn new(channels: usize, images: usize, tiles: Tiles) -> Self {
         let pitch = channels.next_multiple_of(MOST);
         let step = images * tiles.count() * pitch + MOST;
-        Self { values: vec![0.0; SQUARE * step], channels, pitch, step, tiles, planes: Planes::new(tiles) }
+        Self { values: vec![0.0; SQUARE * step], channels, pitch, step, planes: Planes::new(tiles) }
     }
 
     /// From `x`: `[images, in, h, w]`.
@@ -156,8 +154,8 @@ impl<T: Transform<K, POINTS>, const K: usize> WithSimd for Fill<'_, T, K> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { to, x, size: [channels, height, width], padding, by } = self;
-        let Transformed { values, pitch, step, tiles, planes, .. } = to;
-        let (size, at_once) = (height * width, S::F32_LANES);
+        let Transformed { values, pitch, step, planes, .. } = to;
+        let (tiles, size, at_once) = (planes.tiles, height * width, S::F32_LANES);
         for (image, x) in x.chunks_exact(channels * size).enumerate() {
             for (group, x) in x.chunks(at_once * size).enumerate() {
                 planes.hold(x, [height, width], padding, at_once);
@@ -186,8 +184,8 @@ impl WithSimd for ReadOut<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { from, y, size: [channels, height, width] } = self;
-        let Transformed { values, pitch, step, tiles, planes, .. } = from;
-        let (size, at_once) = (height * width, S::F32_LANES);
+        let Transformed { values, pitch, step, planes, .. } = from;
+        let (tiles, size, at_once) = (planes.tiles, height * width, S::F32_LANES);
         let (values, _) = S::as_simd_f32s(values);
         for (image, y) in y.chunks_exact_mut(channels * size).enumerate() {
             for (group, y) in y.chunks_mut(at_once * size).enumerate() {
