@@ -59,6 +59,10 @@ pub struct RunConfig {
     pub seed: u64,
     /// Images a step. Views are counted separately: rotation makes four of each image.
     pub batch: usize,
+    /// Parts that go through the network one after the other, for a batch that is too large for the memory. Weights move once, by
+    /// the mean of the parts' gradients; batch norm, and a loss that compares images, see a part at a time.
+    #[serde(default = "one")]
+    pub parts: usize,
     /// Passes over the training images.
     pub epochs: usize,
     /// Steps after which the run ends, whatever the epochs say; 0 means that the epochs decide.
@@ -75,6 +79,10 @@ pub struct RunConfig {
     pub options: Map<String, Value>,
 }
 
+fn one() -> usize {
+    1
+}
+
 impl RunConfig {
     /// What presets start from: seed 1, 64 images a step, one pass over all images, no options.
     pub fn of(
@@ -86,8 +94,8 @@ impl RunConfig {
         schedule: Schedule,
     ) -> Self {
         let (method, data) = (method.to_string(), data.to_string());
-        let (images, seed, batch, epochs, steps, options) = (0, 1, 64, 1, 0, Map::new());
-        Self { method, preset, data, images, seed, batch, epochs, steps, encoder, optimizer, schedule, options }
+        let (images, seed, batch, parts, epochs, steps, options) = (0, 1, 64, 1, 1, 0, Map::new());
+        Self { method, preset, data, images, seed, batch, parts, epochs, steps, encoder, optimizer, schedule, options }
     }
 
     /// The same with these options of the method beside those it has.
@@ -152,9 +160,16 @@ impl RunConfig {
         if !(lr.is_finite() && lr > 0.0) {
             return wrong("optimizer.lr must be a positive number");
         }
-        let groups = self.encoder.norm_groups;
-        if groups > 1 && !(self.batch.is_multiple_of(groups) && self.batch > groups) {
-            return wrong("batch must be a multiple of encoder.norm_groups, and larger: each group needs two images");
+        if self.parts == 0 || !self.batch.is_multiple_of(self.parts) || self.batch / self.parts < 2 {
+            return wrong(
+                "parts must divide batch into parts of at least 2 images: batch normalisation needs more than one",
+            );
+        }
+        let (part, groups) = (self.batch / self.parts, self.encoder.norm_groups);
+        if groups > 1 && !(part.is_multiple_of(groups) && part > groups) {
+            return wrong(
+                "a batch, or each of its parts, must be a multiple of encoder.norm_groups, and larger: each group needs two images",
+            );
         }
         self.encoder.check()?;
         self.schedule.check()?;

@@ -17,8 +17,15 @@ const KNOWN: usize = 64;
 const GRAINS: usize = 72;
 
 /// Options that are widths, counts or sizes, and what they shrink to.
-const SHRUNK: [(&str, u64); 6] =
-    [("size", 64), ("projector", 64), ("predictor", 16), ("hidden", 64), ("width", 32), ("prototypes", 16)];
+const SHRUNK: [(&str, u64); 7] = [
+    ("size", 64),
+    ("tiles_size", 72),
+    ("projector", 64),
+    ("predictor", 16),
+    ("hidden", 64),
+    ("width", 32),
+    ("prototypes", 16),
+];
 
 /// Which methods are to be taken as they were published: `1` for all.
 fn wanted() -> Option<String> {
@@ -29,11 +36,11 @@ fn whole() -> bool {
     wanted().is_some()
 }
 
-/// The preset for a data set of large colour photographs. The queue, if any, is of two batches: it soon holds nothing but
+/// The preset for a data set. The queue, if any, is of two batches: it soon holds nothing but
 /// these images, and losses can be compared. A memory of few images is asked for fewer of them: thousands would be the same
 /// few, over and over.
-fn published(entry: &Entry) -> RunConfig {
-    let mut config = entry.config(Preset::Full, "photographs");
+fn published(entry: &Entry, data: &str) -> RunConfig {
+    let mut config = entry.config(Preset::Full, data);
     config.batch = IMAGES;
     config.encoder.norm_groups = config.encoder.norm_groups.min(IMAGES / 2);
     if config.options.contains_key("freeze") {
@@ -78,8 +85,7 @@ fn frames(side: usize, moved: f32) -> Tensor<4> {
 }
 
 /// The losses of some steps on always the same views.
-fn losses(config: &RunConfig, entry: &Entry, steps: usize) -> Vec<f32> {
-    let side = if whole() { 256 } else { GRAINS };
+fn losses(config: &RunConfig, entry: &Entry, side: usize, steps: usize) -> Vec<f32> {
     let facts = Facts { clips: true, ..Facts::of(Size { channels: 3, height: side, width: side }, KNOWN) };
     let mut learner = entry.build(config, &facts, &Device::flex()).expect("the published setting");
     let batch = batch(side);
@@ -91,26 +97,31 @@ fn losses(config: &RunConfig, entry: &Entry, steps: usize) -> Vec<f32> {
     (0..steps).map(&mut step).collect()
 }
 
+/// Data sets that presets are made for, by the side of an image: `photographs` are any that are not small.
+fn sets() -> [(&'static str, usize); 2] {
+    [("photographs", if whole() { 256 } else { GRAINS }), ("cifar-10", 32)]
+}
+
 #[test]
 fn every_published_setting_learns_on_one_batch() {
     let wanted = wanted().filter(|methods| methods != "1");
     let (mut tried, mut failed) = (0, Vec::new());
-    for entry in METHODS {
-        let (id, mut config) = (entry.info().id, published(entry));
+    for (entry, (data, side)) in METHODS.iter().flat_map(|entry| sets().map(|set| (entry, set))) {
+        let (id, mut config) = (entry.info().id, published(entry, data));
         if wanted.as_ref().is_some_and(|methods| !methods.split(',').any(|method| method == id)) {
             continue;
         }
         // the published rule and its rate are made for batches of hundreds: they need only go well
-        let own = losses(&config, entry, 2);
+        let own = losses(&config, entry, side, 2);
         // slowly: SimCLR's temperature makes large steps on four images a matter of rounding
         config.optimizer = OptimizerConfig::adamw(1e-4, 0.0);
-        let losses = losses(&config, entry, 24);
-        println!("{id}: own rule {own:?}, Adam {losses:?}");
+        let losses = losses(&config, entry, side, 24);
+        println!("{id} on {data}: own rule {own:?}, Adam {losses:?}");
         let mean = |some: &[f32]| some.iter().sum::<f32>() / some.len() as f32;
         tried += 1;
         let finite = own.iter().chain(&losses).all(|loss| loss.is_finite());
         if !finite || mean(&losses[18..]) >= mean(&losses[2..8]) {
-            failed.push(id);
+            failed.push(format!("{id} on {data}"));
         }
     }
     assert!(tried > 0, "NOLABEL_FULL names no method: {wanted:?}");

@@ -6,7 +6,7 @@ mod classification;
 mod colour;
 mod contrast;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 mod pixel;
 mod redundancy;
 mod regression;

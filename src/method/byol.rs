@@ -9,9 +9,9 @@ use burn::tensor::Tensor;
 use super::pair::{self, Augment};
 use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
 use crate::config::{Preset, RunConfig};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::loss::cosine_regression;
-use crate::net::momentum::{self, Decay, ema, slow_copy};
+use crate::net::momentum::{self, ema, rising_decay, slow_copy};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{OptimizerConfig, Schedule, scaled_rate};
 use crate::rng::Rng;
@@ -65,10 +65,7 @@ impl Method for Byol {
 
     /// The target is drawn anew, not copied: so does the authors' code.
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
-        let momentum: f64 = config.option("momentum")?;
-        if !(0.0..=1.0).contains(&momentum) {
-            return Err(Error::Config("momentum must lie in 0 to 1".into()));
-        }
+        let momentum = pair::share(config, "momentum")?;
         let augment = Augment::of_two(config, facts)?;
         let online = Branch::init(config, facts, init)?;
         augment.fit(&online.encoder, config)?;
@@ -98,7 +95,7 @@ impl Method for Byol {
     }
 
     fn after_step(self, _carry: Vec<Tensor<2>>, moment: &Moment) -> Self {
-        let m = Decay::Cosine(self.momentum).at(moment.step, moment.total);
+        let m = rising_decay(self.momentum, moment.step, moment.total);
         let target = ema(self.target, &self.online, m);
         Self { target, ..self }
     }
@@ -112,13 +109,10 @@ impl Method for Byol {
     }
 }
 
-/// The four-block encoder with heads an eighth of the paper's width, minutes on two CPU cores. Adam in place of LARS,
-/// which is made for batches of thousands; the target follows faster (0.99), for the run is short.
+/// [`pair::small_run`] with hidden layers an eighth of the paper's width and outputs half of it; the target follows faster
+/// (0.99), for the run is short.
 fn small(data: &str) -> RunConfig {
-    let optimizer = OptimizerConfig::adamw(1e-3, 1e-4);
-    let base =
-        RunConfig::of(Byol::INFO.id, Preset::Small, data, EncoderConfig::small(32), optimizer, Schedule::cosine(0.5));
-    options(RunConfig { batch: 256, epochs: 10, ..base }, Augment::small(data), [512, 128], 0.99)
+    options(pair::small_run(Byol::INFO.id, data), Augment::small(data), [512, 128], 0.99)
 }
 
 /// solo-learn's CIFAR-10 setting: ResNet-18, LARS at 1.0, 256 images a step, 1000 epochs. Published there: 92.58 % linear.

@@ -144,6 +144,11 @@ impl Method for Colorization {
         Outcome { metric: Some(metric), maps, carry: vec![prior], ..Outcome::of(loss) }
     }
 
+    /// A prior is of whole batches: that of the last part counts.
+    fn gathered(mut carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
+        carries.pop().unwrap_or_default()
+    }
+
     fn after_step(self, carry: Vec<Tensor<2>>, _moment: &Moment) -> Self {
         let prior = carry.into_iter().fold(self.prior, |prior, new| prior.map(|_| Tensor::from_inner(new)));
         Self { prior, ..self }

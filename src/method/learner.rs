@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Batch, Facts, Method, Moment, Outcome, Shown, Views};
+use super::{Batch, Facts, Method, Moment, Outcome, Shown, Views, parts};
 use crate::config::RunConfig;
 use crate::error::Result;
 use crate::net::tensors::{self, Named};
@@ -92,6 +92,7 @@ pub(super) struct Learner<M> {
     /// Taken only while the optimiser holds it.
     model: Option<M>,
     optimizer: Optimizer,
+    parts: usize,
     last: Option<(Views, Outcome, Moment)>,
     device: Device,
 }
@@ -103,7 +104,7 @@ impl<M: Method> Learner<M> {
         let model = M::init(config, facts, &mut init)?;
         init.check()?;
         let optimizer = Optimizer::new(config.optimizer.clone(), M::groups(config));
-        Ok(Self { model: Some(model), optimizer, last: None, device: device.clone() })
+        Ok(Self { model: Some(model), optimizer, parts: config.parts, last: None, device: device.clone() })
     }
 
     fn model(&self) -> &M {
@@ -113,16 +114,19 @@ impl<M: Method> Learner<M> {
 
 impl<M: Method> Training for Learner<M> {
     fn step(&mut self, batch: &Batch, moment: &Moment, rng: &mut Rng, rate: f64) -> Answer {
-        let views = self.model().views(batch, moment, rng);
-        let mut outcome = self.model().loss(&views.tracked(), moment);
-        let mut gradients = outcome.loss.backward();
         let model = self.model.take().expect("the model is away only inside step");
-        let model = self.optimizer.step(model, &mut gradients, rate, moment.step);
-        let carry = std::mem::take(&mut outcome.carry);
-        self.model = Some(model.after_step(carry, moment));
-        let answer = Answer::from(&outcome);
-        self.last = Some((views, outcome, *moment));
-        answer
+        let (mut answers, mut carries) = (Vec::with_capacity(self.parts), Vec::with_capacity(self.parts));
+        for part in parts::of(batch, self.parts) {
+            let views = model.views(&part, moment, rng);
+            let mut outcome = model.loss(&views.tracked(), moment);
+            self.optimizer.collect(&model, &mut outcome.loss.backward());
+            carries.push(std::mem::take(&mut outcome.carry));
+            answers.push(Answer::from(&outcome));
+            self.last = Some((views, outcome, *moment));
+        }
+        let model = self.optimizer.step(model, rate, moment.step);
+        self.model = Some(model.after_step(M::gathered(carries), moment));
+        parts::mean(answers)
     }
 
     fn draw(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Views {

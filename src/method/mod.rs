@@ -9,6 +9,7 @@ mod looks;
 mod neck;
 mod neighbours;
 mod pair;
+mod parts;
 mod presets;
 mod puzzle;
 #[cfg(test)]
@@ -98,6 +99,11 @@ pub trait Method: Module + Debug + 'static {
 
     /// How well it did.
     fn loss(&self, views: &Views, moment: &Moment) -> Outcome;
+
+    /// What the parts of a batch hand over together: rows of images one below another, unless a method carries something else.
+    fn gathered(carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
+        parts::stacked(carries)
+    }
 
     /// Moves what no gradient moves, after the optimiser's step. `carry` is what [`Outcome::carry`] held.
     fn after_step(self, _carry: Vec<Tensor<2>>, _moment: &Moment) -> Self {

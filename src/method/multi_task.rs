@@ -109,6 +109,11 @@ impl Method for MultiTask {
         Outcome { metric: Some(Tensor::cat(shares, 0).mean()), answers, figures, maps, carry, ..Outcome::of(loss) }
     }
 
+    /// An agreement is of whole batches: that of the last part counts.
+    fn gathered(mut carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
+        carries.pop().unwrap_or_default()
+    }
+
     fn after_step(self, carry: Vec<Tensor<2>>, _moment: &Moment) -> Self {
         let agreement = carry.into_iter().fold(self.agreement, |old, new| old.map(|_| Tensor::from_inner(new)));
         Self { agreement, ..self }

@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 
 use super::pair::{self, Augment};
 use super::presets::is_small;
-use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views};
+use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Views, parts};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{Nce, info_nce, noise_contrast, partition, unit_rows};
@@ -92,7 +92,7 @@ impl Method for Pirl {
         let join_head = MlpPlan::linear(width).init(transform.parts() * width, init);
         let random = config.choice("bank", &[("random", true), ("empty", false)])?;
         let bank = if random { MemoryBank::init } else { MemoryBank::empty }(facts.images, width, init);
-        let partition = init.frozen_rows([1, 1], |_, n| vec![0.0; n]);
+        let partition = init.frozen(vec![0.0], [1, 1]);
         Ok(Self { encoder, image_head, part_head, join_head, bank, partition, image, transform, settings })
     }
 
@@ -136,6 +136,12 @@ impl Method for Pirl {
         Outcome { metric: Some(known(&t, &v)), embeddings: vec![v.detach(), t.detach()], carry, ..Outcome::of(loss) }
     }
 
+    /// Features and places of all images, the Z of one part.
+    fn gathered(mut carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
+        let partitions: Vec<_> = carries.iter_mut().filter_map(Vec::pop).collect();
+        parts::stacked(carries).into_iter().chain(partitions.into_iter().next()).collect()
+    }
+
     /// Only the image's head writes to the bank.
     fn after_step(self, carry: Vec<Tensor<2>>, _moment: &Moment) -> Self {
         let [v, places, z] = <[Tensor<2>; 3]>::try_from(carry).expect("a step hands over features, places and Z");
@@ -163,7 +169,7 @@ impl Transform {
         if config.choice("transform", &[("jigsaw", false), ("rotation", true)])? {
             return Ok(Transform::Rotation);
         }
-        let tiles = Augment::named(&config.option::<String>("tiles")?, config, facts)?;
+        let tiles = Augment::named(["tiles", "tiles_size"], config, facts)?;
         let parts = tiles.parts().ok_or_else(|| Error::Config("`tiles` must name a recipe that cuts tiles".into()))?;
         Ok(Transform::Tiles(tiles, parts))
     }
@@ -198,12 +204,7 @@ impl Transform {
 
 impl Settings {
     fn of(config: &RunConfig, facts: &Facts) -> Result<Self> {
-        let share = |name: &str| -> Result<f64> {
-            let value: f64 = config.option(name)?;
-            let fits = (0.0..=1.0).contains(&value);
-            if fits { Ok(value) } else { Err(Error::Config(format!("{name} must lie in 0 to 1"))) }
-        };
-        let (lambda, momentum) = (share("lambda")?, share("momentum")?);
+        let (lambda, momentum) = (pair::share(config, "lambda")?, pair::share(config, "momentum")?);
         let negatives = config.option("negatives")?;
         if negatives == 0 {
             return Err(Error::Config("negatives must be at least 1".into()));
@@ -230,30 +231,30 @@ impl Settings {
 /// first two push embeddings into few directions. The bank starts empty, so that no time goes by until its random rows
 /// are forgotten.
 fn small(data: &str) -> RunConfig {
-    let optimizer = OptimizerConfig::adamw(1e-3, 1e-4);
-    let base =
-        RunConfig::of(Pirl::INFO.id, Preset::Small, data, EncoderConfig::small(32), optimizer, Schedule::cosine(3.0));
+    let base = RunConfig { schedule: Schedule::cosine(3.0), ..pair::small_run(Pirl::INFO.id, data) };
     let [_, size, min_area] = Augment::small(data);
     let small = pair::small_recipe(data);
     let recipes = [("recipe", format!("{small}-single").into()), ("tiles", format!("{small}-tiles").into())];
-    RunConfig { batch: 256, epochs: 60, images: 6000, ..base }
+    RunConfig { epochs: 60, images: 6000, ..base }
         .with_options([size, min_area])
         .with_options(recipes)
         .with_options(options(256, 4096, [0.1, 0.5]))
+        .with_options([("tiles_size", 0.into())])
         .with_options([("cross_entropy", true.into()), ("bank", "empty".into())])
 }
 
 /// The paper's ImageNet setting: ResNet-50 at 224 px with nine tiles of 64 px, 1024 images a step, rate 0.12 falling by a
-/// cosine to 0.00012, 32,000 negatives, temperature 0.07, 800 epochs. Published: 63.6 % linear.
+/// cosine to 0.00012 between epochs, 32,000 negatives, temperature 0.07, 800 epochs. Published: 63.6 % linear. All images of a
+/// step share their negatives; in the authors' code each draws its own, which would be 32 million rows.
 fn full(data: &str) -> RunConfig {
     let kind = if is_small(data) { EncoderKind::Resnet50Cifar } else { EncoderKind::Resnet50 };
     let encoder = EncoderConfig::published(kind, data);
-    let schedule = Schedule::Cosine { warmup_epochs: 0.0, start_factor: 0.0, end_factor: 1e-3, per_epoch: false };
+    let schedule = Schedule::Cosine { warmup_epochs: 0.0, start_factor: 0.0, end_factor: 1e-3, per_epoch: true };
     let base = RunConfig::of(Pirl::INFO.id, Preset::Full, data, encoder, OptimizerConfig::sgd(0.12, 1e-4), schedule);
-    let size = if is_small(data) { 0 } else { 224 };
+    let [size, tiles_size] = if is_small(data) { [0, 0] } else { [224, 255] };
     RunConfig { batch: 1024, epochs: 800, ..base }
         .with_options(Augment::published("pirl-image", size))
-        .with_options([("tiles", "pirl-patch".into())])
+        .with_options([("tiles", "pirl-patch".into()), ("tiles_size", tiles_size.into())])
         .with_options(options(0, 32_000, [0.07, 0.5]))
         .with_options([("cross_entropy", false.into()), ("bank", "random".into())])
 }
@@ -304,6 +305,23 @@ mod tests {
             let after = model.after_step(outcome.carry, &MOMENT);
             assert_ne!(values(&after.bank, "rows"), before);
             assert!(values(&after, "partition")[0] > 0.0, "Z of the first batch is kept");
+        }
+    }
+
+    #[test]
+    fn tiles_are_as_large_as_published() {
+        for (data, side, tile) in [("photographs", 256, 64), ("cifar-10", 32, 8)] {
+            let size = crate::data::Size { channels: 3, height: side, width: side };
+            let Transform::Tiles(tiles, 9) = Transform::of(&full(data), &Facts::of(size, 4)).expect("a preset") else {
+                panic!("nine tiles")
+            };
+            let image = Tensor::zeros([1, 3, side, side], &burn::tensor::Device::flex());
+            let mut rng = crate::rng::stream(1, crate::rng::Purpose::Views, 0);
+            assert_eq!(
+                tiles.views(&Batch::of(image, vec![0]), &mut rng).images[0].dims(),
+                [9, 3, tile, tile],
+                "{data}"
+            );
         }
     }
 }

@@ -248,6 +248,38 @@ fn every_loss_is_finite_and_falls_on_one_batch() {
 }
 
 #[test]
+fn every_method_learns_from_batches_in_parts() {
+    for entry in METHODS {
+        let config = RunConfig { parts: 2, ..tiny(entry.info().id) };
+        config.check().expect("two parts of four images");
+        let losses = losses_of(&config, channels(entry.info()), 20);
+        assert!(losses.iter().all(|loss| loss.is_finite()), "{entry:?}: {losses:?}");
+        assert!(losses[19] < losses[2], "{entry:?} does not learn: {losses:?}");
+    }
+}
+
+#[test]
+fn twice_the_same_part_is_the_part_alone() {
+    let mut config = tiny("rotation");
+    for (name, value) in [("flip", "false"), ("crop_padding", "0")] {
+        config.set(name, value).expect("a setting");
+    }
+    let after = |parts: usize, images: Tensor<4>| {
+        let count = images.dims()[0];
+        let mut learner = learner_of(&RunConfig { parts, batch: count, ..config.clone() }, 1);
+        let loss = step_on(learner.as_mut(), &Batch::of(images, (0..count).collect()), 0);
+        (loss, state(learner.as_ref()))
+    };
+    let images = batch(1).images;
+    let (whole, twice) = (after(1, images.clone()), after(2, images.clone().repeat_dim(0, 2)));
+    assert!((whole.0 - twice.0).abs() < 1e-6, "{} and {}", whole.0, twice.0);
+    let weights =
+        |state: &HashMap<String, TensorData>| state["model.encoder.body.stages.0.units.0.conv.weight"].clone();
+    assert_eq!(weights(&whole.1), weights(&twice.1));
+    assert_ne!(weights(&whole.1), weights(&after(1, images.flip([2])).1), "other images move it elsewhere");
+}
+
+#[test]
 fn every_encoder_is_moved_and_keeps_its_width() {
     for entry in METHODS {
         let mut learner = learner(entry);

@@ -176,24 +176,20 @@ impl Settings {
     }
 }
 
-/// The four-block encoder, two views and as many prototypes as half the batch, so that no queue is needed; minutes on
-/// two CPU cores. Adam in place of LARC, which is made for batches of thousands.
+/// [`pair::small_run`] with two views, for small crops of 28 px show nothing, and as many prototypes as half the batch, so that no
+/// queue is needed.
 fn small(data: &str) -> RunConfig {
-    let optimizer = OptimizerConfig::adamw(1e-3, 1e-4);
-    let base =
-        RunConfig::of(Swav::INFO.id, Preset::Small, data, EncoderConfig::small(32), optimizer, Schedule::cosine(0.5));
-    options(RunConfig { batch: 256, epochs: 10, ..base }, Augment::small(data), [256, 128, 128], [100, 0, 0])
+    options(pair::small_run(Swav::INFO.id, data), Augment::small(data), [256, 128, 128], [100, 0, 0])
 }
 
-/// solo-learn's CIFAR-10 setting: ResNet-18, two views, LARS at 0.6, 3000 prototypes, a queue of 3840 from epoch 50, 1000
-/// epochs. Published there: 89.17 % linear.
+/// solo-learn's CIFAR-10 setting: ResNet-18, two views, LARS at 0.6, 3000 prototypes that stand still for two epochs of 50,000
+/// images, a queue of 3840 from epoch 50, 1000 epochs. Published there: 89.17 % linear.
 fn cifar(data: &str) -> RunConfig {
     let encoder = EncoderConfig::published(EncoderKind::Resnet18Cifar, data);
     let (optimizer, schedule) = (OptimizerConfig::lars_solo(0.6, 1e-6), Schedule::cosine(10.0));
     let base = RunConfig::of(Swav::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
     let base = RunConfig { batch: 256, epochs: 1000, ..base };
-    // two epochs of 195 steps
-    options(base, Augment::published("simclr-cifar", 0), [2048, 128, 3000], [390, 3840, 50])
+    options(base, Augment::published("swav-cifar", 0), [2048, 128, 3000], [390, 3840, 50])
 }
 
 /// The authors' code for ImageNet with large batches: ResNet-50, two views at 224 px and six at 96, 4096 images a step,

@@ -36,12 +36,13 @@ pub struct Init {
     device: Device,
     norm_groups: usize,
     values: usize,
+    empty: bool,
 }
 
 impl Init {
     /// Weights come from `rng` and go to `device`, which tracks gradients if the network is to be trained.
     pub fn new(rng: Rng, device: &Device) -> Self {
-        Self { rng, device: device.clone(), norm_groups: 1, values: 0 }
+        Self { rng, device: device.clone(), norm_groups: 1, values: 0, empty: false }
     }
 
     /// Where the weights go.
@@ -61,8 +62,14 @@ impl Init {
     }
 
     /// # Errors
-    /// When the network has more values than there can be memory for. What was drawn beyond those only has its shape.
+    /// When the network has more values than there can be memory for, what was drawn beyond those only has its shape; or when a
+    /// layer has none, it got one instead.
     pub fn check(&self) -> Result<()> {
+        if self.empty {
+            let said =
+                "these settings make a layer without a single value: a width, or another size among the options, is 0";
+            return Err(Error::Config(said.into()));
+        }
         if self.is_too_large() {
             return Err(Error::Config(format!(
                 "these settings make a network of more than {} million values, with all that is kept beside its weights; lower encoder.width or the sizes among the options",
@@ -128,12 +135,15 @@ impl Init {
         Param::initialized(ParamId::new(), tensor)
     }
 
-    /// Once there are too many values, no more of them are drawn: one stands for all.
+    /// Once there are too many values, no more of them are drawn: one stands for all. Sides of 0 become 1, for the network is
+    /// built to its end before anyone asks whether it can be.
     fn drawn<const D: usize>(
         &mut self,
         shape: [usize; D],
         draw: impl FnOnce(&mut Rng, usize) -> Vec<f32>,
     ) -> Tensor<D> {
+        self.empty |= shape.contains(&0);
+        let shape = shape.map(|side| side.max(1));
         let count = shape.iter().fold(1, |count: usize, &side| count.saturating_mul(side));
         self.values = self.values.saturating_add(count);
         if self.is_too_large() {
@@ -159,5 +169,14 @@ mod tests {
         }
         let said = init.check().expect_err("too large").to_string();
         assert!(said.contains("1024 million values"), "{said}");
+    }
+
+    #[test]
+    fn a_layer_without_values_is_named() {
+        let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff());
+        init.normal([3, 4], 1.0);
+        init.check().expect("nothing is empty");
+        assert_eq!(init.constant([0, 4], 1.0).dims(), [1, 4]);
+        assert!(init.check().expect_err("empty").to_string().contains("is 0"));
     }
 }

@@ -40,16 +40,14 @@ impl Optimizer {
         Self { config, groups, state, collected, measures: false, gradient_norm: None }
     }
 
-    /// Keeps the gradients of one part of a batch for the next [`Optimizer::step`], which uses the mean over all parts:
-    /// a batch in k parts is k - 1 calls of this and one step with the gradients of the last part. What is kept is no
-    /// part of the state, so a checkpoint belongs after a step, not between parts.
-    pub fn accumulate<M: Module>(&mut self, model: &M, gradients: &mut Gradients) {
+    /// Keeps the gradients of a batch, or of one of its parts, for the next [`Optimizer::step`]. What is kept is no part of the
+    /// state, so a checkpoint belongs after a step, not between parts.
+    pub fn collect<M: Module>(&mut self, model: &M, gradients: &mut Gradients) {
         self.collected.add(model, gradients);
     }
 
-    /// Step `step` (from 0) at learning rate `lr`.
-    pub fn step<M: Module>(&mut self, model: M, gradients: &mut Gradients, lr: f64, step: usize) -> M {
-        self.collected.add(&model, gradients);
+    /// Step `step` (from 0) at learning rate `lr`, by the mean of the gradients that were collected since the last one.
+    pub fn step<M: Module>(&mut self, model: M, lr: f64, step: usize) -> M {
         let collected = std::mem::take(&mut self.collected);
         let mut gradients = collected.means(|name, dimensions| self.moves(name, dimensions, step));
         if std::mem::take(&mut self.measures) {
@@ -218,8 +216,8 @@ mod tests {
         let mut optimizer = Optimizer::new(OptimizerConfig::sgd(0.1, 0.1), groups);
         let (mut model, before) = (net(), values(&net()));
         for step in 0..3 {
-            let mut gradients = gradients(&model, images(step as u64));
-            model = optimizer.step(model, &mut gradients, 0.1, step);
+            optimizer.collect(&model, &mut gradients(&model, images(step as u64)));
+            model = optimizer.step(model, 0.1, step);
             let now = values(&model);
             assert_eq!(now["first.weight"], before["first.weight"], "a fixed rate of 0");
             assert_eq!(now["norm.weight"], before["norm.weight"], "a factor of 0");
@@ -235,21 +233,21 @@ mod tests {
         let config = OptimizerConfig { clip_norm: 0.05, ..OptimizerConfig::lars(0.5, 1e-3) };
         let mut once = Optimizer::new(config.clone(), Vec::new());
         let model = net();
-        let mut all = gradients(&model, images(1));
-        let whole = once.step(model, &mut all, 0.5, 0);
+        once.collect(&model, &mut gradients(&model, images(1)));
+        let whole = once.step(model, 0.5, 0);
         assert_ne!(values(&whole)["first.weight"], values(&net())["first.weight"]);
         let mut twice = Optimizer::new(config.clone(), Vec::new());
         let model = net();
-        twice.accumulate(&model, &mut gradients(&model, images(1)));
-        let mut second = gradients(&model, images(1));
-        let parts = twice.step(model, &mut second, 0.5, 0);
+        (0..2).for_each(|_| twice.collect(&model, &mut gradients(&model, images(1))));
+        let parts = twice.step(model, 0.5, 0);
         assert_eq!(values(&whole)["first.weight"], values(&parts)["first.weight"]);
         // and different parts are not the last one alone
         let model = net();
         let mut mixed = Optimizer::new(config, Vec::new());
-        mixed.accumulate(&model, &mut gradients(&model, images(2)));
-        let mut last = gradients(&model, images(1));
-        assert_ne!(values(&mixed.step(model, &mut last, 0.5, 0))["first.weight"], values(&whole)["first.weight"]);
+        for seed in [2, 1] {
+            mixed.collect(&model, &mut gradients(&model, images(seed)));
+        }
+        assert_ne!(values(&mixed.step(model, 0.5, 0))["first.weight"], values(&whole)["first.weight"]);
     }
 
     #[test]
@@ -262,16 +260,17 @@ mod tests {
             let mut optimizer = Optimizer::new(config.clone(), Vec::new());
             let mut model = net();
             for step in 0..2 {
-                let mut gradients = gradients(&model, images(step));
-                model = optimizer.step(model, &mut gradients, config.lr, step as usize);
+                optimizer.collect(&model, &mut gradients(&model, images(step)));
+                model = optimizer.step(model, config.lr, step as usize);
             }
             let state =
                 futures_lite::future::block_on(tensors::read(optimizer.tensors(&Device::flex()))).expect("flex reads");
             let mut other = Optimizer::new(config.clone(), Vec::new());
             other.load(state.into_iter().collect(), &Device::flex()).expect("its own state");
-            let (mut first, mut second) = (gradients(&model, images(9)), gradients(&model, images(9)));
-            let straight = optimizer.step(model.clone(), &mut first, config.lr, 2);
-            let resumed = other.step(model, &mut second, config.lr, 2);
+            optimizer.collect(&model, &mut gradients(&model, images(9)));
+            other.collect(&model, &mut gradients(&model, images(9)));
+            let straight = optimizer.step(model.clone(), config.lr, 2);
+            let resumed = other.step(model, config.lr, 2);
             assert_eq!(values(&straight), values(&resumed));
         }
     }

@@ -125,6 +125,7 @@ pub(super) mod tests {
             images: 0,
             seed: 1,
             batch: 64,
+            parts: 1,
             epochs: 5,
             steps: 0,
             encoder: EncoderConfig::small(32),

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kernel {
-    /// Its values at whole pixels, `2r + 1` of them with `r = floor(side / inverse_share / 2)`; the border mirrors.
-    /// SimCLR and BYOL: a tenth of the side (inverse share 10; 23 pixels at 224).
+    /// Its values at whole pixels, `2r + 1` of them with `r = floor(side / inverse_share / 2)`. SimCLR and BYOL: a tenth
+    /// of the side (inverse share 10; 23 pixels at 224). The border mirrors; it is black in their code.
     Explicit {
         /// Side of the image over width of the kernel.
         inverse_share: usize,

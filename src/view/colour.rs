@@ -51,10 +51,10 @@ impl Change {
     }
 }
 
-/// Changes each image by its own [`Change`]; with `clip` the result is cut to 0 to 1.
+/// Changes each image by its own [`Change`]; what comes out may leave 0 to 1.
 ///
 /// An image of one channel is its own gray. `images`: `[n, c, h, w]`, c = 1 or 3 -> the same.
-pub fn change(images: Tensor<4>, changes: &[Change], clip: bool) -> Tensor<4> {
+pub fn change(images: Tensor<4>, changes: &[Change]) -> Tensor<4> {
     let [n, ..] = images.dims();
     assert_eq!(changes.len(), n, "change: one change an image");
     if changes.iter().all(|change| *change == Change::NONE) {
@@ -72,8 +72,7 @@ pub fn change(images: Tensor<4>, changes: &[Change], clip: bool) -> Tensor<4> {
         Some(factor) => images * factor,
         None => images.zeros_like(),
     };
-    let changed = added.into_iter().flatten().fold(scaled, |x, part| x + part);
-    if clip { clipped(changed) } else { changed }
+    added.into_iter().flatten().fold(scaled, |x, part| x + part)
 }
 
 /// Cut to 0 to 1.
@@ -106,20 +105,7 @@ fn mean_of(images: Tensor<4>) -> Tensor<4> {
 /// Makes the chosen images gray, in as many channels as they had: `[n, c, h, w]` -> the same.
 pub fn gray(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
     let share = |&on: &bool| if on { Change { factor: 0.0, gray: 1.0, ..Change::NONE } } else { Change::NONE };
-    change(images, &chosen.iter().map(share).collect::<Vec<_>>(), false)
-}
-
-/// `(x - mean_c) / std_c`; an image of one channel takes the means of the three numbers.
-///
-/// `[n, c, h, w]`, c = 1 or 3 -> the same.
-pub fn normalise(images: Tensor<4>, mean: [f64; 3], std: [f64; 3]) -> Tensor<4> {
-    let [_, c, _, _] = images.dims();
-    let device = images.device();
-    let channels = |numbers: [f64; 3]| {
-        let numbers = if c == 1 { vec![numbers.iter().sum::<f64>() / 3.0] } else { numbers.to_vec() };
-        Tensor::<4>::from_data(TensorData::new(numbers.iter().map(|&x| x as f32).collect(), [1, c, 1, 1]), &device)
-    };
-    (images - channels(mean)) / channels(std)
+    change(images, &chosen.iter().map(share).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -140,27 +126,19 @@ mod tests {
             let x = noise(channels);
             for same in all {
                 // the other image does change, so that the work is done
-                let y = change(x.clone(), &[same, Change::brightness(0.5)], true);
+                let y = change(x.clone(), &[same, Change::brightness(0.5)]);
                 assert_eq!(values(y.narrow(0, 0, 1)), values(x.clone().narrow(0, 0, 1)));
             }
         }
     }
 
     #[test]
-    fn results_are_cut_only_when_asked() {
-        let x = noise(3);
-        let brighter = [Change::brightness(3.0); 2];
-        assert!(values(change(x.clone(), &brighter, true)).iter().all(|value| (0.0..=1.0).contains(value)));
-        assert!(values(change(x, &brighter, false)).iter().any(|&value| value > 1.5));
-    }
-
-    #[test]
     fn one_channel_is_its_own_gray() {
         let x = noise(1);
         assert_eq!(values(gray(x.clone(), &[true, false])), values(x.clone()));
-        let saturated = change(x.clone(), &[Change::saturation(1.7), Change::saturation(0.2)], true);
+        let saturated = change(x.clone(), &[Change::saturation(1.7), Change::saturation(0.2)]);
         assert_close(&values(saturated), &values(x.clone()), 1e-6);
-        let about = |change_of: fn(f32) -> Change| values(change(x.clone(), &[change_of(1.5), change_of(0.3)], true));
+        let about = |change_of: fn(f32) -> Change| values(change(x.clone(), &[change_of(1.5), change_of(0.3)]));
         assert_close(&about(Change::contrast), &about(Change::contrast_about_colour), 1e-6);
     }
 

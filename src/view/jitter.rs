@@ -1,11 +1,12 @@
-//! Colour jitter: brightness, contrast, saturation and hue, each image by its own numbers and in its own order.
+//! Colour jitter: brightness, contrast, saturation and hue, each image by its own numbers and in its own order, pixels cut
+//! to 0 to 1 after each of the four.
 
 use burn::tensor::Tensor;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use super::colour::{Change, change};
+use super::colour::{Change, change, clipped};
 use super::crop::between;
 use super::hue::turn_hue;
 use crate::rng::Rng;
@@ -28,10 +29,6 @@ pub struct Jitter {
     pub light: Light,
     /// What contrast is measured about.
     pub about: About,
-    /// In which order the four come.
-    pub order: Order,
-    /// Whether pixels are cut to 0 to 1 after each of the four.
-    pub clip: bool,
 }
 
 /// What brightness does.
@@ -54,16 +51,6 @@ pub enum About {
     Colour,
 }
 
-/// The order of the four changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// Brightness, contrast, saturation, hue.
-    Fixed,
-    /// Drawn for each image.
-    Random,
-}
-
 /// One of the four.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
@@ -72,23 +59,28 @@ enum Step {
 }
 
 impl Jitter {
-    /// Torchvision's `ColorJitter(brightness, contrast, saturation, hue)`: order drawn for each image, clipped each
-    /// time.
+    /// Torchvision's `ColorJitter(brightness, contrast, saturation, hue)`.
     pub const fn torchvision([brightness, contrast, saturation, hue]: [f64; 4], p: f64) -> Self {
-        let (light, about, order) = (Light::Multiplied, About::Gray, Order::Random);
-        Self { p, brightness, contrast, saturation, hue, light, about, order, clip: true }
+        Self { p, brightness, contrast, saturation, hue, light: Light::Multiplied, about: About::Gray }
     }
 
     /// `[n, c, h, w]`, c = 1 or 3 -> the same. The draws do not depend on the channels.
     pub fn apply(&self, images: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
         let [n, channels, ..] = images.dims();
         let drawn: Vec<_> = (0..n).map(|_| self.draw(rng)).collect();
-        run(images, drawn.iter().map(|steps| relevant(steps, channels)).collect(), self.clip)
+        run(images, drawn.iter().map(|steps| relevant(steps, channels)).collect())
     }
 
     /// The four steps of one image in their order; every number is drawn whether it is used or not.
     fn draw(&self, rng: &mut Rng) -> Vec<Step> {
         let active = rng.random::<f64>() < self.p;
+        let mut steps = self.steps(rng);
+        steps.shuffle(rng);
+        if active { steps.to_vec() } else { Vec::new() }
+    }
+
+    /// Brightness, contrast, saturation, hue.
+    fn steps(&self, rng: &mut Rng) -> [Step; 4] {
         let mut factor = |amount: f64| between([(1.0 - amount).max(0.0), 1.0 + amount], rng) as f32;
         let (contrast, saturation) = (factor(self.contrast), factor(self.saturation));
         let light = match self.light {
@@ -100,16 +92,8 @@ impl Jitter {
             About::Gray => Change::contrast(contrast),
             About::Colour => Change::contrast_about_colour(contrast),
         };
-        let mut steps = vec![
-            Step::Linear(light),
-            Step::Linear(contrast),
-            Step::Linear(Change::saturation(saturation)),
-            Step::Hue(hue),
-        ];
-        if self.order == Order::Random {
-            steps.shuffle(rng);
-        }
-        if active { steps } else { Vec::new() }
+        let saturation = Change::saturation(saturation);
+        [Step::Linear(light), Step::Linear(contrast), Step::Linear(saturation), Step::Hue(hue)]
     }
 }
 
@@ -127,7 +111,7 @@ fn relevant(steps: &[Step], channels: usize) -> Vec<Step> {
 /// The batch goes through together: linear changes of any kind share one pass, an image that has nothing to do in it
 /// gets the identity. Hue, the dear one, is turned once, after the passes of what stands before it in each image's
 /// order.
-fn run(mut images: Tensor<4>, steps: Vec<Vec<Step>>, clip: bool) -> Tensor<4> {
+fn run(mut images: Tensor<4>, steps: Vec<Vec<Step>>) -> Tensor<4> {
     let is_hue = |step: &Step| matches!(step, Step::Hue(_));
     let linear = |part: &[Step]| {
         part.iter().filter_map(|step| if let Step::Linear(change) = step { Some(*change) } else { None }).collect()
@@ -139,24 +123,25 @@ fn run(mut images: Tensor<4>, steps: Vec<Vec<Step>>, clip: bool) -> Tensor<4> {
         turns.push(if let Some(Step::Hue(turn)) = steps.get(place) { *turn } else { 0.0 });
         after.push(linear(&steps[place..]));
     }
-    images = passes(images, &before, clip);
+    images = passes(images, &before);
     images = turn_hue(images, &turns);
-    passes(images, &after, clip)
+    passes(images, &after)
 }
 
-fn passes(images: Tensor<4>, changes: &[Vec<Change>], clip: bool) -> Tensor<4> {
+fn passes(images: Tensor<4>, changes: &[Vec<Change>]) -> Tensor<4> {
     let longest = changes.iter().map(Vec::len).max().unwrap_or(0);
     (0..longest).fold(images, |images, pass| {
         let row: Vec<_> = changes.iter().map(|own| own.get(pass).copied().unwrap_or(Change::NONE)).collect();
-        change(images, &row, clip)
+        clipped(change(images, &row))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::colour::{gray, normalise};
+    use super::super::colour::gray;
     use super::super::fixture::{Fixture, assert_close, values};
     use super::*;
+    use crate::net::Pixels;
     use crate::rng::{Purpose, stream};
     use burn::tensor::{Device, Distribution};
 
@@ -182,16 +167,23 @@ mod tests {
         Fixture::read(include_str!("../../tests/fixtures/views/colour.json"))
     }
 
+    fn imagenet() -> Pixels {
+        Pixels { mean: vec![0.485, 0.456, 0.406], std: vec![0.229, 0.224, 0.225] }
+    }
+
     #[test]
     fn agrees_with_torchvision_one_by_one_and_in_chains() {
         let fixture = fixture();
         for case in &fixture.cases {
             let found = match case.ops[0].0.as_str() {
                 "gray" => gray(fixture.image(), &[true]),
-                "normalise" => normalise(fixture.image(), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-                name => run(fixture.image(), vec![case.ops.iter().map(step).collect()], !name.contains('-')),
+                "normalise" => imagenet().normalise(fixture.image()),
+                _ => run(fixture.image(), vec![case.ops.iter().map(step).collect()]),
             };
-            assert_close(&values(found), &case.expected, 1e-5);
+            // TensorFlow's two, which torchvision does not have, are stored as they are before they are cut
+            let own = case.ops[0].0.contains('-');
+            let cut = |x: &f32| if own { x.clamp(0.0, 1.0) } else { *x };
+            assert_close(&values(found), &case.expected.iter().map(cut).collect::<Vec<_>>(), 1e-5);
         }
     }
 
@@ -205,7 +197,7 @@ mod tests {
         steps.push(Vec::new());
         let mut expected: Vec<f32> = chains.iter().flat_map(|case| case.expected.clone()).collect();
         expected.extend(values(fixture.image()));
-        assert_close(&values(run(images, steps, true)), &expected, 1e-5);
+        assert_close(&values(run(images, steps)), &expected, 1e-5);
     }
 
     fn noise(n: usize, channels: usize) -> Tensor<4> {
@@ -224,29 +216,22 @@ mod tests {
     }
 
     #[test]
-    fn orders_are_drawn_or_fixed_as_asked() {
-        let mut jitter = Jitter::torchvision([0.4, 0.4, 0.4, 0.1], 1.0);
+    fn orders_are_drawn() {
+        let jitter = Jitter::torchvision([0.4, 0.4, 0.4, 0.1], 1.0);
         let mut rng = stream(1, Purpose::Views, 0);
         let place = |steps: Vec<Step>| steps.iter().position(|step| matches!(step, Step::Hue(_))).expect("a hue");
         let mut counts = [0; 4];
         (0..400).for_each(|_| counts[place(jitter.draw(&mut rng))] += 1);
         assert!(counts.iter().all(|count| (60..=140).contains(count)), "places of hue: {counts:?}");
-        jitter.order = Order::Fixed;
-        assert!((0..50).all(|_| place(jitter.draw(&mut rng)) == 3));
     }
 
     #[test]
     fn factors_keep_their_ranges() {
-        let mut jitter = Jitter::torchvision([0.4, 1.5, 0.2, 0.1], 1.0);
-        jitter.order = Order::Fixed;
+        let jitter = Jitter::torchvision([0.4, 1.5, 0.2, 0.1], 1.0);
         let mut rng = stream(2, Purpose::Views, 0);
         for _ in 0..500 {
-            let steps = jitter.draw(&mut rng);
-            let (Step::Linear(b), Step::Linear(c), Step::Linear(s), Step::Hue(h)) =
-                (steps[0], steps[1], steps[2], steps[3])
-            else {
-                panic!("fixed order: {steps:?}")
-            };
+            let steps = jitter.steps(&mut rng);
+            let [Step::Linear(b), Step::Linear(c), Step::Linear(s), Step::Hue(h)] = steps else { panic!("{steps:?}") };
             assert!((0.6..=1.4).contains(&b.factor) && (0.0..=2.5).contains(&c.factor));
             assert!((0.8..=1.2).contains(&s.factor) && (-0.1..=0.1).contains(&h));
         }

@@ -38,7 +38,7 @@ mod words;
 
 pub use blur::{Kernel, blur};
 pub use channels::{drop_colours, project_colours};
-pub use colour::{Change, change, gray, normalise};
+pub use colour::{Change, change, gray};
 pub use contrast::{Tone, Tones, retone};
 pub use crop::random_windows;
 pub use cut::{cut, resized, thinned};
@@ -46,7 +46,7 @@ pub use energy::places_by_energy;
 pub use gamut::ab_bins;
 pub use homography::{Homography, inverses};
 pub use hue::turn_hue;
-pub use jitter::{About, Jitter, Light, Order};
+pub use jitter::{About, Jitter, Light};
 pub use level::{Level, level};
 pub use op::Op;
 pub use outline::{Frames, outlined};

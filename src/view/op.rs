@@ -5,11 +5,11 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::blur::{Kernel, blur};
-use super::colour::{clipped, gray, normalise};
+use super::colour::gray;
 use super::crop::{between, random_windows};
 use super::jitter::Jitter;
 use super::resample::{Filter, resample};
-use super::shift::{crop_shifted, flip};
+use super::shift::flip;
 use super::tiles::{arrange, permutations, tiles};
 use super::tone::{NEVER, autocontrast, posterise, sharpness, solarise};
 use crate::rng::Rng;
@@ -26,11 +26,6 @@ pub enum Op {
         aspect: [f64; 2],
         /// How pixels are mixed.
         filter: Filter,
-    },
-    /// A shift by whole pixels, black coming in.
-    Shift {
-        /// The most it moves by to each side.
-        padding: usize,
     },
     /// Tiles of a grid: from here on each is an image of its own.
     Tiles {
@@ -80,15 +75,6 @@ pub enum Op {
         /// Threshold in steps of 1/255, lowest and highest.
         threshold: [u32; 2],
     },
-    /// Pixels cut to 0 to 1.
-    Clip,
-    /// Mean and deviation of each channel brought to 0 and 1.
-    Normalise {
-        /// Subtracted, by channel.
-        mean: [f64; 3],
-        /// Divides, by channel.
-        std: [f64; 3],
-    },
 }
 
 /// Runs the steps in their order; a crop makes images of `size` pixels to a side.
@@ -110,8 +96,7 @@ pub(super) fn run(ops: &[Op], images: Tensor<4>, size: usize, rng: &mut Rng) -> 
 /// The places of a crop and of the mirroring it can do.
 fn mirrored_by_crop(ops: &[Op]) -> Option<(usize, usize)> {
     let crop = ops.iter().rposition(|op| matches!(op, Op::Crop { .. }))?;
-    let moves = |op: &&Op| matches!(op, Op::Shift { .. } | Op::Tiles { .. });
-    let between = ops[crop + 1..].iter().take_while(|op| !moves(op));
+    let between = ops[crop + 1..].iter().take_while(|op| !matches!(op, Op::Tiles { .. }));
     let flip = between.into_iter().position(|op| matches!(op, Op::Flip { .. }))?;
     Some((crop, crop + 1 + flip))
 }
@@ -143,7 +128,6 @@ impl Op {
         let [n, ..] = images.dims();
         match self {
             Op::Crop { area, aspect, filter } => crop_to(images, size, [*area, *aspect], *filter, 0.0, rng),
-            Op::Shift { padding } => crop_shifted(images, *padding, rng),
             Op::Tiles { grid, tile, shuffle } => {
                 let cut = tiles(images, *grid, *tile, rng);
                 if *shuffle { arrange(cut, &permutations(n, grid * grid, rng)) } else { cut }
@@ -166,8 +150,6 @@ impl Op {
             Op::Photometric { p, bits, sharpness, threshold } => {
                 photometric(images, *p, *bits, *sharpness, *threshold, rng)
             }
-            Op::Clip => clipped(images),
-            Op::Normalise { mean, std } => normalise(images, *mean, *std),
         }
     }
 }

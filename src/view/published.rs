@@ -1,10 +1,11 @@
 //! The recipes of the papers, and small ones for images of about 30 pixels.
 //!
 //! Pixels stay in 0 to 1: what an encoder subtracts and divides by is the encoder's. Saturation blends with gray
-//! throughout, as torchvision does; SimCLR's and BYOL's own code scales S of HSV instead.
+//! throughout, as torchvision does, and where a kernel reaches over the border the image mirrors; SimCLR's and BYOL's own code
+//! scales S of HSV instead, and blurs into black.
 
 use super::blur::Kernel;
-use super::jitter::{About, Jitter, Light, Order};
+use super::jitter::{About, Jitter, Light};
 use super::op::Op;
 use super::recipe::ViewKind;
 use super::resample::Filter;
@@ -27,6 +28,11 @@ pub(super) const RECIPES: &[Row] = &[
     ("swav", "Caron et al. 2020, after their code: two large crops and six small ones", swav),
     ("simclr", "Chen, Kornblith et al. 2020, after their code at strength 1", simclr),
     ("simclr-cifar", "Chen, Kornblith et al. 2020, after their code for CIFAR-10: strength 1/2, no blur", simclr_cifar),
+    (
+        "swav-cifar",
+        "da Costa et al. 2022 (solo-learn), after their code for CIFAR-10: two views, no small crops",
+        swav_cifar,
+    ),
     ("moco-cifar", "He et al. 2020, after their demonstration for CIFAR-10: MoCo v2's recipe without blur", moco_cifar),
     ("simsiam-cifar", "Chen and He 2021, appendix D: their recipe without blur", simsiam_cifar),
     (
@@ -105,8 +111,7 @@ fn one(mut kinds: Vec<ViewKind>) -> Vec<ViewKind> {
     kinds
 }
 
-/// One view cut into two by two tiles in random order. Crops keep most of the image, or a tile would show next to
-/// nothing.
+/// One view cut into two by two tiles in random order.
 fn small_tiles(kinds: Vec<ViewKind>, size: usize, tile: usize) -> Vec<ViewKind> {
     let mut kinds = one(kinds);
     for kind in &mut kinds {
@@ -143,6 +148,11 @@ fn swav() -> Vec<ViewKind> {
     vec![ViewKind { count: 2, size: 224, ops: ops(0.14, 1.0) }, ViewKind { count: 6, size: 96, ops: ops(0.05, 0.14) }]
 }
 
+/// The blur stays at this size, too.
+fn swav_cifar() -> Vec<ViewKind> {
+    two(32, vec![crop(0.08, 1.0, Filter::Bicubic), jitter([0.8, 0.8, 0.8, 0.2], 0.8), gray(), pillow_blur(0.5), flip()])
+}
+
 /// SimCLR's jitter: TensorFlow's contrast is about each channel's mean; brightness is a factor since its second
 /// version.
 fn simclr_jitter(s: f64) -> Op {
@@ -169,10 +179,8 @@ fn unlike(jitter: Op, blur: Op, solarise: f64, threshold: f64) -> Vec<Op> {
 fn byol() -> Vec<ViewKind> {
     let view = |blur: f64, solarise: f64| {
         let plain = Jitter::torchvision([0.4, 0.4, 0.2, 0.1], 0.8);
-        let jitter = Jitter { light: Light::Added, about: About::Colour, order: Order::Random, clip: false, ..plain };
-        let mut ops = unlike(Op::Jitter(jitter), tenth_blur(blur), solarise, 0.5);
-        ops.push(Op::Clip);
-        ViewKind { count: 1, size: 224, ops }
+        let jitter = Jitter { light: Light::Added, about: About::Colour, ..plain };
+        ViewKind { count: 1, size: 224, ops: unlike(Op::Jitter(jitter), tenth_blur(blur), solarise, 0.5) }
     };
     vec![view(1.0, 0.0), view(0.1, 0.2)]
 }

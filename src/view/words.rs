@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::blur::Kernel;
-use super::jitter::{About, Jitter, Light, Order};
+use super::jitter::{About, Jitter, Light};
 use super::op::Op;
 use super::recipe::{Recipe, ViewKind};
 use super::resample::Filter;
@@ -37,7 +37,6 @@ impl Display for Op {
                     filter.words()
                 )
             }
-            Op::Shift { padding } => write!(f, "shift: up to {padding} px each way, black comes in"),
             Op::Tiles { grid, tile, shuffle } => {
                 let order = if *shuffle { "in an order drawn for each image" } else { "row by row" };
                 write!(
@@ -64,8 +63,6 @@ impl Display for Op {
                 threshold[0],
                 threshold[1]
             ),
-            Op::Clip => f.write_str("clip: to 0 to 1"),
-            Op::Normalise { mean, std } => write!(f, "normalise: mean {mean:?}, deviation {std:?}"),
         }
     }
 }
@@ -88,11 +85,7 @@ impl Display for Jitter {
         if self.hue > 0.0 {
             write!(f, ", hue turned by up to {:.0}°", self.hue * 360.0)?;
         }
-        f.write_str(match self.order {
-            Order::Fixed => ", in this order",
-            Order::Random => ", in an order drawn for each image",
-        })?;
-        f.write_str(if self.clip { ", clipped each time" } else { ", not clipped" })
+        f.write_str(", in an order drawn for each image, clipped each time")
     }
 }
 

@@ -86,6 +86,7 @@ impl MemoryBank {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loss::golden::{table, tensor};
     use crate::rng::{Purpose, stream};
 
     fn bank(n: usize, d: usize) -> MemoryBank {
@@ -102,12 +103,7 @@ mod tests {
 
     /// `A(n, 3, s)` of the golden tests, rows at length 1.
     fn golden(n: usize, s: f64) -> Tensor<2> {
-        let at = |i: usize, j: usize| {
-            let (i, j) = (i as f64, j as f64);
-            (0.7 * i + 1.3 * j + 0.1 * i * j + s).sin() as f32
-        };
-        let data: Vec<f32> = (0..n).flat_map(|i| (0..3).map(move |j| at(i, j))).collect();
-        unit_rows(Tensor::from_data(TensorData::new(data, [n, 3]), &Device::flex().autodiff()))
+        unit_rows(tensor(&table(n, 3, s), &Device::flex().autodiff()))
     }
 
     #[test]

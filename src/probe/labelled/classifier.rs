@@ -77,9 +77,8 @@ impl Candidate {
     /// Step `step` (from 0) of `total` on what was seen of a batch, on the plain device.
     pub(super) fn step(mut self, seen: Tensor<4>, labels: Tensor<1, Int>, step: usize, total: usize) -> Self {
         let loss = cross_entropy(self.classifier.logits(Tensor::from_inner(seen)), labels);
-        let mut gradients = loss.backward();
-        let rate = Plan::rate(self.lr, step, total);
-        self.classifier = self.optimizer.step(self.classifier, &mut gradients, rate, step);
+        self.optimizer.collect(&self.classifier, &mut loss.backward());
+        self.classifier = self.optimizer.step(self.classifier, Plan::rate(self.lr, step, total), step);
         Self { loss: Some(loss.inner()), ..self }
     }
 }
