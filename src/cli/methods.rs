@@ -21,6 +21,9 @@ Examples:
   nolabel methods --json            everything, for programs";
 /// Characters of a line of running text.
 const TEXT_WIDTH: usize = 96;
+/// What the table of settings does not say itself.
+const NOTE: &str = "`images` 0 uses all of them; with `steps` 0 the epochs decide when a run ends; with `parts` 4 a batch goes \
+                    through the network in four parts, one after the other, for one too large for the memory.";
 
 /// List the methods, or explain one and its settings
 #[derive(Args, Debug)]
@@ -103,7 +106,7 @@ fn explain(entry: &Entry, data: &str) -> Outcome {
         format!("Its own measure: {}{}.\n", info.metric.name, chance.unwrap_or_default()),
         format!("Settings for {data}; `--set KEY=VALUE` changes them:"),
         format!("{}\n", settings(entry, data)),
-        "`images` 0 uses all of them; with `steps` 0 the epochs decide when a run ends.".to_string(),
+        words::wrap(NOTE, TEXT_WIDTH),
     ];
     print::out(&text.join("\n"))
 }

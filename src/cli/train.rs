@@ -31,6 +31,8 @@ Examples:
       clips of shapes that move, made at once; --data clips:my/videos takes your own
   nolabel train simsiam --data cifar-10 --init resnet18.pth --set encoder.kind=resnet18 --set encoder.width=64
       go on with an encoder from elsewhere; the untrained encoder in `nolabel eval` stays one with drawn weights
+  nolabel train simclr --data cifar-10 --preset full --set parts=8
+      batches of 512 images go through the network in eight parts, where memory is small; what is compared is a part
   nolabel train --resume --out runs/narrow
       go on where it was stopped; Ctrl-C saves a run and prints this line
   nolabel train --from rotation-fashion-mnist-1-step-00001200.safetensors
