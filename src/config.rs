@@ -109,12 +109,35 @@ impl RunConfig {
     pub fn set(&mut self, key: &str, text: &str) -> Result<()> {
         let mut whole = self.to_value();
         let path = locate(&whole, key)?;
+        if path == ["schedule", "kind"] {
+            return self.set_schedule(text);
+        }
         let slot = path.iter().fold(&mut whole, |value, part| &mut value[part.as_str()]);
         *slot = read_as(slot, text)
             .ok_or_else(|| Error::Config(format!("`{key}` is {slot} now and cannot be set to `{text}`")))?;
         *self = serde_json::from_value(whole)
             .map_err(|error| Error::Config(format!("`{key}` cannot be set to `{text}`: {error}")))?;
         Ok(())
+    }
+
+    /// Another schedule comes with values of its own.
+    fn set_schedule(&mut self, kind: &str) -> Result<()> {
+        if kind != self.schedule.kind() {
+            self.schedule = Schedule::of_kind(kind, self.epochs as f64).ok_or_else(|| {
+                let known = Schedule::KINDS.join(", ");
+                Error::Config(format!("there is no schedule `{kind}`; choose one of {known}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The kind of schedule that a setting belongs to where it is not one of this schedule's.
+    pub fn other_schedule(&self, key: &str) -> Option<&'static str> {
+        let has = |kind: &str| {
+            let schedule = Schedule::of_kind(kind, 1.0)?;
+            Self { schedule, ..self.clone() }.settings().into_iter().find(|(name, _)| name == key)
+        };
+        Schedule::KINDS.into_iter().find(|kind| *kind != self.schedule.kind() && has(kind).is_some())
     }
 
     /// Every setting that [`RunConfig::set`] knows, with its value.

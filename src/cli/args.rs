@@ -32,9 +32,15 @@ pub(super) fn methods() -> PossibleValuesParser {
     }))
 }
 
-/// The names of the data sets.
-pub(super) fn data_sets() -> PossibleValuesParser {
-    PossibleValuesParser::new(CATALOGUE.iter().map(|entry| PossibleValue::new(entry.name).help(entry.title)))
+/// The data sets by name, and what images of one's own are called.
+pub(super) fn data_names() -> PossibleValuesParser {
+    let own = [
+        (shapes::NAME, "Clips, made at once"),
+        (folder::NAME, "Images of your own"),
+        (folder::clips::NAME, "Clips of your own"),
+    ];
+    let known = CATALOGUE.iter().map(|entry| (entry.name, entry.title));
+    PossibleValuesParser::new(known.chain(own).map(|(name, title)| PossibleValue::new(name).help(title)))
 }
 
 /// The names of the recipes of views.
@@ -224,11 +230,34 @@ impl RunArgs {
         for (key, value) in named {
             value.map_or(Ok(()), |value| config.set(key, &value.to_string()))?;
         }
-        self.set.iter().try_for_each(|(key, value)| set(config, key, value))
+        for (key, value) in &self.set {
+            let argument = self
+                .budget
+                .argument(key)
+                .or(named.iter().find(|(name, value)| name == key && value.is_some()).map(|(name, _)| *name));
+            if let Some(argument) = argument {
+                return Err(Failure::Usage(format!(
+                    "`{key}` is given twice, by --{argument} and by --set; leave one out"
+                )));
+            }
+            set(config, key, value)?;
+        }
+        Ok(())
     }
 }
 
 impl BudgetArgs {
+    /// The argument in use that says the same as a setting.
+    fn argument(&self, key: &str) -> Option<&'static str> {
+        let given = [
+            ("epochs", "epochs", self.epochs.is_some()),
+            ("steps", "steps", self.steps.is_some()),
+            ("batch", "batch", self.batch.is_some()),
+            ("optimizer.lr", "lr", self.lr.is_some()),
+        ];
+        given.into_iter().find(|(name, _, given)| *name == key && *given).map(|(_, argument, _)| argument)
+    }
+
     fn apply(&self, config: &mut RunConfig) -> Outcome {
         let number = |key: &'static str, value: Option<u64>| value.map(|value| (key, value.to_string()));
         // epochs asked for by name are not to be cut short by steps set before
@@ -279,6 +308,11 @@ pub(super) fn set(config: &mut RunConfig, key: &str, value: &str) -> Outcome {
     if known.iter().any(exists) {
         return Ok(config.set(key, value)?);
     }
+    if let Some(kind) = config.other_schedule(key) {
+        return Err(Failure::Usage(format!(
+            "`{key}` belongs to another schedule; put --set schedule.kind={kind} before it"
+        )));
+    }
     let hint = nearest(key, &known).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     let list = format!("`nolabel methods {}` lists the settings", config.method);
     let joint = if hint.is_empty() { "; " } else { " " };
@@ -318,6 +352,7 @@ mod tests {
         assert!(refused("flp", "true").contains("did you mean `options.flip`?"));
         assert!(!refused("zzzzzzzz", "1").contains("did you mean"));
         assert!(refused("data", "cifar-10").contains("an argument of its own"));
+        assert!(refused("schedule.at_epochs", "2").contains("schedule.kind=steps"));
         assert!(refused("batch", "many").contains("cannot be set to `many`"));
         set(&mut config(), "flip", "true").expect("an option needs no prefix");
     }

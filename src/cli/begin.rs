@@ -19,7 +19,7 @@ use crate::digest;
 use crate::method::find;
 use crate::probe::{self, ProbeSettings};
 use crate::session::Session;
-use crate::session::folder::{Checkpoint, DataRecord, Folder, Log, Place, Record, Start, place};
+use crate::session::folder::{Checkpoint, Criterion, DataRecord, Folder, Log, Place, Record, Start, place};
 use crate::session::pace::{Pace, ProbePace};
 use crate::weights;
 
@@ -80,6 +80,7 @@ impl Wanted {
         let mut config = find(method)?.config(self.preset.unwrap_or(Preset::Small), &data.name);
         self.args.apply(&mut config)?;
         config.check()?;
+        self.refuse_rank(&config)?;
         let path = self.args.out.clone().or_else(|| self.out.clone()).unwrap_or_else(|| default_folder(&config));
         refuse_taken(&path)?;
         // so that the run can be continued from any folder
@@ -102,6 +103,7 @@ impl Wanted {
         let path = self.path_of_old()?;
         let (mut folder, record) = Folder::open(&path)?;
         self.refuse_contradictions(&path, &record)?;
+        self.refuse_rank(&record.config)?;
         folder.claim()?;
         let checkpoint = folder.newest()?;
         if record.start.is_some() && checkpoint.is_none() {
@@ -139,17 +141,21 @@ impl Wanted {
         let opened = Opened::at(file)?;
         let Checkpoint { header, bytes, .. } = &opened.checkpoint;
         self.refuse_contradictions(file, &opened.record)?;
+        self.refuse_rank(&opened.record.config)?;
         let path = self.args.out.clone().unwrap_or_else(|| default_folder(&header.config));
         refuse_taken(&path)?;
         let spec = opened.images(self.data.as_ref())?;
         let spec = Spec { folder: spec.folder.as_deref().map(absolute).transpose()?, ..spec };
         let (images, selected) = (self.images(&spec)?, block_on(device::select(self.args.manner.device))?);
         header.images.check(&images)?;
-        let warnings = changes(&opened.record, &selected);
+        let mut warnings = changes(&opened.record, &selected);
         let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
         let session = block_on(Session::restore(bytes, images, &selected, pace))?;
         let folder = Folder::create(&path, &Record::new(header.config.clone(), data, selected.readout.clone()))?;
         folder.save(session.step(), bytes)?;
+        if session.step() >= session.started().total_steps {
+            warnings.push("this run is finished: all its steps were taken, and none is taken here".to_string());
+        }
         let log = folder.log()?;
         Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings })
     }
@@ -188,6 +194,15 @@ impl Wanted {
             "{path} is another run: {differing}. Leave those arguments out to continue it, or start a new run in another \
              folder with --out"
         )))
+    }
+
+    /// Refuses to keep the best checkpoint by what is never measured.
+    fn refuse_rank(&self, config: &RunConfig) -> Outcome {
+        if self.args.manner.keep_best != Some(Criterion::Rank) || find(&config.method)?.compares() {
+            return Ok(());
+        }
+        let method = &config.method;
+        Err(Failure::Usage(format!("{method} compares no embeddings, so that none has a rank; use --keep-best loss")))
     }
 
     /// Loads the images. That they cannot be probed is better known before training than after it.
@@ -285,7 +300,7 @@ pub(super) fn differences(old: &RunConfig, new: &RunConfig) -> String {
 }
 
 /// A checkpoint goes on with the settings it was trained with, whatever was written into run.toml since.
-fn refuse_edited(path: &Path, recorded: &RunConfig, trained: &RunConfig) -> Outcome {
+pub(super) fn refuse_edited(path: &Path, recorded: &RunConfig, trained: &RunConfig) -> Outcome {
     // the checkpoint's numbers have been through JSON
     let text = serde_json::to_string(recorded).expect("a configuration has only string keys");
     let differing = serde_json::from_str(&text).map(|recorded| differences(trained, &recorded)).unwrap_or_default();

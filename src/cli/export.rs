@@ -1,7 +1,6 @@
 //! `nolabel export`: a run's encoder for other programs.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -10,10 +9,10 @@ use futures_lite::future::block_on;
 
 use super::failure::{Failure, Outcome};
 use super::opened::Opened;
+use super::output;
 use super::print;
 use super::words;
 use crate::data::Size;
-use crate::error::Error;
 use crate::method::{Facts, find};
 use crate::net::{Encoder, Input, tensors};
 use crate::session::checkpoint;
@@ -71,15 +70,16 @@ impl Export {
     pub(super) fn run(self) -> Outcome {
         let format = self.format()?;
         if fs::symlink_metadata(&self.out).is_ok() {
-            return Err(Failure::Failed(format!("{} exists already; choose another name", self.out.display())));
+            return Err(output::taken(&self.out));
         }
+        output::check(&self.out)?;
         let opened = Opened::at(&self.run)?;
         let (encoder, about) = encoder(&opened.record, opened.step(), &opened.checkpoint.bytes)?;
         let packed = match format {
             Format::Safetensors => block_on(weights::safetensors(&encoder, &about))?,
             Format::Onnx => block_on(weights::onnx(&encoder, &about))?,
         };
-        write_whole(&self.out, &packed)?;
+        output::write_new(&self.out, &packed)?;
         print::out(&said(&self.out, packed.len(), format, &encoder, &about))
     }
 
@@ -106,18 +106,6 @@ fn encoder(record: &Record, step: usize, bytes: &[u8]) -> Outcome<(Encoder, Abou
     let steps = words::count(step, "step");
     let trained = format!("trained by {} on {} for {steps}", config.method, config.data);
     Ok((learner.encoder(), About { encoder: config.encoder.clone(), channels, trained }))
-}
-
-/// A temporary file beside the target, brought to disk and renamed: a file under the target's name is whole.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let partial = path.with_extension("partial");
-    let mut file = File::create(&partial).map_err(Error::file(&partial))?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&partial, path));
-    written.map_err(|error| {
-        // what is left of it helps nobody; that it could not be removed is no news either
-        let _ = fs::remove_file(&partial);
-        Error::File { path: path.to_path_buf(), source: error }
-    })
 }
 
 fn said(path: &Path, bytes: usize, format: Format, encoder: &Encoder, about: &About) -> String {

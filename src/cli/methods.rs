@@ -10,7 +10,8 @@ use super::print;
 use super::table::Table;
 use super::words;
 use crate::config::{Preset, RunConfig};
-use crate::method::{Entry, Info, METHODS, find};
+use crate::data::shapes;
+use crate::method::{Entry, Info, METHODS, Needs, find};
 use crate::view::recipe;
 
 const EXAMPLES: &str = "\
@@ -33,9 +34,9 @@ pub(super) struct Methods {
     #[arg(value_name = "METHOD", value_parser = args::methods(), hide_possible_values = true)]
     method: Option<String>,
 
-    /// Show the settings as they are for this data set
-    #[arg(long, value_name = "NAME", value_parser = args::data_sets(), default_value = args::DEFAULT_DATA)]
-    data: String,
+    /// Show the settings as they are for this data [default: the first that the method can learn from]
+    #[arg(long, value_name = "NAME", value_parser = args::data_names())]
+    data: Option<String>,
 
     /// Show a recipe of views, which the option `recipe` of a method names
     #[arg(long, value_name = "NAME", value_parser = args::recipes(), conflicts_with = "method")]
@@ -63,15 +64,24 @@ impl Methods {
         }
         let chosen = self.method.as_deref().map(find).transpose()?;
         match (chosen, self.json) {
-            (Some(entry), false) => explain(entry, &self.data),
+            (Some(entry), false) => explain(entry, self.data(entry)),
             (Some(entry), true) => print::json(&self.card(entry)),
             (None, true) => print::json(&METHODS.iter().map(|entry| self.card(entry)).collect::<Vec<_>>()),
             (None, false) => list(),
         }
     }
 
+    fn data(&self, entry: &Entry) -> &str {
+        let able = match entry.info().needs {
+            Needs { clips: true, .. } => shapes::NAME,
+            Needs { colour: true, .. } => "cifar-10",
+            _ => args::DEFAULT_DATA,
+        };
+        self.data.as_deref().unwrap_or(able)
+    }
+
     fn card(&self, entry: &Entry) -> Card {
-        let preset = |preset| entry.config(preset, &self.data);
+        let preset = |preset| entry.config(preset, self.data(entry));
         Card { info: entry.info(), small: preset(Preset::Small), full: preset(Preset::Full) }
     }
 }

@@ -13,6 +13,7 @@ mod images;
 mod interrupt;
 mod measure;
 mod opened;
+mod output;
 mod print;
 mod probing;
 mod progress;

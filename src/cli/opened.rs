@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use futures_lite::future::block_on;
 
+use super::begin::refuse_edited;
 use super::failure::{Failure, Outcome};
 use super::images;
 use super::measure::{Measured, Question, Reach, Subject};
@@ -93,8 +94,9 @@ impl Opened {
         let (folder, record) = Folder::open(path)?;
         let checkpoint = folder.newest()?.ok_or_else(|| {
             let path = path.display();
-            Failure::Failed(format!("the run in {path} has saved nothing yet; continue it with --resume, or wait"))
+            Failure::Failed(format!("the run in {path} has saved nothing yet: wait where it is under way, or begin it again in another folder"))
         })?;
+        refuse_edited(path, &record.config, &checkpoint.header.config)?;
         let step = checkpoint.header.step;
         for (path, wrong) in &checkpoint.damaged {
             let path = path.display();
@@ -254,6 +256,8 @@ impl Opened {
     /// The same with whatever else was asked for.
     pub(super) fn answer(&self, loaded: &Loaded, question: &Question, quiet: bool) -> Outcome<Evaluation> {
         images::refuse_unlabelled(loaded.images(), "name others with --data")?;
+        // what was measured before must be readable, or what is measured now could not be added to it
+        self.evaluations()?;
         let said = |measured: Measured| self.evaluation(loaded, question, measured);
         let measured = loaded.measure(question, quiet, &mut |some| self.keep(said(some.clone())))?;
         let evaluation = said(measured);

@@ -1,6 +1,5 @@
 //! `nolabel show`: what a network is asked and what it answers, as pictures.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,12 +10,12 @@ use super::failure::{Failure, Outcome};
 use super::html;
 use super::images;
 use super::opened::Opened;
+use super::output;
 use super::print;
 use super::words;
 use crate::config::Preset;
 use crate::data::Spec;
 use crate::device::{self, DeviceChoice};
-use crate::error::Error;
 use crate::method::find;
 use crate::session::Session;
 use crate::session::pace::Pace;
@@ -71,13 +70,14 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) fn run(self) -> Outcome {
+        self.out.as_deref().map_or(Ok(()), output::check)?;
         let method = self.what.to_str().filter(|name| !self.what.exists() && find(name).is_ok());
         let (session, place) = match method {
             Some(method) => (self.untrained(method)?, PathBuf::from(format!("show-{method}.html"))),
             None => self.trained()?,
         };
         let out = self.out.clone().unwrap_or(place);
-        fs::write(&out, page(&session)?).map_err(|error| Failure::from(Error::file(&out)(error)))?;
+        output::write(&out, page(&session)?.as_bytes())?;
         print::out(&format!("{}: open it in a browser", words::quoted(&out.display().to_string())))
     }
 

@@ -9,6 +9,7 @@ use burn::module::Module;
 use burn::tensor::activation::tanh;
 use burn::tensor::{Tensor, TensorData};
 
+use super::frame::side;
 use super::neck::Neck;
 use super::pair;
 use super::presets::is_small;
@@ -165,7 +166,7 @@ impl Aet {
 
 impl Settings {
     fn of(config: &RunConfig, facts: &Facts) -> Result<Self> {
-        let size: usize = config.option("size")?;
+        let size = side(config, "size")?;
         if size == 0 && facts.size.height != facts.size.width {
             return Err(Error::Data(
                 "aet needs square images, for the shape of others would show a turn; or a `size` to cut out of each"

@@ -62,6 +62,7 @@ impl Method for Byol {
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet);
+    const COMPARES: bool = true;
 
     /// The target is drawn anew, not copied: so does the authors' code.
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 pub struct Entry {
     info: &'static Info,
     presets: Presets,
+    compares: bool,
     build: fn(&RunConfig, &Facts, &Device) -> Result<Box<dyn Training>>,
 }
 
@@ -28,6 +29,7 @@ impl Entry {
         Self {
             info: &M::INFO,
             presets: M::PRESETS,
+            compares: M::COMPARES,
             build: |config, facts, device| Ok(Box::new(Learner::<M>::new(config, facts, device)?)),
         }
     }
@@ -35,6 +37,11 @@ impl Entry {
     /// What the method says of itself.
     pub fn info(&self) -> &'static Info {
         self.info
+    }
+
+    /// Whether its loss compares embeddings, which are watched for collapse.
+    pub fn compares(&self) -> bool {
+        self.compares
     }
 
     /// A preset as a full configuration for a data set of this name.

@@ -65,6 +65,7 @@ impl Method for Exemplar {
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, full, full);
+    const COMPARES: bool = true;
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let settings = Settings::of(config, facts)?;

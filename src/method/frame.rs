@@ -11,6 +11,8 @@ use crate::view::{cut, flip_some};
 
 /// Fewest pixels a side that make sense of a crop.
 const LEAST: usize = 8;
+/// The largest that one may be.
+const MOST: usize = 2048;
 
 /// The options `size` and `flip` with their values.
 pub(super) type Options = [(&'static str, Value); 2];
@@ -20,6 +22,18 @@ pub(super) type Options = [(&'static str, Value); 2];
 pub(super) struct Frame {
     size: usize,
     flip: bool,
+}
+
+/// An option that is the side of squares in pixels, 0 for images as they are.
+///
+/// # Errors
+/// When a batch of them would fill any memory.
+pub(super) fn side(config: &RunConfig, name: &str) -> Result<usize> {
+    let side = config.option(name)?;
+    if side > MOST {
+        return Err(Error::Config(format!("{name} must be at most {MOST} pixels")));
+    }
+    Ok(side)
 }
 
 impl Frame {
@@ -33,7 +47,7 @@ impl Frame {
     /// # Errors
     /// When they are missing or impossible.
     pub(super) fn of(config: &RunConfig) -> Result<Self> {
-        let (size, flip) = (config.option("size")?, config.option("flip")?);
+        let (size, flip) = (side(config, "size")?, config.option("flip")?);
         if (1..LEAST).contains(&size) {
             return Err(Error::Config(format!("size must be at least {LEAST} pixels, or 0 for whole images")));
         }

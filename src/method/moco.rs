@@ -72,6 +72,7 @@ impl Method for Moco {
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet);
+    const COMPARES: bool = true;
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let settings = Settings::of(config)?;

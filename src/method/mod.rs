@@ -89,6 +89,9 @@ pub trait Method: Module + Debug + 'static {
     /// The network whose features are wanted.
     fn encoder(&self) -> &Encoder;
 
+    /// Whether the loss compares embeddings, which are watched for collapse: [`Outcome::embeddings`].
+    const COMPARES: bool = false;
+
     /// Parameters that learn differently from the rest.
     fn groups(_config: &RunConfig) -> Vec<ParamGroup> {
         Vec::new()

@@ -3,6 +3,7 @@
 use burn::tensor::{Int, Tensor, TensorData};
 use serde_json::Value;
 
+use super::frame::side;
 use super::neck::last_map;
 use super::{Batch, Facts, Views};
 use crate::config::{Preset, RunConfig};
@@ -47,7 +48,7 @@ impl Augment {
     /// As there.
     pub(super) fn named([recipe, size]: [&str; 2], config: &RunConfig, facts: &Facts) -> Result<Self> {
         let (height, width) = (facts.size.height, facts.size.width);
-        let size = match config.option::<usize>(size)? {
+        let size = match side(config, size)? {
             0 => height.max(width),
             size => size,
         };

@@ -352,6 +352,7 @@ fn every_step_can_be_drawn() {
         let mut learner = learner(entry);
         assert!(learner.shown().is_none());
         step(learner.as_mut(), entry, 0);
+        assert_eq!(!learner.embeddings().is_empty(), entry.compares(), "{entry:?}");
         let shown = learner.shown().expect("views to draw");
         assert!(!shown.rows.is_empty(), "{entry:?}");
         for figure in shown.figures {

@@ -5,6 +5,7 @@
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
 
+use super::frame::side;
 use super::neck::Neck;
 use super::{Batch, Facts, Info, Method, Metric, Moment, Needs, Outcome, Presets, Shown, Unit, Verdicts, Views};
 use crate::config::{Preset, RunConfig};
@@ -117,7 +118,7 @@ impl Method for Rotation {
 
 impl Settings {
     fn of(config: &RunConfig, facts: &Facts) -> Result<Self> {
-        let (size, min_area): (usize, f64) = (config.option("size")?, config.option("min_area")?);
+        let (size, min_area): (usize, f64) = (side(config, "size")?, config.option("min_area")?);
         if size == 0 && facts.size.height != facts.size.width {
             return Err(Error::Data(
                 "rotation needs square images, for the shape of others would give the turn away; or a `size` to crop them to"

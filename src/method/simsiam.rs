@@ -45,6 +45,7 @@ impl Method for SimSiam {
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet);
+    const COMPARES: bool = true;
 
     fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self> {
         let augment = Augment::of_two(config, facts)?;

@@ -59,6 +59,35 @@ impl Schedule {
         Schedule::Cosine { warmup_epochs: 0.0, start_factor: 0.0, end_factor: 0.0, per_epoch: true }
     }
 
+    /// What a schedule can be called.
+    pub const KINDS: [&str; 4] = ["constant", "cosine", "steps", "steps-then-line"];
+
+    /// The schedule of this name for a run of so many epochs, with values that may do: a tenth of the rate after half of them and
+    /// another after three quarters.
+    pub fn of_kind(kind: &str, epochs: f64) -> Option<Self> {
+        let (at_epochs, factor) = (vec![epochs / 2.0, epochs * 0.75], 0.1);
+        match kind {
+            "constant" => Some(Schedule::Constant),
+            "cosine" => Some(Self::cosine(0.0)),
+            "steps" => Some(Schedule::Steps { at_epochs, factor }),
+            "steps-then-line" => {
+                Some(Schedule::StepsThenLine { at_epochs, factor, from_epoch: epochs * 0.75, end_factor: 0.0 })
+            }
+            _ => None,
+        }
+    }
+
+    /// What it is called.
+    pub fn kind(&self) -> &'static str {
+        let place = match self {
+            Schedule::Constant => 0,
+            Schedule::Cosine { .. } => 1,
+            Schedule::Steps { .. } => 2,
+            Schedule::StepsThenLine { .. } => 3,
+        };
+        Self::KINDS[place]
+    }
+
     /// Refuses rates below 0 and times before the run.
     pub fn check(&self) -> Result<()> {
         let not_negative = |name: &str, values: &[f64]| {

@@ -121,7 +121,9 @@ impl ProbeSettings {
         let test = count(&data.test, self.test_images);
         let choice = match self.penalties.as_slice() {
             [only] => format!("L2 {only}"),
-            [first, .., last] => format!("L2 from {last} to {first} chosen on the last {} training images", train / 6),
+            [first, .., last] => {
+                format!("L2 from {last} to {first} chosen on the last {} training images", (train / 6).max(1))
+            }
             [] => "no L2".to_string(),
         };
         let (grid, k, temperature) = (self.grid, self.k, self.temperature);

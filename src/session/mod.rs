@@ -342,7 +342,7 @@ impl Session {
             events.push(Event::Step(step));
             if !loss.is_finite() {
                 return Err(Error::Config(format!(
-                    "the loss is {loss} at step {}: the run has diverged; try a learning rate below {lr}",
+                    "the loss is {loss} at step {}: the run has diverged; begin again with a learning rate below {lr:e}",
                     self.step
                 )));
             }

@@ -1,5 +1,7 @@
 //! `nolabel eval` and `nolabel toy`: what was learned, beside the controls.
 
+use std::fs;
+
 use crate::{Lab, TRAINING};
 use serde_json::Value;
 
@@ -48,6 +50,21 @@ fn one_layer_one_reader_and_few_images_can_be_asked_for() {
     lab.badly("eval run --device cpu --layer block9", 2, &["no layer `block9`", "block4"]);
     lab.badly("eval run --probe magic", 2, &["magic", "linear"]);
     lab.badly("eval images", 1, &["no run in images"]);
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused_before_it_is_measured() {
+    let lab = Lab::new();
+    lab.well(&format!("{TRAINING} --steps 2 --out run -q"));
+    for command in ["report run --out no/report.html", "compare run --out no/table.html", "embed run --out no/f.npy"] {
+        lab.badly(&format!("{command} -q"), 1, &["there is no folder no"]);
+    }
+    fs::write(lab.path("run/eval.json"), "{broken").expect("a file");
+    lab.badly("eval run --device cpu -q", 1, &["eval.json cannot be read", "delete it"]);
+    fs::remove_file(lab.path("run/eval.json")).expect("it is there");
+    let record = fs::read_to_string(lab.path("run/run.toml")).expect("a record");
+    fs::write(lab.path("run/run.toml"), record.replace("seed = 1", "seed = 2")).expect("a file");
+    lab.badly("eval run --device cpu -q", 1, &["was changed", "seed is 1, not 2"]);
 }
 
 #[test]

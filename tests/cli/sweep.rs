@@ -70,7 +70,7 @@ fn a_sweep_killed_after_its_first_run_does_not_train_it_again() {
     // nothing is left to do: the images are not even read
     fs::rename(lab.path("images"), lab.path("moved")).expect("a folder");
     assert_eq!(lab.well(SWEEP).out, said.out);
-    lab.badly(&format!("{SWEEP} --seeds 1,2,3 -q"), 1, &["has no file"]);
+    lab.badly(&format!("{SWEEP} --seeds 1,2,3 -q"), 1, &["there is no folder"]);
     let more = lab.well(&SWEEP.replace("1,2 ", "1,2,3 ").replace(":images", ":moved")).err;
     assert!(more.contains("5/6  rotation-fashion-mnist-3  to be trained"), "{more}");
     assert_eq!(starts(&lab, "runs/aet-fashion-mnist-1"), caught, "other files with the same images: {more}");
@@ -121,15 +121,19 @@ fn a_plan_that_cannot_work_is_refused_before_anything_is_trained() {
     refused("rotation --data fashion-mnist:images --set flp=true,false", &["`flp`", "did you mean `options.flip`"]);
     refused("rotation --data fashion-mnist:images --set optimizer.lr=0.1,", &["a value of optimizer.lr is missing"]);
     refused("rotation --data fashion-mnist:images --seeds one", &["one"]);
+    refused("colorization --data fashion-mnist:images --dry-run", &["colorization needs colour images"]);
     refused("rotation --data fashion-mnist:images --set batch=1,8", &["batch must be at least 2"]);
     assert!(!lab.path("runs").exists(), "nothing is written for what is refused");
+    lab.badly("sweep rotation --data fashion-mnist:nowhere --dry-run", 1, &["there is no folder", "nowhere"]);
     lab.well(&format!("{TRAINING} --steps 3 --out runs/sweep/rotation-fashion-mnist-1 -q"));
+    refused("rotation --data fashion-mnist:images --out runs/sweep/rotation-fashion-mnist-1", &["is a run itself"]);
+    refused("rotation --data fashion-mnist:images --out images/train-labels-idx1-ubyte", &["is a file"]);
     refused(
         "rotation --data fashion-mnist:images --steps 4 --batch 8 --set encoder.width=4",
         &["steps is 3, not 4", "--out"],
     );
     let all = lab.well("sweep all --data fashion-mnist --out many --dry-run").out;
-    assert!(all.contains("left out: colorization needs colour, motion needs clips"), "{all}");
+    assert!(all.contains("left out: colorization needs colour images, motion needs clips"), "{all}");
     assert!(all.starts_with("15 runs in many, 0 of them done"), "{all}");
 }
 

@@ -91,6 +91,20 @@ fn a_run_that_diverges_fails_in_words() {
 }
 
 #[test]
+fn a_batch_in_parts_and_a_rate_in_steps_can_be_had() {
+    let lab = Lab::new();
+    let stepped = "--set parts=2 --set schedule.kind=steps --set schedule.at_epochs=[1]";
+    lab.well(&format!("{TRAINING} --epochs 2 {stepped} --out run -q"));
+    let rates: Vec<f64> = lab
+        .events("run")
+        .iter()
+        .filter_map(|event| if let Event::Step(step) = event { Some(step.learning_rate) } else { None })
+        .collect();
+    assert_eq!(rates.len(), 24);
+    assert!((rates[23] / rates[0] - 0.1).abs() < 1e-9, "{rates:?}");
+}
+
+#[test]
 fn a_run_that_goes_nowhere_is_told_so_and_ended_on_request() {
     let lab = Lab::new();
     let run = "runs/rotation-fashion-mnist-1";

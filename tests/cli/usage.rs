@@ -20,6 +20,8 @@ fn the_list_of_methods_is_the_list_of_the_library() {
         let explained = lab.well(&format!("methods {}", info.id)).out;
         assert!(explained.contains("optimizer.lr") && explained.contains(info.url), "{explained}");
     }
+    assert!(lab.well("methods motion").out.contains("Settings for moving-shapes"));
+    assert!(lab.well("methods motion --data clips").out.contains("Settings for clips"));
 }
 
 #[test]
@@ -59,6 +61,18 @@ fn bad_usage_ends_with_2_and_says_what_would_be_right() {
     lab.badly(&format!("train rotation {data} --set flip=perhaps"), 2, &["perhaps"]);
     lab.badly(&format!("train rotation {data} --set flip"), 2, &["KEY=VALUE"]);
     lab.badly(&format!("train rotation {data} --set method=simsiam"), 2, &["an argument of its own"]);
+    lab.badly(&format!("train rotation {data} --steps 4 --set steps=9"), 2, &["`steps` is given twice", "--steps"]);
+    lab.badly(&format!("train rotation {data} --set size=100000"), 2, &["size must be at most"]);
+    lab.badly(&format!("train rotation {data} --batch 8 --set parts=3"), 2, &["parts must divide batch"]);
+    lab.badly(&format!("train byol {data} --batch 8 --set width=0 --device cpu"), 2, &["is 0"]);
+    lab.badly(
+        &format!("train simsiam {data} --batch 8 --set layers=0 --device cpu"),
+        2,
+        &["layers must be at least 1"],
+    );
+    lab.badly(&format!("train rotation {data} --keep-best rank"), 2, &["no embeddings", "--keep-best loss"]);
+    lab.badly(&format!("train rotation {data} --set schedule.at_epochs=[2]"), 2, &["--set schedule.kind=steps before"]);
+    lab.badly(&format!("train rotation {data} --set schedule.kind=stairs"), 2, &["`stairs`", "steps-then-line"]);
     lab.badly(&format!("train rotation {data} --save-every soon"), 2, &["soon", "5m"]);
     lab.badly("eval", 2, &["RUN"]);
     lab.badly("fly", 2, &["fly"]);

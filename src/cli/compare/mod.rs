@@ -13,11 +13,11 @@ use clap::{Args, ValueEnum};
 use self::groups::{Measured, PROBES, Section};
 use super::failure::{Failure, Outcome};
 use super::opened::Opened;
+use super::output;
 use super::print;
 use super::probing::ProbeArgs;
 use super::words;
 use crate::device::DeviceChoice;
-use crate::error::Error;
 use crate::probe::ProbeSettings;
 use crate::session::event::Event;
 use crate::session::folder::{Evaluation, Place, place};
@@ -112,7 +112,7 @@ impl Compare {
             Format::Html => page::html(&table, &words::again()),
         };
         let Some(out) = &self.out else { return print::out(&text) };
-        fs::write(out, text + "\n").map_err(|error| Failure::from(Error::file(out)(error)))?;
+        output::write(out, (text + "\n").as_bytes())?;
         let hint = if format == Format::Html { "open it in a browser" } else { "written" };
         print::out(&format!("{}: {hint}", words::quoted(&out.display().to_string())))
     }
@@ -120,9 +120,7 @@ impl Compare {
     /// What is to be written: as it was asked for, or as the file's name ends.
     fn format(&self) -> Outcome<Format> {
         let Some(out) = &self.out else { return Ok(self.format.unwrap_or(Format::Text)) };
-        if out.is_dir() {
-            return Err(Failure::Usage(format!("{} is a folder; name a file with --out", out.display())));
-        }
+        output::check(out)?;
         let ending = out.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
         let of_ending = match ending.as_str() {
             "txt" => Some(Format::Text),

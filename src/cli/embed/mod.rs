@@ -13,6 +13,7 @@ use futures_lite::future::block_on;
 use crate::cli::args;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::opened::{Loaded, Opened};
+use crate::cli::output;
 use crate::cli::print;
 use crate::cli::spinner::Spinner;
 use crate::cli::words;
@@ -133,6 +134,7 @@ struct Table<'a> {
 impl Embed {
     pub(super) fn run(self) -> Outcome {
         let kind = Kind::of(&self.out)?;
+        output::check(&self.out)?;
         let opened = Opened::at(&self.run)?;
         let loaded = opened.load(self.data.as_ref(), self.device, self.quiet)?;
         let data = loaded.session.data();

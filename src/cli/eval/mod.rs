@@ -271,6 +271,6 @@ const NO_SUPERVISED: &str =
     "\n\nNot known yet is what labels would make of the same encoder in as many steps: add --supervised.";
 /// The words for it.
 const COMPONENTS: &str = "PCA: the widest directions of the training images' pixels, as many as the last layer has \
-                          features (at most 256). ";
+                          features (at most 256, and fewer than images). ";
 /// Characters of a line of running text.
 const TEXT_WIDTH: usize = 96;

@@ -6,7 +6,6 @@ mod history;
 mod looks;
 mod page;
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -17,16 +16,16 @@ use self::looks::Chosen;
 use self::page::Page;
 use super::again;
 use super::args;
-use super::failure::{Failure, Outcome};
+use super::failure::Outcome;
 use super::html;
 use super::opened::{Loaded, Opened};
+use super::output;
 use super::print;
 use super::progress::best_of;
 use super::spinner::Spinner;
 use super::words;
 use crate::data::Spec;
 use crate::device::DeviceChoice;
-use crate::error::Error;
 use crate::method::find;
 use crate::probe::ProbeSettings;
 use crate::session::event::Source;
@@ -81,9 +80,7 @@ impl Report {
     pub(super) fn run(self) -> Outcome {
         let opened = Opened::at(&self.run)?;
         let out = self.out.clone().unwrap_or_else(|| html::beside(&self.run, "report.html"));
-        if out.is_dir() {
-            return Err(Failure::Usage(format!("{} is a folder; name a file with --out", out.display())));
-        }
+        output::check(&out)?;
         let loaded = opened.load(self.data.as_ref(), self.device, self.quiet)?;
         let evaluation = self.evaluation(&opened, &loaded)?;
         let chosen = chosen(&loaded, evaluation.as_ref());
@@ -106,7 +103,7 @@ impl Report {
             command: again::command(&opened.record)?,
         };
         drop(spinner);
-        fs::write(&out, page.html()).map_err(|error| Failure::from(Error::file(&out)(error)))?;
+        output::write(&out, page.html().as_bytes())?;
         print::out(&format!("{}: open it in a browser", words::quoted(&out.display().to_string())))
     }
 

@@ -78,8 +78,9 @@ impl Member {
 /// tried each of them. `like` holds what is the same for all.
 ///
 /// # Errors
-/// When a setting does not exist, or two runs would lie in one folder.
+/// When a setting does not exist, a method cannot learn from the images, or two runs would lie in one folder.
 pub(super) fn members(wanted: &Wanted, like: &RunArgs) -> Outcome<Vec<Member>> {
+    refuse_place(wanted)?;
     let mut members: Vec<Member> = Vec::new();
     for &seed in wanted.seeds {
         for method in methods(wanted) {
@@ -105,7 +106,11 @@ fn member(wanted: &Wanted, like: &RunArgs, method: &str, seed: u64, set: Vec<(St
     let varied = |key: &str| wanted.set.iter().any(|(known, values)| known == key && values.len() > 1);
     let tail: String =
         set.iter().filter(|(key, _)| varied(key)).map(|(key, value)| format!("-{key}={value}")).collect();
-    let mut config = find(method)?.config(wanted.preset, &wanted.data.name);
+    let entry = find(method)?;
+    if let Some(lack) = lack(wanted.data, entry.info().needs) {
+        return Err(Failure::Usage(format!("{method} needs {lack}, and {} has none", wanted.data.name)));
+    }
+    let mut config = entry.config(wanted.preset, &wanted.data.name);
     let args = RunArgs { seed: Some(seed), set, ..like.clone() };
     args.apply(&mut config)?;
     config.check()?;
@@ -138,7 +143,7 @@ fn methods(wanted: &Wanted) -> Vec<String> {
     if !wanted.methods.iter().any(|method| method == ALL) {
         return wanted.methods.to_vec();
     }
-    let able = METHODS.iter().map(|entry| entry.info()).filter(|info| serves(wanted.data, info.needs));
+    let able = METHODS.iter().map(|entry| entry.info()).filter(|info| lack(wanted.data, info.needs).is_none());
     able.map(|info| info.id.to_string()).collect()
 }
 
@@ -147,15 +152,31 @@ pub(super) fn left_out(wanted: &Wanted) -> Vec<String> {
     if !wanted.methods.iter().any(|method| method == ALL) {
         return Vec::new();
     }
-    let unable = METHODS.iter().map(|entry| entry.info()).filter(|info| !serves(wanted.data, info.needs));
-    unable.map(|info| format!("{} needs {}", info.id, if info.needs.clips { "clips" } else { "colour" })).collect()
+    let unable = METHODS.iter().filter_map(|entry| Some((entry.info(), lack(wanted.data, entry.info().needs)?)));
+    unable.map(|(info, lack)| format!("{} needs {lack}", info.id)).collect()
 }
 
-/// Whether the images have what a method needs. Of the user's own images the colours are not known before they are read.
-fn serves(data: &Spec, needs: Needs) -> bool {
+/// What a method needs and the images are not. Of the user's own images the colours are not known before they are read.
+fn lack(data: &Spec, needs: Needs) -> Option<&'static str> {
     let colour = catalogue::find(&data.name).map_or(true, |entry| entry.size.channels == 3);
     let clips = [shapes::NAME, folder::clips::NAME].contains(&data.name.as_str());
-    (colour || !needs.colour) && (clips || !needs.clips)
+    match needs {
+        Needs { clips: true, .. } if !clips => Some("clips"),
+        Needs { colour: true, .. } if !colour => Some("colour images"),
+        _ => None,
+    }
+}
+
+/// Refuses a folder for the runs' folders that can be none.
+fn refuse_place(wanted: &Wanted) -> Outcome {
+    let out = wanted.out.display();
+    if place(wanted.out) == Place::Run {
+        return Err(Failure::Usage(format!("{out} is a run itself; choose a folder for the sweep's runs with --out")));
+    }
+    if wanted.out.exists() && !wanted.out.is_dir() {
+        return Err(Failure::Usage(format!("{out} is a file; choose a folder for the sweep's runs with --out")));
+    }
+    Ok(())
 }
 
 /// What is measured of every run.
@@ -176,10 +197,10 @@ impl Measure {
 /// Finds out how far each run has come.
 ///
 /// # Errors
-/// When something else lies in the place of one.
+/// When something else lies in the place of one, or images to train on are not where they should be.
 pub(super) fn look(members: &mut [Member], data: &Spec, measure: &Measure) -> Outcome {
     let data = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
-    for member in members {
+    for member in &mut *members {
         member.state = match place(&member.path) {
             Place::Free => State::New,
             Place::Taken => {
@@ -196,7 +217,13 @@ pub(super) fn look(members: &mut [Member], data: &Spec, measure: &Measure) -> Ou
             },
         };
     }
-    Ok(())
+    let to_train = members.iter().any(|member| matches!(member.state, State::New | State::Begun { .. }));
+    match data.folder.filter(|folder| to_train && !folder.exists()) {
+        Some(folder) => {
+            Err(Failure::Failed(format!("there is no folder {} to read the images from", folder.display())))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A run that was begun with other settings is none of this sweep's.

@@ -16,6 +16,9 @@ const MAX_BYTES: u64 = 1 << 28;
 /// Pixels an image may have, 67 million: decoding one takes some hundred megabytes on each processor.
 const MAX_PIXELS: u64 = 1 << 26;
 const JPEG_START: [u8; 3] = [0xff, 0xd8, 0xff];
+/// What follows 255 where a scan begins, and where the image ends.
+const JPEG_SCAN: u8 = 0xda;
+const JPEG_END: u8 = 0xd9;
 
 /// What is wrong with a file, to be read after its name.
 pub(super) type Wrong = String;
@@ -60,7 +63,20 @@ fn jpeg(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> {
     let (width, height) = decoder.dimensions();
     check_pixels(width, height)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    Ok((DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
+    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    // the decoder paints gray what is missing
+    if is_cut_off(bytes) {
+        Err("it is no whole JPEG file (its end is missing)".into())
+    } else {
+        Ok((image, orientation))
+    }
+}
+
+/// Whether no end follows the last scan. Within a scan neither marker can occur, for every byte 255 of its data is followed by
+/// a 0; a preview before it has its own.
+fn is_cut_off(jpeg: &[u8]) -> bool {
+    let last = |marker: u8| jpeg.windows(2).rposition(|two| two == [0xff, marker]);
+    last(JPEG_END) < last(JPEG_SCAN)
 }
 
 /// Refuses images that would take too much memory.
@@ -142,6 +158,14 @@ mod tests {
         let photo = jpeg([64, 64], &halves(64, 64));
         assert!(refused(&photo[..photo.len() / 2]).contains("no whole JPEG"));
         assert!(refused(&photo[..20]).contains("no whole JPEG"));
+        let large = jpeg([256, 256], &halves(256, 256));
+        for share in [5, 7, 9] {
+            assert!(
+                refused(&large[..large.len() * share / 10]).contains("no whole JPEG"),
+                "{share} tenths are not all"
+            );
+        }
+        assert!(of(&[large, vec![0; 16]].concat(), 8).is_ok(), "what follows the end does not matter");
         // height and width in the frame header
         let frame = photo.windows(2).position(|two| two == [0xff, 0xc0]).expect("a frame");
         let mut bomb = photo;

@@ -45,7 +45,7 @@ impl Pixels {
             if values.len() != 1 && values.len() != channels {
                 let count = values.len();
                 return Err(Error::Config(format!(
-                    "encoder.{name} has {count} values but the images have {channels} channels: give 1 or {channels}"
+                    "encoder.{name} has {count} values, which is neither one for all nor one for each channel of the images ({channels})"
                 )));
             }
         }

@@ -1,6 +1,7 @@
 //! `eval.json`: what was measured of a run, with all it takes to measure it again.
 
-use std::{fs, io};
+use std::fs::{self, File};
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,8 @@ use crate::probe::labelled::Plan;
 use crate::probe::{ProbeRow, ProbeSettings};
 
 const FILE: &str = "eval.json";
+/// Held by who adds to it.
+const LOCK: &str = "eval.lock";
 
 /// One round of probes of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -169,6 +172,10 @@ impl Folder {
     /// # Errors
     /// When the file cannot be read or written.
     pub fn keep(&self, mut evaluation: Evaluation) -> Result<()> {
+        let path = self.path().join(LOCK);
+        let lock = File::create(&path).map_err(Error::file(&path))?;
+        // where a file system knows no locks, two at once are hoped against
+        let _ = lock.lock();
         let mut all = self.evaluations()?;
         let same = |known: &Evaluation| {
             (known.step, &known.data.sha256, &known.settings)
@@ -251,6 +258,20 @@ mod tests {
         fs::write(here.path().join(FILE), "[{").expect("a file");
         let refused = folder.evaluations().expect_err("half a file").to_string();
         assert!(refused.contains("eval.json cannot be read") && refused.contains("delete it"), "{refused}");
+    }
+
+    #[test]
+    fn many_at_once_are_all_kept() {
+        let here = tempfile::tempdir().expect("a folder");
+        let keep = |step: usize| {
+            let folder = Folder { path: here.path().to_path_buf(), lock: None };
+            folder.keep(evaluation(step, ProbeSettings::default())).expect("kept");
+        };
+        std::thread::scope(|scope| (0..16).for_each(|step| drop(scope.spawn(move || keep(step)))));
+        let folder = Folder { path: here.path().to_path_buf(), lock: None };
+        let mut steps: Vec<_> = folder.evaluations().expect("readable").iter().map(|known| known.step).collect();
+        steps.sort_unstable();
+        assert_eq!(steps, (0..16).collect::<Vec<_>>());
     }
 
     #[test]
