@@ -102,6 +102,8 @@ impl Method for BarlowTwins {
 }
 
 /// [`pair::small_run`] with a projector of two layers; the loss is scaled by a tenth as in solo-learn, so that its size is near 1.
+///
+/// On Fashion-MNIST, on two CPU cores: 6.2 minutes; linear 90.4 %, kNN 88.2 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
     options(pair::small_run(BarlowTwins::INFO.id, data), Augment::small(data), [512, 2], [5e-3, 0.1, 1.0])
 }

@@ -112,6 +112,8 @@ impl Method for Byol {
 
 /// [`pair::small_run`] with hidden layers an eighth of the paper's width and outputs half of it; the target follows faster
 /// (0.99), for the run is short.
+///
+/// On Fashion-MNIST, on two CPU cores: 8.1 minutes; linear 90.0 %, kNN 87.5 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
     options(pair::small_run(Byol::INFO.id, data), Augment::small(data), [512, 128], 0.99)
 }

@@ -165,6 +165,8 @@ impl Settings {
 
 /// [`pair::small_run`] with a queue of 4096, decay 0.99 and temperature 0.1 as in the authors' CIFAR demonstration, and the head
 /// of version 2. Batch norm is not split, for an unsplit one of 256 images gives little away.
+///
+/// On Fashion-MNIST, on two CPU cores: 4.7 minutes; linear 90.6 %, kNN 88.5 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
     options(pair::small_run(Moco::INFO.id, data), Augment::small(data), [4096, 256, 128], [0.99, 0.1], false)
 }

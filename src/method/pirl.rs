@@ -231,6 +231,8 @@ impl Settings {
 /// embeddings stay in a dozen directions; with 6,000 images it is 23. The rate rises over three passes, for at full rate the
 /// first two push embeddings into few directions. The bank starts empty, so that no time goes by until its random rows
 /// are forgotten.
+///
+/// On Fashion-MNIST, on two CPU cores: 4.7 minutes; linear 90.3 %, kNN 88.0 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
     let base = RunConfig { schedule: Schedule::cosine(3.0), ..pair::small_run(Pirl::INFO.id, data) };
     let [_, size, min_area] = Augment::small(data);

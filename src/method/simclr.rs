@@ -95,6 +95,8 @@ impl Method for SimClr {
 }
 
 /// [`pair::small_run`] with a head of two layers; temperature 0.5 as in the paper's CIFAR setting, the loss as in the paper.
+///
+/// On Fashion-MNIST, on two CPU cores: 5.9 minutes; linear 90.5 %, kNN 88.3 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
     options(pair::small_run(SimClr::INFO.id, data), Augment::small(data), [256, 2, 128], [0.5, 1.0])
 }
