@@ -231,11 +231,7 @@ impl RunArgs {
             value.map_or(Ok(()), |value| config.set(key, &value.to_string()))?;
         }
         for (key, value) in &self.set {
-            let argument = self
-                .budget
-                .argument(key)
-                .or(named.iter().find(|(name, value)| name == key && value.is_some()).map(|(name, _)| *name));
-            if let Some(argument) = argument {
+            if let Some(argument) = self.argument(key) {
                 return Err(Failure::Usage(format!(
                     "`{key}` is given twice, by --{argument} and by --set; leave one out"
                 )));
@@ -244,20 +240,23 @@ impl RunArgs {
         }
         Ok(())
     }
-}
 
-impl BudgetArgs {
     /// The argument in use that says the same as a setting.
     fn argument(&self, key: &str) -> Option<&'static str> {
+        let budget = &self.budget;
         let given = [
-            ("epochs", "epochs", self.epochs.is_some()),
-            ("steps", "steps", self.steps.is_some()),
-            ("batch", "batch", self.batch.is_some()),
-            ("optimizer.lr", "lr", self.lr.is_some()),
+            ("epochs", "epochs", budget.epochs.is_some()),
+            ("steps", "steps", budget.steps.is_some()),
+            ("batch", "batch", budget.batch.is_some()),
+            ("optimizer.lr", "lr", budget.lr.is_some()),
+            ("images", "images", self.images.is_some()),
+            ("seed", "seed", self.seed.is_some()),
         ];
         given.into_iter().find(|(name, _, given)| *name == key && *given).map(|(_, argument, _)| argument)
     }
+}
 
+impl BudgetArgs {
     fn apply(&self, config: &mut RunConfig) -> Outcome {
         let number = |key: &'static str, value: Option<u64>| value.map(|value| (key, value.to_string()));
         // epochs asked for by name are not to be cut short by steps set before

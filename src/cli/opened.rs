@@ -94,7 +94,9 @@ impl Opened {
         let (folder, record) = Folder::open(path)?;
         let checkpoint = folder.newest()?.ok_or_else(|| {
             let path = path.display();
-            Failure::Failed(format!("the run in {path} has saved nothing yet: wait where it is under way, or begin it again in another folder"))
+            Failure::Failed(format!(
+                "the run in {path} has saved nothing yet: wait if it is under way, or begin again in another folder"
+            ))
         })?;
         refuse_edited(path, &record.config, &checkpoint.header.config)?;
         let step = checkpoint.header.step;

@@ -40,9 +40,9 @@ pub(super) fn taken(path: &Path) -> Failure {
     Failure::Failed(format!("{} exists already; choose another name", path.display()))
 }
 
-/// A pipe or a device: what it is called must not come to name a plain file.
+/// A pipe, a device or a link: what it is called must not come to name a plain file.
 fn is_special(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|there| !there.is_file())
+    fs::symlink_metadata(path).is_ok_and(|there| !there.is_file())
 }
 
 fn filled(path: &Path, bytes: &[u8]) -> Outcome<NamedTempFile> {
