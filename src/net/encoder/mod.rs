@@ -361,6 +361,6 @@ pub(crate) mod tests {
         let config = EncoderConfig::small(4).normalised_for("cifar-10");
         let built = Encoder::init(&config, 1, &mut Init::new(stream(3, Purpose::Weights, 0), &Device::flex()));
         let said = built.expect_err("three means for one channel").to_string();
-        assert!(said.contains("encoder.input_mean") && said.contains("1 channels"), "{said}");
+        assert!(said.contains("encoder.input_mean") && said.contains("of the images (1)"), "{said}");
     }
 }
