@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use futures_lite::future::block_on;
 
 use super::args::RunArgs;
+use super::differences::{differences, refuse_edited};
 use super::failure::{Failure, Outcome};
 use super::foreign;
 use super::images;
@@ -286,31 +287,6 @@ fn refuse_taken(path: &Path) -> Outcome {
             Err(Failure::Failed(format!("{shown} is not empty and holds no run; choose another folder with --out")))
         }
     }
-}
-
-/// What is set differently, in words; empty where all is the same.
-pub(super) fn differences(old: &RunConfig, new: &RunConfig) -> String {
-    let new = new.settings();
-    let value = |key: &str| new.iter().find(|(name, _)| name == key).map(|(_, value)| value);
-    let differing = old.settings().into_iter().filter_map(|(key, old)| {
-        let new = value(&key).filter(|new| **new != old)?;
-        Some(format!("{key} is {old}, not {new}"))
-    });
-    differing.collect::<Vec<_>>().join("; ")
-}
-
-/// A checkpoint goes on with the settings it was trained with, whatever was written into run.toml since.
-pub(super) fn refuse_edited(path: &Path, recorded: &RunConfig, trained: &RunConfig) -> Outcome {
-    // the checkpoint's numbers have been through JSON
-    let text = serde_json::to_string(recorded).expect("a configuration has only string keys");
-    let differing = serde_json::from_str(&text).map(|recorded| differences(trained, &recorded)).unwrap_or_default();
-    if differing.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::Failed(format!(
-        "run.toml in {} was changed after the run had started: {differing}; put it back, or start a new run",
-        path.display()
-    )))
 }
 
 pub(super) fn absolute(folder: &Path) -> Outcome<PathBuf> {

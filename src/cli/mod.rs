@@ -6,6 +6,7 @@ mod args;
 mod begin;
 mod cache;
 mod controls;
+mod differences;
 mod failure;
 mod foreign;
 mod html;

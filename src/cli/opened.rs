@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use futures_lite::future::block_on;
 
-use super::begin::refuse_edited;
+use super::differences::refuse_edited;
 use super::failure::{Failure, Outcome};
 use super::images;
 use super::measure::{Measured, Question, Reach, Subject};

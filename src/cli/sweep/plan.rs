@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::RunArgs;
-use crate::cli::begin::{absolute, default_folder, differences};
+use crate::cli::begin::{absolute, default_folder};
+use crate::cli::differences::differences;
 use crate::cli::failure::{Failure, Outcome};
 use crate::config::{Preset, RunConfig};
 use crate::data::catalogue;
