@@ -40,7 +40,7 @@ test: lint docs unit dist browser ## Run everything that CI runs
 lint: ## Check format and lints for desktop and browser
 	@scripts/setup.sh wasm
 	cargo fmt --check
-	rustfmt --check --edition 2024 src/method/*.rs src/cli/*.rs src/cli/*/*.rs
+	rustfmt --check --edition 2024 src/methods/*.rs src/methods/*/*.rs src/cli/commands/*.rs src/cli/commands/*/*.rs
 	cargo clippy --release --locked --all-targets -- -D warnings
 	cargo clippy $(WASM) --locked --lib --bins -- -D warnings
 

@@ -8,7 +8,8 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor, TensorData};
 use nolabel::config::Preset;
 use nolabel::data::{Size, shapes};
-use nolabel::method::{Batch, Entry, Facts, METHODS, Moment};
+use nolabel::method::{Batch, DataInfo, Entry, StepPosition};
+use nolabel::methods::METHODS;
 use nolabel::platform::memory;
 use nolabel::rng::{Purpose, stream, uniform};
 
@@ -41,7 +42,7 @@ fn measure(entry: &Entry) {
     };
     let config = entry.config(Preset::Small, data);
     let device = Device::flex();
-    let facts = Facts { clips: needs.clips, ..Facts::of(size, 60_000) };
+    let facts = DataInfo { clips: needs.clips, ..DataInfo::of(size, 60_000) };
     let mut learner = entry.build(&config, &facts, &device).expect("a preset can be built");
     let images = |position: u64| {
         let pixels = uniform(&mut stream(1, Purpose::Views, position), config.batch * size.bytes(), 0.0, 1.0);
@@ -51,7 +52,7 @@ fn measure(entry: &Entry) {
     let batch = Batch { next: Some(images(1)), ..Batch::of(images(0), (0..config.batch).collect()) };
     let (mut views, mut steps) = (Vec::new(), Vec::new());
     for step in 0..=STEPS {
-        let moment = Moment { step, total: STEPS + 1, steps_per_epoch: STEPS + 1 };
+        let moment = StepPosition { step, total: STEPS + 1, steps_per_epoch: STEPS + 1 };
         let start = Instant::now();
         learner.draw(&batch, &moment, &mut stream(1, Purpose::Views, step as u64));
         views.push(start.elapsed().as_secs_f64() * 1e3);

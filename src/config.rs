@@ -59,10 +59,11 @@ pub struct RunConfig {
     pub seed: u64,
     /// Images a step. Views are counted separately: rotation makes four of each image.
     pub batch: usize,
-    /// Parts that go through the network one after the other, for a batch that is too large for the memory. Weights move once, by
-    /// the mean of the parts' gradients; batch norm, and a loss that compares images, see a part at a time.
-    #[serde(default = "one")]
-    pub parts: usize,
+    /// Gradient accumulation: micro-batches that go through the network one after the other, for a batch that is too large for
+    /// the memory. Weights move once, by the mean of their gradients; batch norm, and a loss that compares images, see one
+    /// micro-batch at a time.
+    #[serde(default = "one", alias = "parts")]
+    pub micro_batches: usize,
     /// Passes over the training images.
     pub epochs: usize,
     /// Steps after which the run ends, whatever the epochs say; 0 means that the epochs decide.
@@ -93,9 +94,21 @@ impl RunConfig {
         optimizer: OptimizerConfig,
         schedule: Schedule,
     ) -> Self {
-        let (method, data) = (method.to_string(), data.to_string());
-        let (images, seed, batch, parts, epochs, steps, options) = (0, 1, 64, 1, 1, 0, Map::new());
-        Self { method, preset, data, images, seed, batch, parts, epochs, steps, encoder, optimizer, schedule, options }
+        Self {
+            method: method.to_string(),
+            preset,
+            data: data.to_string(),
+            images: 0,
+            seed: 1,
+            batch: 64,
+            micro_batches: 1,
+            epochs: 1,
+            steps: 0,
+            encoder,
+            optimizer,
+            schedule,
+            options: Map::new(),
+        }
     }
 
     /// The same with these options of the method beside those it has.
@@ -183,15 +196,17 @@ impl RunConfig {
         if !(lr.is_finite() && lr > 0.0) {
             return wrong("optimizer.lr must be a positive number");
         }
-        if self.parts == 0 || !self.batch.is_multiple_of(self.parts) || self.batch / self.parts < 2 {
+        let micro_batches = self.micro_batches;
+        if micro_batches == 0 || !self.batch.is_multiple_of(micro_batches) || self.batch / micro_batches < 2 {
             return wrong(
-                "parts must divide batch into parts of at least 2 images: batch normalisation needs more than one",
+                "micro_batches must divide batch into micro-batches of at least 2 images: batch normalisation needs more than one",
             );
         }
-        let (part, groups) = (self.batch / self.parts, self.encoder.norm_groups);
-        if groups > 1 && !(part.is_multiple_of(groups) && part > groups) {
+        let micro_batch = self.batch / micro_batches;
+        let groups = self.encoder.norm_groups;
+        if groups > 1 && !(micro_batch.is_multiple_of(groups) && micro_batch > groups) {
             return wrong(
-                "a batch, or each of its parts, must be a multiple of encoder.norm_groups, and larger: each group needs two images",
+                "a batch, or each micro-batch, must be a multiple of encoder.norm_groups, and larger: each group needs two images",
             );
         }
         self.encoder.check()?;

@@ -23,10 +23,13 @@ pub mod data;
 pub mod device;
 pub mod digest;
 pub mod error;
+#[cfg(not(target_family = "wasm"))]
+pub mod format;
 pub mod health;
 pub mod kernel;
 pub mod loss;
 pub mod method;
+pub mod methods;
 pub mod net;
 pub mod optim;
 // the page is a program of its own, compiled from the same files: see src/bin/page.rs

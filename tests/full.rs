@@ -6,7 +6,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use nolabel::config::{Preset, RunConfig};
 use nolabel::data::Size;
-use nolabel::method::{Batch, Entry, Facts, METHODS, Moment};
+use nolabel::method::{Batch, DataInfo, Entry, StepPosition};
+use nolabel::methods::METHODS;
 use nolabel::optim::OptimizerConfig;
 use nolabel::rng::{Purpose, stream, uniform};
 
@@ -86,11 +87,11 @@ fn frames(side: usize, moved: f32) -> Tensor<4> {
 
 /// The losses of some steps on always the same views.
 fn losses(config: &RunConfig, entry: &Entry, side: usize, steps: usize) -> Vec<f32> {
-    let facts = Facts { clips: true, ..Facts::of(Size { channels: 3, height: side, width: side }, KNOWN) };
+    let facts = DataInfo { clips: true, ..DataInfo::of(Size { channels: 3, height: side, width: side }, KNOWN) };
     let mut learner = entry.build(config, &facts, &Device::flex()).expect("the published setting");
     let batch = batch(side);
     let mut step = |step| {
-        let moment = Moment { step, total: 100, steps_per_epoch: 50 };
+        let moment = StepPosition { step, total: 100, steps_per_epoch: 50 };
         let rate = config.optimizer.lr;
         learner.step(&batch, &moment, &mut stream(1, Purpose::Views, 0), rate).loss.into_scalar()
     };

@@ -20,7 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("optim", &["error", "net"]),
     ("health", &["algebra"]),
     ("config", &["error", "net", "optim"]),
-    ("method", &["config", "data", "error", "loss", "net", "optim", "rng", "view"]),
+    ("method", &["config", "data", "error", "net", "optim", "rng"]),
+    ("methods", &["config", "data", "error", "loss", "method", "net", "optim", "rng", "view"]),
     ("probe", &["algebra", "data", "error", "loss", "net", "optim", "platform", "rng", "view"]),
     ("weights", &["error", "net", "rng"]),
     (

@@ -59,16 +59,16 @@ mod probe {
 #[path = "../session"]
 mod session {
     pub mod event;
-    pub mod past;
+    pub mod event_log;
     pub mod picture;
 }
 
 #[cfg(target_family = "wasm")]
 #[path = "../worker"]
 mod worker {
+    pub mod js_value;
     pub mod protocol;
-    pub mod story;
-    pub mod wire;
+    pub mod run_history;
 }
 
 #[cfg(target_family = "wasm")]

@@ -7,9 +7,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::cache::Cache;
-use super::failure::Outcome;
-use super::measure::Subject;
-use super::spinner::Spinner;
+use super::measure::EncoderUnderTest;
+use super::output::exit::Outcome;
+use super::output::spinner::Spinner;
 use crate::data::Size;
 use crate::digest::hex;
 use crate::net::{Encoder, EncoderConfig, GAP, Init, tensors};
@@ -22,7 +22,7 @@ use crate::session::folder::Untrained;
 
 /// The controls of one subject.
 pub(super) struct Controls<'a> {
-    subject: Subject<'a>,
+    subject: EncoderUnderTest<'a>,
     settings: &'a ProbeSettings,
     cache: Cache,
     spinner: &'a Spinner,
@@ -56,7 +56,12 @@ enum Control<'a> {
 }
 
 impl<'a> Controls<'a> {
-    pub(super) fn new(subject: Subject<'a>, settings: &'a ProbeSettings, fresh: bool, spinner: &'a Spinner) -> Self {
+    pub(super) fn new(
+        subject: EncoderUnderTest<'a>,
+        settings: &'a ProbeSettings,
+        fresh: bool,
+        spinner: &'a Spinner,
+    ) -> Self {
         Self { subject, settings, cache: Cache::of_user(fresh), spinner, known: Vec::new() }
     }
 
@@ -67,7 +72,7 @@ impl<'a> Controls<'a> {
 
     /// Untrained encoders with the weights of the `count` seeds after the subject's own.
     pub(super) fn others(&mut self, count: usize) -> Outcome<Vec<Untrained>> {
-        let Subject { config, data, selected, .. } = self.subject;
+        let EncoderUnderTest { config, data, selected, .. } = self.subject;
         let mut found = Vec::with_capacity(count);
         for number in 1..=count as u64 {
             let seed = self.subject.seed.wrapping_add(number);
@@ -80,7 +85,7 @@ impl<'a> Controls<'a> {
 
     /// The pixels, and as many of their principal components as `width`.
     pub(super) fn pixels(&mut self, width: usize) -> Outcome<Vec<ProbeRow>> {
-        let Subject { data, selected, .. } = self.subject;
+        let EncoderUnderTest { data, selected, .. } = self.subject;
         let (settings, device, spinner) = (self.settings, &selected.device, self.spinner);
         let mut tell = |text: &str| spinner.tell(text);
         let question = self.question(Control::Pixels, None, None);
@@ -117,7 +122,7 @@ impl<'a> Controls<'a> {
     /// The untrained encoder trained with labels: how well it names classes itself and, with `layers`, what its layers say when
     /// they are read as those of the others.
     pub(super) fn supervised(&mut self, plan: &Plan, layers: bool) -> Outcome<Vec<ProbeRow>> {
-        let Subject { untrained, config, data, selected, .. } = self.subject;
+        let EncoderUnderTest { untrained, config, data, selected, .. } = self.subject;
         let (settings, spinner) = (self.settings, self.spinner);
         let source = Source::Supervised;
         let (question, wanted) = self.of_supervised(plan, layers)?;
@@ -144,7 +149,7 @@ impl<'a> Controls<'a> {
 
     /// What the encoder trained with labels is known by, and the layers and probes of its rows.
     fn of_supervised(&self, plan: &Plan, layers: bool) -> Outcome<(Value, Vec<(String, &'static str)>)> {
-        let Subject { untrained, config, .. } = self.subject;
+        let EncoderUnderTest { untrained, config, .. } = self.subject;
         let mut wanted = vec![(GAP.to_string(), FINETUNE)];
         if layers {
             wanted.extend(self.read(&self.layers(untrained)));
@@ -154,7 +159,7 @@ impl<'a> Controls<'a> {
 
     /// The untrained encoder with few labels.
     pub(super) fn few_of_encoder(&mut self, draws: &Draws, layer: &str) -> Outcome<Curve> {
-        let Subject { untrained, config, selected, .. } = self.subject;
+        let EncoderUnderTest { untrained, config, selected, .. } = self.subject;
         let spinner = self.spinner;
         let mut tell = |text: &str| spinner.tell(text);
         self.few(Control::Untrained(config, weights(untrained)?), draws, layer, || {
@@ -170,7 +175,7 @@ impl<'a> Controls<'a> {
     }
 
     fn encoder(&mut self, encoder: &Encoder, words: String) -> Outcome<Vec<ProbeRow>> {
-        let Subject { config, data, selected, .. } = self.subject;
+        let EncoderUnderTest { config, data, selected, .. } = self.subject;
         let (settings, spinner) = (self.settings, self.spinner);
         let mut tell = |text: &str| spinner.tell(text);
         let question = self.question(Control::Untrained(config, weights(encoder)?), None, None);
@@ -230,7 +235,7 @@ impl<'a> Controls<'a> {
     }
 
     fn question(&self, control: Control, few: Option<(&str, &FewSettings)>, plan: Option<&Plan>) -> Value {
-        let Subject { data, images, selected, .. } = &self.subject;
+        let EncoderUnderTest { data, images, selected, .. } = &self.subject;
         let settings = ProbeSettings {
             linear: true,
             knn: true,

@@ -3,9 +3,9 @@
 use futures_lite::future::block_on;
 
 use super::controls::Controls;
-use super::failure::{Failure, Outcome};
-use super::progress::best_of;
-use super::spinner::Spinner;
+use super::output::exit::{Failure, Outcome};
+use super::output::progress::best_of;
+use super::output::spinner::Spinner;
 use crate::data::Dataset;
 use crate::device::Selected;
 use crate::net::{Encoder, EncoderConfig};
@@ -45,32 +45,32 @@ const UNASKED_SECONDS: f64 = 30.0 * 60.0;
 
 /// How far a measurement of a run goes that nobody asked to go further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum ControlBudget {
     /// Every control is measured.
     Whole,
     /// What is dear is shown where it is known: several untrained encoders, the supervised one.
     Cheap,
 }
 
-impl Reach {
+impl ControlBudget {
     /// All the way where that is over within minutes: a run that took so many seconds was, on the same device.
     pub(super) fn of(seconds: f64, same_device: bool) -> Self {
-        if same_device && seconds <= UNASKED_SECONDS { Reach::Whole } else { Reach::Cheap }
+        if same_device && seconds <= UNASKED_SECONDS { ControlBudget::Whole } else { ControlBudget::Cheap }
     }
 
     /// Untrained encoders that are probed.
     pub(super) fn untrained(self) -> usize {
         match self {
-            Reach::Whole => UNTRAINED,
-            Reach::Cheap => 1,
+            ControlBudget::Whole => UNTRAINED,
+            ControlBudget::Cheap => 1,
         }
     }
 
     /// What becomes of the supervised control.
     pub(super) fn supervised(self, plan: Plan) -> Supervised {
         match self {
-            Reach::Whole => Supervised::Measured(plan),
-            Reach::Cheap => Supervised::Known(plan),
+            ControlBudget::Whole => Supervised::Measured(plan),
+            ControlBudget::Cheap => Supervised::Known(plan),
         }
     }
 }
@@ -114,7 +114,7 @@ impl Question {
 
 /// What is probed, with what.
 #[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
+pub(super) struct EncoderUnderTest<'a> {
     pub(super) trained: &'a Encoder,
     /// The same as it was before training, or could have been.
     pub(super) untrained: &'a Encoder,
@@ -134,7 +134,7 @@ pub(super) struct Measured {
     pub(super) details: Details,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> EncoderUnderTest<'a> {
     /// Probes the trained encoder, the untrained one, raw pixels and their principal components, all alike; then whatever
     /// else was asked for. `keep` hears of all the rest before the control begins that takes as long as a run.
     pub(super) fn measure(
@@ -252,12 +252,12 @@ mod tests {
 
     #[test]
     fn what_takes_as_long_as_a_run_is_measured_unasked_where_that_is_minutes() {
-        assert_eq!(Reach::of(1800.0, true), Reach::Whole);
-        assert_eq!(Reach::of(1801.0, true), Reach::Cheap, "it takes too long");
-        assert_eq!(Reach::of(1.0, false), Reach::Cheap, "who knows how long it takes here");
+        assert_eq!(ControlBudget::of(1800.0, true), ControlBudget::Whole);
+        assert_eq!(ControlBudget::of(1801.0, true), ControlBudget::Cheap, "it takes too long");
+        assert_eq!(ControlBudget::of(1.0, false), ControlBudget::Cheap, "who knows how long it takes here");
         let plan = Plan::as_long(28, 7, 8);
-        assert_eq!(Reach::Whole.supervised(plan.clone()), Supervised::Measured(plan.clone()));
-        assert_eq!(Reach::Cheap.supervised(plan.clone()), Supervised::Known(plan));
-        assert!(Reach::Whole.untrained() > Reach::Cheap.untrained());
+        assert_eq!(ControlBudget::Whole.supervised(plan.clone()), Supervised::Measured(plan.clone()));
+        assert_eq!(ControlBudget::Cheap.supervised(plan.clone()), Supervised::Known(plan));
+        assert!(ControlBudget::Whole.untrained() > ControlBudget::Cheap.untrained());
     }
 }

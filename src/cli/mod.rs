@@ -1,73 +1,20 @@
 //! The command line: it reads arguments, starts a session and prints its events. Results go to stdout, progress to
 //! stderr; bad usage ends with code 2, failure with 1.
 
-mod again;
-mod args;
-mod begin;
 mod cache;
+mod commands;
 mod controls;
-mod differences;
-mod failure;
-mod foreign;
-mod html;
-mod images;
-mod interrupt;
+mod input;
 mod measure;
-mod opened;
 mod output;
-mod print;
-mod probing;
-mod progress;
-mod results;
-mod spinner;
+mod run;
 mod suited;
-mod summary;
-mod table;
-mod training;
-mod words;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
-use failure::Outcome;
-
-macro_rules! commands {
-    ($($file:ident::$command:ident),+ $(,)?) => {
-        $(mod $file;)+
-
-        // a comment for documentation would take the place of the program's own in the help
-        #[derive(Debug, Subcommand)]
-        enum Command {
-            $($command($file::$command)),+
-        }
-
-        impl Command {
-            fn run(self) -> Outcome {
-                match self {
-                    $(Command::$command(command) => command.run()),+
-                }
-            }
-        }
-    };
-}
-
-// in the order of the help
-commands! {
-    toy::Toy,
-    methods::Methods,
-    data::Data,
-    devices::Devices,
-    train::Train,
-    eval::Eval,
-    sweep::Sweep,
-    compare::Compare,
-    report::Report,
-    show::Show,
-    embed::Embed,
-    export::Export,
-    serve::Serve,
-}
+use commands::Command;
 
 const START_HERE: &str = "\
 Start here:

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::failure::{Failure, Outcome};
+use super::output::exit::{Failure, Outcome};
 use crate::data::{Dataset, Size, Split};
 use crate::view::{gray, resized};
 

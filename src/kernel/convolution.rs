@@ -2,9 +2,9 @@
 
 use burn_flex::FlexTensor;
 
-use super::columns::Plan;
+use super::im2col::Plan;
+use super::matmul::{Matrix, product};
 use super::parallel::{PARTS, made, summed};
-use super::product::{Matrix, product};
 use super::{Window, tensor, winograd};
 
 /// Space for the columns and the rows of some images.

@@ -12,13 +12,13 @@
 //! The largest of 2x2 pixels is a walk over two rows. Burn's pooling works out afresh for each pixel which windows it lies
 //! in, and keeps an index of eight bytes of it: with the convolutions gone faster, that was a fifth of a step.
 
-mod cells;
-mod columns;
+mod autodiff;
+mod batch_norm;
 mod convolution;
-mod gradient;
-mod norm;
+mod im2col;
+mod matmul;
+mod max_pool;
 mod parallel;
-mod product;
 mod winograd;
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;

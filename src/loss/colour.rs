@@ -130,8 +130,8 @@ pub fn entropy(shares: Tensor<1>) -> Tensor<1> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::golden::{Rows, differences_agree, gradient, number, rows, table, tensor};
     use super::*;
+    use crate::loss::test_support::{Rows, differences_agree, gradient, number, rows, table, tensor};
     use burn::tensor::Device;
 
     /// All bins of step 10 from -110 to 110.
@@ -246,7 +246,7 @@ mod tests {
         let device = Device::flex();
         let z = tensor(&vec![[0.6f64, 0.3, 0.1].map(f64::ln).to_vec()], &device);
         // with axes as centres the mean colour is the distribution itself
-        let identity = tensor(&super::super::golden::axes(3, 3), &device);
+        let identity = tensor(&crate::loss::test_support::axes(3, 3), &device);
         let at = |t: f64| rows(annealed_mean(z.clone(), identity.clone(), t)).remove(0);
         for (t, expected) in [(0.38, [0.854463, 0.137882, 0.007655]), (1.0, [0.6, 0.3, 0.1]), (1e-3, [1.0, 0.0, 0.0])] {
             for (found, expected) in at(t).iter().zip(expected) {

@@ -1,29 +1,29 @@
 //! Losses: pure functions of tensors.
 
-mod assign;
-mod bank;
 mod classification;
 mod colour;
-mod contrast;
-#[cfg(test)]
-pub(crate) mod golden;
+mod contrastive;
+mod cosine;
+mod cross_correlation;
+mod nce;
 mod pixel;
-mod redundancy;
 mod regression;
-mod similarity;
+mod swapped_prediction;
+#[cfg(test)]
+pub(crate) mod test_support;
 mod triplet;
 
-pub use assign::{Sinkhorn, sinkhorn, sinkhorn_with_queue, swapped_prediction};
-pub use bank::{Nce, noise_contrast, partition};
 pub use classification::{accuracy, cross_entropy};
 pub use colour::{
     SoftCode, annealed_mean, coloured, entropy, frequencies, gradient_scaled, nearest_bin, rebalanced, soft_code,
 };
-pub use contrast::{Contrast, info_nce, nt_xent};
+pub use contrastive::{Contrast, info_nce, nt_xent};
+pub use cosine::{cosine_regression, cosines, negative_cosine, unit_rows};
+pub use cross_correlation::{Redundancy, barlow_twins};
+pub use nce::{Nce, noise_contrast, partition};
 pub use pixel::{
     fixed_overlap, judged, mask_cross_entropy, overlap, pixel_maps, pixel_rows, share_of_fixed, weighted_squares,
 };
-pub use redundancy::{Redundancy, barlow_twins};
 pub use regression::{explained, squared_error};
-pub use similarity::{cosine_regression, cosines, negative_cosine, unit_rows};
+pub use swapped_prediction::{Sinkhorn, sinkhorn, sinkhorn_with_queue, swapped_prediction};
 pub use triplet::triplet;

@@ -81,8 +81,8 @@ pub fn judged(logits: Tensor<1>, real: bool) -> Tensor<1> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::golden::{differences_agree, gradient, number, reach, table, tensor};
     use super::*;
+    use crate::loss::test_support::{differences_agree, gradient, number, reach, table, tensor};
     use burn::tensor::{Device, TensorData};
 
     fn maps(values: &[f32], shape: [usize; 4], device: &Device) -> Tensor<4> {

@@ -24,15 +24,15 @@ pub fn explained(prediction: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::golden::{differences_agree, gradient, number, table, tensor};
     use super::*;
+    use crate::loss::test_support::{differences_agree, gradient, number, table, tensor};
     use burn::tensor::Device;
 
     #[test]
     fn agrees_with_the_formula_and_with_central_differences() {
         let device = Device::flex().autodiff();
         let (p, t) = (table(4, 3, 0.0), table(4, 3, 0.5));
-        let slowly = |p: &super::super::golden::Rows| {
+        let slowly = |p: &crate::loss::test_support::Rows| {
             let squares = p.iter().zip(&t).flat_map(|(p, t)| p.iter().zip(t).map(|(p, t)| (p - t).powi(2)));
             squares.sum::<f64>() / 12.0
         };

@@ -23,8 +23,8 @@ pub fn triplet(a: Tensor<2>, p: Tensor<2>, margin: f64) -> Tensor<1> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::golden::{Rows, cosine, differences_agree, gradient, number, table, tensor};
     use super::*;
+    use crate::loss::test_support::{Rows, cosine, differences_agree, gradient, number, table, tensor};
     use burn::tensor::Device;
 
     fn slowly(a: &Rows, p: &Rows, margin: f64) -> f64 {

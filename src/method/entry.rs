@@ -4,8 +4,8 @@ use std::fmt;
 
 use burn::tensor::Device;
 
-use super::learner::{Learner, Training};
-use super::{Facts, Info, METHODS, Method, Presets};
+use super::trainer::{Learner, Training};
+use super::{DataInfo, Info, Method, Presets};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 
@@ -15,7 +15,7 @@ pub struct Entry {
     info: &'static Info,
     presets: Presets,
     compares: bool,
-    build: fn(&RunConfig, &Facts, &Device) -> Result<Box<dyn Training>>,
+    build: fn(&RunConfig, &DataInfo, &Device) -> Result<Box<dyn Training>>,
 }
 
 impl fmt::Debug for Entry {
@@ -25,12 +25,12 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
-    pub(super) const fn of<M: Method>() -> Self {
+    pub const fn of<M: Method>() -> Self {
         Self {
             info: &M::INFO,
             presets: M::PRESETS,
             compares: M::COMPARES,
-            build: |config, facts, device| Ok(Box::new(Learner::<M>::new(config, facts, device)?)),
+            build: |config, data_info, device| Ok(Box::new(Learner::<M>::new(config, data_info, device)?)),
         }
     }
 
@@ -53,19 +53,8 @@ impl Entry {
     ///
     /// # Errors
     /// When the configuration cannot work.
-    pub fn build(&self, config: &RunConfig, facts: &Facts, device: &Device) -> Result<Box<dyn Training>> {
+    pub fn build(&self, config: &RunConfig, data_info: &DataInfo, device: &Device) -> Result<Box<dyn Training>> {
         config.check()?;
-        (self.build)(config, facts, device)
+        (self.build)(config, data_info, device)
     }
-}
-
-/// The method of this id.
-///
-/// # Errors
-/// When there is none; the sentence lists those there are.
-pub fn find(id: &str) -> Result<&'static Entry> {
-    METHODS.iter().find(|entry| entry.info.id == id).ok_or_else(|| {
-        let known: Vec<_> = METHODS.iter().map(|entry| entry.info.id).collect();
-        Error::Config(format!("there is no method `{id}`; there are: {}", known.join(", ")))
-    })
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The facts about a method that a person chooses by.
+/// The data_info about a method that a person chooses by.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Info {
     /// The name on the command line and in links, for example `rotation`.

@@ -1,25 +1,11 @@
-//! The methods. One file and one line of the list each; menus, help, README table and tests are made from the list.
+//! The contract of a method: the trait, the values that pass through it, and the trainer that drives it. The methods
+//! themselves are in [`crate::methods`].
 
-mod conflict;
 mod entry;
-mod frame;
 mod info;
-mod learner;
-mod looks;
-mod neck;
-mod neighbours;
-mod pair;
-mod parts;
-mod presets;
-mod puzzle;
-#[cfg(test)]
-mod registry;
-mod task_heads;
-mod task_rows;
-mod tasks;
-mod transformation;
-mod trunk;
-mod variant;
+pub(crate) mod micro_batch;
+pub(crate) mod presets;
+mod trainer;
 
 use std::fmt::Debug;
 
@@ -33,38 +19,10 @@ use crate::net::{Encoder, Init};
 use crate::optim::ParamGroup;
 use crate::rng::Rng;
 
-pub use entry::{Entry, find};
+pub use entry::Entry;
 pub use info::{Info, Metric, Needs, Unit};
-pub use learner::{Answer, Training};
 pub use presets::Presets;
-
-macro_rules! methods {
-    ($($file:ident::$model:ident),+ $(,)?) => {
-        $(pub mod $file;)+
-        /// Every method, in the order menus show them.
-        pub const METHODS: &[Entry] = &[$(Entry::of::<$file::$model>()),+];
-    };
-}
-
-methods! {
-    exemplar::Exemplar,
-    context_prediction::ContextPrediction,
-    jigsaw::Jigsaw,
-    colorization::Colorization,
-    context_encoder::ContextEncoder,
-    split_brain::SplitBrain,
-    motion::Motion,
-    multi_task::MultiTask,
-    rotation::Rotation,
-    aet::Aet,
-    pirl::Pirl,
-    moco::Moco,
-    byol::Byol,
-    simclr::SimClr,
-    swav::Swav,
-    simsiam::SimSiam,
-    barlow_twins::BarlowTwins,
-}
+pub use trainer::{StepResult, Training};
 
 /// A way to train an encoder without labels.
 ///
@@ -84,12 +42,12 @@ pub trait Method: Module + Debug + 'static {
     ///
     /// # Errors
     /// When an option has a value the method cannot work with.
-    fn init(config: &RunConfig, facts: &Facts, init: &mut Init) -> Result<Self>;
+    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self>;
 
     /// The network whose features are wanted.
     fn encoder(&self) -> &Encoder;
 
-    /// Whether the loss compares embeddings, which are watched for collapse: [`Outcome::embeddings`].
+    /// Whether the loss compares embeddings, which are watched for collapse: [`LossOutput::embeddings`].
     const COMPARES: bool = false;
 
     /// Parameters that learn differently from the rest.
@@ -98,33 +56,33 @@ pub trait Method: Module + Debug + 'static {
     }
 
     /// What the network gets to see of a batch.
-    fn views(&self, batch: &Batch, moment: &Moment, rng: &mut Rng) -> Views;
+    fn views(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> Views;
 
     /// How well it did.
-    fn loss(&self, views: &Views, moment: &Moment) -> Outcome;
+    fn loss(&self, views: &Views, position: &StepPosition) -> LossOutput;
 
-    /// What the parts of a batch hand over together: rows of images one below another, unless a method carries something else.
+    /// [`LossOutput::carry`] of the micro-batches of one step put together: rows of images one below another, unless a method carries something else.
     fn gathered(carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
-        parts::stacked(carries)
+        micro_batch::stacked(carries)
     }
 
-    /// Moves what no gradient moves, after the optimiser's step. `carry` is what [`Outcome::carry`] held.
-    fn after_step(self, _carry: Vec<Tensor<2>>, _moment: &Moment) -> Self {
+    /// Moves what no gradient moves, after the optimiser's step. `carry` is what [`LossOutput::carry`] held.
+    fn after_step(self, _carry: Vec<Tensor<2>>, _moment: &StepPosition) -> Self {
         self
     }
 
-    /// How far a slow copy lies behind the network it follows, `[1]`: [`crate::net::momentum::lag`].
+    /// How far a slow copy lies behind the network it follows, `[1]`: [`crate::net::ema::lag`].
     fn lag(&self) -> Option<Tensor<1>> {
         None
     }
 
-    /// The views and answers of the step at `moment`, for drawing.
-    fn show(&self, views: &Views, outcome: &Outcome, moment: &Moment) -> Shown;
+    /// The views and answers of the step at `position`, for drawing.
+    fn show(&self, views: &Views, outcome: &LossOutput, position: &StepPosition) -> StepDisplay;
 }
 
 /// What a method may know of the data when it is built.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts {
+pub struct DataInfo {
     /// The size of every image.
     pub size: Size,
     /// Training images: the rows of a memory bank.
@@ -133,7 +91,7 @@ pub struct Facts {
     pub clips: bool,
 }
 
-impl Facts {
+impl DataInfo {
     /// Of single images.
     pub fn of(size: Size, images: usize) -> Self {
         Self { size, images, clips: false }
@@ -168,7 +126,7 @@ impl Batch {
 
 /// Where in the run a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub struct StepPosition {
     /// Steps taken before this one.
     pub step: usize,
     /// Steps of the whole run.
@@ -194,7 +152,7 @@ pub struct Views {
 
 /// What came of a step.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct LossOutput {
     /// What is minimised `[1]`: all parts added, for only one backward pass may run through a graph.
     pub loss: Tensor<1>,
     /// The method's own measure `[1]`, no gradient.
@@ -215,7 +173,7 @@ pub struct Outcome {
     pub carry: Vec<Tensor<2>>,
 }
 
-impl Outcome {
+impl LossOutput {
     /// An outcome with nothing but a loss.
     pub fn of(loss: Tensor<1>) -> Self {
         let (embeddings, figures, maps, carry) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -225,11 +183,11 @@ impl Outcome {
 
 /// The views and answers of a step, still on the device.
 #[derive(Clone, Debug, Default)]
-pub struct Shown {
+pub struct StepDisplay {
     /// Rows of images in 0 to 1: title and `[m, c, h, w]`.
     pub rows: Vec<(String, Tensor<4>)>,
     /// For the images of the first row, where the task has classes.
-    pub verdicts: Option<Verdicts>,
+    pub verdicts: Option<ClassPredictions>,
     /// Matrices that show what the loss does.
     pub figures: Vec<Figure>,
 }
@@ -251,7 +209,7 @@ pub struct Figure {
 
 /// Questions with their right and their given answers.
 #[derive(Clone, Debug)]
-pub struct Verdicts {
+pub struct ClassPredictions {
     /// What the classes are called.
     pub names: Vec<String>,
     /// `[m]`.

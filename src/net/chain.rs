@@ -5,7 +5,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{leaky_relu, relu};
 
-use super::outline::{Operation, Writer};
+use super::computation_graph::{Operation, Writer};
 use super::{BatchNorm, Conv2d, Init, Pool};
 
 /// What a convolution's output goes through.

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
-use super::outline::Convolution;
+use super::computation_graph::Convolution;
 use super::{Init, Start};
 use crate::kernel::{self, Window};
 

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 use super::chain::{Activation, Link};
 use super::encoder::dcgan::STD;
-use super::inpainter::sides;
+use super::inpainting_decoder::sides;
 use super::{Conv2d, Init, Start};
 
 /// The discriminator of context encoders, which is DCGAN's: 4x4 convolutions at every second pixel down to four pixels or

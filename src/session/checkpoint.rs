@@ -233,7 +233,7 @@ pub(super) mod tests {
     use crate::config::Preset;
     use crate::data::Split;
     use crate::device::Kind;
-    use crate::method::METHODS;
+    use crate::methods::METHODS;
     use burn::tensor::{Device, Tensor};
     use futures_lite::future::block_on;
 

@@ -133,7 +133,7 @@ pub struct Health {
     pub verdict: Verdict,
     /// The length of the gradient of all parameters in this step, before any clipping.
     pub gradient: f64,
-    /// How far the slow copy lies behind the network it follows, where there is one. See [`crate::net::momentum::lag`].
+    /// How far the slow copy lies behind the network it follows, where there is one. See [`crate::net::ema::lag`].
     pub lag: Option<f64>,
     /// The share of the time since the last look that went by until the images of a step were there, 0 to 1.
     pub waiting: f64,

@@ -1,16 +1,16 @@
 //! A run: a configuration, a data set and a device, pulled forward one unit of work at a time.
 
 pub mod checkpoint;
+mod data_wait;
 pub mod event;
+pub mod event_log;
 #[cfg(not(target_family = "wasm"))]
 pub mod folder;
 mod health;
 mod observe;
 mod order;
-pub mod pace;
-pub mod past;
 pub mod picture;
-mod supply;
+pub mod schedule;
 
 pub use order::SHARD;
 
@@ -18,18 +18,19 @@ use crate::config::RunConfig;
 use crate::data::Dataset;
 use crate::device::Selected;
 use crate::error::{Error, Result};
-use crate::method::{Batch, Facts, Moment, Training, find};
+use crate::method::{Batch, DataInfo, StepPosition, Training};
+use crate::methods::find;
 use crate::net::{Encoder, tensors};
 use crate::platform;
 use crate::rng::{Purpose, stream};
 use checkpoint::{Header, Images};
+use data_wait::Supply;
 use event::{Done, Epoch, Event, Started, Step};
 use health::{Pulse, Watch};
 use observe::{Controls, Values};
 use order::Order;
-use pace::Pace;
 use picture::Picture;
-use supply::Supply;
+use schedule::Pace;
 
 /// What one call of [`Session::advance`] came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,7 +103,7 @@ impl Session {
                 config.batch
             )));
         }
-        let facts = Facts { clips: data.train.sequence().is_some(), ..Facts::of(data.train.size(), images) };
+        let facts = DataInfo { clips: data.train.sequence().is_some(), ..DataInfo::of(data.train.size(), images) };
         let learner = find(&config.method)?.build(&config, &facts, &selected.device)?;
         let order = Order::new(config.seed, images, config.batch);
         let total = if config.steps > 0 { config.steps } else { config.epochs * order.steps_per_epoch() };
@@ -273,7 +274,7 @@ impl Session {
         let indices = (0..split.len().min(observe::SAMPLED)).collect();
         let batch = Batch::out_of(split, indices, &self.selected.device);
         let mut rng = stream(self.config.seed, Purpose::HeldOut, 0);
-        observe::picture(self.step, Some(self.learner.sample(&batch, &self.moment(), &mut rng))).await
+        observe::picture(self.step, Some(self.learner.sample(&batch, &self.position(), &mut rng))).await
     }
 
     /// One unit of work: a training step, or a round of measuring.
@@ -299,12 +300,19 @@ impl Session {
     /// # Errors
     /// When the device is lost.
     pub async fn pretext(&self, images: usize) -> Result<Option<event::Pretext>> {
-        observe::pretext(self.learner.as_ref(), &self.data, &self.config, self.moment(), images, &self.selected.device)
-            .await
+        observe::pretext(
+            self.learner.as_ref(),
+            &self.data,
+            &self.config,
+            self.position(),
+            images,
+            &self.selected.device,
+        )
+        .await
     }
 
-    fn moment(&self) -> Moment {
-        Moment { step: self.step, total: self.total, steps_per_epoch: self.order.steps_per_epoch() }
+    fn position(&self) -> StepPosition {
+        StepPosition { step: self.step, total: self.total, steps_per_epoch: self.order.steps_per_epoch() }
     }
 
     async fn train(&mut self) -> Result<Progress> {
@@ -314,19 +322,19 @@ impl Session {
             return Ok(Progress::WaitingForData);
         }
         let start = platform::now();
-        let moment = self.moment();
+        let position = self.position();
         let device = &self.selected.device;
         let batch = Batch::out_of(&self.data.train, indices, device);
         let there = platform::now();
         self.supply.arrived(start, there);
         let lr = self.config.optimizer.lr;
-        let rate = self.config.schedule.rate(lr, self.step, self.total, moment.steps_per_epoch);
+        let rate = self.config.schedule.rate(lr, self.step, self.total, position.steps_per_epoch);
         let mut rng = stream(self.config.seed, Purpose::Views, self.step as u64);
         let looks = self.looks_at(self.step + 1);
         if looks {
             self.learner.measure_gradient();
         }
-        let answer = self.learner.step(&batch, &moment, &mut rng, rate);
+        let answer = self.learner.step(&batch, &position, &mut rng, rate);
         self.step += 1;
         self.since_read.images += batch.indices.len();
         let asked = std::mem::take(&mut self.read_next);
@@ -350,7 +358,7 @@ impl Session {
         if looks {
             events.extend(self.look().await?);
         }
-        if self.step.is_multiple_of(moment.steps_per_epoch) {
+        if self.step.is_multiple_of(position.steps_per_epoch) {
             events.extend(self.epoch_event());
         }
         self.next = self.after_step();

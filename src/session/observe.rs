@@ -3,12 +3,13 @@
 use burn::tensor::{Device, Int, Tensor, Transaction};
 
 use super::event::{Pretext, Probe, ProbeRow, Source};
-use super::pace::ProbePace;
 use super::picture::{Caption, Picture, PictureFigure, PictureRow};
+use super::schedule::ProbePace;
 use crate::config::RunConfig;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::method::{Answer, Batch, Figure, Moment, Shown, Training, Verdicts, find};
+use crate::method::{Batch, ClassPredictions, Figure, StepDisplay, StepPosition, StepResult, Training};
+use crate::methods::find;
 use crate::net::Encoder;
 use crate::platform;
 use crate::probe;
@@ -21,7 +22,7 @@ pub(super) const SAMPLED: usize = 64;
 /// Held-out images a batch.
 const HELD_OUT_BATCH: usize = 250;
 
-/// An [`Answer`] as numbers.
+/// An [`StepResult`] as numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Values {
     pub(super) loss: f64,
@@ -30,7 +31,7 @@ pub(super) struct Values {
 }
 
 /// Loss and measures as numbers, in one round trip.
-pub(super) async fn read(Answer { loss, metric, baseline }: Answer) -> Result<Values> {
+pub(super) async fn read(StepResult { loss, metric, baseline }: StepResult) -> Result<Values> {
     let there = [metric.is_some(), baseline.is_some()];
     let all: Vec<_> = [Some(loss), metric, baseline].into_iter().flatten().collect();
     let data = Tensor::cat(all, 0).into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
@@ -99,7 +100,7 @@ pub(super) async fn pretext(
     learner: &dyn Training,
     data: &Dataset,
     config: &RunConfig,
-    moment: Moment,
+    position: StepPosition,
     wanted: usize,
     device: &Device,
 ) -> Result<Option<Pretext>> {
@@ -110,7 +111,7 @@ pub(super) async fn pretext(
         let count = indices.len();
         let batch = Batch::out_of(&data.test, indices, device);
         let mut rng = stream(config.seed, Purpose::HeldOut, (start / HELD_OUT_BATCH) as u64);
-        let Values { metric, baseline, .. } = read(learner.answer(&batch, &moment, &mut rng)).await?;
+        let Values { metric, baseline, .. } = read(learner.answer(&batch, &position, &mut rng)).await?;
         if let Some(metric) = metric {
             sum += metric * count as f64;
             counted += count;
@@ -120,7 +121,7 @@ pub(super) async fn pretext(
     }
     let metric = find(&config.method)?.info().metric;
     Ok((counted > 0).then(|| Pretext {
-        step: moment.step,
+        step: position.step,
         images: counted,
         name: metric.name.to_string(),
         value: sum / counted as f64,
@@ -130,7 +131,7 @@ pub(super) async fn pretext(
 }
 
 /// Draws what was shown: up to sixteen images a row, spread evenly over the batch so that every class of question occurs.
-pub(super) async fn picture(step: usize, shown: Option<Shown>) -> Result<Picture> {
+pub(super) async fn picture(step: usize, shown: Option<StepDisplay>) -> Result<Picture> {
     let (mut rows, mut figures) = (Vec::new(), Vec::new());
     let Some(shown) = shown else { return Ok(Picture { step, rows, figures }) };
     for (number, (title, images)) in shown.rows.into_iter().enumerate() {
@@ -151,7 +152,7 @@ async fn figure(Figure { title, caption, values, low, high }: Figure) -> Result<
     Ok(PictureFigure { title, caption, columns, rows, low, high, cells })
 }
 
-async fn row(title: String, images: Tensor<4>, verdicts: Option<&Verdicts>) -> Result<PictureRow> {
+async fn row(title: String, images: Tensor<4>, verdicts: Option<&ClassPredictions>) -> Result<PictureRow> {
     let [n, channels, height, width] = images.dims();
     let device = images.device();
     let places = spread(n, DRAWN);

@@ -4,16 +4,17 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::MessageEvent;
 
-use super::data::{self, Delivery, Store};
+use super::dataset::{self, Delivery, Store};
 use super::inbox::{Inbox, Input};
-use super::protocol::{Command, Looks, Menu, MethodCard, Reply, Story};
+use super::protocol::{Command, Menu, MethodCard, ReadbackPace, Reply, Story};
 use super::run::{Run, Work};
-use super::shelf::Shelf;
-use super::{page, wire};
+use super::run_store::Shelf;
+use super::{js_value, page};
 use crate::config::{Preset, RunConfig};
 use crate::device::{self, DeviceChoice, Kind, Selected};
 use crate::error::{Error, Result};
-use crate::method::{Entry, METHODS};
+use crate::method::Entry;
+use crate::methods::METHODS;
 use crate::platform;
 use crate::session::checkpoint::{self, Images};
 use crate::session::picture::Picture;
@@ -24,7 +25,7 @@ const PRESETS: [Preset; 2] = [Preset::Small, Preset::Full];
 
 /// What waits for the first images.
 enum Plan {
-    Fresh { config: Box<RunConfig>, paused: bool, looks: Looks },
+    Fresh { config: Box<RunConfig>, paused: bool, looks: ReadbackPace },
     Restored { checkpoint: Vec<u8>, images: Images, story: Story },
 }
 
@@ -55,12 +56,12 @@ pub fn run() {
 
 /// What there is to choose from.
 async fn menu() -> Menu {
-    Menu { methods: METHODS.iter().map(card).collect(), first: FIRST.into(), sets: data::cards().await }
+    Menu { methods: METHODS.iter().map(card).collect(), first: FIRST.into(), sets: dataset::cards().await }
 }
 
 fn listen(inbox: Inbox) {
     let hear =
-        Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match wire::from_js(message.data()) {
+        Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match js_value::from_js(message.data()) {
             Ok(command) => inbox.push(Input::Command(command)),
             Err(error) => page::fail(&Error::Config(format!("the engine does not understand the page: {error}"))),
         });
@@ -70,7 +71,7 @@ fn listen(inbox: Inbox) {
 
 fn card(entry: &Entry) -> MethodCard {
     let info = entry.info();
-    let presets = data::NAMES.iter().flat_map(|name| PRESETS.map(|preset| entry.config(preset, name)));
+    let presets = dataset::NAMES.iter().flat_map(|name| PRESETS.map(|preset| entry.config(preset, name)));
     MethodCard {
         id: info.id.into(),
         title: info.title.into(),
@@ -205,7 +206,7 @@ impl Engine {
         }
     }
 
-    async fn begin(&mut self, config: Box<RunConfig>, paused: bool, looks: Looks) -> Result<()> {
+    async fn begin(&mut self, config: Box<RunConfig>, paused: bool, looks: ReadbackPace) -> Result<()> {
         self.drop_run();
         self.store.load(&config.data)?;
         self.planned = Some(Plan::Fresh { config, paused, looks });

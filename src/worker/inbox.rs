@@ -6,9 +6,9 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use super::data::Delivery;
+use super::dataset::Delivery;
 use super::protocol::Command;
-use super::shelf::Shelf;
+use super::run_store::Shelf;
 
 /// One thing to deal with.
 pub(super) enum Input {

@@ -1,7 +1,9 @@
 //! The engine behind the page: it owns device, data and run, and talks in messages.
 
 #[cfg(target_family = "wasm")]
-mod data;
+mod autosave;
+#[cfg(target_family = "wasm")]
+mod dataset;
 #[cfg(target_family = "wasm")]
 mod engine;
 #[cfg(target_family = "wasm")]
@@ -9,7 +11,7 @@ mod fetch;
 #[cfg(target_family = "wasm")]
 mod inbox;
 #[cfg(target_family = "wasm")]
-mod keeping;
+pub mod js_value;
 #[cfg(target_family = "wasm")]
 mod pace;
 #[cfg(target_family = "wasm")]
@@ -17,11 +19,9 @@ mod page;
 pub mod protocol;
 #[cfg(target_family = "wasm")]
 mod run;
+pub mod run_history;
 #[cfg(target_family = "wasm")]
-mod shelf;
-pub mod story;
-#[cfg(target_family = "wasm")]
-pub mod wire;
+mod run_store;
 
 #[cfg(target_family = "wasm")]
 pub use engine::run;

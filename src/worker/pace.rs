@@ -1,12 +1,12 @@
 //! How often the engine looks at a run, by what it runs on.
 
-use super::protocol::Looks;
+use super::protocol::ReadbackPace;
 use crate::device::Kind;
 use crate::probe::ProbeSettings;
-use crate::session::pace::{Pace, ProbePace};
+use crate::session::schedule::{Pace, ProbePace};
 
 /// The pace for a run on such a device. A read stalls a GPU, and probing shall take no more than about a fifth of the time.
-pub(super) fn of(kind: Kind, looks: Looks) -> Pace {
+pub(super) fn of(kind: Kind, looks: ReadbackPace) -> Pace {
     let (read_every, held_out, probe_every) = match kind {
         Kind::Cpu => (1, 500, 150),
         Kind::Gpu => (10, 2000, 300),

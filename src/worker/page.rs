@@ -5,8 +5,8 @@ use std::cell::Cell;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DedicatedWorkerGlobalScope;
 
+use super::js_value::to_js;
 use super::protocol::{Failure, Reply};
-use super::wire::to_js;
 use crate::error::Error;
 
 thread_local! {

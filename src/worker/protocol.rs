@@ -8,7 +8,7 @@ use crate::method::{Needs, Unit};
 use crate::session::event::Event;
 use crate::session::picture::Picture;
 
-pub use super::story::Story;
+pub use super::run_history::Story;
 
 /// Where the built page keeps the files of data sets, a folder each, relative to the worker's own address.
 pub const DATA_FOLDER: &str = "data/";
@@ -90,7 +90,7 @@ impl MethodCard {
 
 /// How often a run looks at itself; what is left out, the engine chooses by the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Looks {
+pub struct ReadbackPace {
     /// Read the loss back every so many steps.
     pub read_every: Option<usize>,
     /// Probe every so many steps; 0 means never.
@@ -140,7 +140,7 @@ pub enum Command {
         /// Set up and stay paused; [`Command::Step`] and [`Command::Resume`] go on.
         paused: bool,
         /// How often the run looks at itself.
-        looks: Looks,
+        looks: ReadbackPace,
     },
     /// Stop after the current step; the run is kept.
     Pause,

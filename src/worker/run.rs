@@ -1,6 +1,6 @@
 //! One run under way: what is done next, and what of it the page gets to see.
 
-use super::protocol::{Kept, Looks, Reply, Story};
+use super::protocol::{Kept, ReadbackPace, Reply, Story};
 use super::{pace, page};
 use crate::config::RunConfig;
 use crate::data::Dataset;
@@ -8,7 +8,7 @@ use crate::device::{Kind, Selected};
 use crate::error::Result;
 use crate::platform;
 use crate::session::event::Event;
-use crate::session::past::Past;
+use crate::session::event_log::Past;
 use crate::session::{Progress, Session};
 
 /// Seconds between two pictures: more often nobody can look.
@@ -43,7 +43,7 @@ pub(super) enum Work {
 pub(super) struct Run {
     session: Session,
     kind: Kind,
-    looks: Looks,
+    looks: ReadbackPace,
     past: Past,
     mode: Mode,
     starved: bool,
@@ -59,7 +59,12 @@ struct Saved {
 }
 
 impl Run {
-    pub(super) async fn fresh(config: RunConfig, looks: Looks, data: Dataset, selected: &Selected) -> Result<Self> {
+    pub(super) async fn fresh(
+        config: RunConfig,
+        looks: ReadbackPace,
+        data: Dataset,
+        selected: &Selected,
+    ) -> Result<Self> {
         let kind = selected.readout.kind;
         let session = Session::new(config, data, selected, pace::of(kind, looks)).await?;
         Ok(Self::of(session, kind, looks, Past::default()))
@@ -81,7 +86,7 @@ impl Run {
         Ok(Self::of(session, kind, looks, past))
     }
 
-    fn of(session: Session, kind: Kind, looks: Looks, past: Past) -> Self {
+    fn of(session: Session, kind: Kind, looks: ReadbackPace, past: Past) -> Self {
         let saved = Saved { step: None, at: platform::now(), took: 0.0 };
         let (mode, starved, drawn) = (Mode::Paused, false, f64::NEG_INFINITY);
         Self { session, kind, looks, past, mode, starved, drawn, saved }

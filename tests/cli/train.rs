@@ -93,7 +93,7 @@ fn a_run_that_diverges_fails_in_words() {
 #[test]
 fn a_batch_in_parts_and_a_rate_in_steps_can_be_had() {
     let lab = Lab::new();
-    let stepped = "--set parts=2 --set schedule.kind=steps --set schedule.at_epochs=[1]";
+    let stepped = "--set micro_batches=2 --set schedule.kind=steps --set schedule.at_epochs=[1]";
     lab.well(&format!("{TRAINING} --epochs 2 {stepped} --out run -q"));
     let rates: Vec<f64> = lab
         .events("run")
@@ -108,13 +108,13 @@ fn a_batch_in_parts_and_a_rate_in_steps_can_be_had() {
 fn a_run_that_goes_nowhere_is_told_so_and_ended_on_request() {
     let lab = Lab::new();
     let run = "runs/rotation-fashion-mnist-1";
-    let hopeless = format!("{TRAINING} --steps 350 --lr 1e-12 --stop-when-ill");
+    let hopeless = format!("{TRAINING} --steps 350 --lr 1e-12 --stop-on-collapse");
     let said = lab.run(&hopeless);
     assert_eq!(said.code, Some(1), "{}", said.err);
     for words in ["The run has stalled at step 300", "is saved after step 300", "--resume"] {
         assert!(said.err.contains(words), "no `{words}` in\n{}", said.err);
     }
-    assert!(!said.err.contains("--stop-when-ill"), "the command goes on all the same: {}", said.err);
+    assert!(!said.err.contains("--stop-on-collapse"), "the command goes on all the same: {}", said.err);
     assert_eq!(lab.checkpoints(run), ["step-00000300.safetensors"]);
     let events = lab.events(run);
     let verdicts = events.iter().filter_map(|event| match event {

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 
 use crate::Lab;
-use nolabel::method::METHODS;
+use nolabel::methods::METHODS;
 
 #[test]
 fn the_list_of_methods_is_the_list_of_the_library() {
@@ -63,7 +63,11 @@ fn bad_usage_ends_with_2_and_says_what_would_be_right() {
     lab.badly(&format!("train rotation {data} --set method=simsiam"), 2, &["an argument of its own"]);
     lab.badly(&format!("train rotation {data} --steps 4 --set steps=9"), 2, &["`steps` is given twice", "--steps"]);
     lab.badly(&format!("train rotation {data} --set size=100000"), 2, &["size must be at most"]);
-    lab.badly(&format!("train rotation {data} --batch 8 --set parts=3"), 2, &["parts must divide batch"]);
+    lab.badly(
+        &format!("train rotation {data} --batch 8 --set micro_batches=3"),
+        2,
+        &["micro_batches must divide batch"],
+    );
     lab.badly(&format!("train byol {data} --batch 8 --set width=0 --device cpu"), 2, &["is 0"]);
     lab.badly(
         &format!("train simsiam {data} --batch 8 --set layers=0 --device cpu"),

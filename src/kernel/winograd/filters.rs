@@ -3,10 +3,10 @@
 use burn_flex::FlexTensor;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::lanes::{MOST, Place};
+use super::simd::{MOST, Place};
 use super::tiles::{SQUARE, points};
 use super::transform::{FILTER, OfFilter, ToFilter, Transform};
-use crate::kernel::product::Matrix;
+use crate::kernel::matmul::Matrix;
 
 /// Points of a filter.
 pub(super) const TAPS: usize = FILTER * FILTER;

@@ -8,15 +8,15 @@
 //! The gradient of the input is the same convolution, with the filters turned; that of the filters goes the way back.
 
 mod filters;
-mod lanes;
+mod simd;
 mod tiles;
 mod transform;
 
 use burn_flex::FlexTensor;
 
-use super::columns::Plan;
+use super::im2col::Plan;
+use super::matmul::{Matrix, product};
 use super::parallel::{PARTS, made, summed};
-use super::product::{Matrix, product};
 use super::{Window, tensor};
 use filters::{Filters, TAPS, Turn};
 use tiles::{SQUARE, Tiles, Transformed};

@@ -2,10 +2,10 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::lanes::{MOST, Place};
+use super::simd::{MOST, Place};
 use super::transform::{OfInput, OfProducts, PLACES, POINTS, ToProducts, Transform};
-use crate::kernel::columns::Plan;
-use crate::kernel::product::Matrix;
+use crate::kernel::im2col::Plan;
+use crate::kernel::matmul::Matrix;
 
 /// Points of a transformed tile.
 pub(super) const SQUARE: usize = POINTS * POINTS;

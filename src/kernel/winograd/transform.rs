@@ -7,7 +7,7 @@
 
 use pulp::Simd;
 
-use super::lanes::{Lanes, Square};
+use super::simd::{Lanes, Square};
 
 /// Places that a tile has along an axis, of what comes out.
 pub(super) const PLACES: usize = 4;

@@ -1,7 +1,7 @@
 //! What each architecture computes, written down.
 
 use super::{Body, Encoder, GAP};
-use crate::net::outline::{Operation, Outline, Writer};
+use crate::net::computation_graph::{Operation, Outline, Writer};
 
 impl Encoder {
     /// What it computes of what [`Input::read`](super::Input::read) reads, once it is normalised.
@@ -42,8 +42,8 @@ impl Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::computation_graph::Convolution;
     use crate::net::encoder::tests::{KINDS, build, lived_in};
-    use crate::net::outline::Convolution;
     use crate::net::{EncoderConfig, Input, local_response, tensors};
     use burn::tensor::module::conv2d;
     use burn::tensor::ops::ConvOptions;

@@ -5,7 +5,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use crate::net::outline::{Operation, Writer};
+use crate::net::computation_graph::{Operation, Writer};
 use crate::net::{BatchNorm, Conv2d, Init, Pool};
 
 /// Which residual network.

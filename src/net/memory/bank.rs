@@ -86,7 +86,7 @@ impl MemoryBank {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::loss::golden::{table, tensor};
+    use crate::loss::test_support::{table, tensor};
     use crate::rng::{Purpose, stream};
 
     fn bank(n: usize, d: usize) -> MemoryBank {

@@ -2,14 +2,14 @@
 //! restored with it.
 
 mod bank;
+mod feature_queue;
+mod key_queue;
 mod prototypes;
-mod queue;
-mod recent;
 
 pub use bank::{MemoryBank, places};
+pub use feature_queue::RecentFeatures;
+pub use key_queue::Queue;
 pub use prototypes::Prototypes;
-pub use queue::Queue;
-pub use recent::RecentFeatures;
 
 use burn::tensor::Tensor;
 
@@ -22,7 +22,7 @@ fn unit_rows(x: Tensor<2>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::momentum::{ema, slow_copy};
+    use crate::net::ema::{ema, slow_copy};
     use crate::net::{Encoder, EncoderConfig, Init, tensors};
     use crate::rng::{Purpose, stream};
     use burn::module::Module;

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::config::Preset;
     use crate::device::Kind;
-    use crate::method::METHODS;
+    use crate::methods::METHODS;
 
     fn record(config: RunConfig) -> Record {
         let folder = Some(PathBuf::from("some where/\"quoted\""));

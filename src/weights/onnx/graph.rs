@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::protobuf::Message;
 use crate::net::chain::Activation;
-use crate::net::outline::{Convolution, Operation, Step};
+use crate::net::computation_graph::{Convolution, Operation, Step};
 use crate::net::{Encoder, Pool, RESPONSE_ALPHA, RESPONSE_BETA, RESPONSE_CHANNELS};
 
 /// Types of elements and of attributes, as the format numbers them.

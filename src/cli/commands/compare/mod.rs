@@ -1,0 +1,275 @@
+//! `nolabel compare`: runs beside one another and beside what it takes no learning to know.
+
+mod dots;
+mod groups;
+mod page;
+mod show;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use groups::{Measured, PROBES, Section};
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::run::open_run::Opened;
+use crate::cli::output::atomic_file;
+use crate::cli::output::print;
+use crate::cli::input::probe_args::ProbeArgs;
+use crate::format;
+use crate::device::DeviceChoice;
+use crate::probe::ProbeSettings;
+use crate::session::event::Event;
+use crate::session::folder::{Evaluation, Place, place};
+
+const EXAMPLES: &str = "\
+Examples:
+  nolabel compare runs
+      all runs in the folder
+  nolabel compare runs/rotation-fashion-mnist-1 runs/simsiam-fashion-mnist-{1,2,3}
+      one run of one method, three seeds of the other
+  nolabel compare runs --format markdown > table.md
+      for a README; csv and json hold more digits
+  nolabel compare runs --out comparison.html
+      one page with charts, to open in a browser, to print or to send
+  nolabel compare runs --images 5000 --probe knn
+      a first impression: measured anew unless `nolabel eval` was asked the same";
+
+/// Compare what runs learned
+///
+/// One row a method, at the layer that is best for it, beside the same encoder before training at its own best layer and
+/// raw pixels. Runs that differ in nothing but the seed share a row, with mean and standard deviation; the best layer is
+/// then one for all of them. What `nolabel eval` measured is taken from the run's eval.json, what is missing is measured
+/// and kept there.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Compare {
+    /// Folders of runs, or folders that hold such folders
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<PathBuf>,
+
+    /// How the table is written [default: as the name of --out ends, or else text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+
+    /// Write it to a file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    #[command(flatten)]
+    measure: ProbeArgs,
+
+    /// What measures: auto (a GPU, and the CPU where there is none), gpu, gpu:N or cpu
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
+
+    /// Show no progress, only warnings and the result
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Columns for reading
+    Text,
+    /// A line a row, with all digits
+    Csv,
+    /// Everything, for programs
+    Json,
+    /// A table for a README
+    Markdown,
+    /// A page with charts that opens offline
+    Html,
+}
+
+impl Compare {
+    pub(crate) fn run(self) -> Outcome {
+        let format = self.format()?;
+        let found = self.find()?;
+        let settings = self.measure.settings();
+        let mut measured = Vec::new();
+        for (number, Found { path, opened, named }) in found.iter().enumerate() {
+            if !self.quiet && opened.known(&opened.record.data, &settings)?.is_none() {
+                print::err(&format!("measuring {} (run {} of {})", path.display(), number + 1, found.len()));
+            }
+            match self.evaluation(path, opened, &settings) {
+                Ok(evaluation) => {
+                    measured.push(Measured::of(path.clone(), opened, evaluation)?);
+                }
+                Err(Failure::Failed(sentence)) if !named => print::err(&format!("warning: left out: {sentence}")),
+                Err(failure) => return Err(failure),
+            }
+        }
+        if measured.is_empty() {
+            return Err(Failure::Failed("none of these runs can be compared; name one that can be measured".into()));
+        }
+        let table = Table::of(measured, settings);
+        let text = match format {
+            Format::Text => show::text(&table),
+            Format::Markdown => show::markdown(&table),
+            Format::Csv => show::csv(&table),
+            Format::Json => table.json(),
+            Format::Html => page::html(&table, &format::again()),
+        };
+        let Some(out) = &self.out else { return print::out(&text) };
+        atomic_file::write(out, (text + "\n").as_bytes())?;
+        let hint = if format == Format::Html { "open it in a browser" } else { "written" };
+        print::out(&format!("{}: {hint}", format::quoted(&out.display().to_string())))
+    }
+
+    /// What is to be written: as it was asked for, or as the file's name ends.
+    fn format(&self) -> Outcome<Format> {
+        let Some(out) = &self.out else { return Ok(self.format.unwrap_or(Format::Text)) };
+        atomic_file::check(out)?;
+        let ending = out.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+        let of_ending = match ending.as_str() {
+            "txt" => Some(Format::Text),
+            "csv" => Some(Format::Csv),
+            "json" => Some(Format::Json),
+            "md" => Some(Format::Markdown),
+            "html" | "htm" => Some(Format::Html),
+            _ => None,
+        };
+        self.format.or(of_ending).ok_or_else(|| {
+            Failure::Usage(format!(
+                "{} ends in none of .html, .md, .csv, .json and .txt; say with --format what is to be written",
+                out.display()
+            ))
+        })
+    }
+
+    /// The runs that were named, and those in the folders that were.
+    fn find(&self) -> Outcome<Vec<Found>> {
+        let mut found: Vec<Found> = Vec::new();
+        for path in &self.runs {
+            let inside = if place(path) == Place::Run { Vec::new() } else { runs_in(path)? };
+            if inside.is_empty() {
+                found.push(Found { path: path.clone(), opened: Opened::at(path)?, named: true });
+            }
+            for path in inside {
+                match Opened::at(&path) {
+                    Ok(opened) => found.push(Found { path, opened, named: false }),
+                    Err(Failure::Failed(sentence)) => print::err(&format!("warning: left out: {sentence}")),
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+        let mut seen = Vec::new();
+        found.retain(|Found { path, .. }| {
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let new = !seen.contains(&real);
+            seen.push(real);
+            new
+        });
+        Ok(found)
+    }
+
+    /// What is known of a run, or is measured now.
+    fn evaluation(&self, path: &Path, opened: &Opened, settings: &ProbeSettings) -> Outcome<Evaluation> {
+        if let Some(known) = opened.known(&opened.record.data, settings)? {
+            return Ok(known);
+        }
+        let loaded = opened.load(None, self.device, self.quiet);
+        loaded.and_then(|loaded| opened.measure(&loaded, settings, self.quiet)).map_err(|failure| match failure {
+            Failure::Failed(sentence) | Failure::Usage(sentence) => {
+                let (run, path) = (format::quoted(&path.display().to_string()), path.display());
+                Failure::Failed(format!(
+                    "{path} cannot be measured: {sentence}; measure it by itself with `nolabel eval {run}`, or leave it out"
+                ))
+            }
+            Failure::Stopped => Failure::Stopped,
+        })
+    }
+}
+
+/// Everything that is shown of a comparison.
+struct Table {
+    sections: Vec<Section>,
+    probes: Vec<&'static str>,
+    settings: ProbeSettings,
+    how: String,
+}
+
+impl Table {
+    fn of(measured: Vec<Measured>, settings: ProbeSettings) -> Self {
+        let wanted = settings.probes();
+        let probes: Vec<&'static str> =
+            PROBES.iter().map(|(probe, _)| *probe).filter(|probe| wanted.contains(probe)).collect();
+        Self { sections: groups::sections(measured, &probes), probes, how: how(&settings), settings }
+    }
+
+    fn json(&self) -> String {
+        let Table { sections, settings, how, .. } = self;
+        let whole = serde_json::json!({ "settings": settings, "how": how, "data": sections });
+        serde_json::to_string_pretty(&whole).expect("results have only string keys")
+    }
+}
+
+/// The table of those of these runs that were measured with these settings, as text.
+pub(crate) fn table(runs: &[PathBuf], settings: &ProbeSettings) -> Outcome<String> {
+    let mut measured = Vec::new();
+    for path in runs {
+        let opened = Opened::at(path)?;
+        let known = opened.known(&opened.record.data, settings)?;
+        if let Some(evaluation) = known {
+            measured.push(Measured::of(path.clone(), &opened, evaluation)?);
+        }
+    }
+    Ok(show::text(&Table::of(measured, settings.clone())))
+}
+
+impl Measured {
+    fn of(path: PathBuf, opened: &Opened, evaluation: Evaluation) -> Outcome<Self> {
+        let said = opened.events()?.into_iter().rev().find_map(|event| match event {
+            Event::Pretext(pretext) if pretext.step == evaluation.step => Some(pretext),
+            _ => None,
+        });
+        Ok(Self { path, record: opened.record.clone(), evaluation, pretext: said })
+    }
+}
+
+/// A run that takes part.
+struct Found {
+    path: PathBuf,
+    opened: Opened,
+    /// Whether it was named itself, rather than a folder that it lies in.
+    named: bool,
+}
+
+/// The runs directly in a folder, by name.
+fn runs_in(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut runs: Vec<PathBuf> = paths.filter(|path| place(path) == Place::Run).collect();
+    runs.sort();
+    if runs.is_empty() {
+        return Err(Failure::Failed(format!(
+            "there is no run in {}, nor in a folder right inside it; `nolabel train` makes one",
+            folder.display()
+        )));
+    }
+    Ok(runs)
+}
+
+/// How the numbers came about.
+fn how(settings: &ProbeSettings) -> String {
+    let (grid, k, temperature) = (settings.grid, settings.k, settings.temperature);
+    let mut readers = Vec::new();
+    if settings.linear {
+        readers
+            .push("linear: logistic regression on standardised features, L2 chosen on the held-out sixth".to_string());
+    }
+    if settings.knn {
+        readers.push(format!("kNN: cosine, k = {k}, T = {temperature}"));
+    }
+    if settings.retrieval {
+        readers.push("P@1 and mAP: training images ranked by cosine for each test image".to_string());
+    }
+    format!(
+        "Accuracy in percent on the test images, maps averaged over a {grid}x{grid} grid; {}. Each layer named is the best on \
+         the last sixth of the training images, for trained and untrained encoders alike. Of several seeds: mean ± sample \
+         standard deviation, one layer for all. Verdict: against the best control (the encoder before training, raw \
+         pixels, or their principal components); level is what lies within two standard errors on these test images.",
+        readers.join("; ")
+    )
+}

@@ -1,0 +1,166 @@
+//! What `nolabel eval` can be asked for: readers of frozen features, and what is trained with labels.
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::measure::{Question, ControlBudget, Supervised};
+use crate::cli::input::probe_args::{HOW, WithArgs};
+use crate::probe::ProbeSettings;
+use crate::probe::few::FewSettings;
+use crate::probe::labelled::{Length, Plan};
+
+/// What images are drawn by where labels are few: one seed for all runs, so that all are given the same labels.
+const FEW_SEED: u64 = 0;
+const TRAINED: &str = "Training with labels (--probe sgd, --probe finetune, --supervised)";
+
+/// What says how much an encoder knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Probe {
+    /// Logistic regression on standardised features, every layer
+    Linear,
+    /// Nearest neighbours by cosine, every layer
+    Knn,
+    /// Training images ranked by cosine: precision at 1, 5 and 10 and mean average precision, every layer
+    Retrieval,
+    /// A linear layer trained by SGD on augmented images, the encoder standing still: how most papers measure, at the mean
+    /// over positions (or at --layer). A few minutes on two CPU cores
+    Sgd,
+    /// The whole encoder trained with labels, from the run's weights and from those before its first step: the supervised
+    /// control. A few minutes each on two CPU cores
+    Finetune,
+}
+
+/// When the supervised control is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// Of a run that took at most half an hour on the device that measures, where all images and layers are read; otherwise
+    /// shown where it is known
+    Auto,
+    /// Whatever it takes
+    Always,
+    /// Left out
+    Never,
+}
+
+/// What is asked for.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Asked {
+    /// The layer whose features are read, from block1 to gap, or all of them
+    #[arg(long, value_name = "NAME|all", default_value = "all")]
+    layer: String,
+
+    /// What measures, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PROBES", default_value = "linear,knn")]
+    #[arg(help_heading = HOW)]
+    probe: Vec<Probe>,
+
+    #[command(flatten)]
+    with: WithArgs,
+
+    /// Give the linear probe only so many labels of each class, for example 1,5,10,50,100,500
+    #[arg(long, value_delimiter = ',', value_name = "COUNTS", value_parser = clap::value_parser!(u64).range(1..))]
+    few_labels: Vec<u64>,
+
+    /// How often the images of --few-labels are drawn; the interval is over the draws
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "few_labels")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1000))]
+    draws: u64,
+
+    /// Untrained encoders that are probed: the run's own, and those of the following seeds [default: 3 where --supervised=auto
+    /// measures, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
+    untrained_seeds: Option<u64>,
+
+    /// Whether the layers of the same encoder trained with labels are read, too. It takes as many steps of as many images as
+    /// the run has taken, and so about as long as the run or less. It is kept, and shown beside all runs of that length that
+    /// are measured from then on
+    #[arg(long, value_enum, value_name = "WHEN", help_heading = TRAINED)]
+    #[arg(num_args = 0..=1, require_equals = true, default_value = "auto", default_missing_value = "always")]
+    supervised: When,
+
+    /// Take so many steps [default: 1000 for sgd, 500 for finetune, those of the run for --supervised]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = TRAINED)]
+    steps: Option<u64>,
+
+    /// Go so many times through the labelled images instead
+    #[arg(long, value_name = "N", conflicts_with = "steps", help_heading = TRAINED)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: Option<u64>,
+
+    /// Learning rates; of several, the last sixth of the training images chooses [default: 0.01,0.03,0.1,0.3 for sgd, else 0.05]
+    #[arg(long, value_delimiter = ',', value_name = "RATES", value_parser = rate, help_heading = TRAINED)]
+    lr: Vec<f64>,
+
+    /// Measure the controls anew, even where they are known from an earlier run
+    #[arg(long)]
+    fresh: bool,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "a learning rate is a positive number, for example 0.1".to_string())
+}
+
+impl Asked {
+    /// The question, for images of so many pixels to a side. `as_long` trains the supervised control for as long as the encoder
+    /// was, where that is known; `reach` says how far to go unasked.
+    pub(super) fn question(&self, side: usize, as_long: Option<Plan>, reach: ControlBudget) -> Outcome<Question> {
+        let (draws, seed) = (self.draws as usize, FEW_SEED);
+        let labels: Vec<usize> = self.few_labels.iter().map(|&labels| labels as usize).collect();
+        let sgd = self.asks(Probe::Sgd).then(|| self.plan(Plan::linear(side)));
+        let finetune = self.asks(Probe::Finetune).then(|| self.plan(Plan::network(side)));
+        let reach = if self.is_whole() { reach } else { ControlBudget::Cheap };
+        let supervised = match (self.supervised, as_long) {
+            (When::Always, plan) => Supervised::Measured(self.plan(plan.unwrap_or_else(|| Plan::network(side)))),
+            (When::Auto, Some(plan)) => reach.supervised(plan),
+            (When::Auto, None) | (When::Never, _) => Supervised::No,
+        };
+        let told = self.steps.is_some() || self.epochs.is_some() || !self.lr.is_empty();
+        if told && sgd.is_none() && finetune.is_none() && self.supervised != When::Always {
+            return Err(Failure::Usage(
+                "--steps, --epochs and --lr are for what is trained with labels; name --probe sgd, --probe finetune or \
+                 --supervised"
+                    .into(),
+            ));
+        }
+        Ok(Question {
+            settings: self.settings(),
+            few: (!labels.is_empty()).then_some(FewSettings { labels, draws, seed }),
+            sgd,
+            finetune,
+            supervised,
+            untrained: self.untrained_seeds.map_or_else(|| reach.untrained(), |seeds| seeds as usize),
+            fresh: self.fresh,
+        })
+    }
+
+    /// Whether nothing is left out of what readers read.
+    fn is_whole(&self) -> bool {
+        let settings = self.settings();
+        settings.reads() && settings.is_whole()
+    }
+
+    fn asks(&self, probe: Probe) -> bool {
+        self.probe.contains(&probe)
+    }
+
+    fn plan(&self, plan: Plan) -> Plan {
+        let length = match (self.steps, self.epochs) {
+            (Some(steps), _) => Length::Steps(steps as usize),
+            (None, Some(epochs)) => Length::Epochs(epochs as usize),
+            (None, None) => plan.length,
+        };
+        let rates = if self.lr.is_empty() { plan.rates } else { self.lr.clone() };
+        Plan { length, rates, ..plan }
+    }
+
+    fn settings(&self) -> ProbeSettings {
+        ProbeSettings {
+            linear: self.asks(Probe::Linear),
+            knn: self.asks(Probe::Knn),
+            retrieval: self.asks(Probe::Retrieval),
+            layer: Some(self.layer.clone()).filter(|layer| layer != "all"),
+            ..self.with.settings()
+        }
+    }
+}

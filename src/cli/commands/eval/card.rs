@@ -1,0 +1,172 @@
+//! The evaluation card: numbers with all it takes to get them again. `nolabel eval --json` prints it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::measure::{Question, Supervised};
+use crate::device::Readout;
+use crate::error::Error;
+use crate::net::EncoderConfig;
+use crate::probe::{ProbeRow, ProbeSettings};
+use crate::session::folder::{DataRecord, Details, Evaluation};
+use crate::weights::TrainRequest;
+
+/// What was measured of a run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RunCard {
+    pub(super) run: PathBuf,
+    #[serde(flatten)]
+    pub(super) evaluation: Evaluation,
+}
+
+/// What was measured of an encoder from elsewhere.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WeightsCard {
+    pub(super) weights: PathBuf,
+    /// SHA-256 of the file.
+    pub(super) sha256: String,
+    pub(super) found: String,
+    /// What was said of the file.
+    pub(super) asked: TrainRequest,
+    /// The seed of the untrained encoder.
+    pub(super) seed: u64,
+    pub(super) nolabel: String,
+    pub(super) encoder: EncoderConfig,
+    pub(super) data: DataRecord,
+    pub(super) device: Readout,
+    pub(super) settings: ProbeSettings,
+    pub(super) rows: Vec<ProbeRow>,
+    #[serde(flatten)]
+    pub(super) details: Details,
+}
+
+/// Either of the two.
+#[derive(Debug)]
+pub(super) enum Card {
+    Run(Box<RunCard>),
+    Weights(Box<WeightsCard>),
+}
+
+impl Card {
+    /// Reads the card in a file.
+    pub(super) fn read(path: &Path) -> Outcome<Self> {
+        let text = fs::read_to_string(path).map_err(|error| Failure::from(Error::file(path)(error)))?;
+        let card = Self::parse(&text).map_err(|error| {
+            let path = path.display();
+            Failure::Failed(format!(
+                "{path} is no evaluation card ({error}); `nolabel eval RUN --json > card.json` writes one"
+            ))
+        })?;
+        card.settings().check().map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+        Ok(card)
+    }
+
+    fn parse(text: &str) -> serde_json::Result<Self> {
+        let value: Value = serde_json::from_str(text)?;
+        Ok(match value.get("weights") {
+            Some(_) => Card::Weights(serde_json::from_value(value)?),
+            None => Card::Run(serde_json::from_value(value)?),
+        })
+    }
+
+    /// How it was measured.
+    pub(super) fn settings(&self) -> &ProbeSettings {
+        match self {
+            Card::Run(card) => &card.evaluation.settings,
+            Card::Weights(card) => &card.settings,
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn rows(&self) -> &[ProbeRow] {
+        match self {
+            Card::Run(card) => &card.evaluation.rows,
+            Card::Weights(card) => &card.rows,
+        }
+    }
+
+    /// Beside the probes of every layer.
+    pub(super) fn details(&self) -> &Details {
+        match self {
+            Card::Run(card) => &card.evaluation.details,
+            Card::Weights(card) => &card.details,
+        }
+    }
+
+    /// What was asked for. All of it is measured anew.
+    pub(super) fn question(&self) -> Question {
+        let details = self.details();
+        let few = details.few_labels.as_ref().map(|few| few.settings.clone());
+        let plans = [&details.sgd, &details.finetune, &details.supervised];
+        let [sgd, finetune, supervised] = plans.map(|tuned| tuned.as_ref().map(|tuned| tuned.plan.clone()));
+        let supervised = supervised.map_or(Supervised::No, Supervised::Measured);
+        let (settings, untrained) = (self.settings().clone(), 1 + details.untrained.len());
+        Question { settings, few, sgd, finetune, supervised, untrained, fresh: true }
+    }
+
+    /// The program that measured, and the device.
+    pub(super) fn by(&self) -> String {
+        let (nolabel, device) = match self {
+            Card::Run(card) => (&card.evaluation.nolabel, &card.evaluation.device),
+            Card::Weights(card) => (&card.nolabel, &card.device),
+        };
+        format!("nolabel {nolabel} on {}", device.name)
+    }
+
+    /// Where what was measured lies: where it is said to be, or else where the card says, seen from here and from the
+    /// card's own folder.
+    pub(super) fn place(&self, card: &Path, said: Option<&Path>) -> PathBuf {
+        let told = match self {
+            Card::Run(card) => &card.run,
+            Card::Weights(card) => &card.weights,
+        };
+        let beside = || card.parent().map(|folder| folder.join(told)).filter(|path| path.exists());
+        match said {
+            Some(said) => said.to_path_buf(),
+            None if told.exists() => told.clone(),
+            None => beside().unwrap_or_else(|| told.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_measured_is_found_from_here_or_from_the_card() {
+        let here = tempfile::tempdir().expect("a folder");
+        fs::create_dir(here.path().join("encoder")).expect("a folder");
+        let text = r#"{"weights": "encoder", "sha256": "00", "found": "small", "asked": {}, "seed": 1, "nolabel": "0.1.0",
+            "encoder": {"kind": "small", "width": 4, "input_mean": [0.0], "input_std": [1.0]},
+            "data": {"name": "mnist", "train_images": 9, "test_images": 9, "sha256": "00",
+                "image": {"channels": 1, "height": 28, "width": 28}},
+            "device": {"kind": "cpu", "name": "CPU", "why": "so", "gpu_available": false},
+            "settings": {"linear": true, "knn": true, "layer": null, "train_images": 0, "test_images": 0, "grid": 3,
+                "k": 20, "temperature": 0.07, "penalties": [0.1]}, "rows": []}"#;
+        let file = here.path().join("card.json");
+        fs::write(&file, text).expect("a file");
+        let card = Card::read(&file).expect("a card");
+        assert_eq!(card.place(&file, None), here.path().join("encoder"));
+        assert_eq!(
+            card.place(Path::new("elsewhere/card.json"), None),
+            Path::new("encoder"),
+            "to be missed by this name"
+        );
+        assert_eq!(card.place(&file, Some(Path::new("moved"))), Path::new("moved"));
+        let refused = |text: &str| {
+            fs::write(&file, text).expect("a file");
+            match Card::read(&file) {
+                Err(Failure::Failed(sentence)) => sentence,
+                other => panic!("no card: {other:?}"),
+            }
+        };
+        assert!(refused("[").contains("no evaluation card"));
+        assert!(refused("{}").contains("missing field `run`"));
+        assert!(refused(&text.replace("\"grid\": 3", "\"grid\": 0")).contains("grid must be between 1 and 64"));
+    }
+}

@@ -1,0 +1,312 @@
+//! `nolabel sweep`: many runs, one after the other, each trained and measured.
+
+mod clock;
+mod plan;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use clock::Clock;
+use plan::{ALL, Measure, Member, State};
+use crate::cli::input::args::{self, BudgetArgs, MannerArgs, RunArgs};
+use crate::cli::run::setup;
+use super::compare;
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::input::load_images;
+use crate::cli::run::interrupt;
+use crate::cli::measure::{Question, Supervised};
+use crate::cli::output::print;
+use crate::cli::input::probe_args::{HOW, ProbeArgs};
+use crate::cli::output::progress::Part;
+use crate::cli::output::table::Table;
+use crate::cli::run::train_loop;
+use crate::format;
+use crate::config::Preset;
+use crate::data::{Dataset, Spec};
+use crate::platform;
+use crate::probe::ProbeSettings;
+use crate::session::folder::{Place, place};
+
+const EXAMPLES: &str = "\
+Examples:
+  nolabel sweep rotation,simsiam --data fashion-mnist --seeds 1,2,3
+      six runs in runs/sweep, and a table of both methods over three seeds
+  nolabel sweep simsiam --data fashion-mnist --set optimizer.lr=0.03,0.1 --set stop_gradient=true,false
+      every pair of values: four runs
+  nolabel sweep all --data fashion-mnist --steps 500 --images 5000 --out runs/first-look
+      every method that can learn from these images, a little of each
+  nolabel sweep rotation,simsiam --data fashion-mnist --seeds 1,2,3 --dry-run
+      says which runs that would be, and how far each has come
+
+The same command again goes on where it was stopped: what is trained and measured is not done again, a run
+that was cut short is resumed from its checkpoint. More seeds or values may be added. A run that fails does
+not end the sweep; it is named at the end, and tried again with the next command.
+
+--images says how many images are probed with, as for `nolabel eval`. To train on fewer: --set images=5000.";
+
+/// Train and measure many runs, and compare them
+///
+/// Every method is trained with every seed and every choice of values, one run after the other, each in a folder of its
+/// own, and what it learned is measured as `nolabel eval` does it. Ends with the table of `nolabel compare`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Sweep {
+    /// What to train, separated by commas; `all` for every method that can learn from the images
+    #[arg(value_name = "METHOD[,METHOD...]", value_delimiter = ',', required = true, value_parser = methods())]
+    #[arg(hide_possible_values = true)]
+    methods: Vec<String>,
+
+    /// The images: a data set by name, with the folder it lies in where that is an unusual one
+    #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
+    data: Spec,
+
+    /// What the settings start from
+    #[arg(long, value_name = "PRESET", value_parser = args::presets(), default_value = "small")]
+    #[arg(help_heading = "What is computed")]
+    preset: Preset,
+
+    #[command(flatten)]
+    budget: BudgetArgs,
+
+    /// The seeds, separated by commas: each method is trained with each of them
+    #[arg(
+        long,
+        value_name = "N[,N...]",
+        value_delimiter = ',',
+        default_value = "1",
+        help_heading = "What is computed"
+    )]
+    seeds: Vec<u64>,
+
+    /// Values for any other setting, separated by commas: each is tried. `nolabel methods METHOD` lists the settings. May
+    /// be given several times
+    #[arg(long, value_name = "KEY=VALUE[,VALUE...]", value_parser = key_values, help_heading = "What is computed")]
+    set: Vec<(String, Vec<String>)>,
+
+    #[command(flatten)]
+    measure: ProbeArgs,
+
+    /// Leave out the supervised control: the same encoder trained with labels for as long. It is measured once for all runs
+    /// with the same encoder, seed, steps and batch, and takes about as long as one of them or less
+    #[arg(long, help_heading = HOW)]
+    no_supervised: bool,
+
+    /// The folder that the runs' folders lie in
+    #[arg(long, value_name = "DIR", default_value = "runs/sweep")]
+    out: PathBuf,
+
+    /// Only say which runs there are to be and how far each has come
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    manner: MannerArgs,
+}
+
+/// The methods, and all of them.
+fn methods() -> impl TypedValueParser<Value = String> {
+    let all = PossibleValue::new(ALL).help("Every method that can learn from the images");
+    let each = args::methods();
+    let known = each.possible_values().into_iter().flatten();
+    PossibleValuesParser::new(known.chain([all]).collect::<Vec<_>>())
+}
+
+/// `KEY=VALUE,VALUE`; commas inside brackets belong to a value.
+fn key_values(text: &str) -> Result<(String, Vec<String>), String> {
+    let (key, values) = args::key_value(text)?;
+    let (mut found, mut depth) = (vec![String::new()], 0_i32);
+    for letter in values.chars() {
+        match letter {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        match found.last_mut() {
+            Some(last) if letter != ',' || depth > 0 => last.push(letter),
+            _ => found.push(String::new()),
+        }
+    }
+    if found.iter().any(String::is_empty) {
+        return Err(format!("a value of {key} is missing; write --set {key}=VALUE,VALUE"));
+    }
+    Ok((key, found))
+}
+
+impl Sweep {
+    pub(crate) fn run(self) -> Outcome {
+        let measure = Measure { settings: self.measure.settings(), supervised: !self.no_supervised };
+        let wanted = self.wanted();
+        let mut members = plan::members(&wanted, &self.like())?;
+        plan::look(&mut members, &self.data, &measure)?;
+        let left_out = plan::left_out(&wanted);
+        let text = self.plan(&members, &left_out);
+        if self.dry_run {
+            return print::out(&text);
+        }
+        self.say(&text);
+        let failed = self.go(&mut members, &measure)?;
+        self.conclude(&members, &measure.settings, &failed)
+    }
+
+    fn wanted(&self) -> plan::Wanted<'_> {
+        let Self { methods, seeds, set, data, preset, out, .. } = self;
+        plan::Wanted { methods, seeds, set, data, preset: *preset, out }
+    }
+
+    /// What is the same for all runs.
+    fn like(&self) -> RunArgs {
+        RunArgs {
+            budget: self.budget.clone(),
+            images: None,
+            seed: None,
+            set: Vec::new(),
+            out: None,
+            resume: false,
+            manner: self.manner.clone(),
+        }
+    }
+
+    /// The runs and how far each has come.
+    fn plan(&self, members: &[Member], left_out: &[String]) -> String {
+        let done = members.iter().filter(|member| member.is_done()).count();
+        let mut table = Table::bare();
+        for (place, member) in members.iter().enumerate() {
+            let state = match &member.state {
+                State::New => "to be trained".to_string(),
+                State::Begun { step, total } => {
+                    format!("saved at step {} of {}", format::thousands(*step), format::thousands(*total))
+                }
+                State::Trained => "trained, to be measured".to_string(),
+                State::Done { .. } => "done".to_string(),
+                State::Unclear(why) => format!("cannot be used: {why}"),
+            };
+            table.row([format!("{}/{}", place + 1, members.len()), member.name(), state]);
+        }
+        let left = Clock::of(members).left(members).filter(|_| done > 0 && done < members.len());
+        let left = left.map_or(String::new(), |left| format!(", about {} of training left", format::duration(left)));
+        let out = self.out.display();
+        let mut text = format!("{} in {out}, {done} of them done{left}\n{table}", format::count(members.len(), "run"));
+        if !left_out.is_empty() {
+            text.push_str(&format!("\nleft out: {}", left_out.join(", ")));
+        }
+        text
+    }
+
+    /// Goes through the runs; returns the names of those that failed, each with the reason.
+    fn go(&self, members: &mut [Member], measure: &Measure) -> Outcome<Vec<(String, String)>> {
+        let (mut failed, mut clock, mut loaded) = (Vec::new(), Clock::of(members), None);
+        for place in 0..members.len() {
+            if members[place].is_done() {
+                continue;
+            }
+            let images = match &loaded {
+                Some(images) => images,
+                None => loaded.insert(load_images::load(&self.data, self.manner.quiet)?),
+            };
+            let later = &members[place + 1..];
+            let part = Part { number: place + 1, of: members.len(), again: format::again(), after: clock.left(later) };
+            let member = &members[place];
+            self.say(&format!("\nrun {} of {}: {}", part.number, part.of, member.name()));
+            let done = catch_unwind(AssertUnwindSafe(|| self.one(member, images, part, measure)));
+            match done.unwrap_or_else(|_| Err(Failure::Failed("the program failed; please report what it said".into())))
+            {
+                Ok([training, measuring]) => {
+                    clock.hear(member, training, measuring);
+                    members[place].state = State::Done { seconds: training };
+                    let left = clock.left(&members[place + 1..]).filter(|left| *left > 0.0);
+                    let left =
+                        left.map_or(String::new(), |left| format!("; about {} left overall", format::duration(left)));
+                    self.say(&format!("trained and measured in {}{left}", format::duration(training + measuring)));
+                }
+                Err(Failure::Stopped) => return Err(Failure::Stopped),
+                Err(Failure::Failed(sentence) | Failure::Usage(sentence)) => {
+                    print::err(&format!("{} failed: {sentence}", member.name()));
+                    failed.push((member.name(), sentence));
+                }
+            }
+            interrupt::release(parting());
+        }
+        Ok(failed)
+    }
+
+    /// Trains and measures one run; returns the seconds that each took.
+    fn one(&self, member: &Member, images: &Dataset, part: Part, measure: &Measure) -> Outcome<[f64; 2]> {
+        if let State::Unclear(why) = &member.state {
+            return Err(Failure::Failed(why.clone()));
+        }
+        let resume = place(&member.path) == Place::Run;
+        let wanted = setup::TrainRequest {
+            command: "train",
+            method: Some(member.config.method.clone()),
+            data: Some(self.data.clone()),
+            preset: Some(self.preset),
+            init: None,
+            from: None,
+            out: None,
+            probed: true,
+            images: Some(images.clone()),
+            part: Some(part),
+            args: RunArgs { resume, ..member.args.clone() },
+        };
+        let begun = platform::now();
+        let (opened, loaded, _log) = train_loop::train(&wanted)?.opened()?;
+        let trained = platform::now();
+        let known = opened.evaluations()?;
+        let (step, batch) = (opened.step(), opened.record.config.batch);
+        if !known.iter().any(|known| measure.is_done(known, &loaded.data, step, batch)) {
+            let supervised = match measure.supervised {
+                true => Supervised::Measured(opened.as_long(loaded.side())),
+                false => Supervised::No,
+            };
+            let question = Question { supervised, ..measure.settings.clone().into() };
+            opened.answer(&loaded, &question, self.manner.quiet)?;
+        }
+        Ok([trained - begun, platform::now() - trained])
+    }
+
+    /// The table, and what failed.
+    fn conclude(&self, members: &[Member], settings: &ProbeSettings, failed: &[(String, String)]) -> Outcome {
+        let done: Vec<PathBuf> =
+            members.iter().filter(|member| member.is_done()).map(|member| member.path.clone()).collect();
+        if !done.is_empty() {
+            self.say("");
+            print::out(&compare::table(&done, settings)?)?;
+            let out = format::quoted(&self.out.display().to_string());
+            self.say(&format!("\nthe table again: nolabel compare {out}{}", self.measure.words()));
+        }
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let named: String = failed.iter().map(|(name, why)| format!("\n  {name}: {why}")).collect();
+        let count = format!("{} of {} failed", failed.len(), format::count(members.len(), "run"));
+        Err(Failure::Failed(format!("{count}; the same command tries them again{named}")))
+    }
+
+    fn say(&self, text: &str) {
+        if !self.manner.quiet {
+            print::err(text);
+        }
+    }
+}
+
+fn parting() -> String {
+    format!("nothing is lost; continue with\n  {}", format::again())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_parted_by_commas_outside_brackets() {
+        let read = |text: &str| key_values(text).map(|(key, values)| format!("{key}: {}", values.join(" ")));
+        assert_eq!(read("lr=0.1,0.2").as_deref(), Ok("lr: 0.1 0.2"));
+        assert_eq!(read("steps=[1,2],[3]").as_deref(), Ok("steps: [1,2] [3]"));
+        for text in ["lr", "lr=", "lr=0.1,", "lr=,0.1"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Which runs a sweep is made of, where they lie, and how far each has come.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::input::args::RunArgs;
+use crate::cli::run::setup::{absolute, default_folder};
+use crate::cli::run::config_diff::differences;
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::config::{Preset, RunConfig};
+use crate::data::catalogue;
+use crate::data::folder;
+use crate::data::{Spec, shapes};
+use crate::method::Needs;
+use crate::methods::{METHODS, find};
+use crate::probe::ProbeSettings;
+use crate::probe::labelled::Plan;
+use crate::session::event::Event;
+use crate::session::folder::{DataRecord, Evaluation, Folder, Place, Record, place};
+
+/// Stands for every method that can learn from the images.
+pub(super) const ALL: &str = "all";
+
+/// What a sweep tries: every method with every seed and every choice of values.
+pub(super) struct Wanted<'a> {
+    pub(super) methods: &'a [String],
+    pub(super) seeds: &'a [u64],
+    /// Settings with the values that are tried.
+    pub(super) set: &'a [(String, Vec<String>)],
+    pub(super) data: &'a Spec,
+    pub(super) preset: Preset,
+    pub(super) out: &'a Path,
+}
+
+/// One run of a sweep.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) config: RunConfig,
+    /// The arguments that make it what it is.
+    pub(super) args: RunArgs,
+    pub(super) path: PathBuf,
+    pub(super) state: State,
+}
+
+/// How far a run has come.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum State {
+    /// Not begun.
+    New,
+    /// So many steps of so many are saved.
+    Begun { step: usize, total: usize },
+    /// All steps were taken; what was learned is not yet measured in this way.
+    Trained,
+    /// Trained, in so many seconds, and measured.
+    Done { seconds: f64 },
+    /// What lies there cannot be used.
+    Unclear(String),
+}
+
+impl Member {
+    /// What it is called among the others.
+    pub(super) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The share of its steps that are still to be taken.
+    pub(super) fn share_left(&self) -> f64 {
+        match self.state {
+            State::New => 1.0,
+            State::Begun { step, total } => 1.0 - step as f64 / total.max(1) as f64,
+            State::Trained | State::Done { .. } | State::Unclear(_) => 0.0,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done { .. })
+    }
+}
+
+/// Every run there is to be, each method with the first seed, then with the next: a sweep that is stopped early has
+/// tried each of them. `like` holds what is the same for all.
+///
+/// # Errors
+/// When a setting does not exist, a method cannot learn from the images, or two runs would lie in one folder.
+pub(super) fn members(wanted: &Wanted, like: &RunArgs) -> Outcome<Vec<Member>> {
+    refuse_place(wanted)?;
+    let mut members: Vec<Member> = Vec::new();
+    for &seed in wanted.seeds {
+        for method in methods(wanted) {
+            for choice in choices(wanted.set) {
+                let member = member(wanted, like, &method, seed, choice)?;
+                if members.iter().any(|other| other.config == member.config) {
+                    continue;
+                }
+                if members.iter().any(|other| other.path == member.path) {
+                    let path = member.path.display();
+                    return Err(Failure::Usage(format!(
+                        "two of these runs would lie in {path}; sweep one after the other"
+                    )));
+                }
+                members.push(member);
+            }
+        }
+    }
+    Ok(members)
+}
+
+fn member(wanted: &Wanted, like: &RunArgs, method: &str, seed: u64, set: Vec<(String, String)>) -> Outcome<Member> {
+    let varied = |key: &str| wanted.set.iter().any(|(known, values)| known == key && values.len() > 1);
+    let tail: String =
+        set.iter().filter(|(key, _)| varied(key)).map(|(key, value)| format!("-{key}={value}")).collect();
+    let entry = find(method)?;
+    if let Some(lack) = lack(wanted.data, entry.info().needs) {
+        return Err(Failure::Usage(format!("{method} needs {lack}, and {} has none", wanted.data.name)));
+    }
+    let mut config = entry.config(wanted.preset, &wanted.data.name);
+    let args = RunArgs { seed: Some(seed), set, ..like.clone() };
+    args.apply(&mut config)?;
+    config.check()?;
+    let ordinary = default_folder(&config);
+    let name = format!("{}{}", ordinary.file_name().unwrap_or_default().to_string_lossy(), plain(&tail));
+    let path = wanted.out.join(name);
+    let args = RunArgs { out: Some(path.clone()), ..args };
+    Ok(Member { config, args, path, state: State::New })
+}
+
+/// The text with what file systems dislike replaced.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_alphanumeric() || "-_.=".contains(c) { c } else { '-' }).collect()
+}
+
+/// Every way to give each setting one of its values.
+fn choices(set: &[(String, Vec<String>)]) -> Vec<Vec<(String, String)>> {
+    let mut choices = vec![Vec::new()];
+    for (key, values) in set {
+        let with = |choice: &Vec<(String, String)>| {
+            let ends = values.iter().map(|value| (key.clone(), value.clone()));
+            ends.map(|end| choice.iter().cloned().chain([end]).collect()).collect::<Vec<Vec<_>>>()
+        };
+        choices = choices.iter().flat_map(with).collect();
+    }
+    choices
+}
+
+fn methods(wanted: &Wanted) -> Vec<String> {
+    if !wanted.methods.iter().any(|method| method == ALL) {
+        return wanted.methods.to_vec();
+    }
+    let able = METHODS.iter().map(|entry| entry.info()).filter(|info| lack(wanted.data, info.needs).is_none());
+    able.map(|info| info.id.to_string()).collect()
+}
+
+/// The methods that [`ALL`] leaves out, each with what it needs.
+pub(super) fn left_out(wanted: &Wanted) -> Vec<String> {
+    if !wanted.methods.iter().any(|method| method == ALL) {
+        return Vec::new();
+    }
+    let unable = METHODS.iter().filter_map(|entry| Some((entry.info(), lack(wanted.data, entry.info().needs)?)));
+    unable.map(|(info, lack)| format!("{} needs {lack}", info.id)).collect()
+}
+
+/// What a method needs and the images are not. Of the user's own images the colours are not known before they are read.
+fn lack(data: &Spec, needs: Needs) -> Option<&'static str> {
+    let colour = catalogue::find(&data.name).map_or(true, |entry| entry.size.channels == 3);
+    let clips = [shapes::NAME, folder::clips::NAME].contains(&data.name.as_str());
+    match needs {
+        Needs { clips: true, .. } if !clips => Some("clips"),
+        Needs { colour: true, .. } if !colour => Some("colour images"),
+        _ => None,
+    }
+}
+
+/// Refuses a folder for the runs' folders that can be none.
+fn refuse_place(wanted: &Wanted) -> Outcome {
+    let out = wanted.out.display();
+    if place(wanted.out) == Place::Run {
+        return Err(Failure::Usage(format!("{out} is a run itself; choose a folder for the sweep's runs with --out")));
+    }
+    if wanted.out.exists() && !wanted.out.is_dir() {
+        return Err(Failure::Usage(format!("{out} is a file; choose a folder for the sweep's runs with --out")));
+    }
+    Ok(())
+}
+
+/// What is measured of every run.
+pub(super) struct Measure {
+    pub(super) settings: ProbeSettings,
+    /// With the same encoder trained with labels for as long.
+    pub(super) supervised: bool,
+}
+
+impl Measure {
+    /// Whether all of it is known of a run's state after `step` steps of `batch` images.
+    pub(super) fn is_done(&self, known: &Evaluation, data: &DataRecord, step: usize, batch: usize) -> bool {
+        let supervised = || known.details.has_supervised(&Plan::as_long(data.image.height, step, batch));
+        known.answers(step, data, &self.settings) && (!self.supervised || supervised())
+    }
+}
+
+/// Finds out how far each run has come.
+///
+/// # Errors
+/// When something else lies in the place of one, or images to train on are not where they should be.
+pub(super) fn look(members: &mut [Member], data: &Spec, measure: &Measure) -> Outcome {
+    let data = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
+    for member in &mut *members {
+        member.state = match place(&member.path) {
+            Place::Free => State::New,
+            Place::Taken => {
+                let path = member.path.display();
+                let sentence = format!("{path} is not empty and holds no run; choose another folder with --out");
+                return Err(Failure::Failed(sentence));
+            }
+            Place::Run => match Folder::open(&member.path) {
+                Ok((folder, record)) => {
+                    refuse_another(member, &record)?;
+                    state(&folder, &record, &data, measure).unwrap_or_else(|error| State::Unclear(error.to_string()))
+                }
+                Err(error) => State::Unclear(error.to_string()),
+            },
+        };
+    }
+    let to_train = members.iter().any(|member| matches!(member.state, State::New | State::Begun { .. }));
+    match data.folder.filter(|folder| to_train && !folder.exists()) {
+        Some(folder) => {
+            Err(Failure::Failed(format!("there is no folder {} to read the images from", folder.display())))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A run that was begun with other settings is none of this sweep's.
+fn refuse_another(member: &Member, record: &Record) -> Outcome {
+    let differing = differences(&record.config, &member.config);
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let path = member.path.display();
+    Err(Failure::Usage(format!(
+        "{path} holds a run with other settings: {differing}. Choose another folder with --out, or the settings it was begun \
+         with"
+    )))
+}
+
+fn state(folder: &Folder, record: &Record, data: &Spec, measure: &Measure) -> crate::Result<State> {
+    let (mut total, mut finished) = (0, false);
+    for event in folder.events()? {
+        match event {
+            Event::Started(started) => (total, finished) = (started.total_steps, false),
+            Event::Done(done) => finished = done.finished,
+            _ => {}
+        }
+    }
+    let Some(checkpoint) = folder.newest()? else { return Ok(State::New) };
+    let step = checkpoint.header.step;
+    if !finished || step < total {
+        return Ok(State::Begun { step, total });
+    }
+    // other files may hold other images: then reading them tells whether they are the same
+    let same = record.data.spec() == *data;
+    let measured =
+        folder.evaluations()?.iter().any(|known| measure.is_done(known, &record.data, step, record.config.batch));
+    Ok(if same && measured { State::Done { seconds: checkpoint.header.elapsed_seconds } } else { State::Trained })
+}

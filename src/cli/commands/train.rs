@@ -1,0 +1,99 @@
+//! `nolabel train`: an encoder, trained without labels.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::input::args::{self, RunArgs};
+use crate::cli::output::exit::Outcome;
+use crate::cli::output::print;
+use crate::cli::run::setup::TrainRequest;
+use crate::cli::run::train_loop;
+use crate::config::Preset;
+use crate::data::Spec;
+use crate::format;
+
+const USAGE: &str = "\
+nolabel train METHOD --data NAME[:DIR] [OPTIONS]
+       nolabel train --resume --out DIR [OPTIONS]
+       nolabel train --from FILE [--out DIR] [OPTIONS]";
+const EXAMPLES: &str = "\
+Examples:
+  nolabel train rotation --data fashion-mnist
+      the small preset on all images, in runs/rotation-fashion-mnist-1
+  nolabel train rotation --data fashion-mnist --images 5000 --epochs 2 --seed 7
+      a first impression in a minute or two
+  nolabel train rotation --data fashion-mnist:my/folder --set encoder.width=16 --out runs/narrow
+      data from a folder of your own, a narrower encoder, a name of your choice
+  nolabel train rotation --data 'folder:my/photos?size=96'
+      PNG and JPEG files of your own, brought to squares of 96 pixels (64 where no size is given)
+  nolabel train motion --data moving-shapes
+      clips of shapes that move, made at once; --data clips:my/videos takes your own
+  nolabel train simsiam --data cifar-10 --init resnet18.pth --set encoder.kind=resnet18 --set encoder.width=64
+      go on with an encoder from elsewhere; the untrained encoder in `nolabel eval` stays one with drawn weights
+  nolabel train simclr --data cifar-10 --preset full --set micro_batches=8
+      batches of 512 images as eight micro-batches (gradient accumulation), where memory is small; the loss compares
+      the images of a micro-batch
+  nolabel train --resume --out runs/narrow
+      go on where it was stopped; Ctrl-C saves a run and prints this line
+  nolabel train --from rotation-fashion-mnist-1-step-00001200.safetensors
+      go on with a run that was downloaded from the page, in runs/rotation-fashion-mnist-1
+
+checkpoints/ holds the last two states: should the newest be damaged, the one before is taken, with a warning. Each
+carries a digest of itself, so that a damaged one is noticed. With --keep-best it also holds the best one:
+`nolabel eval RUN/checkpoints/best.safetensors` measures that.
+
+Folders of your own may be laid out as
+  train/CLASS/* and val/CLASS/* (or test/CLASS/*)
+  CLASS/*    one image in ten, chosen by a hash of its path, is kept for testing
+  *          without classes: enough to train, but `nolabel eval` needs them
+Folders of clips hold a folder of frames a clip, in the order of their names, or video files, which ffmpeg reads:
+  CLIP/* or CLASS/CLIP/*    one clip in ten is kept for testing, the last tenth of a single one";
+
+/// Train an encoder without labels
+///
+/// A run is a folder: run.toml says what it was started with, events.jsonl what happened, checkpoints/ holds its latest
+/// states. On the CPU a run that was stopped and resumed equals one that was not, bit for bit. `nolabel eval` measures
+/// afterwards what the encoder learned.
+#[derive(Args, Debug)]
+#[command(override_usage = USAGE, after_help = EXAMPLES)]
+pub(crate) struct Train {
+    /// What to train
+    #[arg(value_name = "METHOD", value_parser = args::methods(), required_unless_present_any = ["resume", "from"])]
+    method: Option<String>,
+
+    /// The images: a data set by name, with the folder it lies in where that is an unusual one
+    #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
+    #[arg(required_unless_present_any = ["resume", "from"])]
+    data: Option<Spec>,
+
+    /// What the settings start from [default: small]
+    #[arg(long, value_name = "PRESET", value_parser = args::presets(), help_heading = "What is computed")]
+    preset: Option<Preset>,
+
+    /// Start from an encoder trained elsewhere: a file of `nolabel export`, or of any project that
+    /// `nolabel help eval` names
+    #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "What is computed")]
+    init: Option<PathBuf>,
+
+    /// Go on with a single checkpoint as a run of its own: one that was downloaded from the page, or one of another run
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "init"])]
+    from: Option<PathBuf>,
+
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+impl Train {
+    pub(crate) fn run(self) -> Outcome {
+        let Self { method, data, preset, init, from, run } = self;
+        let (command, out, probed, images, part) = ("train", None, false, None, None);
+        let wanted = TrainRequest { command, method, data, preset, init, from, out, probed, images, part, args: run };
+        let finished = train_loop::train(&wanted)?;
+        let folder = finished.run.folder.path().display().to_string();
+        print::out(&finished.summary.words())?;
+        let best =
+            finished.run.folder.best().map_or(String::new(), |best| format!("\nbest checkpoint: {}", best.display()));
+        print::out(&format!("run folder: {folder}{best}\nwhat it learned: nolabel eval {}", format::quoted(&folder)))
+    }
+}

@@ -1,0 +1,369 @@
+//! Arguments that several commands take, and how their values are read.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args, Command};
+
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::config::{Preset, RunConfig};
+use crate::data::catalogue::CATALOGUE;
+use crate::data::folder::{self, clips};
+use crate::data::{Spec, shapes};
+use crate::device::DeviceChoice;
+use crate::methods::METHODS;
+use crate::session::folder::Criterion;
+use crate::view::recipe;
+
+/// The data set where none is named and none need be.
+pub(crate) const DEFAULT_DATA: &str = CATALOGUE[0].name;
+/// Settings that have arguments of their own and cannot be changed by `--set`.
+pub(crate) const CHOSEN_OTHERWISE: [&str; 3] = ["method", "preset", "data"];
+/// How alike two names must be for one to be taken for the other, misspelt; as clap does it.
+const ALIKE: f64 = 0.7;
+
+/// The methods' ids, each with its task, for reading and for the help.
+pub(crate) fn methods() -> PossibleValuesParser {
+    PossibleValuesParser::new(METHODS.iter().map(|entry| {
+        let info = entry.info();
+        PossibleValue::new(info.id).help(info.task)
+    }))
+}
+
+/// The data sets by name, and what images of one's own are called.
+pub(crate) fn data_names() -> PossibleValuesParser {
+    let own = [
+        (shapes::NAME, "Clips, made at once"),
+        (folder::NAME, "Images of your own"),
+        (folder::clips::NAME, "Clips of your own"),
+    ];
+    let known = CATALOGUE.iter().map(|entry| (entry.name, entry.title));
+    PossibleValuesParser::new(known.chain(own).map(|(name, title)| PossibleValue::new(name).help(title)))
+}
+
+/// The names of the recipes of views.
+pub(crate) fn recipes() -> PossibleValuesParser {
+    PossibleValuesParser::new(recipe::names())
+}
+
+/// The presets.
+pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
+    let small = PossibleValue::new("small").help("A small encoder on small images: minutes on a CPU");
+    let full = PossibleValue::new("full").help("The published setting with its backbone, for desktop GPUs");
+    PossibleValuesParser::new([small, full]).try_map(|text| text.parse::<Preset>())
+}
+
+/// Reads a [`Spec`]; a name nobody knows is answered by the nearest one.
+pub(crate) fn data_specs() -> impl TypedValueParser<Value = Spec> {
+    DataSpecs { all: true }
+}
+
+/// The same for data sets of the catalogue alone.
+pub(crate) fn known_specs() -> impl TypedValueParser<Value = Spec> {
+    DataSpecs { all: false }
+}
+
+#[derive(Clone)]
+struct DataSpecs {
+    /// Whether it may be what is no file of the catalogue's: folders of the user's own, clips that are made.
+    all: bool,
+}
+
+impl TypedValueParser for DataSpecs {
+    type Value = Spec;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Spec, clap::Error> {
+        let text = value.to_str().ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidUtf8))?;
+        let name = text.split(':').next().unwrap_or(text);
+        PossibleValuesParser::new(self.values()).parse_ref(command, arg, OsStr::new(name))?;
+        let parse = |text: &str| text.parse::<Spec>();
+        parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.values()))
+    }
+}
+
+impl DataSpecs {
+    fn values(&self) -> impl Iterator<Item = PossibleValue> + use<> {
+        let known = CATALOGUE.iter().map(|entry| PossibleValue::new(entry.name).help(entry.title));
+        let others = [
+            (shapes::NAME, "Clips of shapes that move, made at once"),
+            (folder::NAME, "PNG and JPEG files of your own, as folder:DIR"),
+            (clips::NAME, "Clips of your own, as clips:DIR: a folder of frames each, or video files"),
+        ];
+        let others = others.map(|(name, help)| PossibleValue::new(name).help(help));
+        let count = if self.all { others.len() } else { 0 };
+        known.chain(others.into_iter().take(count))
+    }
+}
+
+/// What decides when a checkpoint is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum SaveEvery {
+    Steps(usize),
+    Seconds(f64),
+}
+
+impl FromStr for SaveEvery {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let number: u32 = digits.parse().ok().filter(|number| *number > 0).ok_or(Self::HELP)?;
+        match unit {
+            "" => Ok(SaveEvery::Steps(number as usize)),
+            "s" => Ok(SaveEvery::Seconds(f64::from(number))),
+            "m" => Ok(SaveEvery::Seconds(60.0 * f64::from(number))),
+            "h" => Ok(SaveEvery::Seconds(3600.0 * f64::from(number))),
+            _ => Err(Self::HELP.to_string()),
+        }
+    }
+}
+
+impl SaveEvery {
+    const HELP: &str = "write 500 for every 500 steps, or 90s, 5m or 1h";
+}
+
+/// `KEY=VALUE`.
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE, for example optimizer.momentum=0.95")?;
+    Ok((key.trim().to_string(), value.trim().to_string()))
+}
+
+/// What every command that trains a run can be told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) budget: BudgetArgs,
+
+    /// Use only the first N training images
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = WHAT)]
+    pub(crate) images: Option<u64>,
+
+    /// Seed of weights, order and views: the same seed gives the same run
+    #[arg(long, value_name = "N", help_heading = WHAT)]
+    pub(crate) seed: Option<u64>,
+
+    /// Change any other setting; `nolabel methods METHOD` lists them. May be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, help_heading = WHAT)]
+    pub(crate) set: Vec<(String, String)>,
+
+    /// The run's folder; by default one under runs/, named after what is trained
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Continue the run in its folder exactly where it was saved last
+    #[arg(long)]
+    pub(crate) resume: bool,
+
+    #[command(flatten)]
+    pub(crate) manner: MannerArgs,
+}
+
+const WHAT: &str = "What is computed";
+
+/// How long is trained, and with what steps.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct BudgetArgs {
+    /// Passes over the training images
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = at_least_one(), help_heading = WHAT)]
+    epochs: Option<u64>,
+
+    /// Steps after which the run ends, instead of epochs
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = WHAT)]
+    steps: Option<u64>,
+
+    /// Images a step
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = WHAT)]
+    batch: Option<u64>,
+
+    /// Learning rate, before the schedule
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = WHAT)]
+    lr: Option<f64>,
+}
+
+/// How it is trained; none of it changes what comes out, but for the last digits on another device.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MannerArgs {
+    /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+
+    /// Save the run every so many steps, or after a time such as 90s, 5m or 1h
+    #[arg(long, value_name = "STEPS|TIME", default_value = "1m")]
+    pub(crate) save_every: SaveEvery,
+
+    /// Keep the best checkpoint too, as checkpoints/best.safetensors: that with the lowest loss, or with the highest rank
+    /// of what the loss compares, on average since the checkpoint before. No labels are needed for it
+    #[arg(long, value_name = "loss|rank")]
+    pub(crate) keep_best: Option<Criterion>,
+
+    /// End the run, saved, once it collapses or stalls: no step after that is worth its time
+    #[arg(long)]
+    pub(crate) stop_on_collapse: bool,
+
+    /// Probe the features every so many steps, on a few thousand images [default: not while training]
+    #[arg(long, value_name = "STEPS", value_parser = at_least_one())]
+    pub(crate) probe_every: Option<u64>,
+
+    /// Show no progress, only warnings and the result
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// The argument as it stands in a command.
+pub(crate) const STOP_ON_COLLAPSE: &str = " --stop-on-collapse";
+
+fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..)
+}
+
+impl RunArgs {
+    /// Changes `config` by everything that was asked for.
+    pub(crate) fn apply(&self, config: &mut RunConfig) -> Outcome {
+        self.budget.apply(config)?;
+        let named = [("images", self.images), ("seed", self.seed)];
+        for (key, value) in named {
+            value.map_or(Ok(()), |value| config.set(key, &value.to_string()))?;
+        }
+        for (key, value) in &self.set {
+            if let Some(argument) = self.argument(key) {
+                return Err(Failure::Usage(format!(
+                    "`{key}` is given twice, by --{argument} and by --set; leave one out"
+                )));
+            }
+            set(config, key, value)?;
+        }
+        Ok(())
+    }
+
+    /// The argument in use that says the same as a setting.
+    fn argument(&self, key: &str) -> Option<&'static str> {
+        let budget = &self.budget;
+        let given = [
+            ("epochs", "epochs", budget.epochs.is_some()),
+            ("steps", "steps", budget.steps.is_some()),
+            ("batch", "batch", budget.batch.is_some()),
+            ("optimizer.lr", "lr", budget.lr.is_some()),
+            ("images", "images", self.images.is_some()),
+            ("seed", "seed", self.seed.is_some()),
+        ];
+        given.into_iter().find(|(name, _, given)| *name == key && *given).map(|(_, argument, _)| argument)
+    }
+}
+
+impl BudgetArgs {
+    fn apply(&self, config: &mut RunConfig) -> Outcome {
+        let number = |key: &'static str, value: Option<u64>| value.map(|value| (key, value.to_string()));
+        // epochs asked for by name are not to be cut short by steps set before
+        let no_steps = self.epochs.map(|_| ("steps", "0".to_string()));
+        let rate = self.lr.map(|rate| ("optimizer.lr", rate.to_string()));
+        let named =
+            [number("epochs", self.epochs), no_steps, number("steps", self.steps), number("batch", self.batch), rate];
+        for (key, value) in named.into_iter().flatten() {
+            config.set(key, &value)?;
+        }
+        Ok(())
+    }
+}
+
+impl MannerArgs {
+    /// The arguments again, where they are not the default ones: a resumed run needs them too.
+    pub(crate) fn words(&self) -> String {
+        let mut words = String::new();
+        if self.device != DeviceChoice::Auto {
+            words.push_str(&format!(" --device {}", self.device));
+        }
+        if let Some(steps) = self.probe_every {
+            words.push_str(&format!(" --probe-every {steps}"));
+        }
+        if let Some(by) = self.keep_best {
+            words.push_str(&format!(" --keep-best {}", by.word()));
+        }
+        if self.stop_on_collapse {
+            words.push_str(STOP_ON_COLLAPSE);
+        }
+        match self.save_every {
+            SaveEvery::Steps(steps) => words.push_str(&format!(" --save-every {steps}")),
+            SaveEvery::Seconds(60.0) => {}
+            SaveEvery::Seconds(seconds) => words.push_str(&format!(" --save-every {seconds}s")),
+        }
+        words
+    }
+}
+
+/// Changes a setting; answers a misspelt one with the nearest.
+pub(crate) fn set(config: &mut RunConfig, key: &str, value: &str) -> Outcome {
+    if CHOSEN_OTHERWISE.contains(&key) {
+        return Err(Failure::Usage(format!("`{key}` cannot be changed with --set; it has an argument of its own")));
+    }
+    let settings = config.settings();
+    let known: Vec<&str> = settings.iter().map(|(name, _)| name.as_str()).collect();
+    let exists = |name: &&str| *name == key || name.strip_prefix("options.") == Some(key);
+    if known.iter().any(exists) {
+        return Ok(config.set(key, value)?);
+    }
+    if let Some(kind) = config.other_schedule(key) {
+        return Err(Failure::Usage(format!(
+            "`{key}` belongs to another schedule; put --set schedule.kind={kind} before it"
+        )));
+    }
+    let hint = nearest(key, &known).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    let list = format!("`nolabel methods {}` lists the settings", config.method);
+    let joint = if hint.is_empty() { "; " } else { " " };
+    Err(Failure::Usage(format!("there is no setting `{key}`{hint}{joint}{list}")))
+}
+
+/// The name that `wanted` is most likely meant to be, whether written out or without the part before its last dot.
+fn nearest<'a>(wanted: &str, known: &[&'a str]) -> Option<&'a str> {
+    let likeness = |name: &str| {
+        let short = name.rsplit('.').next().unwrap_or(name);
+        strsim::jaro(wanted, name).max(strsim::jaro(wanted, short))
+    };
+    let scored = known.iter().map(|name| (likeness(name), *name)).filter(|(score, _)| *score > ALIKE);
+    scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::find;
+
+    fn config() -> RunConfig {
+        find("rotation").expect("a method").config(Preset::Small, "fashion-mnist")
+    }
+
+    fn refused(key: &str, value: &str) -> String {
+        match set(&mut config(), key, value) {
+            Err(Failure::Usage(sentence)) => sentence,
+            other => panic!("`{key}={value}` must be bad usage, not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_answered_by_the_nearest() {
+        assert!(refused("optimzer.lr", "1").contains("did you mean `optimizer.lr`?"));
+        assert!(refused("momentun", "1").contains("did you mean `optimizer.momentum`?"));
+        assert!(refused("flp", "true").contains("did you mean `options.flip`?"));
+        assert!(!refused("zzzzzzzz", "1").contains("did you mean"));
+        assert!(refused("data", "cifar-10").contains("an argument of its own"));
+        assert!(refused("schedule.at_epochs", "2").contains("schedule.kind=steps"));
+        assert!(refused("batch", "many").contains("cannot be set to `many`"));
+        set(&mut config(), "flip", "true").expect("an option needs no prefix");
+    }
+
+    #[test]
+    fn checkpoints_are_asked_for_by_steps_or_by_time() {
+        let read = |text: &str| text.parse::<SaveEvery>();
+        assert_eq!(read("500"), Ok(SaveEvery::Steps(500)));
+        assert_eq!(read("90s"), Ok(SaveEvery::Seconds(90.0)));
+        assert_eq!(read("2h"), Ok(SaveEvery::Seconds(7200.0)));
+        for text in ["", "0", "m", "5 m", "-3", "1.5h", "7d", "99999999999"] {
+            assert!(read(text).is_err(), "`{text}` must be refused");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Loading images, with word of it where that takes long.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::print;
+use crate::data::store::{self, Reading};
+use crate::data::{Dataset, Spec};
+use crate::format;
+use crate::platform;
+
+/// Seconds between two plain lines.
+const LINE_EVERY: f64 = 5.0;
+
+/// Loads the images a run was asked for.
+pub(crate) fn load(spec: &Spec, quiet: bool) -> Outcome<Dataset> {
+    let style = ProgressStyle::with_template("reading images {bar:20} {human_pos}/{human_len}, {eta} left");
+    let bar = ProgressBar::no_length().with_style(style.expect("the template is right").progress_chars("━╸─"));
+    let mut said = platform::now();
+    let loaded = store::load(spec, &mut |news| match news {
+        Reading::Warning(sentence) => bar.suspend(|| print::err(&format!("warning: {sentence}"))),
+        Reading::Files { .. } if quiet => {}
+        Reading::Files { done, total } if bar.is_hidden() => {
+            if platform::now() - said >= LINE_EVERY {
+                said = platform::now();
+                print::err(&format!("read {} of {} images", format::thousands(done), format::thousands(total)));
+            }
+        }
+        Reading::Files { done, total } => {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        }
+    });
+    bar.finish_and_clear();
+    Ok(loaded?)
+}
+
+/// Refuses images without classes where features are to be probed.
+pub(crate) fn refuse_unlabelled(images: &Dataset, remedy: &str) -> Outcome {
+    if !images.classes.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "these images have no classes, so nobody can tell what features know of them; sort them into a folder a class, or \
+         {remedy}"
+    )))
+}

@@ -1,0 +1,258 @@
+//! What is told while a run goes on: a bar on a terminal, plain lines elsewhere, nothing when nobody wants it.
+
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::print;
+use crate::device::{Kind, Readout};
+use crate::format;
+use crate::method::Metric;
+use crate::methods::find;
+use crate::platform;
+use crate::session::event::{Epoch, Event, Pretext, Probe, ProbeRow, Source, Started, Step};
+
+/// Seconds between two plain lines.
+const LINE_EVERY: f64 = 5.0;
+/// The least weight of the latest step in the speed that the time left is told from.
+const LATEST: f64 = 0.05;
+/// Said after the last step.
+const MEASURING: &str = "all steps are taken; measuring on test images";
+
+/// The place of a run among several.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// The first is 1.
+    pub(crate) number: usize,
+    pub(crate) of: usize,
+    /// The command that goes on with all of them.
+    pub(crate) again: String,
+    /// Seconds that those after it will take, where that can be told.
+    pub(crate) after: Option<f64>,
+}
+
+/// Whoever watches.
+pub(crate) struct ProgressReporter {
+    face: Face,
+    part: Option<Part>,
+    plan: Option<Plan>,
+    speed: Speed,
+    said: f64,
+}
+
+/// Images a second, smoothed.
+#[derive(Default)]
+struct Speed {
+    heard: usize,
+    smooth: f64,
+}
+
+impl Speed {
+    /// Takes the latest in. The first says little: it holds whatever is done once only.
+    fn hear(&mut self, latest: f64) -> f64 {
+        let weight = (1.0 / self.heard.max(1) as f64).max(LATEST);
+        self.smooth += weight * (latest - self.smooth);
+        self.heard += 1;
+        self.smooth
+    }
+}
+
+enum Face {
+    Quiet,
+    Lines,
+    Bar(ProgressBar),
+}
+
+/// What the numbers of a run refer to.
+struct Plan {
+    metric: Metric,
+    total: usize,
+    epochs: usize,
+    batch: usize,
+}
+
+impl ProgressReporter {
+    pub(crate) fn new(quiet: bool, part: Option<Part>) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let face = match (quiet, stderr().is_terminal() && !dumb) {
+            (true, _) => Face::Quiet,
+            (false, false) => Face::Lines,
+            (false, true) => Face::Bar(ProgressBar::no_length()),
+        };
+        Self { face, part, plan: None, speed: Speed::default(), said: f64::NEG_INFINITY }
+    }
+
+    /// Says something that is worth a line of its own.
+    pub(crate) fn say(&self, text: &str) {
+        match &self.face {
+            Face::Quiet => {}
+            Face::Lines => print::err(text),
+            Face::Bar(bar) => bar.suspend(|| print::err(text)),
+        }
+    }
+
+    /// Says something that has to be heard.
+    pub(crate) fn warn(&self, text: &str) {
+        match &self.face {
+            Face::Bar(bar) => bar.suspend(|| print::err(text)),
+            Face::Quiet | Face::Lines => print::err(text),
+        }
+    }
+
+    /// Something that another thread can speak with.
+    pub(crate) fn voice(&self) -> impl Fn(&str) + Send + 'static {
+        let bar = match &self.face {
+            Face::Bar(bar) => Some(bar.clone()),
+            Face::Quiet | Face::Lines => None,
+        };
+        move |text| match &bar {
+            Some(bar) => bar.suspend(|| print::err(text)),
+            None => print::err(text),
+        }
+    }
+
+    /// Tells the plan.
+    pub(crate) fn begin(&mut self, started: &Started, device: &Readout) {
+        let config = &started.config;
+        let Ok(entry) = find(&config.method) else { return };
+        let epochs = started.total_steps.div_ceil(started.steps_per_epoch.max(1));
+        self.plan = Some(Plan { metric: entry.info().metric, total: started.total_steps, epochs, batch: config.batch });
+        self.say(&format!(
+            "{} on {} ({}): {}, {} an epoch, {} in all; {}",
+            entry.info().title,
+            config.data,
+            config.preset,
+            format::count(started.images, "image"),
+            format::count(started.steps_per_epoch, "step"),
+            format::thousands(started.total_steps),
+            format::count(started.parameters, "trainable parameter"),
+        ));
+        self.say(&format!("device: {}; {}", device.name, device.why));
+        if device.kind == Kind::Gpu {
+            self.say("the first steps take longer: kernels are compiled and the fastest are chosen");
+        }
+        if started.resumed_at > 0 {
+            self.say(&format!("continued after step {}", format::thousands(started.resumed_at)));
+        }
+        if let Face::Bar(bar) = &self.face {
+            let style = ProgressStyle::with_template("{prefix}{bar:20} {pos}/{len}  {wide_msg}")
+                .expect("the template is right");
+            bar.set_style(style.progress_chars("━╸─"));
+            bar.set_message(if started.resumed_at < started.total_steps { "starting" } else { MEASURING });
+            bar.set_prefix(self.place());
+            bar.set_length(started.total_steps as u64);
+            bar.set_position(started.resumed_at as u64);
+            bar.enable_steady_tick(Duration::from_millis(250));
+        }
+    }
+
+    /// Tells what the run said.
+    pub(crate) fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Step(step) => self.step(step),
+            Event::Epoch(epoch) => self.epoch(epoch),
+            Event::Probe(probe) => self.say(&probe_words(probe)),
+            Event::Warning { message } => self.warn(&format!("warning: {message}")),
+            // told by `begin` and by the result
+            Event::Started(_) | Event::Saved { .. } | Event::Pretext(_) | Event::Health(_) | Event::Done(_) => {}
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn end(&mut self) {
+        if let Face::Bar(bar) = &self.face {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let speed = self.speed.hear(step.images_per_second);
+        let Some(plan) = &self.plan else { return };
+        let text = plan.words(step, speed, self.part.as_ref().and_then(|part| part.after));
+        match &self.face {
+            Face::Quiet => {}
+            Face::Bar(bar) => {
+                bar.set_message(if step.step == plan.total { MEASURING.to_string() } else { text });
+                bar.set_position(step.step as u64);
+            }
+            Face::Lines => {
+                let now = platform::now();
+                if now - self.said >= LINE_EVERY || step.step == plan.total {
+                    self.said = now;
+                    print::err(&format!("{}step {}/{}  {text}", self.place(), step.step, plan.total));
+                }
+                if step.step == plan.total {
+                    print::err(MEASURING);
+                }
+            }
+        }
+    }
+
+    /// `run 2/4  `, where there are several.
+    fn place(&self) -> String {
+        self.part.as_ref().map_or(String::new(), |part| format!("run {}/{}  ", part.number, part.of))
+    }
+
+    fn epoch(&mut self, epoch: &Epoch) {
+        let Some(plan) = &self.plan else { return };
+        let metric = epoch.metric.map(|value| format!("  {}", format::measure(&plan.metric, value)));
+        let metric = metric.unwrap_or_default();
+        self.say(&format!("epoch {}/{}  mean loss {:.4}{metric}", epoch.epoch, plan.epochs, epoch.loss));
+    }
+}
+
+impl Plan {
+    fn words(&self, step: &Step, speed: f64, after: Option<f64>) -> String {
+        let metric = step.metric.map(|value| format!("  {}", format::measure(&self.metric, value))).unwrap_or_default();
+        let left = (self.total - step.step.min(self.total)) * self.batch;
+        let left = left as f64 / speed.max(1e-9);
+        let overall = after.map_or(String::new(), |after| format!(", {} overall", format::duration(left + after)));
+        let left = format::duration(left);
+        let speed = if speed < 10.0 { format!("{speed:.1}") } else { format!("{speed:.0}") };
+        // what matters most comes first: a narrow terminal cuts the rest off
+        format!("{left} left{overall}  loss {:.4}{metric}  {speed} images/s", step.loss)
+    }
+}
+
+/// The measure on held-out images, beside what guessing gives.
+pub(crate) fn pretext_words(pretext: &Pretext) -> String {
+    let Pretext { images, name, value, chance, unit, .. } = pretext;
+    let chance = chance.map(|chance| format!(" (guessing gives {})", format::measured(*unit, chance)));
+    let images = format::count(*images, "test image");
+    format!("{name} on {images}: {}{}", format::measured(*unit, *value), chance.unwrap_or_default())
+}
+
+/// The best layer of each source, for one line.
+fn probe_words(probe: &Probe) -> String {
+    let mut text = format!("probe at step {} ({} labelled images)", probe.step, format::thousands(probe.train_images));
+    for (kind, title) in [("linear", "linear"), ("knn", "kNN")] {
+        let best = |source| best_of(&probe.rows, source, kind);
+        let (Some(trained), Some(untrained)) = (best(Source::Trained), best(Source::Untrained)) else { continue };
+        let (own, control) = (format::percent(trained.accuracy), format::percent(untrained.accuracy));
+        text.push_str(&format!("; {title} {own} at {} (untrained {control} at {})", trained.layer, untrained.layer));
+    }
+    text
+}
+
+/// The row of the best layer of this source and kind, chosen by images set aside from training where there were any; the
+/// earlier layer, where two tie.
+pub(crate) fn best_of<'a>(rows: &'a [ProbeRow], source: Source, kind: &str) -> Option<&'a ProbeRow> {
+    let of_kind = rows.iter().filter(|row| row.source == source && row.probe == kind);
+    of_kind.reduce(|best, row| if row.merit() > best.merit() { row } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_forgets_a_slow_start_and_follows_slowly_after() {
+        let mut speed = Speed::default();
+        assert_eq!([0.1, 100.0, 200.0, 300.0].map(|latest| speed.hear(latest)), [0.1, 100.0, 150.0, 200.0]);
+        for _ in 0..1000 {
+            speed.hear(200.0);
+        }
+        assert!((speed.hear(1200.0) - 250.0).abs() < 1e-6, "a step counts for a twentieth");
+    }
+}

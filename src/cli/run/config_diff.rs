@@ -1,0 +1,31 @@
+//! What is set differently in two configurations, in words.
+
+use std::path::Path;
+
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::config::RunConfig;
+
+/// What is set differently, in words; empty where all is the same.
+pub(crate) fn differences(old: &RunConfig, new: &RunConfig) -> String {
+    let new = new.settings();
+    let value = |key: &str| new.iter().find(|(name, _)| name == key).map(|(_, value)| value);
+    let differing = old.settings().into_iter().filter_map(|(key, old)| {
+        let new = value(&key).filter(|new| **new != old)?;
+        Some(format!("{key} is {old}, not {new}"))
+    });
+    differing.collect::<Vec<_>>().join("; ")
+}
+
+/// A checkpoint goes on with the settings it was trained with, whatever was written into run.toml since.
+pub(crate) fn refuse_edited(path: &Path, recorded: &RunConfig, trained: &RunConfig) -> Outcome {
+    // the checkpoint's numbers have been through JSON
+    let text = serde_json::to_string(recorded).expect("a configuration has only string keys");
+    let differing = serde_json::from_str(&text).map(|recorded| differences(trained, &recorded)).unwrap_or_default();
+    if differing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "run.toml in {} was changed after the run had started: {differing}; put it back, or start a new run",
+        path.display()
+    )))
+}

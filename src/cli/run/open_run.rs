@@ -1,0 +1,319 @@
+//! A run that is there, for the commands that look at what it learned.
+
+use std::path::{Path, PathBuf};
+
+use futures_lite::future::block_on;
+
+use super::config_diff::refuse_edited;
+use crate::cli::input::load_images;
+use crate::cli::measure::{ControlBudget, EncoderUnderTest, Measured, Question};
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::print;
+use crate::cli::suited::{Suited, suited};
+use crate::data::{Dataset, Sequence, Spec, Split};
+use crate::device::{self, DeviceChoice, Selected};
+use crate::error::Error;
+use crate::probe::ProbeSettings;
+use crate::probe::labelled::Plan;
+use crate::session::Session;
+use crate::session::checkpoint::Header;
+use crate::session::event::Event;
+use crate::session::folder::{Checkpoint, DataRecord, Evaluation, Folder, Place, Record, place};
+use crate::session::schedule::Pace;
+
+/// A run with its newest whole checkpoint, or a checkpoint that came alone.
+pub(crate) struct Opened {
+    home: Home,
+    pub(crate) record: Record,
+    pub(crate) checkpoint: Checkpoint,
+}
+
+/// Where it lies.
+enum Home {
+    Run(Folder),
+    /// The file of a checkpoint with no run around it, for example one out of the page.
+    File(PathBuf),
+}
+
+/// The same, ready to be asked.
+pub(crate) struct Loaded {
+    pub(crate) session: Session,
+    pub(crate) selected: Selected,
+    /// The images that were loaded.
+    pub(crate) data: DataRecord,
+    /// Where they are not those the run learned from, as its encoder reads them.
+    pub(crate) transfer: Option<Suited>,
+}
+
+impl Loaded {
+    /// The images to probe with.
+    pub(crate) fn images(&self) -> &Dataset {
+        self.transfer.as_ref().map_or_else(|| self.session.data(), |transfer| &transfer.images)
+    }
+
+    /// Pixels to a side of them.
+    pub(crate) fn side(&self) -> usize {
+        self.images().train.size().height
+    }
+
+    /// What the images are to the run, where they are not its own: a sentence.
+    pub(crate) fn transfer_words(&self) -> Option<String> {
+        let transfer = self.transfer.as_ref()?;
+        let how = transfer.how.as_ref().map_or(String::new(), |how| format!(": {how}"));
+        Some(format!("Probed with {}, which the run did not learn from{how}.", self.data.name))
+    }
+
+    /// Probes the run and its controls; `keep` hears of what there is before a long part begins.
+    pub(crate) fn measure(
+        &self,
+        question: &Question,
+        quiet: bool,
+        keep: &mut dyn FnMut(&Measured),
+    ) -> Outcome<Measured> {
+        let trained = self.session.encoder();
+        let config = self.session.config();
+        let subject = EncoderUnderTest {
+            trained: &trained,
+            untrained: self.session.untrained(),
+            config: &config.encoder,
+            seed: config.seed,
+            data: self.images(),
+            images: &self.data.sha256,
+            selected: &self.selected,
+        };
+        subject.measure(question, quiet, keep)
+    }
+}
+
+impl Opened {
+    /// Opens the run in a folder, or at one of its checkpoints.
+    pub(crate) fn at(path: &Path) -> Outcome<Self> {
+        if path.is_file() {
+            return Self::at_checkpoint(path);
+        }
+        let (folder, record) = Folder::open(path)?;
+        let checkpoint = folder.newest()?.ok_or_else(|| {
+            let path = path.display();
+            Failure::Failed(format!(
+                "the run in {path} has saved nothing yet: wait if it is under way, or begin again in another folder"
+            ))
+        })?;
+        refuse_edited(path, &record.config, &checkpoint.header.config)?;
+        let step = checkpoint.header.step;
+        for (path, wrong) in &checkpoint.damaged {
+            let path = path.display();
+            print::err(&format!("warning: {path} is damaged ({wrong}); the one before, of step {step}, is looked at"));
+        }
+        Ok(Self { home: Home::Run(folder), record, checkpoint })
+    }
+
+    /// The run in a folder at the checkpoint whose file has this digest, or the checkpoint itself if it has; nothing where
+    /// there is none.
+    pub(crate) fn with_digest(path: &Path, sha256: &str) -> Outcome<Option<Self>> {
+        if path.is_file() {
+            let opened = Self::at_checkpoint(path)?;
+            return Ok(Some(opened).filter(|opened| opened.checkpoint.sha256() == sha256));
+        }
+        let (folder, record) = Folder::open(path)?;
+        let found = folder.with_digest(sha256)?;
+        Ok(found.map(|checkpoint| Self { home: Home::Run(folder), record, checkpoint }))
+    }
+
+    /// A run that its process holds.
+    pub(crate) fn held(self, folder: Folder) -> Self {
+        Self { home: Home::Run(folder), ..self }
+    }
+
+    fn at_checkpoint(path: &Path) -> Outcome<Self> {
+        let run = std::path::absolute(path).ok().and_then(|path| Some(path.parent()?.parent()?.to_path_buf()));
+        let Some(inside) = run.filter(|run| place(run) == Place::Run) else { return Self::alone(path) };
+        let (folder, record) = Folder::open(&inside)?;
+        let checkpoint = Checkpoint::read(path).map_err(|error| match error {
+            Error::Checkpoint(wrong) => Failure::Failed(format!(
+                "{} is damaged ({wrong}); name the run's folder to look at its newest whole checkpoint",
+                path.display()
+            )),
+            other => other.into(),
+        })?;
+        Ok(Self { home: Home::Run(folder), record, checkpoint })
+    }
+
+    fn alone(path: &Path) -> Outcome<Self> {
+        let checkpoint = Checkpoint::read(path).map_err(|error| match error {
+            Error::Checkpoint(wrong) => {
+                Failure::Failed(format!("{} is no checkpoint of a run: {wrong}", path.display()))
+            }
+            other => other.into(),
+        })?;
+        Ok(Self { home: Home::File(path.to_path_buf()), record: record(&checkpoint.header), checkpoint })
+    }
+
+    /// The run's folder, or the file where there is none around it.
+    pub(crate) fn path(&self) -> &Path {
+        match &self.home {
+            Home::Run(folder) => folder.path(),
+            Home::File(path) => path,
+        }
+    }
+
+    /// Everything the run said so far, as far as that is known.
+    pub(crate) fn events(&self) -> Outcome<Vec<Event>> {
+        match &self.home {
+            Home::Run(folder) => Ok(folder.events()?),
+            Home::File(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Everything that was measured of it and written down.
+    pub(crate) fn evaluations(&self) -> Outcome<Vec<Evaluation>> {
+        match &self.home {
+            Home::Run(folder) => Ok(folder.evaluations()?),
+            Home::File(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// How to ask for the images it learned from, or for others.
+    pub(crate) fn images(&self, other: Option<&Spec>) -> Outcome<Spec> {
+        let spec = other.map_or(self.record.data.spec(), |data| self.record.data.moved(data.clone()));
+        if spec.is_folder() && spec.folder.is_none() {
+            let (path, name) = (self.path().display(), &spec.name);
+            return Err(Failure::Failed(format!(
+                "{path} does not say where the images lie that it learned from; name their folder with --data {name}:DIR"
+            )));
+        }
+        Ok(spec)
+    }
+
+    /// Steps the run had taken.
+    pub(crate) fn step(&self) -> usize {
+        self.checkpoint.header.step
+    }
+
+    /// Loads the images it learned from, or others, and puts the network together.
+    pub(crate) fn load(&self, other: Option<&Spec>, device: DeviceChoice, quiet: bool) -> Outcome<Loaded> {
+        let spec = self.images(other)?;
+        let images = load_images::load(&spec, quiet)?;
+        let data = DataRecord::of(&images, &spec);
+        let recorded = matches!(self.home, Home::Run(_));
+        if other.is_none() && recorded && data.sha256 != self.record.data.sha256 {
+            print::err("warning: these are not the images the run learned from; they have changed since");
+        }
+        self.restore(images, data, device)
+    }
+
+    /// Loads images to probe with: those it learned from, or others, which are brought to what its encoder reads.
+    pub(crate) fn load_labelled(&self, other: Option<&Spec>, device: DeviceChoice, quiet: bool) -> Outcome<Loaded> {
+        let Some(other) = other else { return self.load(None, device, quiet) };
+        let spec = self.record.data.moved(other.clone());
+        let images = load_images::load(&spec, quiet)?;
+        let data = DataRecord::of(&images, &spec);
+        self.probed_with(images, data, device)
+    }
+
+    /// Puts the network together beside labelled images that are loaded, its own or others.
+    pub(crate) fn probed_with(&self, images: Dataset, data: DataRecord, device: DeviceChoice) -> Outcome<Loaded> {
+        load_images::refuse_unlabelled(&images, "name others with --data")?;
+        let own = &self.record.data;
+        if data.sha256 == own.sha256 {
+            return self.restore(images, data, device);
+        }
+        let transfer = suited(images, own.image.channels, Some([own.image.height, own.image.width]))?;
+        // the network takes its shape from the images it learned from, which need not be there
+        let loaded = self.restore(absent(own)?, data, device)?;
+        Ok(Loaded { transfer: Some(transfer), ..loaded })
+    }
+
+    /// Puts the network together beside images that are loaded.
+    fn restore(&self, images: Dataset, data: DataRecord, device: DeviceChoice) -> Outcome<Loaded> {
+        let selected = block_on(device::select(device))?;
+        let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
+        let session = block_on(Session::restore(&self.checkpoint.bytes, images, &selected, pace))?;
+        Ok(Loaded { session, selected, data, transfer: None })
+    }
+
+    /// What was measured before and answers the question.
+    pub(crate) fn known(&self, data: &DataRecord, settings: &ProbeSettings) -> Outcome<Option<Evaluation>> {
+        let mut all = self.evaluations()?.into_iter();
+        Ok(all.find(|known| known.answers(self.step(), data, settings)))
+    }
+
+    /// The supervised control of the run, for images of so many pixels to a side.
+    pub(crate) fn as_long(&self, side: usize) -> Plan {
+        Plan::as_long(side, self.step(), self.record.config.batch)
+    }
+
+    /// How far to go unasked.
+    pub(crate) fn reach(&self, loaded: &Loaded) -> ControlBudget {
+        let same_device = self.record.device.name == loaded.selected.readout.name;
+        ControlBudget::of(self.checkpoint.header.elapsed_seconds, same_device)
+    }
+
+    /// Probes the run and its controls, and writes down what comes of it.
+    pub(crate) fn measure(&self, loaded: &Loaded, settings: &ProbeSettings, quiet: bool) -> Outcome<Evaluation> {
+        let reach = if settings.is_whole() { self.reach(loaded) } else { ControlBudget::Cheap };
+        let (untrained, supervised) = (reach.untrained(), reach.supervised(self.as_long(loaded.side())));
+        self.answer(loaded, &Question { untrained, supervised, ..settings.clone().into() }, quiet)
+    }
+
+    /// The same with whatever else was asked for.
+    pub(crate) fn answer(&self, loaded: &Loaded, question: &Question, quiet: bool) -> Outcome<Evaluation> {
+        load_images::refuse_unlabelled(loaded.images(), "name others with --data")?;
+        // what was measured before must be readable, or what is measured now could not be added to it
+        self.evaluations()?;
+        let said = |measured: Measured| self.evaluation(loaded, question, measured);
+        let measured = loaded.measure(question, quiet, &mut |some| self.keep(said(some.clone())))?;
+        let evaluation = said(measured);
+        self.keep(evaluation.clone());
+        Ok(evaluation)
+    }
+
+    fn evaluation(&self, loaded: &Loaded, question: &Question, measured: Measured) -> Evaluation {
+        Evaluation {
+            nolabel: env!("CARGO_PKG_VERSION").to_string(),
+            method: self.record.config.method.clone(),
+            seed: self.record.config.seed,
+            step: self.step(),
+            total_steps: loaded.session.started().total_steps,
+            elapsed_seconds: self.checkpoint.header.elapsed_seconds,
+            checkpoint: self.checkpoint.sha256(),
+            data: loaded.data.clone(),
+            device: loaded.selected.readout.clone(),
+            settings: question.settings.clone(),
+            rows: measured.rows,
+            details: measured.details,
+        }
+    }
+
+    /// Writes down what was measured, if there is a run around the checkpoint.
+    fn keep(&self, evaluation: Evaluation) {
+        if let Home::Run(folder) = &self.home
+            && let Err(error) = folder.keep(evaluation)
+        {
+            print::err(&format!("warning: what was measured is not kept: {error}"));
+        }
+    }
+}
+
+/// What a checkpoint that came alone says of its run. The digest of the images is not among it.
+fn record(header: &Header) -> Record {
+    let Header { config, images, device, .. } = header.clone();
+    let spec = Spec::named(&config.data);
+    let data = DataRecord {
+        size: spec.is_folder().then_some(images.size.width),
+        name: spec.name,
+        folder: None,
+        train_images: images.train,
+        test_images: images.test,
+        sha256: "not recorded".into(),
+        image: images.size,
+    };
+    Record::new(config, data, device)
+}
+
+/// A run's images before any arrived. A method that wants clips had them when it was trained.
+fn absent(data: &DataRecord) -> Outcome<Dataset> {
+    let clips = Sequence::of_clips(&[data.train_images]);
+    let train = Split::expecting(data.image, data.train_images).in_sequence(clips)?;
+    let test = Split::expecting(data.image, data.test_images);
+    Ok(Dataset { name: data.name.clone(), classes: Vec::new(), train, test })
+}

@@ -1,0 +1,71 @@
+//! The command that makes a run again.
+
+use crate::error::Result;
+use crate::format;
+use crate::methods::find;
+use crate::session::folder::Record;
+
+/// Settings that have arguments of their own.
+const NAMED: [(&str, &str); 6] = [
+    ("epochs", "--epochs"),
+    ("steps", "--steps"),
+    ("images", "--images"),
+    ("batch", "--batch"),
+    ("optimizer.lr", "--lr"),
+    ("seed", "--seed"),
+];
+
+/// `nolabel train ...` with everything that differs from the preset.
+///
+/// # Errors
+/// When this program knows no such method.
+pub(crate) fn command(record: &Record) -> Result<String> {
+    let config = &record.config;
+    let preset = find(&config.method)?.config(config.preset, &config.data).settings();
+    let mut words = vec!["nolabel train".to_string(), config.method.clone()];
+    words.push(format!("--data {}", format::quoted(&record.data.spec().to_string())));
+    if config.preset != crate::config::Preset::Small {
+        words.push(format!("--preset {}", config.preset));
+    }
+    let steps = config.steps > 0;
+    for setting in config.settings().iter().filter(|setting| !preset.contains(setting)) {
+        let (key, value) = setting;
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
+        match NAMED.iter().find(|(name, _)| name == key) {
+            // the steps decide then, and the two arguments exclude each other
+            Some(("epochs", _)) if steps => {}
+            Some((_, argument)) => words.push(format!("{argument} {text}")),
+            None => words.push(format!("--set {}", format::quoted(&format!("{key}={text}")))),
+        }
+    }
+    Ok(words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Preset;
+    use crate::data::{Size, Spec};
+    use crate::device::{Kind, Readout};
+    use crate::session::folder::DataRecord;
+
+    #[test]
+    fn what_differs_from_the_preset_is_said_and_nothing_else() {
+        let mut config = find("rotation").expect("a method").config(Preset::Small, "fashion-mnist");
+        let device = Readout { kind: Kind::Cpu, name: "CPU".into(), why: "so".into(), gpu_available: false };
+        let Spec { name, folder, size } = "fashion-mnist:my data".parse().expect("a spec");
+        let image = Size { channels: 1, height: 28, width: 28 };
+        let data = DataRecord { name, folder, size, image, train_images: 3, test_images: 2, sha256: "00".into() };
+        let said =
+            |config: &_| command(&Record::new(Clone::clone(config), data.clone(), device.clone())).expect("known");
+        assert_eq!(said(&config), "nolabel train rotation --data 'fashion-mnist:my data'");
+        for (key, value) in [("steps", "7"), ("epochs", "9"), ("seed", "3"), ("encoder.width", "4"), ("flip", "true")] {
+            config.set(key, value).expect("a setting");
+        }
+        let words = said(&config);
+        for part in [" --steps 7", " --seed 3", " --set encoder.width=4", " --set options.flip=true"] {
+            assert!(words.contains(part), "{words}");
+        }
+        assert!(!words.contains("--epochs") && !words.contains("batch"), "{words}");
+    }
+}

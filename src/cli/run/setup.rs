@@ -1,0 +1,324 @@
+//! From arguments to a run that is ready to go, fresh or continued.
+
+use std::path::{Path, PathBuf};
+
+use futures_lite::future::block_on;
+
+use super::config_diff::{differences, refuse_edited};
+use super::open_run::Opened;
+use crate::cli::input::args::RunArgs;
+use crate::cli::input::foreign_weights;
+use crate::cli::input::load_images;
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::progress::Part;
+use crate::cli::output::run_summary::Summary;
+use crate::config::{Preset, RunConfig};
+use crate::data::{Dataset, Spec, store};
+use crate::device::{self, Kind, Selected};
+use crate::digest;
+use crate::format;
+use crate::methods::find;
+use crate::probe::{self, ProbeSettings};
+use crate::session::Session;
+use crate::session::folder::{Checkpoint, Criterion, DataRecord, Folder, Log, Place, Record, Start, place};
+use crate::session::schedule::{Pace, ProbePace};
+use crate::weights;
+
+/// Images for the probes of a run under way: enough to see where it is going.
+const PROBE_TRAIN: usize = 2000;
+const PROBE_TEST: usize = 1000;
+/// Steps between two looks at the run's health.
+const HEALTH_EVERY: usize = 50;
+
+/// What a command that trains was asked for. What is absent was left to the run in its folder, or to the defaults.
+pub(crate) struct TrainRequest {
+    /// The command itself, for hints.
+    pub(crate) command: &'static str,
+    pub(crate) method: Option<String>,
+    pub(crate) data: Option<Spec>,
+    pub(crate) preset: Option<Preset>,
+    /// The weights the encoder starts from.
+    pub(crate) init: Option<PathBuf>,
+    /// The checkpoint to go on from in a folder of its own.
+    pub(crate) from: Option<PathBuf>,
+    /// The folder where none is named.
+    pub(crate) out: Option<PathBuf>,
+    /// Whether the features are probed when the run has ended.
+    pub(crate) probed: bool,
+    /// The images, where they are in memory already.
+    pub(crate) images: Option<Dataset>,
+    /// Its place, where the run is one of several.
+    pub(crate) part: Option<Part>,
+    pub(crate) args: RunArgs,
+}
+
+/// A run that is ready to go.
+pub(crate) struct Run {
+    pub(crate) session: Session,
+    pub(crate) selected: Selected,
+    pub(crate) folder: Folder,
+    pub(crate) log: Log,
+    /// What an earlier start of it came to.
+    pub(crate) earlier: Summary,
+    /// Things to know before it goes on.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl TrainRequest {
+    /// Sets up the run.
+    pub(crate) fn begin(&self) -> Outcome<Run> {
+        match &self.from {
+            Some(file) => self.branch(file),
+            None if self.args.resume => self.resume(),
+            None => self.fresh(),
+        }
+    }
+
+    fn fresh(&self) -> Outcome<Run> {
+        let (Some(method), Some(data)) = (&self.method, &self.data) else {
+            return Err(Failure::Usage("name a method and its data, or --resume a run".into()));
+        };
+        let mut config = find(method)?.config(self.preset.unwrap_or(Preset::Small), &data.name);
+        self.args.apply(&mut config)?;
+        config.check()?;
+        self.refuse_rank(&config)?;
+        let path = self.args.out.clone().or_else(|| self.out.clone()).unwrap_or_else(|| default_folder(&config));
+        refuse_taken(&path)?;
+        // so that the run can be continued from any folder
+        let spec = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
+        let (images, selected) = (self.images(data)?, block_on(device::select(self.args.manner.device))?);
+        let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
+        let mut session = block_on(Session::new(config.clone(), images, &selected, pace))?;
+        let start = self.init.as_deref().map(|file| start_from(file, &mut session, &selected)).transpose()?;
+        let record = Record { start, ..Record::new(config, data, selected.readout.clone()) };
+        let folder = Folder::create(&path, &record)?;
+        if record.start.is_some() {
+            // the file may be gone when the run is continued
+            folder.save(0, &block_on(session.checkpoint())?)?;
+        }
+        let log = folder.log()?;
+        Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings: Vec::new() })
+    }
+
+    fn resume(&self) -> Outcome<Run> {
+        let path = self.path_of_old()?;
+        let (mut folder, record) = Folder::open(&path)?;
+        self.refuse_contradictions(&path, &record)?;
+        self.refuse_rank(&record.config)?;
+        folder.claim()?;
+        let checkpoint = folder.newest()?;
+        if record.start.is_some() && checkpoint.is_none() {
+            let path = path.display();
+            return Err(Failure::Failed(format!(
+                "the run in {path} was cut short before the weights that it starts from were saved; delete it and begin again"
+            )));
+        }
+        checkpoint.iter().try_for_each(|checkpoint| refuse_edited(&path, &record.config, &checkpoint.header.config))?;
+        let moved = self.data.clone().filter(|data| data.folder.is_some());
+        let images = self.images(&moved.map_or(record.data.spec(), |data| record.data.moved(data)))?;
+        refuse_other_data(&images, &record)?;
+        let selected = block_on(device::select(self.args.manner.device))?;
+        let mut warnings = changes(&record, &selected);
+        warnings.extend(checkpoint.iter().flat_map(damages));
+        let pace = self.pace(&images, &selected);
+        let mut session = match &checkpoint {
+            Some(checkpoint) => block_on(Session::restore(&checkpoint.bytes, images, &selected, pace))?,
+            None => block_on(Session::new(record.config, images, &selected, pace))?,
+        };
+        folder.set_aside(checkpoint.as_ref().map_or(&[], |checkpoint| &checkpoint.damaged))?;
+        let (mut log, mut earlier) = (folder.log()?, Summary::default());
+        log.read(|event| earlier.hear(event))?;
+        // a run that ended, but whose last checkpoint is damaged, has steps to take again
+        if !earlier.is_finished() || session.step() < session.started().total_steps {
+            log.rewind(session.step(), session.is_about_to_probe())?;
+            earlier = Summary::default();
+        }
+        log.read(|event| session.recall(event))?;
+        Ok(Run { session, selected, folder, log, earlier, warnings })
+    }
+
+    /// Goes on with a checkpoint as a run of its own, in another folder.
+    fn branch(&self, file: &Path) -> Outcome<Run> {
+        let opened = Opened::at(file)?;
+        let Checkpoint { header, bytes, .. } = &opened.checkpoint;
+        self.refuse_contradictions(file, &opened.record)?;
+        self.refuse_rank(&opened.record.config)?;
+        let path = self.args.out.clone().unwrap_or_else(|| default_folder(&header.config));
+        refuse_taken(&path)?;
+        let spec = opened.images(self.data.as_ref())?;
+        let spec = Spec { folder: spec.folder.as_deref().map(absolute).transpose()?, ..spec };
+        let (images, selected) = (self.images(&spec)?, block_on(device::select(self.args.manner.device))?);
+        header.images.check(&images)?;
+        let mut warnings = changes(&opened.record, &selected);
+        let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
+        let session = block_on(Session::restore(bytes, images, &selected, pace))?;
+        let folder = Folder::create(&path, &Record::new(header.config.clone(), data, selected.readout.clone()))?;
+        folder.save(session.step(), bytes)?;
+        if session.step() >= session.started().total_steps {
+            warnings.push("this run is finished: all its steps were taken, and none is taken here".to_string());
+        }
+        let log = folder.log()?;
+        Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings })
+    }
+
+    /// The folder of the run to continue.
+    fn path_of_old(&self) -> Outcome<PathBuf> {
+        if let Some(path) = self.args.out.clone().or_else(|| self.out.clone()) {
+            return Ok(path);
+        }
+        let (Some(method), Some(data)) = (&self.method, &self.data) else {
+            return Err(Failure::Usage("name the run to continue with --out DIR, or its method and data".into()));
+        };
+        let mut config = find(method)?.config(self.preset.unwrap_or(Preset::Small), &data.name);
+        self.args.apply(&mut config)?;
+        Ok(default_folder(&config))
+    }
+
+    /// A run is continued as it is; what was asked for besides must agree with it.
+    fn refuse_contradictions(&self, path: &Path, record: &Record) -> Outcome {
+        let old = &record.config;
+        let mut config = old.clone();
+        self.args.apply(&mut config)?;
+        if let Some(method) = &self.method {
+            config.method.clone_from(method);
+        }
+        if let Some(data) = &self.data {
+            config.data.clone_from(&data.name);
+        }
+        config.preset = self.preset.unwrap_or(config.preset);
+        let differing = differences(old, &config);
+        if differing.is_empty() {
+            return Ok(());
+        }
+        let path = path.display();
+        Err(Failure::Usage(format!(
+            "{path} is another run: {differing}. Leave those arguments out to continue it, or start a new run in another \
+             folder with --out"
+        )))
+    }
+
+    /// Refuses to keep the best checkpoint by what is never measured.
+    fn refuse_rank(&self, config: &RunConfig) -> Outcome {
+        if self.args.manner.keep_best != Some(Criterion::Rank) || find(&config.method)?.compares() {
+            return Ok(());
+        }
+        let method = &config.method;
+        Err(Failure::Usage(format!("{method} compares no embeddings, so that none has a rank; use --keep-best loss")))
+    }
+
+    /// Loads the images. That they cannot be probed is better known before training than after it.
+    fn images(&self, spec: &Spec) -> Outcome<Dataset> {
+        let images = match &self.images {
+            Some(images) => images.clone(),
+            None => load_images::load(spec, self.args.manner.quiet)?,
+        };
+        if self.probed {
+            load_images::refuse_unlabelled(&images, "use `nolabel train`, which needs none")?;
+        }
+        if self.args.manner.probe_every.is_some() {
+            load_images::refuse_unlabelled(&images, "leave --probe-every out")?;
+        }
+        Ok(images)
+    }
+
+    fn pace(&self, data: &Dataset, selected: &Selected) -> Pace {
+        let every = self.args.manner.probe_every.map(|every| every as usize);
+        let settings = ProbeSettings {
+            train_images: PROBE_TRAIN.min(probe::count(&data.train, 0)),
+            test_images: PROBE_TEST.min(probe::count(&data.test, 0)),
+            penalties: vec![1e-1],
+            ..ProbeSettings::default()
+        };
+        Pace {
+            // a read stalls a GPU; one that is played by the CPU takes so long for a step that it does not matter
+            read_every: if selected.readout.kind == Kind::Gpu { 10 } else { 1 },
+            health_every: HEALTH_EVERY,
+            held_out: 0,
+            probe: every.map(|every| ProbePace { every, settings }),
+        }
+    }
+
+    /// The command that continues the run, and whatever it is part of.
+    pub(crate) fn resume_command(&self, folder: &Folder) -> String {
+        if let Some(part) = &self.part {
+            return part.again.clone();
+        }
+        let out = format::quoted(&folder.path().display().to_string());
+        format!("nolabel {} --resume --out {out}{}", self.command, self.args.manner.words())
+    }
+}
+
+/// Gives the encoder of a fresh run the weights of a file.
+fn start_from(file: &Path, session: &mut Session, selected: &Selected) -> Outcome<Start> {
+    let bytes = foreign_weights::bytes(file)?;
+    let (own, seed) = (&session.config().encoder, session.config().seed);
+    let wanted = weights::TrainRequest { kind: Some(own.kind), ..weights::TrainRequest::default() };
+    let imported = foreign_weights::encoder(file, &bytes, &wanted, seed, &selected.device)?;
+    let (there, here) = (&imported.config, session.data().train.size().channels);
+    let differing = if (there.width, there.input) != (own.width, own.input) {
+        format!("add --set encoder.width={} --set encoder.input={}", there.width, there.input.name())
+    } else if imported.channels != here {
+        format!("it reads images of {} channels, and these have {here}", imported.channels)
+    } else {
+        block_on(session.start_from(&imported.encoder))?;
+        let file = absolute(file)?;
+        return Ok(Start { file, sha256: digest::sha256(&bytes), found: imported.found });
+    };
+    Err(Failure::Failed(format!("the encoder in {} does not fit this run's: {differing}", file.display())))
+}
+
+/// `runs/METHOD-DATA-SEED`, with the preset where it is not the small one.
+pub(crate) fn default_folder(config: &RunConfig) -> PathBuf {
+    let preset = match config.preset {
+        Preset::Small => String::new(),
+        other => format!("-{other}"),
+    };
+    PathBuf::from("runs").join(format!("{}-{}-{}{preset}", config.method, config.data, config.seed))
+}
+
+fn refuse_taken(path: &Path) -> Outcome {
+    let shown = path.display();
+    match place(path) {
+        Place::Free => Ok(()),
+        Place::Run => Err(Failure::Failed(format!(
+            "{shown} holds a run already; add --resume to continue it, or choose another folder with --out"
+        ))),
+        Place::Taken => {
+            Err(Failure::Failed(format!("{shown} is not empty and holds no run; choose another folder with --out")))
+        }
+    }
+}
+
+pub(crate) fn absolute(folder: &Path) -> Outcome<PathBuf> {
+    std::path::absolute(folder).map_err(|error| Failure::Failed(format!("{}: {error}", folder.display())))
+}
+
+fn refuse_other_data(images: &Dataset, record: &Record) -> Outcome {
+    if store::digest(images) == record.data.sha256 {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "the images of {} are not those the run learned from; name their folder with --data {0}:DIR",
+        record.data.name
+    )))
+}
+
+/// What is not as it was when the run started.
+fn changes(record: &Record, selected: &Selected) -> Vec<String> {
+    let mut changes = Vec::new();
+    let (old, new) = (&record.device, &selected.readout);
+    if old.kind != new.kind {
+        changes
+            .push(format!("the run started on {} and goes on on {}: numbers will differ a little", old.name, new.name));
+    }
+    changes
+}
+
+fn damages(checkpoint: &Checkpoint) -> Vec<String> {
+    let step = checkpoint.header.step;
+    let said = |(path, wrong): &(PathBuf, String)| {
+        let path = path.display();
+        format!("{path} is damaged ({wrong}); the run goes on from step {step}, the checkpoint before it")
+    };
+    checkpoint.damaged.iter().map(said).collect()
+}

@@ -1,0 +1,192 @@
+//! The loop that pulls a session forward, writes down what it says, saves it and hears when the user wants to stop.
+
+use futures_lite::future::block_on;
+
+use super::interrupt;
+use super::open_run::{Loaded, Opened};
+use super::setup::{Run, TrainRequest};
+use crate::cli::input::args::{STOP_ON_COLLAPSE, SaveEvery};
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::progress::ProgressReporter;
+use crate::cli::output::run_summary::Summary;
+use crate::error::Error;
+use crate::platform;
+use crate::session::event::{Done, Event, Verdict};
+use crate::session::folder::{Best, Log};
+use crate::session::{Progress, Session};
+
+/// A finished run, still in hand.
+pub(crate) struct Finished {
+    pub(crate) run: Run,
+    pub(crate) summary: Summary,
+}
+
+impl Finished {
+    /// The run as those commands see it that look at what was learned, with its log. Nobody else may write to it.
+    pub(crate) fn opened(self) -> Outcome<(Opened, Loaded, Log)> {
+        let Run { session, selected, folder, log, .. } = self.run;
+        let opened = Opened::at(folder.path())?;
+        let opened = opened.held(folder);
+        let data = opened.record.data.clone();
+        Ok((opened, Loaded { session, selected, data, transfer: None }, log))
+    }
+}
+
+/// Begins, trains to the end, and says how to go on where that is not reached.
+pub(crate) fn train(wanted: &TrainRequest) -> Outcome<Finished> {
+    let mut watcher = ProgressReporter::new(wanted.args.manner.quiet, wanted.part.clone());
+    let mut run = wanted.begin()?;
+    run.warnings.iter().for_each(|warning| watcher.warn(&format!("warning: {warning}")));
+    let earlier = std::mem::take(&mut run.earlier);
+    if earlier.is_finished() {
+        watcher.say(&format!("{} is finished: all its steps were taken", run.folder.path().display()));
+        return Ok(Finished { run, summary: earlier });
+    }
+    let voice = watcher.voice();
+    interrupt::watch(move || voice("stopping: this step is finished first; Ctrl-C again quits at once, unsaved"))?;
+    let started = run.session.started();
+    watcher.begin(&started, &run.selected.readout);
+    watcher.say(&format!("run folder: {}", run.folder.path().display()));
+    let mut training = Training::new(run, watcher, wanted)?;
+    training.told(Event::Started(started))?;
+    let ended = training.go();
+    training.release();
+    training.watcher.end();
+    match ended {
+        Ok(End::Reached) => Ok(Finished { run: training.run, summary: training.summary }),
+        Ok(End::Ill) => Err(training.give_up()),
+        Ok(End::Asked) => {
+            let step = training.session().step();
+            training.watcher.warn(&format!("saved after step {step}; continue with\n  {}", training.resume));
+            Err(Failure::Stopped)
+        }
+        Err(error) => Err(training.explain(error)),
+    }
+}
+
+/// Why the loop ended.
+enum End {
+    /// All steps were taken.
+    Reached,
+    /// The user wished so.
+    Asked,
+    /// The run's health is bad, and it was to end then.
+    Ill,
+}
+
+struct Training {
+    run: Run,
+    watcher: ProgressReporter,
+    summary: Summary,
+    every: SaveEvery,
+    best: Option<Best>,
+    /// Whether the run ends when its health is bad, and whether it is.
+    stop_on_collapse: bool,
+    ill: bool,
+    /// The command that continues the run.
+    resume: String,
+    /// Step and time of the latest checkpoint.
+    saved: (Option<usize>, f64),
+}
+
+impl Training {
+    fn new(run: Run, watcher: ProgressReporter, wanted: &TrainRequest) -> Outcome<Self> {
+        let (every, resume) = (wanted.args.manner.save_every, wanted.resume_command(&run.folder));
+        let best = wanted.args.manner.keep_best.map(|by| Best::of(by, &run.folder)).transpose()?;
+        let saved = (Some(run.session.step()).filter(|&step| step > 0), platform::now());
+        let stop_on_collapse = wanted.args.manner.stop_on_collapse;
+        let summary = Summary::default();
+        Ok(Self { run, watcher, summary, every, best, stop_on_collapse, ill: false, resume, saved })
+    }
+
+    fn go(&mut self) -> Result<End, Error> {
+        let total = self.session().started().total_steps;
+        loop {
+            if self.saved.0 == Some(total) {
+                self.release();
+            }
+            let before = self.session().step();
+            match block_on(self.run.session.advance())? {
+                Progress::Events(events) => events.into_iter().try_for_each(|event| self.told(event))?,
+                Progress::Finished => return Ok(End::Reached),
+                Progress::WaitingForData => unreachable!("on a desktop all images are there before the run begins"),
+            }
+            let step = self.session().step();
+            if step > before && (self.is_due() || step == total) {
+                self.save()?;
+            }
+            if interrupt::requested() {
+                return self.stop().map(|()| End::Asked);
+            }
+            if self.stop_on_collapse && self.ill && step < total {
+                return self.stop().map(|()| End::Ill);
+            }
+        }
+    }
+
+    fn session(&self) -> &Session {
+        &self.run.session
+    }
+
+    /// Writes an event down and passes it on.
+    fn told(&mut self, event: Event) -> Result<(), Error> {
+        self.run.log.append(&event)?;
+        self.watcher.hear(&event);
+        self.summary.hear(&event);
+        if let Event::Health(health) = &event {
+            self.ill = health.verdict != Verdict::Healthy;
+        }
+        self.best.iter_mut().for_each(|best| best.hear(&event));
+        Ok(())
+    }
+
+    fn is_due(&self) -> bool {
+        match self.every {
+            SaveEvery::Steps(steps) => self.session().step().is_multiple_of(steps),
+            SaveEvery::Seconds(seconds) => platform::now() - self.saved.1 >= seconds,
+        }
+    }
+
+    fn save(&mut self) -> Result<(), Error> {
+        let step = self.session().step();
+        let bytes = block_on(self.session().checkpoint())?;
+        self.run.log.sync()?;
+        let path = self.run.folder.save(step, &bytes)?;
+        self.saved = (Some(step), platform::now());
+        self.told(Event::Saved { step, path })?;
+        if self.best.as_mut().is_some_and(Best::is_improved) {
+            let path = self.run.folder.save_best(&bytes)?;
+            self.told(Event::Saved { step, path })?;
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<(), Error> {
+        let step = self.session().step();
+        if self.saved.0 != Some(step) {
+            self.save()?;
+        }
+        let elapsed_seconds = self.session().elapsed_seconds();
+        self.told(Event::Done(Done { step, elapsed_seconds, finished: false }))
+    }
+
+    /// All steps are taken and saved: what is left can be stopped at any moment.
+    fn release(&self) {
+        interrupt::release(format!("nothing is lost; continue with\n  {}", self.resume));
+    }
+
+    /// What there is to say of a run that was ended for its health.
+    fn give_up(&self) -> Failure {
+        let (step, all_the_same) = (self.session().step(), self.resume.replace(STOP_ON_COLLAPSE, ""));
+        Failure::Failed(format!(
+            "the run was ended for its bad health and is saved after step {step}; to go on all the same:\n  {all_the_same}"
+        ))
+    }
+
+    /// A failure under way is no bad usage; what was saved before it can be gone on from.
+    fn explain(&self, error: Error) -> Failure {
+        let saved = self.saved.0.filter(|_| !matches!(error, Error::Config(_)));
+        let hint = saved.map(|step| format!("\nthe run was saved after step {step}; continue with\n  {}", self.resume));
+        Failure::Failed(format!("{error}{}", hint.unwrap_or_default()))
+    }
+}

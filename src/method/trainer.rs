@@ -1,0 +1,217 @@
+//! A method under training, without its type: model, optimiser and the last views.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{Batch, DataInfo, LossOutput, Method, StepDisplay, StepPosition, Views, micro_batch};
+use crate::config::RunConfig;
+use crate::error::Result;
+use crate::net::tensors::{self, Named};
+use crate::net::{Encoder, Init};
+use crate::optim::Optimizer;
+use crate::rng::{Purpose, Rng, stream};
+
+/// Prefixes of the tensors in a checkpoint.
+const MODEL: &str = "model.";
+const OPTIMIZER: &str = "optimizer.";
+
+/// What the session knows of a method.
+pub trait Training {
+    /// One step at learning rate `rate`.
+    fn step(&mut self, batch: &Batch, position: &StepPosition, rng: &mut Rng, rate: f64) -> StepResult;
+
+    /// The views of a batch alone, for measuring what they cost.
+    fn draw(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> Views;
+
+    /// The same task without learning: running statistics, no gradients.
+    fn answer(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> StepResult;
+
+    /// The encoder as it is now, for inference on the plain device.
+    fn encoder(&self) -> Encoder;
+
+    /// The views and answers of the last step.
+    fn shown(&self) -> Option<StepDisplay>;
+
+    /// The views of a batch and the answers to them, without learning: for drawing a run that took no step here.
+    fn sample(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> StepDisplay;
+
+    /// What the loss of the last step compared, where it compares embeddings: `[n, d]` a view, on the plain device.
+    fn embeddings(&self) -> Vec<Tensor<2>>;
+
+    /// Lets the next step measure the length of its gradient.
+    fn measure_gradient(&mut self);
+
+    /// The length of the gradient `[1]` of the last step that was to measure it; handed out once.
+    fn gradient_norm(&mut self) -> Option<Tensor<1>>;
+
+    /// How far the method's slow copy lies behind, `[1]`, where there is one.
+    fn lag(&self) -> Option<Tensor<1>>;
+
+    /// Trainable numbers.
+    fn parameters(&self) -> usize;
+
+    /// Everything a later [`Training::load`] needs, by name.
+    fn tensors(&self) -> Vec<Named>;
+
+    /// Takes up the state that [`Training::tensors`] gave.
+    ///
+    /// # Errors
+    /// When the tensors are not those of such a model.
+    fn load(&mut self, values: HashMap<String, TensorData>) -> Result<()>;
+
+    /// Goes on with an encoder that was trained elsewhere, given as its [`Encoder::state`]; slow copies of the encoder start
+    /// as it does.
+    ///
+    /// # Errors
+    /// When it is another encoder's.
+    fn adopt(&mut self, state: &HashMap<String, TensorData>) -> Result<()>;
+}
+
+/// Loss and measure of a batch, still on the device.
+#[derive(Clone, Debug)]
+pub struct StepResult {
+    /// `[1]`.
+    pub loss: Tensor<1>,
+    /// `[1]`, where the method has one.
+    pub metric: Option<Tensor<1>>,
+    /// What scores without looking `[1]`, where only the data can tell.
+    pub baseline: Option<Tensor<1>>,
+}
+
+impl From<&LossOutput> for StepResult {
+    fn from(outcome: &LossOutput) -> Self {
+        let plain = |x: &Tensor<1>| x.clone().inner();
+        let [metric, baseline] = [&outcome.metric, &outcome.baseline].map(|part| part.as_ref().map(plain));
+        Self { loss: plain(&outcome.loss), metric, baseline }
+    }
+}
+
+/// The typed side of [`Training`].
+pub(super) struct Learner<M> {
+    /// Taken only while the optimiser holds it.
+    model: Option<M>,
+    optimizer: Optimizer,
+    micro_batches: usize,
+    last: Option<(Views, LossOutput, StepPosition)>,
+    device: Device,
+}
+
+impl<M: Method> Learner<M> {
+    pub(super) fn new(config: &RunConfig, data_info: &DataInfo, device: &Device) -> Result<Self> {
+        let tracking = device.clone().autodiff();
+        let mut init = Init::new(stream(config.seed, Purpose::Weights, 0), &tracking);
+        let model = M::init(config, data_info, &mut init)?;
+        init.check()?;
+        let optimizer = Optimizer::new(config.optimizer.clone(), M::groups(config));
+        Ok(Self {
+            model: Some(model),
+            optimizer,
+            micro_batches: config.micro_batches,
+            last: None,
+            device: device.clone(),
+        })
+    }
+
+    fn model(&self) -> &M {
+        self.model.as_ref().expect("the model is away only inside step")
+    }
+}
+
+impl<M: Method> Training for Learner<M> {
+    fn step(&mut self, batch: &Batch, position: &StepPosition, rng: &mut Rng, rate: f64) -> StepResult {
+        let model = self.model.take().expect("the model is away only inside step");
+        let mut answers = Vec::with_capacity(self.micro_batches);
+        let mut carries = Vec::with_capacity(self.micro_batches);
+        for part in micro_batch::of(batch, self.micro_batches) {
+            let views = model.views(&part, position, rng);
+            let mut outcome = model.loss(&views.tracked(), position);
+            self.optimizer.collect(&model, &mut outcome.loss.backward());
+            carries.push(std::mem::take(&mut outcome.carry));
+            answers.push(StepResult::from(&outcome));
+            self.last = Some((views, outcome, *position));
+        }
+        let model = self.optimizer.step(model, rate, position.step);
+        self.model = Some(model.after_step(M::gathered(carries), position));
+        micro_batch::mean(answers)
+    }
+
+    fn draw(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> Views {
+        self.model().views(batch, position, rng)
+    }
+
+    fn answer(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> StepResult {
+        let model = self.model().valid();
+        StepResult::from(&model.loss(&model.views(batch, position, rng), position))
+    }
+
+    fn encoder(&self) -> Encoder {
+        self.model().valid().encoder().clone()
+    }
+
+    fn shown(&self) -> Option<StepDisplay> {
+        self.last.as_ref().map(|(views, outcome, position)| self.model().show(views, outcome, position))
+    }
+
+    fn sample(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> StepDisplay {
+        let model = self.model().valid();
+        let views = model.views(batch, position, rng);
+        model.show(&views, &model.loss(&views, position), position)
+    }
+
+    fn embeddings(&self) -> Vec<Tensor<2>> {
+        let last = self.last.as_ref();
+        last.map_or_else(Vec::new, |(_, outcome, _)| outcome.embeddings.iter().map(|z| z.clone().inner()).collect())
+    }
+
+    fn measure_gradient(&mut self) {
+        self.optimizer.measure_gradient();
+    }
+
+    fn gradient_norm(&mut self) -> Option<Tensor<1>> {
+        self.optimizer.gradient_norm()
+    }
+
+    fn lag(&self) -> Option<Tensor<1>> {
+        self.model().lag()
+    }
+
+    fn parameters(&self) -> usize {
+        tensors::count(self.model())
+    }
+
+    fn tensors(&self) -> Vec<Named> {
+        let prefixed =
+            |prefix: &'static str| move |named: Named| Named { name: format!("{prefix}{}", named.name), ..named };
+        let model = tensors::gather(&self.model().valid()).into_iter().map(prefixed(MODEL));
+        model.chain(self.optimizer.tensors(&self.device).into_iter().map(prefixed(OPTIMIZER))).collect()
+    }
+
+    fn load(&mut self, values: HashMap<String, TensorData>) -> Result<()> {
+        let mut model = part(&values, MODEL);
+        let fresh = self.model.take().expect("the model is away only inside step");
+        self.model = Some(tensors::scatter(fresh.clone(), &mut model).inspect_err(|_| self.model = Some(fresh))?);
+        self.optimizer.load(part(&values, OPTIMIZER), &self.device)
+    }
+
+    fn adopt(&mut self, state: &HashMap<String, TensorData>) -> Result<()> {
+        let fresh = self.model.take().expect("the model is away only inside step");
+        let names = fresh.encoder().state_ids();
+        self.model = Some(tensors::adopt(fresh.clone(), &names, state).inspect_err(|_| self.model = Some(fresh))?);
+        Ok(())
+    }
+}
+
+/// The tensors whose names start with `prefix`, without it.
+fn part(values: &HashMap<String, TensorData>, prefix: &str) -> HashMap<String, TensorData> {
+    let matching = values.iter().filter_map(|(name, data)| Some((name.strip_prefix(prefix)?, data)));
+    matching.map(|(name, data)| (name.to_string(), data.clone())).collect()
+}
+
+impl Views {
+    /// The same views on the device that tracks gradients, where batch norm uses the batch's own statistics.
+    fn tracked(&self) -> Self {
+        let images = self.images.iter().map(|images| Tensor::from_inner(images.clone())).collect();
+        Self { images, ..self.clone() }
+    }
+}

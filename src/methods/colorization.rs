@@ -1,0 +1,450 @@
+//! Colorization: from the lightness of an image the network says what colour each of its pixels has.
+//!
+//! `L = -mean_p v(Z_p) sum_q Z_pq log softmax(z_p)_q` over pixels p and bins q of colour: Z is spread over the bins next to
+//! the true colour, v makes up for how common its bin is. Zhang, Isola and Efros 2016, equations 2 to 5.
+
+use burn::module::{Module, Param};
+use burn::tensor::{IndexingUpdateOp, Tensor};
+
+use super::shared::crop::{self, CropFlip};
+use crate::config::{Preset, RunConfig};
+use crate::error::{Error, Result};
+use crate::loss::{
+    SoftCode, annealed_mean, coloured, entropy, gradient_scaled, pixel_maps, pixel_rows, rebalanced, share_of_fixed,
+    soft_code, weighted_squares,
+};
+use crate::method::presets::is_small;
+use crate::method::{
+    Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Input, PixelHead};
+use crate::optim::{OptimizerConfig, ParamGroup, Schedule};
+use crate::rng::Rng;
+use crate::view::lab::{from_lab, to_lab};
+use crate::view::{ab_bins, resized, thinned};
+
+/// Divides a and b where they are regressed.
+const REACH: f64 = 110.0;
+/// Bins of the drawn plane along a and along b, and the step between them.
+const PLANE: usize = 23;
+const STEP: f64 = 10.0;
+/// Subtracted from the logits of bins that do not occur.
+const NEVER: f64 = 1e4;
+
+/// Encoder for lightness, head for colours, and what is measured of the data.
+#[derive(Module, Debug)]
+pub struct Colorization {
+    encoder: Encoder,
+    head: PixelHead,
+    /// The colours of the bins `[q, 2]`: what the head's outputs mean, so they are kept with it.
+    bins: Param<Tensor<2>>,
+    /// How common each bin is among the pixels of the first steps: by soft codes, and by nearest bins `[2, q]`.
+    prior: Param<Tensor<2>>,
+    #[module(skip)]
+    frame: CropFlip,
+    #[module(skip)]
+    settings: Settings,
+}
+
+/// The options in use.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    /// Squares of a and b in place of classes: the mistake that makes everything brown.
+    regression: bool,
+    /// Bins that no pixel of the first steps was nearest to are given up.
+    measured: bool,
+    neighbours: usize,
+    sigma: f64,
+    lambda: f64,
+    temperature: f64,
+    /// Images without an a or b beyond this teach nothing.
+    least: f64,
+    prior_steps: usize,
+}
+
+/// What a batch is asked.
+struct Asked {
+    code: SoftCode,
+    /// Of each pixel's gradient `[m]`.
+    weights: Tensor<1>,
+    /// `[q]` of 0 and 1.
+    live: Tensor<1>,
+    /// The prior, this batch included where it is still measured `[2, q]`.
+    prior: Tensor<2>,
+}
+
+impl Method for Colorization {
+    const INFO: Info = Info {
+        id: "colorization",
+        title: "Colorization",
+        year: 2016,
+        paper: "Zhang, Isola, Efros: Colorful Image Colorization",
+        url: "https://arxiv.org/abs/1603.08511",
+        task: "The network sees a gray image and says which colour each place of it has.",
+        lesson: "Every colour photograph is a gray one with the answers at the back. To know that this patch is grass and that \
+                 one sky, one has to see what things are. Many things have several colours: so the network does not say one \
+                 colour but how likely each of some hundred is, and rare colours count more than the gray that is everywhere. \
+                 Set `task=regression` and watch everything turn brown.",
+        metric: Metric { name: "loss, as a share of one fixed answer's", chance: Some(1.0), unit: Unit::Share },
+        needs: Needs { colour: true, clips: false },
+    };
+    const PRESETS: Presets = Presets::new(small, full, full);
+
+    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let channels = data_info.size.channels;
+        if channels != 3 {
+            return Err(Error::Data(format!(
+                "colorization needs colour images, but those of {} have {channels} channel: choose a data set with colour, for \
+                 example cifar-10",
+                config.data
+            )));
+        }
+        if config.encoder.input != Input::Lightness {
+            return Err(Error::Config(
+                "encoder.input must be lightness for colorization: other input shows colours".into(),
+            ));
+        }
+        let (settings, frame) = (Settings::of(config)?, CropFlip::of(config)?);
+        let bins = ab_bins();
+        let q = bins.len();
+        let encoder = Encoder::init(&config.encoder, channels, init)?;
+        let outputs = if settings.regression { 2 } else { q };
+        let head = PixelHead::init(encoder.width(), config.option("head")?, config.option("layers")?, outputs, init);
+        let (bins, prior) = (init.frozen(bins.concat(), [q, 2]), init.frozen(vec![0.0; 2 * q], [2, q]));
+        Ok(Self { encoder, head, bins, prior, frame, settings })
+    }
+
+    fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// As in the authors' code, biases do not decay.
+    fn groups(_config: &RunConfig) -> Vec<ParamGroup> {
+        vec![ParamGroup { weight_decay: Some(0.0), ..ParamGroup::vectors() }]
+    }
+
+    /// The images, of which the encoder reads the lightness alone, and their colours. No channel is normalised by a number
+    /// that was computed from the others.
+    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+        let images = self.frame.images(batch, rng);
+        let colours = to_lab(images.clone()).narrow(1, 1, 2);
+        Views { images: vec![images], targets: vec![colours], ..Views::default() }
+    }
+
+    fn loss(&self, views: &Views, position: &StepPosition) -> LossOutput {
+        let found = self.head.forward(self.encoder.last_map(views.images[0].clone())); // [n, q, h, w]
+        let [_, _, h, w] = found.dims();
+        let colours = thinned(views.targets[0].clone(), [h, w]); // [n, 2, h, w]
+        let maps = vec![found.clone().detach().inner()];
+        if self.settings.regression {
+            return LossOutput { maps, ..self.squares(found, colours) };
+        }
+        let Asked { code, weights, live, prior } = self.asked(colours, position);
+        let losses = code.cross_entropy(pixel_rows(found) - ((live.clone().neg() + 1.0) * NEVER).unsqueeze_dim::<2>(0));
+        let metric = share(&losses, &code.dense(live.dims()[0]), &weights);
+        let loss = gradient_scaled(losses, weights).mean();
+        LossOutput { metric: Some(metric), maps, carry: vec![prior], ..LossOutput::of(loss) }
+    }
+
+    /// A prior is of whole batches: that of the last part counts.
+    fn gathered(mut carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
+        carries.pop().unwrap_or_default()
+    }
+
+    fn after_step(self, carry: Vec<Tensor<2>>, _moment: &StepPosition) -> Self {
+        let prior = carry.into_iter().fold(self.prior, |prior, new| prior.map(|_| Tensor::from_inner(new)));
+        Self { prior, ..self }
+    }
+
+    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+        let images = views.images[0].clone().inner();
+        let [_, _, h, w] = images.dims();
+        let lab = to_lab(images.clone());
+        let lightness = lab.clone().narrow(1, 0, 1);
+        let painted = |colours: Tensor<4>| from_lab(Tensor::cat(vec![lightness.clone(), colours], 1));
+        let gray = painted(lab.narrow(1, 1, 2).zeros_like());
+        let mut rows = vec![("What the network was given".to_string(), gray)];
+        rows.extend(outcome.maps.iter().map(|maps| {
+            let colours = resized(self.decoded(maps.clone()), [h, w]);
+            ("In the colours it says".to_string(), painted(colours))
+        }));
+        rows.push(("The truth".to_string(), images));
+        let figures = if self.settings.regression { Vec::new() } else { vec![self.common()] };
+        StepDisplay { rows, figures, ..StepDisplay::default() }
+    }
+}
+
+impl Colorization {
+    /// The loss without its trick: squares of a and b, near-gray images left out.
+    fn squares(&self, found: Tensor<4>, colours: Tensor<4>) -> LossOutput {
+        let [n, _, h, w] = found.dims();
+        let counts = coloured(colours.clone(), self.settings.least).reshape([n, 1, 1, 1]).expand([n, 1, h, w]);
+        let wanted = colours / REACH;
+        let metric = share_of_fixed(found.clone().inner(), wanted.clone(), counts.clone());
+        LossOutput { metric: Some(metric), ..LossOutput::of(weighted_squares(found, wanted, counts)) }
+    }
+
+    /// Codes and weights of the pixels `[n, 2, h, w]`, on the plain device.
+    fn asked(&self, colours: Tensor<4>, position: &StepPosition) -> Asked {
+        let ([n, _, h, w], Settings { neighbours, sigma, lambda, .. }) = (colours.dims(), self.settings);
+        let counts = coloured(colours.clone(), self.settings.least);
+        let counts = counts.reshape([n, 1]).expand([n, h * w]).reshape([n * h * w]);
+        let code = soft_code(pixel_rows(colours), self.bins.val().inner(), neighbours, sigma);
+        let prior = self.with(&code, &counts, position.step);
+        let q = prior.dims()[1];
+        let row = |index| prior.clone().narrow(0, index, 1).squeeze_dim::<1>(0);
+        let live = if self.settings.measured && position.step >= self.settings.prior_steps {
+            row(1).greater_elem(0.0).float()
+        } else {
+            Tensor::ones([q], &prior.device())
+        };
+        let code = code.among(live.clone());
+        let weights = rebalanced(row(0), live.clone(), lambda).select(0, code.nearest()) * counts;
+        Asked { code, weights, live, prior }
+    }
+
+    /// The prior with the pixels of this batch: the mean over the first steps of what each says. Later it stands still, so
+    /// that the aim does too.
+    fn with(&self, code: &SoftCode, counts: &Tensor<1>, step: usize) -> Tensor<2> {
+        let prior = self.prior.val().inner();
+        if step >= self.settings.prior_steps {
+            return prior;
+        }
+        let [_, q] = prior.dims();
+        let counted = counts.clone().sum().clamp_min(1.0).unsqueeze_dim::<2>(0);
+        let mean = |code: &SoftCode| (code.dense(q) * counts.clone().unsqueeze_dim(1)).sum_dim(0) / counted.clone();
+        let batch = Tensor::cat(vec![mean(code), mean(&code.hard())], 0);
+        prior.clone() + (batch - prior) / (step as f64 + 1.0)
+    }
+
+    /// Colours of what the head said: `[n, q, h, w]` -> `[n, 2, h, w]`.
+    fn decoded(&self, found: Tensor<4>) -> Tensor<4> {
+        if self.settings.regression {
+            return found * REACH;
+        }
+        let [n, _, h, w] = found.dims();
+        let colours = annealed_mean(pixel_rows(found), self.bins.val().inner(), self.settings.temperature);
+        pixel_maps(colours, [n, h, w])
+    }
+
+    /// How common each colour is, drawn over the plane of a and b.
+    fn common(&self) -> Figure {
+        let prior = self.prior.val().inner().narrow(0, 0, 1); // [1, q]
+        let [_, q] = prior.dims();
+        let place = (self.bins.val().inner() / STEP).round().int() + PLANE as i64 / 2; // [q, 2]
+        let (a, b) = (place.clone().narrow(1, 0, 1), place.narrow(1, 1, 1));
+        let empty = Tensor::<2>::zeros([1, PLANE * PLANE], &prior.device());
+        let shares = empty.scatter(1, (a * PLANE as i64 + b).reshape([1, q]), prior, IndexingUpdateOp::Add);
+        let steps = self.settings.prior_steps;
+        Figure {
+            title: "How common each colour is".to_string(),
+            caption: format!(
+                "Measured in the first {steps} steps. Down: from green to red, across: from blue to yellow, gray in the middle; \
+                 white is a tenth of all pixels, black under one in a million. Rare colours count more."
+            ),
+            values: (shares.clamp_min(1e-12).log() / std::f64::consts::LN_10).reshape([PLANE, PLANE]),
+            low: -6.0,
+            high: -1.0,
+        }
+    }
+}
+
+/// The weighted loss beside that of the best fixed answer to the same pixels, `[1]`.
+fn share(losses: &Tensor<1>, codes: &Tensor<2>, weights: &Tensor<1>) -> Tensor<1> {
+    let total = weights.clone().sum().clamp_min(1e-6);
+    let fixed = entropy((codes.clone() * weights.clone().unsqueeze_dim(1)).sum_dim(0).squeeze_dim(0));
+    (losses.clone().inner() * weights.clone()).sum() / total / fixed.clamp_min(1e-6)
+}
+
+impl Settings {
+    fn of(config: &RunConfig) -> Result<Self> {
+        let positive = |option: &str| -> Result<f64> {
+            let value: f64 = config.option(option)?;
+            if value > 0.0 { Ok(value) } else { Err(Error::Config(format!("{option} must be positive"))) }
+        };
+        let (lambda, neighbours, prior_steps) =
+            (config.option("lambda")?, config.option("neighbours")?, config.option("prior_steps")?);
+        if !(0.0..=1.0).contains(&lambda) {
+            return Err(Error::Config("lambda must lie in 0 to 1; 1 leaves all colours the same weight".into()));
+        }
+        if !(1..=100).contains(&neighbours) || prior_steps == 0 {
+            return Err(Error::Config("neighbours must lie in 1 to 100 and prior_steps be at least 1".into()));
+        }
+        Ok(Self {
+            regression: config.choice("task", &[("classification", false), ("regression", true)])?,
+            measured: config.choice("bins", &[("data", true), ("gamut", false)])?,
+            neighbours,
+            sigma: positive("sigma")?,
+            lambda,
+            temperature: positive("temperature")?,
+            least: config.option("least_colour")?,
+            prior_steps,
+        })
+    }
+}
+
+/// The four-block encoder, colours at a quarter of the image's size (8 times 8 of 32), minutes on two CPU cores. Bins are
+/// those that occur in the first 50 steps, which is also how long their prior is measured. Adam at a rate a hundred times the
+/// published one, falling by a cosine, for a run of some epochs rather than of weeks; lightness over 25, which goes
+/// with that rate.
+fn small(data: &str) -> RunConfig {
+    let encoder = EncoderConfig::small(32).reading(Input::Lightness, &[50.0], &[25.0]);
+    let optimizer = OptimizerConfig::adamw(3e-3, 1e-3);
+    let base = RunConfig::of(Colorization::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.2));
+    options(RunConfig { batch: 128, epochs: 5, ..base }, CropFlip::options(0, true), [64, 1], "data", 50)
+}
+
+/// The authors' code: its network at 176 px, where images are not as small as CIFAR's, 40 images a step, Adam with 0.9 and
+/// 0.99 at 3e-5, a tenth of that from step 225,000 (the seventh epoch of ImageNet), 500,000 steps; lightness less 50, not
+/// divided by anything. Published with AlexNet in its place: 32.6 % linear on ImageNet at the fourth layer.
+///
+/// The prior, for which the code has a file, is measured in the first 1000 steps.
+fn full(data: &str) -> RunConfig {
+    let encoder = EncoderConfig::published(EncoderKind::ColourVgg, data).reading(Input::Lightness, &[50.0], &[1.0]);
+    let optimizer = OptimizerConfig { beta2: 0.99, ..OptimizerConfig::adam(3e-5, 1e-3) };
+    let schedule = Schedule::Steps { at_epochs: vec![7.025], factor: 0.1 };
+    let base = RunConfig::of(Colorization::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
+    let size = if is_small(data) { 0 } else { 176 };
+    let base = RunConfig { batch: 40, epochs: 16, steps: 500_000, ..base };
+    options(base, CropFlip::options(size, true), [256, 2], "gamut", 1000)
+}
+
+fn options(base: RunConfig, frame: crop::Options, [head, layers]: [usize; 2], bins: &str, steps: usize) -> RunConfig {
+    base.with_options(frame).with_options([
+        ("task", "classification".into()),
+        ("head", head.into()),
+        ("layers", layers.into()),
+        ("bins", bins.into()),
+        ("neighbours", 10.into()),
+        ("sigma", 5.0.into()),
+        ("lambda", 0.5.into()),
+        ("temperature", 0.38.into()),
+        ("least_colour", 5.0.into()),
+        ("prior_steps", steps.into()),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::test_support::{
+        POSITION, batch, build_for, encoder_gradient, gradient_from, losses_of, model, shrunk, tiny, values, views,
+        views_of, zeroed,
+    };
+
+    fn loss(model: &Colorization, views: &Views) -> f32 {
+        model.loss(views, &POSITION).loss.into_scalar()
+    }
+
+    #[test]
+    fn gray_data_are_refused_in_words() {
+        let said = build_for::<Colorization>(&tiny("colorization"), 1).expect_err("no colours").to_string();
+        assert!(said.contains("needs colour images") && said.contains("cifar-10"), "{said}");
+    }
+
+    #[test]
+    fn an_undecided_network_loses_ln_q_whatever_the_weights() {
+        let model = zeroed(model::<Colorization>(&tiny("colorization")), |name| name.starts_with("head.last."));
+        let q = model.bins.dims()[0];
+        assert_eq!(q, 309);
+        assert!((loss(&model, &views(&model)) - (q as f32).ln()).abs() < 1e-4);
+    }
+
+    #[test]
+    fn the_encoder_does_not_see_what_it_is_asked_for() {
+        let model = model::<Colorization>(&tiny("colorization"));
+        let views = views(&model);
+        // the targets alone change: so must the loss, and not what was said
+        let other = Views { targets: vec![views.targets[0].clone().neg()], ..views.clone() };
+        let said = |views: &Views| model.loss(views, &POSITION).maps[0].clone().into_data();
+        assert_ne!(loss(&model, &views), loss(&model, &other));
+        assert_eq!(said(&views), said(&other));
+        let gray = Tensor::cat(vec![crate::view::lab::lightness(views.images[0].clone()) / 100.0; 3], 1);
+        let features = |x: Tensor<4>| model.encoder.valid().last_map(x.inner()).into_data();
+        assert_ne!(features(views.images[0].clone()), features(gray), "lightness is seen");
+    }
+
+    #[test]
+    fn the_prior_is_the_mean_of_the_first_steps_and_then_stands_still() {
+        let mut model = model::<Colorization>(&tiny("colorization"));
+        let views = views(&model);
+        for step in 0..6 {
+            let position = StepPosition { step, ..POSITION };
+            // red images in the second step, and again when nothing is measured any more
+            let red = Views { targets: vec![views.targets[0].ones_like() * 60.0], ..views.clone() };
+            let carry = model.loss(if step == 1 || step > 3 { &red } else { &views }, &position).carry;
+            model = model.after_step(carry, &position);
+            let prior = values(&model, "prior");
+            let (soft, hard) = prior.split_at(309);
+            assert!((soft.iter().sum::<f32>() - 1.0).abs() < 1e-4 && (hard.iter().sum::<f32>() - 1.0).abs() < 1e-4);
+            let at = ab_bins().iter().position(|bin| *bin == [60.0, 60.0]).expect("a bin");
+            let expected = [0.0, 1.0 / 2.0, 1.0 / 3.0, 0.25, 0.25, 0.25][step];
+            assert!((hard[at] - expected).abs() < 1e-5, "step {step}: {} is not {expected}", hard[at]);
+        }
+    }
+
+    #[test]
+    fn weights_are_one_on_average_over_what_they_were_measured_on() {
+        let mut config = tiny("colorization");
+        config.set("neighbours", "1").expect("an option");
+        let model = model::<Colorization>(&config);
+        let views = views(&model);
+        let colours = thinned(views.targets[0].clone(), [6, 6]);
+        let asked = model.asked(colours, &POSITION);
+        let mean: f32 = asked.weights.mean().into_scalar();
+        assert!((mean - 1.0).abs() < 1e-4, "{mean}");
+    }
+
+    #[test]
+    fn weights_move_the_gradient_and_not_the_loss() {
+        let run = |lambda: &str| {
+            let mut config = tiny("colorization");
+            config.set("lambda", lambda).expect("an option");
+            let model = model::<Colorization>(&config);
+            (loss(&model, &views(&model)), encoder_gradient(&model))
+        };
+        let ((balanced, steep), (even, flat)) = (run("0.5"), run("1"));
+        assert_eq!(balanced, even);
+        assert!((steep / flat - 1.0).abs() > 1e-3, "{steep} {flat}");
+    }
+
+    #[test]
+    fn images_without_colour_teach_nothing() {
+        for task in ["classification", "regression"] {
+            let mut config = tiny("colorization");
+            config.set("task", task).expect("an option");
+            let model = model::<Colorization>(&config);
+            let gray = Batch { images: batch(1).images.expand([8, 3, 28, 28]), ..batch(3) };
+            assert_eq!(gradient_from(&model, &views_of(&model, &gray), |_| true), 0.0, "{task}");
+            assert!(encoder_gradient(&model) > 0.0);
+        }
+    }
+
+    #[test]
+    fn bins_that_do_not_occur_are_given_up_once_the_data_are_known() {
+        for (bins, given_up) in [("data", true), ("gamut", false)] {
+            let mut config = tiny("colorization");
+            config.set("bins", bins).expect("an option");
+            let model = zeroed(model::<Colorization>(&config), |name| name.starts_with("head.last."));
+            let views = views(&model);
+            let carry = model.loss(&views, &POSITION).carry;
+            let model = model.after_step(carry, &POSITION);
+            let later = StepPosition { step: 50, ..POSITION };
+            let lost: f32 = model.loss(&views, &later).loss.into_scalar();
+            let occur = values(&model, "prior")[309..].iter().filter(|&&share| share > 0.0).count();
+            assert!(occur < 200, "{occur}");
+            // an undecided network loses ln Q: Q is what is left
+            let q = if given_up { occur } else { 309 };
+            assert!((lost - (q as f32).ln()).abs() < 1e-3, "{bins}: {lost} is not ln {q}");
+        }
+    }
+
+    #[test]
+    fn the_published_network_builds_and_learns() {
+        let mut config = shrunk(full("imagenet"));
+        config.set("size", "32").expect("an option");
+        config.optimizer.lr = 1e-3;
+        let losses = losses_of(&config, 3, 8);
+        assert!(losses.iter().all(|loss| loss.is_finite()) && losses[7] < losses[0], "{losses:?}");
+    }
+}

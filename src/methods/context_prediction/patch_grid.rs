@@ -1,0 +1,356 @@
+//! How patches with their neighbours are cut for context prediction: grids at any place of an image, gaps, jitter.
+
+use rand::RngExt;
+use serde_json::Value;
+
+use crate::config::RunConfig;
+use crate::error::{Error, Result};
+use crate::method::DataInfo;
+use crate::rng::Rng;
+use crate::view::Patch;
+
+/// The places around a patch, row by row without the patch itself.
+pub(crate) const PLACES: [&str; 8] =
+    ["above left", "above", "above right", "left", "right", "below left", "below", "below right"];
+
+/// The class of a neighbour so many cells below and to the right: rows of three, the middle left out.
+pub(crate) fn place([down, right]: [isize; 2]) -> usize {
+    let cell = (3 * (down + 1) + right + 1) as usize;
+    assert!(cell < 9 && cell != 4, "place: a neighbour is one cell away");
+    if cell < 4 { cell } else { cell - 1 }
+}
+
+/// The class when the two change their parts.
+pub(crate) fn swapped(place: usize) -> usize {
+    7 - place
+}
+
+/// The options that say where patches lie, in pixels of the resized image.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// Pixels to a side of a patch.
+    pub patch: usize,
+    gap: usize,
+    jitter: usize,
+    /// Cells to a side of a grid; 0: as many as fit.
+    grid: usize,
+    /// Grids an image.
+    grids: usize,
+    /// The most patches a step; 0: no bound.
+    most: usize,
+    /// Area of the resized image, least and most; 0: images keep their size.
+    pixels: [usize; 2],
+}
+
+/// Patches of a batch and which of them are asked about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Neighbours {
+    /// Patches of each image, in its own pixels.
+    pub patches: Vec<Vec<Patch>>,
+    /// For each question the number of the patch in the middle.
+    pub first: Vec<i32>,
+    /// The number of its neighbour.
+    pub second: Vec<i32>,
+    /// Where the neighbour lies.
+    pub labels: Vec<i32>,
+}
+
+/// A grid on an image: first row and column, cells down and across.
+struct Grid {
+    start: [usize; 2],
+    cells: [usize; 2],
+}
+
+impl Layout {
+    /// As the settings name them.
+    pub(crate) fn options(
+        [patch, gap, jitter]: [usize; 3],
+        [grid, grids, patches]: [usize; 3],
+        [min_pixels, max_pixels]: [usize; 2],
+    ) -> [(&'static str, Value); 8] {
+        [
+            ("patch", patch.into()),
+            ("gap", gap.into()),
+            ("jitter", jitter.into()),
+            ("grid", grid.into()),
+            ("grids", grids.into()),
+            ("patches", patches.into()),
+            ("min_pixels", min_pixels.into()),
+            ("max_pixels", max_pixels.into()),
+        ]
+    }
+
+    /// Takes the options up.
+    ///
+    /// # Errors
+    /// When two patches side by side do not always fit.
+    pub(crate) fn of(config: &RunConfig, data_info: &DataInfo) -> Result<Self> {
+        let number = |name: &str| config.option::<usize>(name);
+        let layout = Self {
+            patch: number("patch")?,
+            gap: number("gap")?,
+            jitter: number("jitter")?,
+            grid: number("grid")?,
+            grids: number("grids")?,
+            most: number("patches")?,
+            pixels: [number("min_pixels")?, number("max_pixels")?],
+        };
+        layout.check(data_info)?;
+        Ok(layout)
+    }
+
+    fn check(&self, data_info: &DataInfo) -> Result<()> {
+        let wrong = |what: String| Err(Error::Config(what));
+        if self.patch < 2 || self.grids == 0 || self.grid == 1 || self.pixels[0] > self.pixels[1] {
+            return wrong("patch and grid must be at least 2 (grid may be 0: as many as fit), grids at least 1, min_pixels at most max_pixels".into());
+        }
+        if self.gap < 2 * self.jitter {
+            let (gap, jitter) = (self.gap, self.jitter);
+            return wrong(format!(
+                "with a gap of {gap} px and a jitter of {jitter} px patches would overlap: gap must be at least twice jitter"
+            ));
+        }
+        let least = self.resized([data_info.size.height, data_info.size.width], self.pixels[0]);
+        // where a grid may start anywhere in its first cell, two cells must fit behind the last such place
+        let needed = match self.grid {
+            0 => 3 * self.pitch() - self.gap - 1,
+            cells => self.extent(cells),
+        };
+        let fits = if self.grid == 0 {
+            least.iter().any(|&side| side >= needed)
+        } else {
+            least.iter().all(|&side| side >= needed)
+        };
+        if !fits {
+            let [height, width] = least;
+            return wrong(format!(
+                "patches of {} px with gaps of {} px need {needed} px, but images are {height} x {width}",
+                self.patch, self.gap
+            ));
+        }
+        let cells = self
+            .resized([data_info.size.height, data_info.size.width], self.pixels[1])
+            .map(|side| self.fitting(side, 0));
+        if self.most > 0 && self.most < cells[0] * cells[1] {
+            return wrong(format!("patches must be at least {}: so many has the largest grid", cells[0] * cells[1]));
+        }
+        Ok(())
+    }
+
+    fn pitch(&self) -> usize {
+        self.patch + self.gap
+    }
+
+    fn extent(&self, cells: usize) -> usize {
+        cells * self.pitch() - self.gap
+    }
+
+    /// Cells that fit behind a start.
+    fn fitting(&self, side: usize, start: usize) -> usize {
+        if self.grid > 0 { self.grid } else { (side + self.gap - start) / self.pitch() }
+    }
+
+    /// Sides after resizing to an area.
+    fn resized(&self, size: [usize; 2], pixels: usize) -> [usize; 2] {
+        if pixels == 0 {
+            return size;
+        }
+        let scale = (pixels as f64 / (size[0] * size[1]) as f64).sqrt();
+        size.map(|side| (side as f64 * scale).round() as usize)
+    }
+
+    /// Grids, patches and every pair of neighbours, asked in both directions; from the image on at which `most` would be
+    /// passed none are drawn.
+    pub(crate) fn draw(&self, n: usize, size: [usize; 2], rng: &mut Rng) -> Neighbours {
+        let mut found = Neighbours { patches: vec![Vec::new(); n], ..Neighbours::default() };
+        let mut count = 0;
+        for image in 0..n {
+            let area = if self.pixels[1] == 0 { 0 } else { rng.random_range(self.pixels[0]..=self.pixels[1]) };
+            let resized = self.resized(size, area);
+            for _ in 0..self.grids {
+                let grid = self.grid(resized, rng);
+                let [rows, columns] = grid.cells;
+                if self.most > 0 && count + rows * columns > self.most {
+                    return found;
+                }
+                found.patches[image].extend(self.patches(&grid, resized, size, rng));
+                found.ask(grid.cells, count);
+                count += rows * columns;
+            }
+        }
+        found
+    }
+
+    fn grid(&self, resized: [usize; 2], rng: &mut Rng) -> Grid {
+        let mut start = |side: usize| {
+            let last = if self.grid > 0 { side - self.extent(self.grid) } else { self.pitch() - 1 };
+            rng.random_range(0..=last)
+        };
+        let start = [start(resized[0]), start(resized[1])];
+        Grid { start, cells: [0, 1].map(|axis| self.fitting(resized[axis], start[axis])) }
+    }
+
+    /// Each patch moved a little by itself, but not out of the image; in pixels of the image as it is.
+    fn patches(&self, grid: &Grid, resized: [usize; 2], size: [usize; 2], rng: &mut Rng) -> Vec<Patch> {
+        let scale = [0, 1].map(|axis| size[axis] as f64 / resized[axis] as f64);
+        let mut patches = Vec::with_capacity(grid.cells[0] * grid.cells[1]);
+        for cell in 0..grid.cells[0] * grid.cells[1] {
+            let index = [cell / grid.cells[1], cell % grid.cells[1]];
+            let corner = [0, 1].map(|axis| {
+                let jitter = rng.random_range(0..=2 * self.jitter);
+                let at = (grid.start[axis] + index[axis] * self.pitch() + jitter).saturating_sub(self.jitter);
+                at.min(resized[axis] - self.patch) as f64 * scale[axis]
+            });
+            let [height, width] = scale.map(|scale| self.patch as f64 * scale);
+            patches.push(Patch { top: corner[0], left: corner[1], height, width });
+        }
+        patches
+    }
+}
+
+impl Neighbours {
+    /// Asks about every pair of neighbours of a grid whose first patch has number `start`.
+    fn ask(&mut self, [rows, columns]: [usize; 2], start: usize) {
+        let number = |row: usize, column: usize| (start + row * columns + column) as i32;
+        for row in 0..rows {
+            for column in 0..columns {
+                // up and to the left; the way back is asked along with it
+                for (up, left) in [(1usize, 1isize), (1, 0), (1, -1), (0, 1)] {
+                    let (Some(above), Some(beside)) = (row.checked_sub(up), column.checked_add_signed(-left)) else {
+                        continue;
+                    };
+                    if beside < columns {
+                        let label = place([-(up as isize), -left]);
+                        self.push(number(row, column), number(above, beside), label);
+                        self.push(number(above, beside), number(row, column), swapped(label));
+                    }
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, first: i32, second: i32, label: usize) {
+        self.first.push(first);
+        self.second.push(second);
+        self.labels.push(label as i32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Preset;
+    use crate::data::Size;
+    use crate::method::Method;
+    use crate::methods::context_prediction::ContextPrediction;
+    use crate::rng::{Purpose, stream};
+
+    fn layout(preset: Preset, size: [usize; 2], changes: &[(&str, &str)]) -> Result<Layout> {
+        let mut config = ContextPrediction::PRESETS.of(preset, "fashion-mnist");
+        changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
+        Layout::of(&config, &DataInfo::of(Size { channels: 1, height: size[0], width: size[1] }, 8))
+    }
+
+    /// The class after mirroring left to right.
+    fn mirrored(place: usize) -> usize {
+        [2, 1, 0, 4, 3, 7, 6, 5][place]
+    }
+
+    #[test]
+    fn classes_are_rows_of_three_and_follow_swaps_and_mirrors() {
+        let all: Vec<[isize; 2]> =
+            (-1..=1).flat_map(|y| (-1..=1).map(move |x| [y, x])).filter(|d| *d != [0, 0]).collect();
+        let found: Vec<usize> = all.iter().map(|&d| place(d)).collect();
+        assert_eq!(found, (0..8).collect::<Vec<_>>());
+        for [y, x] in all {
+            assert_eq!(place([-y, -x]), swapped(place([y, x])));
+            assert_eq!(place([y, -x]), mirrored(place([y, x])));
+        }
+    }
+
+    #[test]
+    fn a_block_of_nine_asks_forty_questions_and_its_middle_each_place_once() {
+        let mut found = Neighbours::default();
+        found.ask([3, 3], 9);
+        assert_eq!(found.labels.len(), 40);
+        let middle: Vec<i32> = (0..40).filter(|&i| found.first[i] == 13).map(|i| found.labels[i]).collect();
+        let mut sorted = middle.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..8).collect::<Vec<_>>());
+        for ((first, second), label) in found.first.iter().zip(&found.second).zip(&found.labels) {
+            let [a, b] = [first - 9, second - 9].map(|number| [number as isize / 3, number as isize % 3]);
+            assert_eq!(place([b[0] - a[0], b[1] - a[1]]), *label as usize);
+        }
+    }
+
+    #[test]
+    fn inside_a_grid_all_places_are_asked_about_equally_often() {
+        let (mut found, columns) = (Neighbours::default(), 6);
+        found.ask([5, columns], 0);
+        let mut counts = [0; 8];
+        for (first, label) in found.first.iter().zip(&found.labels) {
+            let [row, column] = [*first as usize / columns, *first as usize % columns];
+            if (1..4).contains(&row) && (1..5).contains(&column) {
+                counts[*label as usize] += 1;
+            }
+        }
+        assert_eq!(counts, [12; 8]);
+    }
+
+    #[test]
+    fn patches_keep_their_gap_stay_inside_and_start_anywhere() {
+        for (preset, size) in [(Preset::Full, [500, 640]), (Preset::Small, [28, 28])] {
+            let layout = layout(preset, size, &[]).expect("a layout");
+            let mut starts = std::collections::BTreeSet::new();
+            for seed in 0..20 {
+                let mut rng = stream(seed, Purpose::Views, 0);
+                let found = layout.draw(4, size, &mut rng);
+                let all: Vec<&Patch> = found.patches.iter().flatten().collect();
+                for patch in &all {
+                    assert!(patch.top >= 0.0 && patch.top + patch.height <= size[0] as f64 + 1e-9);
+                    assert!(patch.left >= 0.0 && patch.left + patch.width <= size[1] as f64 + 1e-9);
+                }
+                let least = (layout.gap - 2 * layout.jitter) as f64;
+                for (first, second) in found.first.iter().zip(&found.second) {
+                    let (a, b) = (all[*first as usize], all[*second as usize]);
+                    let scale = a.height / layout.patch as f64;
+                    let apart = [(a.top - b.top).abs() - a.height, (a.left - b.left).abs() - a.width];
+                    // the border of the image may push two patches together, by the jitter at most
+                    let enough = (least - layout.jitter as f64) * scale - 1e-6;
+                    assert!(apart[0].max(apart[1]) >= enough, "{apart:?} is under {enough}");
+                }
+                starts.insert(all[0].top as usize);
+            }
+            assert!(starts.len() > 2, "grids start at {starts:?}");
+        }
+        assert_eq!(layout(Preset::Full, [500, 640], &[]).map(|l| l.gap - 2 * l.jitter).expect("a layout"), 34);
+    }
+
+    #[test]
+    fn the_full_grids_fill_images_of_the_drawn_areas_up_to_the_bound() {
+        let layout = layout(Preset::Full, [500, 640], &[]).expect("a layout");
+        let found = layout.draw(8, [500, 640], &mut stream(3, Purpose::Views, 0));
+        let count: usize = found.patches.iter().map(Vec::len).sum();
+        assert!((150..=512).contains(&count), "{count}");
+        for patch in found.patches.iter().flatten() {
+            let area = (500.0 * 640.0) * (96.0 / patch.height) * (96.0 / patch.width);
+            assert!((149_000.0..=451_000.0).contains(&area), "{area}");
+        }
+        let bounded = Layout { most: 40, ..layout };
+        let found = bounded.draw(8, [500, 640], &mut stream(3, Purpose::Views, 0));
+        let count: usize = found.patches.iter().map(Vec::len).sum();
+        assert!(count <= 40 && found.first.iter().chain(&found.second).all(|&number| (number as usize) < count));
+    }
+
+    #[test]
+    fn what_cannot_be_laid_out_is_refused_in_words() {
+        let said = |changes: &[(&str, &str)]| {
+            layout(Preset::Small, [28, 28], changes).expect_err("must be refused").to_string()
+        };
+        assert!(said(&[("jitter", "5")]).contains("overlap"));
+        assert!(said(&[("patch", "20")]).contains("28 x 28"));
+        assert!(said(&[("grid", "1")]).contains("grid"));
+        let many = [("grid", "0"), ("patch", "4"), ("gap", "4"), ("patches", "3")];
+        assert!(said(&many).contains("patches must be at least 16"), "{}", said(&many));
+    }
+}

@@ -1,0 +1,156 @@
+//! What the patches of context prediction go through, each by itself.
+
+use burn::tensor::{Tensor, TensorData};
+use rand::RngExt;
+use serde_json::Value;
+
+use crate::config::RunConfig;
+use crate::error::{Error, Result};
+use crate::net::Pixels;
+use crate::rng::{self, Rng};
+use crate::view::{Level, coarsen, drop_colours, level, project_colours};
+
+/// What is done to every patch by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct PatchPreprocess {
+    /// Probability that a patch is made coarse.
+    coarse: f64,
+    /// The fewest pixels to a side of a coarse patch.
+    coarsest: usize,
+    colours: Colours,
+    mean: Vec<f64>,
+    std: Vec<f64>,
+}
+
+/// What hides the fringes of a lens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Colours {
+    Keep,
+    /// One channel is kept, noise in the place of the others.
+    Drop,
+    /// The direction between green and magenta is taken out.
+    Project,
+}
+
+impl PatchPreprocess {
+    /// As the settings name them: a third of the patches coarse, down to `coarsest` pixels a side, colours dropped.
+    pub(crate) fn options(coarsest: usize) -> [(&'static str, Value); 3] {
+        [("coarse", (1.0 / 3.0).into()), ("coarsest", coarsest.into()), ("colours", "drop".into())]
+    }
+
+    /// Takes the options up.
+    ///
+    /// # Errors
+    /// When they are impossible.
+    pub(crate) fn of(config: &RunConfig) -> Result<Self> {
+        let (coarse, coarsest): (f64, usize) = (config.option("coarse")?, config.option("coarsest")?);
+        let patch: usize = config.option("patch")?;
+        if !(0.0..=1.0).contains(&coarse) || !(1..=patch).contains(&coarsest) {
+            return Err(Error::Config("coarse must lie in 0 to 1 and coarsest between 1 and patch".into()));
+        }
+        let colours = match config.option::<String>("colours")?.as_str() {
+            "keep" => Colours::Keep,
+            "drop" => Colours::Drop,
+            "project" => Colours::Project,
+            other => return Err(Error::Config(format!("colours must be keep, drop or project, not `{other}`"))),
+        };
+        let (mean, std) = (config.encoder.input_mean.clone(), Pixels::of(&config.data).std);
+        Ok(Self { coarse, coarsest, colours, mean, std })
+    }
+
+    /// Some patches coarse; then colours; then one contrast for all, so that gradients do not tell a patch's place either.
+    pub(crate) fn apply(&self, patches: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
+        let [m, c, side, _] = patches.dims();
+        let least = (self.coarsest * self.coarsest) as f64;
+        let sides: Vec<usize> = (0..m)
+            .map(|_| {
+                let (chance, share): (f64, f64) = (rng.random(), rng.random());
+                let area = least + share * ((side * side) as f64 - least);
+                if chance < self.coarse { area.sqrt() as usize } else { side }
+            })
+            .collect();
+        let patches = coarsen(patches, &sides);
+        match self.colours {
+            Colours::Keep => level(patches, Level::Deviation, &self.mean, &self.std),
+            Colours::Project => {
+                level(project_colours(patches, &vec![true; m]), Level::Deviation, &self.mean, &self.std)
+            }
+            Colours::Drop => {
+                let kept: Vec<usize> = (0..m).map(|_| rng.random_range(0..c)).collect();
+                let noise = (c > 1).then(|| noise(patches.dims(), rng, &patches));
+                level(drop_colours(patches, &kept, noise), Level::Power, &self.mean, &self.std)
+            }
+        }
+    }
+}
+
+fn noise(shape: [usize; 4], rng: &mut Rng, like: &Tensor<4>) -> Tensor<4> {
+    let values = rng::uniform(rng, shape.iter().product(), -0.5, 0.5);
+    Tensor::from_data(TensorData::new(values, shape), &like.device())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Preset;
+    use crate::method::Method;
+    use crate::methods::context_prediction::ContextPrediction;
+    use crate::rng::{Purpose, stream};
+    use burn::tensor::{Device, Distribution};
+
+    fn looks(changes: &[(&str, &str)]) -> PatchPreprocess {
+        let mut config = ContextPrediction::PRESETS.of(Preset::Full, "imagenet");
+        changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
+        PatchPreprocess::of(&config).expect("possible options")
+    }
+
+    fn apply(changes: &[(&str, &str)], patches: &Tensor<4>) -> Vec<f32> {
+        let looks = PatchPreprocess { mean: vec![0.0], std: vec![1.0], ..looks(changes) };
+        looks.apply(patches.clone(), &mut stream(1, Purpose::Views, 0)).into_data().try_to_vec().expect("floats")
+    }
+
+    fn patches() -> Tensor<4> {
+        Tensor::random([60, 3, 24, 24], Distribution::Uniform(0.0, 1.0), &Device::flex())
+    }
+
+    #[test]
+    fn a_patch_keeps_one_channel_and_one_contrast() {
+        let mut kept = [0; 3];
+        for patch in apply(&[("coarse", "0")], &patches()).chunks(3 * 576) {
+            let power = |pixels: &[f32]| pixels.iter().map(|x| x * x).sum::<f32>() / pixels.len() as f32;
+            assert!((power(patch) - 1.0).abs() < 1e-4);
+            let loud: Vec<usize> = (0..3).filter(|c| power(&patch[576 * c..576 * (c + 1)]) > 1.0).collect();
+            assert_eq!(loud.len(), 1, "the two others hold faint noise");
+            kept[loud[0]] += 1;
+        }
+        assert!(kept.iter().all(|&count| count > 10), "{kept:?}");
+    }
+
+    #[test]
+    fn a_third_of_the_patches_is_coarse() {
+        let x = patches();
+        let plain = apply(&[("coarse", "0"), ("colours", "keep")], &x);
+        let mixed = apply(&[("coarse", "0.333"), ("colours", "keep")], &x);
+        let changed = plain.chunks(3 * 576).zip(mixed.chunks(3 * 576)).filter(|(a, b)| a != b).count();
+        assert!((10..=30).contains(&changed), "{changed} of 60");
+    }
+
+    #[test]
+    fn fringes_of_green_and_magenta_do_not_show_once_projected() {
+        let x = patches();
+        let strength = Tensor::<4>::random([60, 1, 24, 24], Distribution::Uniform(-0.2, 0.2), &Device::flex());
+        let fringes = strength * Tensor::<1>::from_floats([-1.0, 2.0, -1.0], &Device::flex()).reshape([1, 3, 1, 1]);
+        let furthest = |colours: &str| {
+            let changes = [("coarse", "0"), ("colours", colours)];
+            let (clean, fringed) = (apply(&changes, &x), apply(&changes, &(x.clone() + fringes.clone())));
+            clean.iter().zip(&fringed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        assert!(furthest("project") < 1e-4 && furthest("keep") > 0.5);
+    }
+
+    #[test]
+    fn other_ways_with_colours_are_refused_in_words() {
+        let wrong = ContextPrediction::PRESETS.of(Preset::Full, "imagenet").with_options([("colours", "green".into())]);
+        assert!(PatchPreprocess::of(&wrong).expect_err("no such way").to_string().contains("project"));
+    }
+}

@@ -1,0 +1,131 @@
+//! Statements that hold for every method of the list.
+
+use super::test_support::*;
+
+#[test]
+fn every_loss_is_finite_and_falls_on_one_batch() {
+    for entry in METHODS {
+        let mut learner = learner(entry);
+        let losses: Vec<f32> = (0..20).map(|at| step(learner.as_mut(), entry, at)).collect();
+        assert!(losses.iter().all(|loss| loss.is_finite()), "{entry:?}: {losses:?}");
+        // from the third step on, a queue of two batches holds nothing but these images
+        assert!(losses[19] < losses[2], "{entry:?} does not learn: {losses:?}");
+    }
+}
+
+#[test]
+fn every_method_learns_from_batches_in_parts() {
+    for entry in METHODS {
+        let config = RunConfig { micro_batches: 2, ..tiny(entry.info().id) };
+        config.check().expect("two parts of four images");
+        let losses = losses_of(&config, channels(entry.info()), 20);
+        assert!(losses.iter().all(|loss| loss.is_finite()), "{entry:?}: {losses:?}");
+        assert!(losses[19] < losses[2], "{entry:?} does not learn: {losses:?}");
+    }
+}
+
+#[test]
+fn twice_the_same_part_is_the_part_alone() {
+    let mut config = tiny("rotation");
+    for (name, value) in [("flip", "false"), ("crop_padding", "0")] {
+        config.set(name, value).expect("a setting");
+    }
+    let after = |parts: usize, images: Tensor<4>| {
+        let count = images.dims()[0];
+        let mut learner = learner_of(&RunConfig { micro_batches: parts, batch: count, ..config.clone() }, 1);
+        let loss = step_on(learner.as_mut(), &Batch::of(images, (0..count).collect()), 0);
+        (loss, state(learner.as_ref()))
+    };
+    let images = batch(1).images;
+    let (whole, twice) = (after(1, images.clone()), after(2, images.clone().repeat_dim(0, 2)));
+    assert!((whole.0 - twice.0).abs() < 1e-6, "{} and {}", whole.0, twice.0);
+    let weights =
+        |state: &HashMap<String, TensorData>| state["model.encoder.body.stages.0.units.0.conv.weight"].clone();
+    assert_eq!(weights(&whole.1), weights(&twice.1));
+    assert_ne!(weights(&whole.1), weights(&after(1, images.flip([2])).1), "other images move it elsewhere");
+}
+
+#[test]
+fn every_encoder_is_moved_and_keeps_its_width() {
+    for entry in METHODS {
+        let mut learner = learner(entry);
+        let features = |learner: &dyn Training| learner.encoder().forward(batch(channels(entry.info())).images);
+        let before = features(learner.as_ref());
+        assert_eq!(before.dims(), [IMAGES, 16]);
+        step(learner.as_mut(), entry, 0);
+        let name = "model.encoder.body.stages.0.units.0.conv.weight";
+        let moved = state(learner.as_ref());
+        let fresh = state(self::learner(entry).as_ref());
+        let first = moved.keys().find(|key| key.ends_with("encoder.body.stages.0.units.0.conv.weight")).expect(name);
+        assert_ne!(moved[first], fresh[first], "{entry:?}: no gradient reaches the first layer");
+        assert_eq!(features(learner.as_ref()).dims(), before.dims());
+    }
+}
+
+#[test]
+fn one_seed_gives_one_run() {
+    for entry in METHODS {
+        let run = || {
+            let mut learner = learner(entry);
+            (0..3).map(|at| step(learner.as_mut(), entry, at)).collect::<Vec<_>>()
+        };
+        assert_eq!(run(), run(), "{entry:?}");
+    }
+}
+
+#[test]
+fn a_restored_run_goes_on_bit_for_bit() {
+    for entry in METHODS {
+        let mut whole = learner(entry);
+        for at in 0..3 {
+            step(whole.as_mut(), entry, at);
+        }
+        let mut resumed = learner(entry);
+        resumed.load(state(whole.as_ref())).expect("its own state");
+        for at in 3..6 {
+            assert_eq!(step(whole.as_mut(), entry, at), step(resumed.as_mut(), entry, at), "{entry:?}, step {at}");
+        }
+        let (whole, resumed) = (state(whole.as_ref()), state(resumed.as_ref()));
+        assert!(whole.iter().all(|(name, data)| resumed.get(name) == Some(data)), "{entry:?}");
+    }
+}
+
+#[test]
+fn the_task_can_be_asked_without_learning() {
+    for entry in METHODS {
+        let mut learner = learner(entry);
+        step(learner.as_mut(), entry, 0);
+        let before = state(learner.as_ref());
+        // an index beyond the training images: held-out images have places of their own
+        let held_out = Batch { indices: (90..90 + IMAGES).collect(), ..batch(channels(entry.info())) };
+        let answer =
+            learner.answer(&held_out, &StepPosition { step: 1, ..POSITION }, &mut stream(1, Purpose::HeldOut, 0));
+        let metric: f32 = answer.metric.expect("every method has a measure").into_scalar();
+        assert!(metric.is_finite(), "{entry:?}: {metric}");
+        let shown =
+            learner.sample(&held_out, &StepPosition { step: 1, ..POSITION }, &mut stream(1, Purpose::HeldOut, 0));
+        let titles = |shown: &StepDisplay| shown.rows.iter().map(|(title, _)| title.clone()).collect::<Vec<_>>();
+        assert_eq!(titles(&shown), titles(&learner.shown().expect("views to draw")), "{entry:?} is drawn alike");
+        for (title, images) in shown.rows {
+            let values: Vec<f32> = images.into_data().try_to_vec().expect("floats");
+            assert!(!values.is_empty() && values.iter().all(|x| x.is_finite()), "{entry:?}: {title}");
+        }
+        assert_eq!(state(learner.as_ref()), before, "{entry:?} moved");
+    }
+}
+
+#[test]
+fn every_step_can_be_drawn() {
+    for entry in METHODS {
+        let mut learner = learner(entry);
+        assert!(learner.shown().is_none());
+        step(learner.as_mut(), entry, 0);
+        assert_eq!(!learner.embeddings().is_empty(), entry.compares(), "{entry:?}");
+        let shown = learner.shown().expect("views to draw");
+        assert!(!shown.rows.is_empty(), "{entry:?}");
+        for figure in shown.figures {
+            let values: Vec<f32> = figure.values.into_data().try_to_vec().expect("floats");
+            assert!(values.iter().all(|x| x.is_finite()) && figure.low < figure.high, "{entry:?}: {}", figure.title);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Jigsaw puzzles: an image is cut into tiles, these are shuffled, and the network says how.
+//!
+//! `L = -log softmax(g(f(t_1), ..., f(t_9)))[p]`: one tower f for every tile, so that nothing is known of a tile's neighbours
+//! before g joins what was said of each. Noroozi and Favaro 2016. The answer must not be found by edges that go on from
+//! tile to tile (`jitter`), by brightness (`level`) or by the colour fringes of a lens (`gray`, `project`,
+//! `channel_jitter`): each option switches its remedy off.
+
+mod tile_cutter;
+
+use burn::module::Module;
+use burn::tensor::activation::relu;
+use burn::tensor::{Int, Tensor, TensorData};
+use rand::RngExt;
+
+use super::shared::augmented_views;
+use super::shared::fc_head::FcHead;
+use crate::config::{Preset, RunConfig};
+use crate::error::{Error, Result};
+use crate::loss::{accuracy, cross_entropy};
+use crate::method::{
+    Batch, ClassPredictions, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
+    Unit, Views,
+};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, Start, dropout, dropout_mask};
+use crate::optim::{OptimizerConfig, ParamGroup, Rate, Schedule};
+use crate::rng::{Purpose, Rng, stream};
+use crate::view::{PermutationSet, arrange};
+use tile_cutter::Cutter;
+
+/// Encoder and fc6, the tower of every tile; fc7 and fc8 over all tiles.
+#[derive(Module, Debug)]
+pub struct Jigsaw {
+    encoder: Encoder,
+    neck: FcHead,
+    join: Linear,
+    head: Linear,
+    #[module(skip)]
+    cutter: Cutter,
+    #[module(skip)]
+    set: PermutationSet,
+    #[module(skip)]
+    dropout: f64,
+}
+
+impl Method for Jigsaw {
+    const INFO: Info = Info {
+        id: "jigsaw",
+        title: "Jigsaw puzzles",
+        year: 2016,
+        paper: "Noroozi, Favaro: Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles",
+        url: "https://arxiv.org/abs/1603.09246",
+        task: "An image is cut into tiles and shuffled; the network says how.",
+        lesson: "To lay a puzzle of a boot one has to know that the sole is below and the shaft above. The tiles come with \
+                 gaps between them, each moved a little and each with its brightness set to the same, or the network would \
+                 join them by their edges, as people join a puzzle of blue sky, and learn nothing about boots.",
+        metric: Metric { name: "puzzles solved", chance: None, unit: Unit::Share },
+        needs: Needs { colour: false, clips: false },
+    };
+    const PRESETS: Presets = Presets::new(small, full, full);
+
+    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let cutter = Cutter::of(config, data_info)?;
+        let set = permutations(config, &cutter)?;
+        let dropout: f64 = config.option("dropout")?;
+        if !(0.0..1.0).contains(&dropout) {
+            return Err(Error::Config("dropout must be at least 0 and below 1".into()));
+        }
+        let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
+        let (width, hidden): (usize, usize) = (config.option("width")?, config.option("hidden")?);
+        let plan = (width > 0).then(|| MlpPlan::linear(width));
+        let neck = FcHead::init(plan, &encoder, [cutter.tile; 2], config, init)?;
+        let join = Linear::init(cutter.tiles() * neck.width(&encoder), hidden, true, init);
+        let head = Linear::init(hidden, set.orders().len(), true, init);
+        let caffe = Start::Gaussian(0.005);
+        let (neck, join, head) = if config.encoder.kind == EncoderKind::Cfn {
+            let neck = neck.map_layers(|layers| layers.redrawn(caffe, init));
+            (neck, join.redrawn(caffe, init), head.redrawn(caffe, init))
+        } else {
+            (neck, join, head)
+        };
+        Ok(Self { encoder, neck, join, head, cutter, set, dropout })
+    }
+
+    fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// As in Caffe's networks, biases learn twice as fast and do not decay.
+    fn groups(config: &RunConfig) -> Vec<ParamGroup> {
+        let (rate, weight_decay) = (Rate::Factor(2.0), Some(0.0));
+        let caffe = config.encoder.kind == EncoderKind::Cfn;
+        caffe.then(|| ParamGroup { rate, weight_decay, ..ParamGroup::vectors() }).into_iter().collect()
+    }
+
+    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+        let tiles = self.cutter.cut(batch.images.clone(), rng);
+        let ([n, ..], device) = (batch.images.dims(), batch.images.device());
+        let classes: Vec<usize> = (0..n).map(|_| rng.random_range(0..self.set.orders().len())).collect();
+        let orders: Vec<Vec<usize>> = classes.iter().map(|&class| self.set.orders()[class].clone()).collect();
+        let (towers, joined) = (n * self.cutter.tiles(), self.join.weight.dims());
+        let masks = [[towers, joined[1] / self.cutter.tiles()], [n, joined[0]]];
+        let masks = masks.into_iter().filter_map(|shape| dropout_mask(shape, self.dropout, rng, &device));
+        Views {
+            labels: Some(augmented_views::numbers(classes.iter().map(|&class| class as i32).collect(), &tiles)),
+            images: vec![arrange(tiles, &orders)],
+            tables: masks.collect(),
+            ..Views::default()
+        }
+    }
+
+    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+        let labels = views.labels.clone().expect("every puzzle has its order");
+        let [n] = labels.dims();
+        let fc6 = dropout(self.neck.forward(&self.encoder, views.images[0].clone()), views.tables.first());
+        let width = fc6.dims()[1] * self.cutter.tiles();
+        let fc7 = dropout(relu(self.join.forward(fc6.reshape([n, width]))), views.tables.get(1));
+        let logits = self.head.forward(fc7); // [n, P]
+        LossOutput {
+            metric: Some(accuracy(logits.clone().detach(), labels.clone())),
+            answers: Some(logits.clone().detach()),
+            ..LossOutput::of(cross_entropy(logits, labels))
+        }
+    }
+
+    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+        let (Some(truth), Some(answers)) = (views.labels.clone(), outcome.answers.clone()) else {
+            return StepDisplay::default();
+        };
+        let (tiles, answers) = (views.images[0].clone(), answers.inner());
+        let guess = answers.clone().argmax(1).squeeze_dim::<1>(1);
+        let lay = |classes: Tensor<1, Int>| self.cutter.lay(self.undone(tiles.clone(), classes));
+        let name = |order: &Vec<usize>| order.iter().map(|tile| (tile + 1).to_string()).collect::<Vec<_>>().join(" ");
+        let names = self.set.orders().iter().map(name).collect();
+        StepDisplay {
+            rows: vec![
+                (
+                    "The shuffled puzzle; the numbers below say which tile went where".to_string(),
+                    self.cutter.lay(tiles.clone()),
+                ),
+                ("As the network lays it".to_string(), lay(guess)),
+                ("As it was".to_string(), lay(truth.clone())),
+            ],
+            verdicts: Some(ClassPredictions { names, truth, answers }),
+            ..StepDisplay::default()
+        }
+    }
+}
+
+impl Jigsaw {
+    /// Tiles laid back, each puzzle as if its order were that of the class: `[n * tiles, c, t, t]`, `[n]` -> the same shape.
+    fn undone(&self, tiles: Tensor<4>, classes: Tensor<1, Int>) -> Tensor<4> {
+        let ([n], count) = (classes.dims(), self.cutter.tiles());
+        let inverses: Vec<i32> = self.set.inverses().into_iter().flatten().map(|tile| tile as i32).collect();
+        let rows = inverses.len() / count;
+        let inverses = Tensor::<2, Int>::from_data(TensorData::new(inverses, [rows, count]), &tiles.device());
+        let first: Vec<i32> = (0..n).map(|puzzle| (puzzle * count) as i32).collect();
+        let first = Tensor::<2, Int>::from_data(TensorData::new(first, [n, 1]), &tiles.device());
+        let from = inverses.select(0, classes) + first; // [n, count]
+        tiles.select(0, from.reshape([n * count]))
+    }
+}
+
+/// The orders to choose from, which follow from the run's seed: a checkpoint need not hold them.
+fn permutations(config: &RunConfig, cutter: &Cutter) -> Result<PermutationSet> {
+    let (count, rule) = (config.option("permutations")?, config.option("farthest")?);
+    if count < 2 {
+        return Err(Error::Config("permutations must be at least 2".into()));
+    }
+    let mut rng = stream(config.seed, Purpose::Fixed, 0);
+    PermutationSet::draw(cutter.tiles(), count, rule, &mut rng).ok_or_else(|| {
+        let most: usize = if cutter.grid == 2 { 24 } else { 362_880 };
+        Error::Config(format!(
+            "grid must be 2 or 3 and permutations at most 24 or 362880; with grid = {} not {count} of {most}",
+            cutter.grid
+        ))
+    })
+}
+
+/// The four-block encoder, four tiles of 12 px in cells of 14 and all 24 orders of them: nine tiles of an image of 28 px
+/// would be as small as the encoder's own window. Tiles get mean and deviation of their own, as the authors' later code has
+/// it, and no dropout: the run is too short to overfit. Adam in place of SGD, minutes on two CPU cores.
+fn small(data: &str) -> RunConfig {
+    let optimizer = OptimizerConfig::adamw(1e-3, 1e-4);
+    let encoder = EncoderConfig::small(32).normalised_for(data);
+    let base = RunConfig::of(Jigsaw::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.1));
+    RunConfig { batch: 128, epochs: 5, ..base }
+        .with_options(cutting([0, 0], [2, 12, 2, 0], "deviation"))
+        .with_options(solving(24, [0, 256], 0.0))
+}
+
+/// The authors' code for ImageNet: shorter side 256, central 255 px, nine cells of 85 px with tiles of 64, a tower of
+/// AlexNet's layers, 100 orders of largest mean distance, batches of 256, rate 0.01 falling to a tenth every 100,000 of
+/// 350,000 steps. Published: 34.7 % linear on the third layer.
+fn full(data: &str) -> RunConfig {
+    // Caffe's mean pixel, and brightness from 0 to 255
+    let encoder = EncoderConfig {
+        input_mean: [123.0, 117.0, 104.0].map(|x| x / 255.0).to_vec(),
+        input_std: vec![1.0 / 255.0],
+        ..EncoderConfig::published(EncoderKind::Cfn, data)
+    };
+    // 100,000 steps of 256 are 20 epochs of ImageNet
+    let schedule = Schedule::Steps { at_epochs: vec![20.0, 40.0, 60.0], factor: 0.1 };
+    let base = RunConfig::of(Jigsaw::INFO.id, Preset::Full, data, encoder, OptimizerConfig::sgd(0.01, 5e-4), schedule);
+    RunConfig { batch: 256, epochs: 70, ..base }
+        .with_options(cutting([256, 255], [3, 64, 21, 2], "mean"))
+        .with_options(solving(100, [1024, 4096], 0.5))
+}
+
+/// Half of the images gray, half of the others with projected colours.
+fn cutting(
+    [resize, crop]: [usize; 2],
+    [grid, tile, jitter, channel_jitter]: [usize; 4],
+    level: &str,
+) -> [(&'static str, serde_json::Value); 9] {
+    [
+        ("resize", resize.into()),
+        ("crop", crop.into()),
+        ("grid", grid.into()),
+        ("tile", tile.into()),
+        ("jitter", jitter.into()),
+        ("channel_jitter", channel_jitter.into()),
+        ("gray", 0.5.into()),
+        ("project", 0.5.into()),
+        ("level", level.into()),
+    ]
+}
+
+fn solving(count: usize, [width, hidden]: [usize; 2], dropout: f64) -> [(&'static str, serde_json::Value); 5] {
+    [
+        ("permutations", count.into()),
+        ("farthest", "mean".into()),
+        ("width", width.into()),
+        ("hidden", hidden.into()),
+        ("dropout", dropout.into()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::test_support::{self, POSITION, build, model, tiny, views, zeroed};
+    use burn::tensor::Device;
+
+    #[test]
+    fn equal_logits_lose_ln_p() {
+        let model = zeroed(model::<Jigsaw>(&tiny(Jigsaw::INFO.id)), |name| name.starts_with("head."));
+        let loss: f32 = model.loss(&views(&model), &POSITION).loss.into_scalar();
+        assert!((loss - 24f32.ln()).abs() < 1e-5, "{loss}");
+    }
+
+    #[test]
+    fn place_j_shows_tile_p_of_j_and_the_right_answer_lays_it_back() {
+        let model = model::<Jigsaw>(&tiny(Jigsaw::INFO.id));
+        let numbered =
+            Tensor::<4>::from_data(TensorData::new((0..8).map(|x| x as f32).collect(), [8, 1, 1, 1]), &Device::flex());
+        let classes = [5usize, 17];
+        let orders: Vec<Vec<usize>> = classes.iter().map(|&class| model.set.orders()[class].clone()).collect();
+        let shuffled = arrange(numbered.clone(), &orders);
+        let found: Vec<f32> = shuffled.to_data().try_to_vec().expect("floats");
+        let expected: Vec<f32> =
+            orders.iter().enumerate().flat_map(|(i, p)| p.iter().map(move |t| (4 * i + t) as f32)).collect();
+        assert_eq!(found, expected);
+        let labels = pair::numbers(classes.iter().map(|&class| class as i32).collect(), &numbered);
+        assert_eq!(model.undone(shuffled, labels).into_data(), numbered.into_data());
+    }
+
+    #[test]
+    fn the_set_follows_from_the_seed_alone() {
+        let orders = |seed: &str| {
+            let mut config = tiny(Jigsaw::INFO.id);
+            config.set("seed", seed).expect("a setting");
+            model::<Jigsaw>(&config).set
+        };
+        assert_eq!(orders("1"), orders("1"));
+        assert_ne!(orders("1"), orders("2"));
+    }
+
+    #[test]
+    fn dropout_is_drawn_with_the_views_and_only_in_training() {
+        let mut config = tiny(Jigsaw::INFO.id);
+        config.set("dropout", "0.5").expect("an option");
+        config.set("width", "16").expect("an option");
+        let model = model::<Jigsaw>(&config);
+        let (with, mut without) = (views(&model), views(&model));
+        let tiles = with.images[0].dims()[0];
+        assert_eq!([with.tables[0].dims(), with.tables[1].dims()], [[tiles, 16], [tiles / 4, 16]]);
+        without.tables.clear();
+        let loss = |model: &Jigsaw, views: &Views| model.loss(views, &POSITION).loss.into_scalar::<f32>();
+        assert_ne!(loss(&model, &with), loss(&model, &without));
+        let plain = |views: &Views| Views { images: vec![views.images[0].clone().inner()], ..views.clone() };
+        let valid = model.valid();
+        assert_eq!(loss(&valid, &plain(&with)), loss(&valid, &plain(&without)));
+    }
+
+    #[test]
+    fn the_published_setting_learns_at_reduced_width() {
+        let mut config = full("imagenet");
+        config.encoder.width = 12;
+        for (option, value) in [("width", "32"), ("hidden", "32"), ("dropout", "0")] {
+            config.set(option, value).expect("an option");
+        }
+        let losses = test_support::losses(&config, [3, 260, 280], 2, 3);
+        assert!((losses[0] - 100f32.ln()).abs() < 0.01, "small weights at first: {losses:?}");
+        assert!(losses[2] < losses[0], "{losses:?}");
+        let [group] = Jigsaw::groups(&config)[..] else { panic!("one group") };
+        assert_eq!((group.rate, group.weight_decay), (Rate::Factor(2.0), Some(0.0)));
+    }
+
+    #[test]
+    fn more_orders_than_there_are_are_refused() {
+        let mut config = tiny(Jigsaw::INFO.id);
+        config.set("permutations", "25").expect("an option");
+        let said = build::<Jigsaw>(&config).expect_err("4! are 24").to_string();
+        assert!(said.contains("permutations") && said.contains("25 of 24"), "{said}");
+    }
+}

@@ -1,0 +1,238 @@
+//! The tasks that one network learns at once, and what each gets to see.
+
+use burn::tensor::Tensor;
+
+use crate::config::RunConfig;
+use crate::error::{Error, Result};
+use crate::method::{Batch, DataInfo, Views};
+use crate::methods::context_prediction::patch_grid::Layout;
+use crate::methods::context_prediction::patch_preprocess::PatchPreprocess;
+use crate::methods::exemplar::augment::{Variant, apply};
+use crate::methods::motion;
+use crate::methods::motion::MotionLabeller;
+use crate::methods::shared::augmented_views;
+use crate::methods::shared::crop::CropFlip;
+use crate::rng::Rng;
+use crate::view::cut_patches;
+use crate::view::lab::{lightness, to_lab};
+
+/// A task, in the order in which all of them come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Task {
+    Position,
+    Colour,
+    Exemplar,
+    Motion,
+}
+
+impl Task {
+    pub(crate) const ALL: [Self; 4] = [Self::Position, Self::Colour, Self::Exemplar, Self::Motion];
+
+    /// The short name in the paper's tables.
+    pub(crate) fn name(self) -> &'static str {
+        ["rp", "col", "ex", "ms"][self as usize]
+    }
+
+    /// What it is called where there is room.
+    pub(crate) fn title(self) -> &'static str {
+        ["relative position", "colorization", "exemplar", "motion segmentation"][self as usize]
+    }
+
+    /// Tasks joined by `+`, each once, in the order in which they come.
+    ///
+    /// # Errors
+    /// When one has no such name.
+    pub(crate) fn parse(text: &str) -> Result<Vec<Self>> {
+        let one = |name: &str| {
+            Self::ALL.into_iter().find(|task| task.name() == name.trim()).ok_or_else(|| {
+                let all = Self::ALL.map(|task| format!("{} ({})", task.name(), task.title())).join(", ");
+                Error::Config(format!("there is no task `{name}`; join some of {all} by +"))
+            })
+        };
+        let mut tasks = text.split('+').map(one).collect::<Result<Vec<_>>>()?;
+        tasks.sort_unstable();
+        tasks.dedup();
+        Ok(tasks)
+    }
+}
+
+/// What is the same for all tasks.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) tasks: Vec<Task>,
+    frame: CropFlip,
+    /// Relative position sees the lightness alone, as colorization does.
+    harmonised: bool,
+    layout: Option<(Layout, PatchPreprocess)>,
+    pub(crate) watcher: Option<MotionLabeller>,
+    pub(crate) margin: f64,
+}
+
+impl Plan {
+    /// Takes the options up.
+    ///
+    /// # Errors
+    /// When they are impossible, or the data do not have what a task needs.
+    pub(crate) fn of(config: &RunConfig, data_info: &DataInfo) -> Result<Self> {
+        let tasks = Task::parse(&config.option::<String>("tasks")?)?;
+        let (frame, harmonised, margin) =
+            (CropFlip::of(config)?, config.option("harmonise")?, config.option("margin")?);
+        let asked = |task: Task| tasks.contains(&task);
+        if asked(Task::Colour) && data_info.size.channels != 3 {
+            return Err(Error::Data(format!(
+                "colorization needs colour images, which those of {} are not: leave col out of tasks",
+                config.data
+            )));
+        }
+        let sides = frame.sides([data_info.size.height, data_info.size.width]);
+        if asked(Task::Exemplar) && sides[0] != sides[1] {
+            return Err(Error::Config("the task ex needs square images: set size".into()));
+        }
+        if margin <= 0.0 {
+            return Err(Error::Config("margin must be positive".into()));
+        }
+        if asked(Task::Motion) {
+            motion::refuse_single(config, data_info)?;
+        }
+        let mut looks = config.clone();
+        if harmonised {
+            looks.set("colours", "keep")?;
+        }
+        let layout = || Ok::<_, Error>((Layout::of(config, data_info)?, PatchPreprocess::of(&looks)?));
+        let layout = asked(Task::Position).then(layout).transpose()?;
+        let watcher = asked(Task::Motion).then(|| MotionLabeller::of(config)).transpose()?;
+        Ok(Self { tasks, frame, harmonised, layout, watcher, margin })
+    }
+
+    /// Rows and columns of what a task looks at.
+    pub(crate) fn sides(&self, task: Task, data_info: &DataInfo) -> [usize; 2] {
+        match (&self.layout, task) {
+            (Some((layout, _)), Task::Position) => [layout.patch; 2],
+            _ => self.frame.sides([data_info.size.height, data_info.size.width]),
+        }
+    }
+
+    /// What each task gets to see: a part of the batch of its own, so that batch norm takes its statistics apart.
+    pub(crate) fn views(&self, batch: &Batch, rng: &mut Rng) -> Views {
+        let mut views = Views::default();
+        for (index, &task) in self.tasks.iter().enumerate() {
+            let part = part(batch, index, self.tasks.len());
+            match task {
+                Task::Position => self.patches(&part, &mut views, rng),
+                Task::Colour => {
+                    let images = self.frame.images(&part, rng);
+                    views.targets.push(to_lab(images.clone()).narrow(1, 1, 2));
+                    views.images.push(gray(images));
+                }
+                Task::Exemplar => {
+                    let images = self.frame.images(&part, rng);
+                    let [n, _, side, _] = images.dims();
+                    for _ in 0..2 {
+                        let drawn: Vec<Variant> = (0..n).map(|_| Variant::draw(rng)).collect();
+                        views.images.push(apply(images.clone(), None, side, &drawn));
+                    }
+                }
+                Task::Motion => {
+                    let watcher = self.watcher.as_ref().expect("the task has one");
+                    let seen = watcher.watch(&part, self.frame, rng);
+                    views.images.push(seen.frames);
+                    views.targets.extend(seen.targets);
+                }
+            }
+        }
+        views
+    }
+
+    fn patches(&self, part: &Batch, views: &mut Views, rng: &mut Rng) {
+        let (layout, looks) = self.layout.as_ref().expect("the task has one");
+        let images = if self.harmonised { gray(part.images.clone()) } else { part.images.clone() };
+        let [n, channels, h, w] = images.dims();
+        let found = layout.draw(n, [h, w], rng);
+        let patches = looks.apply(cut_patches(images, &found.patches, layout.patch), rng);
+        let patches = if self.harmonised { patches.mean_dim(1).repeat(&[1, channels, 1, 1]) } else { patches };
+        let numbers = |values: Vec<i32>| augmented_views::numbers(values, &patches);
+        views.labels = Some(numbers(found.labels));
+        views.draws = vec![numbers(found.first), numbers(found.second)];
+        views.images.push(patches);
+    }
+
+    /// The places among the views of a task's images and of its targets.
+    pub(crate) fn places(&self, task: Task) -> [usize; 2] {
+        let before = self.tasks.iter().take_while(|&&other| other != task);
+        before.fold([0, 0], |[images, targets], other| match other {
+            Task::Position => [images + 1, targets],
+            Task::Colour => [images + 1, targets + 1],
+            Task::Exemplar => [images + 2, targets],
+            Task::Motion => [images + 1, targets + 3],
+        })
+    }
+}
+
+/// The lightness of images, 0 to 1, in as many channels as they have.
+fn gray(images: Tensor<4>) -> Tensor<4> {
+    let [_, channels, ..] = images.dims();
+    (lightness(images) / 100.0).repeat(&[1, channels, 1, 1])
+}
+
+/// Part `index` of a batch in `count` parts of one size. Of fewer images than two a part each task gets all, and a single one
+/// twice.
+fn part(batch: &Batch, index: usize, count: usize) -> Batch {
+    let [n, ..] = batch.images.dims();
+    let rows: Vec<i32> = match n / count {
+        _ if n == 1 => vec![0, 0],
+        0 | 1 => (0..n as i32).collect(),
+        each => ((index * each) as i32..((index + 1) * each) as i32).collect(),
+    };
+    let chosen = augmented_views::numbers(rows.clone(), &batch.images);
+    let of = |images: &Tensor<4>| images.clone().select(0, chosen.clone());
+    Batch {
+        images: of(&batch.images),
+        indices: rows.iter().map(|&row| batch.indices[row as usize]).collect(),
+        next: batch.next.as_ref().map(of),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+
+    #[test]
+    fn tasks_are_read_in_any_order_and_strangers_are_refused() {
+        use Task::{Colour, Exemplar, Motion, Position};
+        assert_eq!(Task::parse("ms+rp").expect("tasks"), [Position, Motion]);
+        assert_eq!(Task::parse("ex + col+ex").expect("tasks"), [Colour, Exemplar]);
+        for text in ["", "rp+", "jigsaw"] {
+            assert!(Task::parse(text).expect_err("no task").to_string().contains("rp (relative position)"), "{text}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_batch_share_no_image_unless_there_are_too_few() {
+        let batch = |n: usize| {
+            let numbers: Vec<f32> = (0..n).map(|image| image as f32).collect();
+            let images = Tensor::<4>::from_data(TensorData::new(numbers, [n, 1, 1, 1]), &Device::flex());
+            Batch { next: Some(images.clone() + 0.5), ..Batch::of(images, (10..10 + n).collect()) }
+        };
+        let seen = |n: usize, index: usize| {
+            let part = part(&batch(n), index, 3);
+            let next: Vec<f32> = part.next.expect("clips").into_data().try_to_vec().expect("floats");
+            assert!(next.iter().zip(&part.indices).all(|(next, index)| *next == (index - 10) as f32 + 0.5));
+            part.indices
+        };
+        assert_eq!([seen(8, 0), seen(8, 1), seen(8, 2)], [vec![10, 11], vec![12, 13], vec![14, 15]]);
+        assert_eq!([seen(5, 0), seen(5, 2)], [vec![10, 11, 12, 13, 14], vec![10, 11, 12, 13, 14]]);
+        assert_eq!(seen(1, 1), [10, 10]);
+    }
+
+    #[test]
+    fn gray_images_keep_their_lightness_and_nothing_else() {
+        use crate::view::lab::from_lab;
+        let lab = |a: f32| Tensor::<4>::from_data([[[[55.0f32]], [[a]], [[-4.0]]]], &Device::flex());
+        let [one, other] = [12.0, -18.0].map(|a| gray(from_lab(lab(a))));
+        let numbers = |x: &Tensor<4>| x.clone().into_data().try_to_vec::<f32>().expect("floats");
+        assert_eq!(numbers(&one)[0], numbers(&one)[2]);
+        assert!((numbers(&one)[0] - 0.55).abs() < 1e-3);
+        assert!((numbers(&one)[1] - numbers(&other)[1]).abs() < 1e-4, "colours at one lightness look alike");
+    }
+}

@@ -1,0 +1,67 @@
+//! What stands between the encoder and the vectors that a task compares or classifies.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+
+use crate::config::RunConfig;
+use crate::error::{Error, Result};
+use crate::net::{Encoder, Init, Mlp, MlpPlan};
+
+/// Either nothing: vectors are means over positions, as in NIN. Or fully connected layers with ReLU over the last map with
+/// all its positions, as in AlexNet.
+#[derive(Module, Debug)]
+pub struct FcHead {
+    layers: Option<Mlp>,
+}
+
+/// Channels, rows and columns of the last map of pieces of `size` (rows, columns).
+///
+/// # Errors
+/// When the pieces are too small for the encoder.
+pub(crate) fn last_map(encoder: &Encoder, size: [usize; 2], config: &RunConfig) -> Result<[usize; 3]> {
+    let map = encoder.last_map_size(size);
+    if map.contains(&0) {
+        let ([height, width], method) = (size, &config.method);
+        return Err(Error::Config(format!(
+            "{method} shows the encoder pieces of {height} x {width} px, of which it leaves nothing; make them larger or choose \
+             another encoder.kind"
+        )));
+    }
+    Ok(map)
+}
+
+impl FcHead {
+    /// For images of `size` (rows, columns); without a plan there is nothing.
+    ///
+    /// # Errors
+    /// When the images are too small for the encoder.
+    pub(crate) fn init(
+        plan: Option<MlpPlan>,
+        encoder: &Encoder,
+        size: [usize; 2],
+        config: &RunConfig,
+        init: &mut Init,
+    ) -> Result<Self> {
+        let [channels, rows, columns] = last_map(encoder, size, config)?;
+        Ok(Self { layers: plan.map(|plan| plan.init(channels * rows * columns, init)) })
+    }
+
+    /// The same with other weights at first.
+    pub(crate) fn map_layers(self, change: impl FnOnce(Mlp) -> Mlp) -> Self {
+        Self { layers: self.layers.map(change) }
+    }
+
+    /// Numbers a vector.
+    pub(crate) fn width(&self, encoder: &Encoder) -> usize {
+        self.layers.as_ref().map_or_else(|| encoder.width(), Mlp::width)
+    }
+
+    /// `[n, c, h, w]` in 0 to 1 -> `[n, width]`.
+    pub(crate) fn forward(&self, encoder: &Encoder, images: Tensor<4>) -> Tensor<2> {
+        match &self.layers {
+            Some(layers) => relu(layers.forward(encoder.last_map(images).flatten(1, 3))),
+            None => encoder.forward(images),
+        }
+    }
+}

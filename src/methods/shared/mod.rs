@@ -1,0 +1,5 @@
+//! Building blocks of more than one method.
+
+pub(super) mod augmented_views;
+pub(super) mod crop;
+pub(super) mod fc_head;

@@ -1,0 +1,168 @@
+//! SimCLR: among all views of a batch, each looks for the other view of its image.
+//!
+//! `L = mean_i -log(exp(s_ip / tau) / sum_{j != i} exp(s_ij / tau))` over the 2n views, s the cosine of projections. Chen,
+//! Kornblith, Norouzi and Hinton 2020, equation 1.
+
+use burn::module::Module;
+
+use super::shared::augmented_views::{self, Augment};
+use crate::config::{Preset, RunConfig};
+use crate::error::Result;
+use crate::loss::{nt_xent, unit_rows};
+use crate::method::{
+    Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
+use crate::optim::{OptimizerConfig, Schedule, scaled_rate};
+use crate::rng::Rng;
+
+/// Images drawn of the table of similarities.
+const DRAWN: usize = 32;
+
+/// Encoder f and projection head g.
+#[derive(Module, Debug)]
+pub struct SimClr {
+    encoder: Encoder,
+    projector: Mlp,
+    #[module(skip)]
+    augment: Augment,
+    #[module(skip)]
+    tau: f64,
+    #[module(skip)]
+    scale: f64,
+}
+
+impl Method for SimClr {
+    const INFO: Info = Info {
+        id: "simclr",
+        title: "SimCLR",
+        year: 2020,
+        paper: "Chen, Kornblith, Norouzi, Hinton: A Simple Framework for Contrastive Learning of Visual Representations",
+        url: "https://arxiv.org/abs/2002.05709",
+        task: "Two views of each image: find, among the views of all images of the batch, the other view of the same image.",
+        lesson: "Two views of one image shall be alike to the network, and unlike the views of all other images. It pulls \
+                 partners together and pushes everything else apart. In the picture, each row is a view of one image and \
+                 each column the other view of one: the diagonal shall stand out.",
+        metric: Metric { name: "partners found", chance: None, unit: Unit::Share },
+        needs: Needs { colour: false, clips: false },
+    };
+    const PRESETS: Presets = Presets::new(small, cifar, imagenet);
+    const COMPARES: bool = true;
+
+    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let augment = Augment::of_two(config, data_info)?;
+        let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
+        augment.fit(&encoder, config)?;
+        let (hidden, layers): (usize, usize) = (config.option("hidden")?, augmented_views::layers(config)?);
+        let projector = MlpPlan::simclr(&vec![hidden; layers - 1], config.option("width")?).init(encoder.width(), init);
+        Ok(Self {
+            encoder,
+            projector,
+            augment,
+            tau: augmented_views::temperature(config)?,
+            scale: config.option("scale")?,
+        })
+    }
+
+    fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+        self.augment.views(batch, rng)
+    }
+
+    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+        let [z1, z2] = augmented_views::both(views).map(|x| self.projector.forward(self.encoder.forward(x)));
+        let contrast = nt_xent(z1.clone(), z2.clone(), self.tau);
+        LossOutput {
+            metric: Some(contrast.accuracy()),
+            figures: vec![unit_rows(z1.clone().detach()), unit_rows(z2.clone().detach())],
+            embeddings: vec![z1.detach(), z2.detach()],
+            ..LossOutput::of(contrast.loss() * self.scale)
+        }
+    }
+
+    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+        let [z1, z2] = [0, 1].map(|view| {
+            let z: burn::tensor::Tensor<2> = outcome.figures[view].clone().inner();
+            let [n, d] = z.dims();
+            z.slice([0..n.min(DRAWN), 0..d])
+        });
+        let figure = Figure {
+            title: "Similarity of the views".to_string(),
+            caption: "Row: view 1 of an image, column: view 2 of an image. Black: opposite, white: the same. The loss pulls the \
+                      diagonal up and pushes the rest down."
+                .to_string(),
+            values: z1.matmul(z2.transpose()),
+            low: -1.0,
+            high: 1.0,
+        };
+        StepDisplay { rows: augmented_views::rows(views), figures: vec![figure], ..StepDisplay::default() }
+    }
+}
+
+/// [`augmented_views::small_run`] with a head of two layers; temperature 0.5 as in the paper's CIFAR setting, the loss as in the paper.
+///
+/// On Fashion-MNIST, on two CPU cores: 5.9 minutes; linear 90.5 %, kNN 88.3 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
+fn small(data: &str) -> RunConfig {
+    options(augmented_views::small_run(SimClr::INFO.id, data), Augment::small(data), [256, 2, 128], [0.5, 1.0])
+}
+
+/// What both published settings have in common with the authors' code: pixels stay in 0 to 1, residual blocks start as their
+/// shortcuts. Batch norm there sees both views at once, here one after the other, as in solo-learn and lightly.
+fn published(kind: EncoderKind, data: &str) -> EncoderConfig {
+    let encoder = EncoderConfig::published(kind, data);
+    EncoderConfig { zero_init_residual: true, input_mean: vec![0.0], input_std: vec![1.0], ..encoder }
+}
+
+/// The authors' CIFAR-10 setting: ResNet-18, 512 images a step, rate 1.0 times batch / 256, temperature 0.5, 1000 epochs; the
+/// loss is twice the paper's, the sum over both views. Published: about 91 % linear.
+fn cifar(data: &str) -> RunConfig {
+    let encoder = published(EncoderKind::Resnet18Cifar, data);
+    let optimizer = OptimizerConfig::lars_simclr(scaled_rate(1.0, 512), 1e-4);
+    let base = RunConfig::of(SimClr::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::cosine(10.0));
+    options(
+        RunConfig { batch: 512, epochs: 1000, ..base },
+        Augment::published("simclr-cifar", 0),
+        [512, 3, 128],
+        [0.5, 2.0],
+    )
+}
+
+/// The paper's ImageNet setting with the head of the authors' code: ResNet-50 at 224 px, 4096 images a step, LARS at
+/// 0.3 times batch / 256, temperature 0.1, 1000 epochs; the loss is twice the paper's, as there. Published: 69.3 % linear.
+fn imagenet(data: &str) -> RunConfig {
+    let encoder = published(EncoderKind::Resnet50, data);
+    let optimizer = OptimizerConfig::lars_simclr(scaled_rate(0.3, 4096), 1e-6);
+    let base = RunConfig::of(SimClr::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::cosine(10.0));
+    options(
+        RunConfig { batch: 4096, epochs: 1000, ..base },
+        Augment::published("simclr", 224),
+        [2048, 3, 128],
+        [0.1, 2.0],
+    )
+}
+
+fn options(base: RunConfig, augment: augmented_views::Options, sizes: [usize; 3], numbers: [f64; 2]) -> RunConfig {
+    let ([hidden, layers, width], [tau, scale]) = (sizes, numbers);
+    let head = [("hidden", hidden.into()), ("layers", layers.into()), ("width", width.into())];
+    base.with_options(augment).with_options(head).with_options([("tau", tau.into()), ("scale", scale.into())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::test_support::{POSITION, model, tiny};
+    use burn::tensor::{Device, Tensor};
+
+    #[test]
+    fn equal_images_tie_with_everything() {
+        // all views alike: every one of the 2n - 1 cosines is 1, so the loss is ln(2n - 1) and nobody is told apart
+        let model = model::<SimClr>(&tiny(SimClr::INFO.id));
+        let x = Tensor::<4>::full([6, 1, 28, 28], 0.5, &Device::flex().autodiff());
+        let views = Views { images: vec![x.clone(), x], ..Views::default() };
+        let loss: f32 = model.loss(&views, &POSITION).loss.into_scalar();
+        assert!((loss - 11f32.ln()).abs() < 1e-4, "{loss}");
+    }
+}

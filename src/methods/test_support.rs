@@ -1,0 +1,238 @@
+//! What holds for every method of the list, and what their own tests build on.
+
+use std::collections::HashMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use futures_lite::future::block_on;
+
+use crate::config::{Preset, RunConfig};
+use crate::data::Size;
+use crate::error::Result;
+use crate::method::{Batch, DataInfo, Entry, Info, Method, StepDisplay, StepPosition, Training, Views};
+use crate::methods::{METHODS, find};
+use crate::net::Init;
+use crate::net::tensors::{self, Path};
+use crate::rng::{Purpose, stream, uniform};
+
+/// The first step of a run.
+pub(crate) const POSITION: StepPosition = StepPosition { step: 0, total: 100, steps_per_epoch: 4 };
+
+const IMAGES: usize = 8;
+
+/// Gray images, or coloured ones where the method needs colour.
+fn channels(info: &Info) -> usize {
+    if info.needs.colour { 3 } else { 1 }
+}
+
+fn data_info(channels: usize) -> DataInfo {
+    DataInfo { clips: true, ..DataInfo::of(Size { channels, height: 28, width: 28 }, 32) }
+}
+
+/// The small preset, shrunk to what a test can compute at once.
+pub(crate) fn tiny(id: &str) -> RunConfig {
+    let entry = find(id).expect("a method");
+    shrunk(entry.config(Preset::Small, if entry.info().needs.colour { "cifar-10" } else { "fashion-mnist" }))
+}
+
+/// A configuration with everything in it that makes it large made small.
+pub(crate) fn shrunk(mut config: RunConfig) -> RunConfig {
+    config.batch = IMAGES;
+    config.encoder.width = 4;
+    let small = [
+        ("projector", 16),
+        ("predictor", 8),
+        ("hidden", 16),
+        ("width", 16),
+        ("prototypes", 8),
+        ("freeze", 0),
+        ("queue", 2 * IMAGES),
+        ("negatives", 12),
+        ("head", 8),
+        ("decoder", 4),
+        ("bottleneck", 16),
+        ("prior_steps", 4),
+        ("mask_side", 12),
+    ];
+    for (option, value) in small {
+        if config.options.get(option).is_some_and(|known| known.as_u64() != Some(0)) {
+            config.options.insert(option.to_string(), value.into());
+        }
+    }
+    config
+}
+
+pub(crate) fn build<M: Method>(config: &RunConfig) -> Result<M> {
+    build_for(config, channels(&M::INFO))
+}
+
+/// The model for images of so many channels.
+pub(crate) fn build_for<M: Method>(config: &RunConfig, channels: usize) -> Result<M> {
+    let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff());
+    M::init(config, &data_info(channels), &mut init)
+}
+
+pub(crate) fn model<M: Method>(config: &RunConfig) -> M {
+    build(config).expect("a model")
+}
+
+/// The losses of some steps at the configuration's own rate, always on the same views of the same images of noise.
+pub(crate) fn losses(
+    config: &RunConfig,
+    [channels, height, width]: [usize; 3],
+    images: usize,
+    steps: usize,
+) -> Vec<f32> {
+    let data_info = DataInfo::of(Size { channels, height, width }, 4 * images);
+    let device = Device::flex();
+    let mut learner = find(&config.method)
+        .and_then(|entry| entry.build(config, &data_info, &device))
+        .expect("a configuration that works");
+    let pixels = uniform(&mut stream(4, Purpose::Views, 0), images * channels * height * width, 0.0, 1.0);
+    let pixels = Tensor::from_data(TensorData::new(pixels, [images, channels, height, width]), &device);
+    let batch = Batch::of(pixels, (0..images).collect());
+    let take = |at: usize| {
+        let position = StepPosition { step: at, ..POSITION };
+        learner.step(&batch, &position, &mut stream(1, Purpose::Views, 0), config.optimizer.lr).loss.into_scalar()
+    };
+    (0..steps).map(take).collect()
+}
+
+/// Blobs of light at different places, so that views differ and images do too; with three channels, of different colours. In
+/// the next frames they have moved, and what is behind them has not.
+pub(crate) fn batch(channels: usize) -> Batch {
+    let next = Some(frames(channels, 1.5));
+    Batch { next, ..Batch::of(frames(channels, 0.0), (0..IMAGES).collect()) }
+}
+
+/// The blobs, moved to the right and down by so many pixels.
+fn frames(channels: usize, moved: f32) -> Tensor<4> {
+    let noise = uniform(&mut stream(4, Purpose::Views, 0), IMAGES * channels * 784, 0.0, 0.3);
+    let pixels = noise.iter().enumerate().map(|(at, noise)| {
+        let (image, channel, row, column) = (at / 784 / channels, at / 784 % channels, at % 784 / 28, at % 28);
+        let off = |place: usize, centre: usize| (place as f32 - centre as f32 - moved).powi(2);
+        let share = if channel == 0 || (image + channel) % 3 == 0 { 0.7 } else { 0.2 };
+        noise + share * (-(off(row, 4 + 3 * image) + off(column, 24 - 2 * image)) / 20.0).exp()
+    });
+    let data = TensorData::new(pixels.collect::<Vec<f32>>(), [IMAGES, channels, 28, 28]);
+    Tensor::from_data(data, &Device::flex())
+}
+
+/// Views on the device that tracks gradients.
+pub(crate) fn views<M: Method>(model: &M) -> Views {
+    views_of(model, &batch(channels(&M::INFO)))
+}
+
+/// Views of these images, likewise.
+pub(crate) fn views_of<M: Method>(model: &M, batch: &Batch) -> Views {
+    let views = model.views(batch, &POSITION, &mut stream(1, Purpose::Views, 0));
+    Views { images: views.images.iter().map(|images| Tensor::from_inner(images.clone())).collect(), ..views }
+}
+
+/// The sum of the absolute gradients of all parameters whose names are chosen.
+pub(crate) fn gradient_of<M: Method>(model: &M, chosen: fn(&str) -> bool) -> f32 {
+    gradient_from(model, &views(model), chosen)
+}
+
+/// As [`gradient_of`], of these views.
+pub(crate) fn gradient_from<M: Method>(model: &M, views: &Views, chosen: fn(&str) -> bool) -> f32 {
+    let gradients = model.loss(views, &POSITION).loss.backward();
+    let mut sum = Sum { gradients: &gradients, chosen, path: Path::default(), total: 0.0 };
+    model.visit(&mut sum);
+    sum.total
+}
+
+/// As [`gradient_of`], for the encoder whose features are wanted.
+pub(crate) fn encoder_gradient<M: Method>(model: &M) -> f32 {
+    let gradients = model.loss(&views(model), &POSITION).loss.backward();
+    let mut sum = Sum { gradients: &gradients, chosen: |_| true, path: Path::default(), total: 0.0 };
+    model.encoder().visit(&mut sum);
+    sum.total
+}
+
+/// The tensor of this name.
+pub(crate) fn values<M: Module>(module: &M, name: &str) -> Vec<f32> {
+    let named = tensors::gather(&module.valid()).into_iter().find(|named| named.name == name).expect("a tensor");
+    named.values.into_data().try_to_vec().expect("floats")
+}
+
+/// The model with the chosen parameters set to 0.
+pub(crate) fn zeroed<M: Module>(module: M, chosen: fn(&str) -> bool) -> M {
+    module.map(&mut Zero { chosen, path: Path::default() })
+}
+
+struct Sum<'a> {
+    gradients: &'a Gradients,
+    chosen: fn(&str) -> bool,
+    path: Path,
+    total: f32,
+}
+
+impl ModuleVisitor for Sum<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if (self.chosen)(&self.path.name())
+            && let Some(gradient) = param.val().grad(self.gradients)
+        {
+            self.total += gradient.abs().sum().into_scalar::<f32>();
+        }
+    }
+}
+
+struct Zero {
+    chosen: fn(&str) -> bool,
+    path: Path,
+}
+
+impl ModuleMapper for Zero {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if !(self.chosen)(&self.path.name()) {
+            return param;
+        }
+        param.map(|old| Tensor::from_inner(old.inner().zeros_like()).require_grad())
+    }
+}
+
+fn learner(entry: &Entry) -> Box<dyn Training> {
+    learner_of(&tiny(entry.info().id), channels(entry.info()))
+}
+
+fn learner_of(config: &RunConfig, channels: usize) -> Box<dyn Training> {
+    let entry = find(&config.method).expect("a method");
+    entry.build(config, &data_info(channels), &Device::flex()).expect("a model")
+}
+
+/// The losses of so many steps on the same views.
+pub(crate) fn losses_of(config: &RunConfig, channels: usize, steps: usize) -> Vec<f32> {
+    let mut learner = learner_of(config, channels);
+    (0..steps).map(|at| step_on(learner.as_mut(), &batch(channels), at)).collect()
+}
+
+/// Loss of step `step`, always on the same views.
+fn step(learner: &mut dyn Training, entry: &Entry, step: usize) -> f32 {
+    step_on(learner, &batch(channels(entry.info())), step)
+}
+
+fn step_on(learner: &mut dyn Training, batch: &Batch, step: usize) -> f32 {
+    let position = StepPosition { step, ..POSITION };
+    learner.step(batch, &position, &mut stream(1, Purpose::Views, 0), 2e-3).loss.into_scalar()
+}
+
+fn state(learner: &dyn Training) -> HashMap<String, TensorData> {
+    block_on(tensors::read(learner.tensors())).expect("flex reads").into_iter().collect()
+}

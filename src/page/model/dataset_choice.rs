@@ -1,0 +1,99 @@
+//! Which data a method learns from.
+
+use crate::error::{Error, Result};
+use crate::method::Needs;
+use crate::worker::protocol::{MethodCard, SetCard};
+
+/// Names in links that stand for longer ones.
+const ALIASES: [(&str, &str); 1] = [("shapes", "moving-shapes")];
+
+/// The full name of a data set.
+pub fn full_name(name: &str) -> &str {
+    ALIASES.iter().find(|(short, _)| *short == name).map_or(name, |(_, long)| long)
+}
+
+/// Why a method cannot learn from such data, in a word or two; nothing where it can.
+pub fn obstacle(needs: Needs, set: &SetCard) -> Option<&'static str> {
+    match needs {
+        _ if set.missing.is_some() => Some("not on this site"),
+        Needs { clips: true, .. } if !set.clips => Some("no clips"),
+        Needs { colour: true, .. } if !set.colour => Some("no colours"),
+        _ => None,
+    }
+}
+
+/// The data set asked for; where none is, the first there is that suits the method.
+///
+/// # Errors
+/// When it does not exist, is not part of this site, or lacks what the method needs; the sentence says which.
+pub fn choose<'a>(asked: &str, card: &MethodCard, sets: &'a [SetCard]) -> Result<&'a SetCard> {
+    if asked.is_empty() {
+        let suitable = sets.iter().find(|set| obstacle(card.needs, set).is_none());
+        return suitable.ok_or_else(|| Error::Config(format!("this site has no data that {} can use", card.title)));
+    }
+    let Some(set) = sets.iter().find(|set| set.name == asked) else {
+        let known: Vec<_> = sets.iter().map(|set| set.name.as_str()).collect();
+        return Err(Error::Config(format!("there is no data set `{asked}` here; there are: {}", known.join(", "))));
+    };
+    match (&set.missing, obstacle(card.needs, set)) {
+        (Some(missing), _) => Err(Error::Config(missing.clone())),
+        (None, Some(obstacle)) => {
+            Err(Error::Config(format!("{} has {obstacle}, which {} needs: choose other data", set.title, card.title)))
+        }
+        (None, None) => Ok(set),
+    }
+}
+
+/// What the visitor should know of the data chosen by itself: that there would be better, and how to get it.
+pub fn advice(card: &MethodCard, sets: &[SetCard], chosen: &SetCard) -> Option<String> {
+    let suits = |set: &&SetCard| obstacle(card.needs, &SetCard { missing: None, ..(*set).clone() }).is_none();
+    let missing = sets.iter().find(suits)?.missing.as_ref()?;
+    Some(format!("{missing}. Until then this method learns from: {}.", chosen.title))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::page::*;
+
+    fn set(name: &str, colour: bool, clips: bool) -> SetCard {
+        SetCard { name: name.into(), title: name.into(), about: String::new(), colour, clips, missing: None }
+    }
+
+    /// Gray images, colour images and clips.
+    pub fn sets() -> Vec<SetCard> {
+        vec![set("fashion-mnist", false, false), set("cifar-10", true, false), set("moving-shapes", true, true)]
+    }
+
+    fn card(colour: bool, clips: bool) -> MethodCard {
+        MethodCard { needs: Needs { colour, clips }, ..super::super::settings::tests::card("some") }
+    }
+
+    #[test]
+    fn a_method_takes_the_first_data_that_suits_it() {
+        let name = |colour, clips, sets: &[SetCard]| {
+            choose("", &card(colour, clips), sets).expect("something suits").name.clone()
+        };
+        assert_eq!(name(false, false, &sets()), "fashion-mnist");
+        assert_eq!(name(true, false, &sets()), "cifar-10");
+        assert_eq!(name(true, true, &sets()), "moving-shapes");
+        let mut without = sets();
+        without[1].missing = Some("cifar-10 is not here".into());
+        assert_eq!(name(true, false, &without), "moving-shapes");
+        let said = advice(&card(true, false), &without, &without[2]).expect("there would be better");
+        assert_eq!(said, "cifar-10 is not here. Until then this method learns from: moving-shapes.");
+        assert_eq!(advice(&card(false, false), &without, &without[0]), None);
+        assert_eq!(advice(&card(true, false), &sets(), &sets()[1]), None);
+    }
+
+    #[test]
+    fn data_that_cannot_be_is_refused_with_the_reason() {
+        let mut sets = sets();
+        sets[1].missing = Some("cifar-10 is not here".into());
+        let refused = |asked, colour| choose(asked, &card(colour, false), &sets).expect_err("refused").to_string();
+        assert!(refused("imagenet", false).contains("cifar-10, moving-shapes"));
+        assert!(refused("cifar-10", true).contains("is not here"));
+        assert!(refused("fashion-mnist", true).contains("no colours"));
+        assert_eq!(choose("moving-shapes", &card(false, false), &sets).expect("it suits").name, "moving-shapes");
+        assert_eq!((full_name("shapes"), full_name("cifar-10")), ("moving-shapes", "cifar-10"));
+    }
+}

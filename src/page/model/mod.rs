@@ -1,0 +1,15 @@
+//! The page's values without a browser: settings, curves, scales, texts.
+
+pub mod curve;
+pub mod dataset_choice;
+pub mod failure;
+pub mod load_progress;
+pub mod phase;
+pub mod picture_layout;
+pub mod plot;
+pub mod probe_summary;
+pub mod run_state;
+pub mod saved_run_text;
+pub mod scale;
+pub mod settings;
+pub mod words;

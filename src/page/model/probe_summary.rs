@@ -1,0 +1,146 @@
+//! What a round of probes says: the best layer of each kind of features, and the table layer by layer.
+
+use crate::session::event::{Probe, Source};
+
+/// The layer at which a kind of features does best.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best {
+    /// The layer.
+    pub layer: String,
+    /// Its accuracy, 0 to 1.
+    pub accuracy: f64,
+}
+
+/// The kinds of probe in a round, in the order of its rows.
+pub fn kinds(probe: &Probe) -> Vec<String> {
+    distinct(probe.rows.iter().map(|row| &row.probe))
+}
+
+/// The best layer of `source` under the probe `kind`; the first of equals.
+pub fn best(probe: &Probe, source: Source, kind: &str) -> Option<Best> {
+    let rows = probe.rows.iter().filter(|row| row.source == source && row.probe == kind);
+    let best = rows.reduce(|best, row| if row.accuracy > best.accuracy { row } else { best })?;
+    Some(Best { layer: best.layer.clone(), accuracy: best.accuracy })
+}
+
+/// One layer of the table: trained and untrained accuracy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// Its name.
+    pub name: String,
+    /// Of the encoder as trained so far.
+    pub trained: f64,
+    /// Of the same encoder before its first step.
+    pub untrained: Option<f64>,
+}
+
+/// The layers from pixels to head under the probe `kind`.
+pub fn layers(probe: &Probe, kind: &str) -> Vec<Layer> {
+    let of = |source| probe.rows.iter().filter(move |row| row.source == source && row.probe == kind);
+    let row = |name: &String, source| of(source).find(|row| row.layer == *name).map(|row| row.accuracy);
+    let names = distinct(of(Source::Trained).map(|row| &row.layer));
+    names
+        .into_iter()
+        .filter_map(|name| {
+            Some(Layer { trained: row(&name, Source::Trained)?, untrained: row(&name, Source::Untrained), name })
+        })
+        .collect()
+}
+
+/// How far an accuracy counted on `images` images may be off, at 95%: `1.96 sqrt(p (1 - p) / n)`.
+pub fn uncertainty(accuracy: f64, images: usize) -> f64 {
+    1.96 * (accuracy * (1.0 - accuracy) / images.max(1) as f64).max(0.0).sqrt()
+}
+
+/// The name of a probe among people.
+pub fn probe_name(kind: &str) -> String {
+    match kind {
+        "knn" => "Nearest neighbours (kNN)".into(),
+        "linear" => "Linear probe".into(),
+        other => super::words::title(other),
+    }
+}
+
+/// What a layer is called in running text: `block3` is `block 3`, `gap` the mean at the end.
+pub fn layer_name(layer: &str) -> String {
+    let digits = layer.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    match layer.strip_suffix(digits) {
+        _ if layer == "gap" => "last layer".into(),
+        Some(word) if !digits.is_empty() && !word.is_empty() => format!("{word} {digits}"),
+        _ => layer.to_string(),
+    }
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    names.for_each(|name| {
+        if !found.contains(name) {
+            found.push(name.clone());
+        }
+    });
+    found
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::page::*;
+    use crate::session::event::ProbeRow;
+
+    fn row(source: Source, layer: &str, probe: &str, accuracy: f64) -> ProbeRow {
+        let (layer, probe) = (layer.into(), probe.into());
+        ProbeRow {
+            source,
+            layer,
+            width: 9,
+            probe,
+            accuracy,
+            interval: [0.0, 1.0],
+            l2: None,
+            lr: None,
+            validation: None,
+        }
+    }
+
+    /// A round in which block 2 is the best trained layer.
+    pub fn round(step: usize, gain: f64) -> Probe {
+        let mut rows = Vec::new();
+        for (layer, linear, knn) in [("block1", 0.70, 0.68), ("block2", 0.74, 0.72), ("gap", 0.66, 0.60)] {
+            for (source, gain) in [(Source::Trained, gain), (Source::Untrained, 0.0)] {
+                rows.extend([row(source, layer, "linear", linear + gain), row(source, layer, "knn", knn + gain)]);
+            }
+        }
+        rows.extend([row(Source::RawPixels, "pixels", "linear", 0.69), row(Source::RawPixels, "pixels", "knn", 0.71)]);
+        Probe { step, epoch: 0.1, train_images: 1000, test_images: 500, rows }
+    }
+
+    #[test]
+    fn best_is_compared_with_best() {
+        let probe = round(10, 0.02);
+        assert_eq!(kinds(&probe), ["linear", "knn"]);
+        let found = best(&probe, Source::Trained, "linear").expect("trained rows");
+        assert_eq!((found.layer.as_str(), (found.accuracy * 100.0).round()), ("block2", 76.0));
+        assert_eq!(best(&probe, Source::RawPixels, "knn").expect("pixels").accuracy, 0.71);
+        assert_eq!(best(&probe, Source::Trained, "fine-tuned"), None);
+    }
+
+    #[test]
+    fn the_table_has_a_row_a_layer_with_its_own_control() {
+        let table = layers(&round(10, 0.02), "knn");
+        assert_eq!(table.iter().map(|layer| layer.name.as_str()).collect::<Vec<_>>(), ["block1", "block2", "gap"]);
+        assert_eq!(table[2].untrained, Some(0.60));
+    }
+
+    #[test]
+    fn half_of_a_hundred_is_uncertain_by_ten_points() {
+        assert!((uncertainty(0.5, 100) - 0.098).abs() < 1e-6);
+        assert_eq!(uncertainty(1.0, 0), 0.0);
+    }
+
+    #[test]
+    fn layers_have_names_for_people() {
+        assert_eq!(
+            [layer_name("block3"), layer_name("gap"), layer_name("pixels")],
+            ["block 3", "last layer", "pixels"]
+        );
+    }
+}

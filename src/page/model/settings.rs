@@ -1,0 +1,378 @@
+//! What a visitor has chosen, as the form and the link hold it, and the run that comes of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::dataset_choice;
+use crate::config::{Preset, RunConfig};
+use crate::device::{DeviceChoice, Kind};
+use crate::error::{Error, Result};
+use crate::worker::protocol::{Menu, MethodCard, ReadbackPace, SetCard};
+
+/// Whole numbers above this are not exact in a browser.
+const LARGEST_WHOLE: u64 = (1 << 53) - 1;
+/// Short names in links and what they are called in a configuration.
+const SHORT: [(&str, &str); 2] = [("lr", "optimizer.lr"), ("width", "encoder.width")];
+/// Settings with a field of their own, by their names in links.
+pub const FIELDS: [&str; 5] = ["seed", "batch", "lr", "epochs", "steps"];
+/// How often the run looks at itself: part of the link, not of the run.
+const LOOKS: [&str; 2] = ["read_every", PROBE_EVERY];
+/// The name in links of the steps between two probes.
+pub const PROBE_EVERY: &str = "probe_every";
+
+/// The choices. What is not chosen, the method's preset decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Method id; empty stands for the one that the menu begins with.
+    pub method: String,
+    /// The preset.
+    pub preset: Preset,
+    /// The data set asked for; empty leaves it to the method.
+    pub data: String,
+    /// The processor asked for.
+    pub device: DeviceChoice,
+    /// Everything else by its name in links, as typed: right or wrong is found out by [`Settings::config`]. What was
+    /// emptied is as in the preset.
+    pub changed: BTreeMap<String, String>,
+    /// Whether the run begins by itself.
+    pub autostart: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            method: String::new(),
+            preset: Preset::Small,
+            data: String::new(),
+            device: DeviceChoice::Auto,
+            changed: BTreeMap::new(),
+            autostart: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads a link's query. What cannot be read is left at its default; the sentences say what.
+    pub fn read<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<String>) {
+        let mut settings = Self::default();
+        let problems = pairs.into_iter().filter_map(|(key, text)| settings.take(key, text.trim()).err());
+        let problems = problems.map(|error| error.to_string()).collect();
+        (settings, problems)
+    }
+
+    /// Changes one setting by its name in links.
+    ///
+    /// # Errors
+    /// When the value cannot be one of it. Whatever is typed into a field is judged by [`Settings::config`].
+    pub fn take(&mut self, key: &str, text: &str) -> Result<()> {
+        match key {
+            "method" => self.method = text.to_string(),
+            "preset" => self.preset = text.parse()?,
+            "data" => self.data = dataset_choice::full_name(text).to_string(),
+            "device" => self.device = text.parse()?,
+            "autostart" => self.autostart = switch("autostart", text)?,
+            _ => drop(self.changed.insert(short(key).to_string(), text.to_string())),
+        }
+        Ok(())
+    }
+
+    /// What was typed for the setting called `key` in links.
+    pub fn typed(&self, key: &str) -> Option<&str> {
+        self.changed.get(short(key)).map(String::as_str)
+    }
+
+    fn filled(&self, key: &str) -> Option<&str> {
+        self.typed(key).filter(|text| !text.is_empty())
+    }
+
+    /// The link's query that gives these settings again, every value the run depends on spelled out.
+    pub fn write(&self, config: &RunConfig, card: &MethodCard) -> Vec<(String, String)> {
+        let mut pairs = vec![
+            ("method".to_string(), card.id.clone()),
+            ("preset".to_string(), self.preset.to_string()),
+            ("data".to_string(), config.data.clone()),
+            ("device".to_string(), self.device.to_string()),
+        ];
+        let whole = value_of(config);
+        let preset = card.published(self.preset, &config.data).map(value_of);
+        for key in names(&whole) {
+            let own = lookup(&whole, &key);
+            let always = FIELDS.contains(&key.as_str()) && (key != "steps" || config.steps > 0);
+            // the page narrows the preset on some devices
+            if always || key == "width" || preset.as_ref().is_some_and(|preset| lookup(preset, &key) != own) {
+                pairs.push((key, own.map(text_of).unwrap_or_default()));
+            }
+        }
+        let looks = LOOKS.iter().filter_map(|key| Some((key.to_string(), self.filled(key)?.to_string())));
+        pairs.into_iter().chain(looks).collect()
+    }
+
+    /// Takes over the settings of a run of the chosen method that is there already.
+    pub fn follow(&mut self, config: &RunConfig, card: &MethodCard) {
+        self.preset = config.preset;
+        let pairs = self.write(config, card);
+        // what was written reads back
+        *self = Self::read(pairs.iter().map(|(key, text)| (key.as_str(), text.as_str()))).0;
+    }
+
+    /// The chosen method.
+    ///
+    /// # Errors
+    /// When there is none of this name; the sentence lists those there are.
+    pub fn card<'a>(&self, menu: &'a Menu) -> Result<&'a MethodCard> {
+        let wanted = if self.method.is_empty() { &menu.first } else { &self.method };
+        menu.methods.iter().find(|card| card.id == *wanted).ok_or_else(|| {
+            let known: Vec<_> = menu.methods.iter().map(|card| card.id.as_str()).collect();
+            Error::Config(format!("there is no method `{}`; there are: {}", self.method, known.join(", ")))
+        })
+    }
+
+    /// The run that these settings describe on such a device.
+    ///
+    /// # Errors
+    /// When a name or a value does not fit the method; the sentence names it.
+    pub fn config(&self, menu: &Menu, kind: Kind) -> Result<RunConfig> {
+        let mut config = self.preset(menu, kind)?;
+        for (key, text) in self.changed.iter().filter(|(key, text)| !text.is_empty() && !LOOKS.contains(&key.as_str()))
+        {
+            config.set(long(key), text)?;
+        }
+        if config.seed > LARGEST_WHOLE {
+            return Err(Error::Config(format!("seed must not be above {LARGEST_WHOLE} in a browser")));
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// How often the run looks at itself.
+    ///
+    /// # Errors
+    /// When that is no whole number.
+    pub fn looks(&self) -> Result<ReadbackPace> {
+        let [read_every, probe_every] = LOOKS.map(|key| self.filled(key).map(|text| whole(key, text)).transpose());
+        Ok(ReadbackPace { read_every: read_every?, probe_every: probe_every? })
+    }
+
+    /// The preset with nothing changed.
+    ///
+    /// # Errors
+    /// When there is no such method, data or preset.
+    pub fn preset(&self, menu: &Menu, kind: Kind) -> Result<RunConfig> {
+        let (card, set) = (self.card(menu)?, self.set(menu)?);
+        let missing = || Error::Config(format!("{} has no preset `{}`", card.title, self.preset));
+        card.config(self.preset, &set.name, kind).ok_or_else(missing)
+    }
+
+    /// The data set that the run learns from.
+    ///
+    /// # Errors
+    /// When there is no such method or data, or the two do not fit together.
+    pub fn set<'a>(&self, menu: &'a Menu) -> Result<&'a SetCard> {
+        dataset_choice::choose(&self.data, self.card(menu)?, &menu.sets)
+    }
+
+    /// Leaves the data to the method where those asked for do not suit it.
+    pub fn let_go_of_data(&mut self, menu: &Menu) {
+        if self.set(menu).is_err() {
+            self.data.clear();
+        }
+    }
+}
+
+/// The settings beside [`FIELDS`] that a configuration has, by their names in links: the encoder's width and the method's own.
+pub fn more_names(config: &RunConfig) -> Vec<String> {
+    let options = config.options.iter().filter(|(_, value)| !value.is_object() && !value.is_array());
+    std::iter::once("width".to_string()).chain(options.map(|(name, _)| name.clone())).collect()
+}
+
+/// The value of the setting called `key` in links.
+pub fn value(config: &RunConfig, key: &str) -> Option<Value> {
+    lookup(&value_of(config), key)
+}
+
+/// A value as it stands in a field and in a link.
+pub fn text_of(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+fn value_of(config: &RunConfig) -> Value {
+    serde_json::to_value(config).expect("a run configuration has only string keys")
+}
+
+fn lookup(whole: &Value, key: &str) -> Option<Value> {
+    let direct = long(key).split('.').try_fold(whole, |value, part| value.get(part));
+    direct.or_else(|| whole.get("options")?.get(key)).cloned()
+}
+
+/// Names in links of all single values but those that stand in every link anyway.
+fn names(whole: &Value) -> Vec<String> {
+    let mut paths = Vec::new();
+    collect(whole, "", &mut paths);
+    let said = ["method", "preset", "data"];
+    let names = paths.into_iter().filter(|path| !said.contains(&path.as_str()));
+    names.map(|path| short(path.strip_prefix("options.").unwrap_or(&path)).to_string()).collect()
+}
+
+fn collect(value: &Value, path: &str, into: &mut Vec<String>) {
+    let Value::Object(map) = value else { return into.push(path.to_string()) };
+    for (name, inner) in map {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        collect(inner, &path, into);
+    }
+}
+
+fn long(key: &str) -> &str {
+    SHORT.iter().find(|(short, _)| *short == key).map_or(key, |(_, long)| long)
+}
+
+fn short(key: &str) -> &str {
+    SHORT.iter().find(|(_, long)| *long == key).map_or(key, |(short, _)| short)
+}
+
+fn whole(key: &str, text: &str) -> Result<usize> {
+    text.parse().map_err(|_| Error::Config(format!("{key} must be a whole number, not `{text}`")))
+}
+
+fn switch(key: &str, text: &str) -> Result<bool> {
+    match text {
+        "1" | "true" | "" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(Error::Config(format!("{key} is either 1 or 0, not `{text}`"))),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::method::{Needs, Unit};
+    use crate::page::*;
+    use crate::record::tests::config;
+
+    /// A method that could be any.
+    pub fn card(id: &str) -> MethodCard {
+        MethodCard {
+            id: id.into(),
+            title: id.into(),
+            year: 2018,
+            paper: String::new(),
+            url: String::new(),
+            task: String::new(),
+            lesson: String::new(),
+            metric: "accuracy".into(),
+            chance: None,
+            unit: Unit::Share,
+            needs: Needs::default(),
+            presets: vec![RunConfig { method: id.into(), ..config() }],
+        }
+    }
+
+    fn menu() -> Menu {
+        let mut colourful = card("colourful");
+        colourful.needs.colour = true;
+        colourful.presets[0].data = "cifar-10".into();
+        Menu {
+            methods: vec![card("other"), card("one"), colourful],
+            first: "one".into(),
+            sets: dataset_choice::tests::sets(),
+        }
+    }
+
+    fn read(query: &str) -> (Settings, Vec<String>) {
+        Settings::read(query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))))
+    }
+
+    #[test]
+    fn a_link_gives_the_run_it_describes() {
+        let (settings, problems) =
+            read("method=other&device=cpu&seed=7&steps=40&lr=1e-2&flip=true&autostart=1&probe_every=10");
+        assert_eq!(problems, [""; 0]);
+        let config = settings.config(&menu(), Kind::Cpu).expect("all fit");
+        assert_eq!((config.method.as_str(), config.seed, config.steps, config.optimizer.lr), ("other", 7, 40, 0.01));
+        assert_eq!((config.encoder.width, config.options["flip"].as_bool()), (16, Some(true)));
+        assert_eq!(settings.looks().expect("a number"), ReadbackPace { read_every: None, probe_every: Some(10) });
+        assert!(settings.autostart);
+    }
+
+    #[test]
+    fn the_written_link_reads_back_to_the_same_run_on_any_device() {
+        let (settings, _) = read("seed=3&flip=true&batch=32&probe_every=25");
+        let menu = menu();
+        let config = settings.config(&menu, Kind::Cpu).expect("all fit");
+        let written = settings.write(&config, settings.card(&menu).expect("a method"));
+        assert!(written.contains(&("width".into(), "16".into())), "the narrow encoder is part of the run: {written:?}");
+        assert!(written.iter().all(|(key, _)| key != "steps" && key != "autostart"));
+        let (again, problems) = Settings::read(written.iter().map(|(key, text)| (key.as_str(), text.as_str())));
+        assert_eq!(problems, [""; 0]);
+        assert_eq!(again.config(&menu, Kind::Gpu).expect("all fit"), config);
+        assert_eq!(again.looks().expect("a number"), settings.looks().expect("a number"));
+    }
+
+    #[test]
+    fn the_settings_follow_a_run_that_came_with_its_own() {
+        let (mut settings, menu) = (read("method=other&batch=128&device=cpu&probe_every=25").0, menu());
+        let run = read("seed=9&flip=true").0.config(&menu, Kind::Gpu).expect("all fit");
+        settings.follow(&run, &card("one"));
+        assert_eq!(settings.config(&menu, Kind::Cpu).expect("all fit"), run);
+        assert_eq!((settings.method.as_str(), settings.device), ("one", DeviceChoice::Cpu));
+        assert_eq!(settings.typed(PROBE_EVERY), Some("25"));
+    }
+
+    #[test]
+    fn the_data_follow_the_method_unless_they_are_asked_for() {
+        let (mut settings, menu) = (read("method=colourful").0, menu());
+        let name =
+            |settings: &Settings| settings.set(&menu).map(|set| set.name.clone()).map_err(|error| error.to_string());
+        assert_eq!(name(&settings), Ok("cifar-10".into()));
+        settings.take("method", "one").expect("a method");
+        assert_eq!(name(&settings), Ok("fashion-mnist".into()));
+        settings.take("data", "shapes").expect("a name");
+        assert_eq!(name(&settings), Ok("moving-shapes".into()));
+        settings.take("data", "fashion-mnist").expect("a name");
+        settings.take("method", "colourful").expect("a method");
+        assert!(name(&settings).is_err());
+        settings.let_go_of_data(&menu);
+        assert_eq!(name(&settings), Ok("cifar-10".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_and_left_alone() {
+        for (query, word) in [("device=tpu", "tpu"), ("preset=huge", "huge"), ("autostart=maybe", "autostart")] {
+            let (settings, problems) = read(query);
+            assert!(problems.len() == 1 && problems[0].contains(word), "{problems:?}");
+            assert_eq!(settings, Settings::default());
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_the_method_is_said() {
+        let wrong = [
+            ("method=none", "other, one, colourful"),
+            ("data=none", "moving-shapes"),
+            ("data=fashion-mnist&method=colourful", "no colours"),
+            ("preset=full", "full"),
+            ("batch=many", "batch"),
+            ("batch=1", "at least 2"),
+        ];
+        let more = [("lr=0", "lr"), ("tilt=3", "tilt"), ("seed=-1", "seed"), ("seed=99999999999999999", "seed")];
+        assert!(read("probe_every=x").0.looks().expect_err("no number").to_string().contains("probe_every"));
+        for (query, word) in wrong.into_iter().chain(more) {
+            let error = read(query).0.config(&menu(), Kind::Gpu).expect_err(query).to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_emptied_field_goes_back_to_the_preset() {
+        let mut settings = read("batch=32").0;
+        settings.take("batch", "").expect("emptied");
+        settings.take("probe_every", "").expect("emptied");
+        assert_eq!(settings.looks().expect("as by default"), ReadbackPace::default());
+        assert_eq!(settings.config(&menu(), Kind::Gpu).expect("all fit").batch, 64);
+        assert_eq!(more_names(&config()), ["width", "flip"]);
+        assert_eq!(value(&config(), "lr").map(text_of).as_deref(), Some("0.05"));
+        assert_eq!(value(&config(), "flip").map(text_of).as_deref(), Some("false"));
+    }
+}

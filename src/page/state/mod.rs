@@ -1,0 +1,9 @@
+//! Signals, the engine in the worker, and the browser's storage.
+
+pub(super) mod mount;
+pub(super) mod on_reply;
+pub(super) mod saved_runs;
+pub(super) mod store;
+pub(super) mod test_hooks;
+pub(super) mod url;
+pub(super) mod worker_handle;

@@ -1,0 +1,26 @@
+//! Where the page's program begins.
+
+use leptos::mount::mount_to;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+use crate::page::ui::app::App;
+
+/// Puts the page in place of its skeleton.
+pub fn run() {
+    report_panics();
+    let Some(place) = document().get_element_by_id("app") else { return };
+    place.set_inner_html("");
+    mount_to(place.unchecked_into(), App).forget();
+}
+
+/// A page that has stopped must not look as if it still ran.
+fn report_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        if let Some(message) = document().get_element_by_id("broken") {
+            // nothing more can be done if even this fails
+            let _ = message.remove_attribute("hidden");
+        }
+    }));
+}

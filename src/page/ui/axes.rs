@@ -1,0 +1,158 @@
+//! The drawing of a chart as SVG: axes with ticks, level lines, curves and the reader's place on them.
+
+use leptos::prelude::*;
+
+use crate::method::Unit;
+use crate::page::model::plot::{Level, Look, Plot, Series};
+use crate::page::model::scale::{Scale, Ticks, spread};
+use crate::page::model::words;
+
+/// Room for the numbers left of the plot.
+const LEFT: f64 = 44.0;
+/// Room for the numbers below it.
+const BOTTOM: f64 = 26.0;
+/// Room above and right of it, so that lines and end numbers are not cut.
+const EDGE: f64 = 10.0;
+/// Pixels between two numbers of the step axis at least.
+const APART: f64 = 90.0;
+/// Pixels between the names of two level lines.
+const LABEL_GAP: f64 = 15.0;
+/// A curve that ends so little above a line stands where the line's name would.
+const LABEL_ROOM: f64 = 22.0;
+
+/// The size of a chart in pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Frame {
+    width: f64,
+    height: f64,
+}
+
+impl Frame {
+    /// A chart of this size.
+    pub fn new(width: f64, height: f64) -> Self {
+        Self { width: width.max(2.0 * LEFT), height }
+    }
+
+    /// Steps across.
+    pub fn x(&self, plot: &Plot) -> Scale {
+        Scale { values: plot.x, pixels: (LEFT, self.width - EDGE) }
+    }
+
+    /// Values upwards.
+    pub fn y(&self, plot: &Plot) -> Scale {
+        Scale { values: plot.y, pixels: (self.height - BOTTOM, EDGE) }
+    }
+}
+
+/// The whole chart. Readers who do not see it have its summary and its slider.
+pub fn draw(plot: &Plot, frame: &Frame, cursor: Option<usize>) -> impl IntoView + use<> {
+    let (x, y) = (frame.x(plot), frame.y(plot));
+    let (width, height) = (frame.width.to_string(), frame.height.to_string());
+    view! {
+        <svg width=width height=height aria-hidden="true">
+            <g class="grid">{values(plot, &y, frame)}{steps(&x, frame)}</g>
+            <g class="levels">{levels(&plot.levels, &y, frame)}</g>
+            <g class="curves">{plot.series.iter().map(|series| curve(series, &x, &y)).collect_view()}</g>
+            <g class="names">{names(&plot.levels, plot, &y, frame)}</g>
+            {cursor.map(|at| place(plot, at, &x, &y, frame))}
+        </svg>
+    }
+}
+
+fn values(plot: &Plot, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
+    let ticks = Ticks::between(plot.y.0, plot.y.1, 4);
+    let unit = plot.unit;
+    let (scale, right) = (*y, number(frame.width - EDGE));
+    let lines = ticks.values.clone().into_iter().map(move |value| {
+        let (at, text) =
+            (number(scale.place(value)), if unit == Unit::Share { ticks.percent(value) } else { ticks.text(value) });
+        view! {
+            <line x1=number(LEFT) x2=right.clone() y1=at.clone() y2=at.clone()></line>
+            <text x=number(LEFT - 8.0) y=at dy="0.32em" text-anchor="end">{text}</text>
+        }
+    });
+    lines.collect_view()
+}
+
+fn steps(x: &Scale, frame: &Frame) -> impl IntoView + use<> {
+    let room = (frame.width - LEFT - EDGE) / APART;
+    let ticks = Ticks::between(x.values.0, x.values.1, room.max(1.0) as usize);
+    let (scale, foot) = (*x, frame.height - BOTTOM);
+    let whole = ticks.values.into_iter().filter(|value| value.fract() == 0.0);
+    let marks = whole.map(move |value| {
+        let at = number(scale.place(value));
+        let text = if value == 0.0 { "step 0".to_string() } else { words::count(value as usize) };
+        let anchor = if value == 0.0 { "start" } else { "middle" };
+        view! {
+            <line class="tick" x1=at.clone() x2=at.clone() y1=number(foot) y2=number(foot + 4.0)></line>
+            <text x=at y=number(foot + 17.0) text-anchor=anchor>{text}</text>
+        }
+    });
+    marks.collect_view()
+}
+
+fn levels(levels: &[Level], y: &Scale, frame: &Frame) -> impl IntoView + use<> {
+    let (scale, right) = (*y, number(frame.width - EDGE));
+    let lines = levels.iter().map(move |level| {
+        let at = number(scale.place(level.value));
+        let class = format!("level pattern{}", level.pattern);
+        view! { <line class=class x1=number(LEFT) x2=right.clone() y1=at.clone() y2=at></line> }
+    });
+    lines.collect_view()
+}
+
+/// The names stand on their lines at the right, or below them where a curve ends just above, moved apart where two lines are
+/// close.
+fn names(levels: &[Level], plot: &Plot, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
+    let ends = || plot.series.iter().filter_map(|series| series.points.last());
+    let own = levels.iter().map(|level| {
+        let line = y.place(level.value);
+        let crowded = ends().any(|end| (0.0..LABEL_ROOM).contains(&(line - y.place(end.1))));
+        if crowded { line + LABEL_GAP } else { line - 5.0 }
+    });
+    let own: Vec<f64> = own.collect();
+    let places = spread(&own, LABEL_GAP, (EDGE + 4.0, frame.height - BOTTOM - 4.0));
+    let right = number(frame.width - EDGE - 2.0);
+    let texts = levels.iter().zip(places).map(|(level, at)| {
+        let text = format!("{} {}", level.name, plot.text(level.value));
+        view! { <text x=right.clone() y=number(at) text-anchor="end">{text}</text> }
+    });
+    texts.collect_view()
+}
+
+fn curve(series: &Series, x: &Scale, y: &Scale) -> impl IntoView + use<> {
+    let places = series.points.iter().map(|point| (x.place(point.0), y.place(point.1)));
+    let mut path = String::with_capacity(series.points.len() * 13);
+    for (index, (across, down)) in places.clone().enumerate() {
+        path += &format!("{}{across:.1} {down:.1}", if index == 0 { 'M' } else { 'L' });
+    }
+    let class = match series.look {
+        Look::Faint => "curve faint",
+        Look::Main | Look::Dotted => "curve main",
+    };
+    let marked = series.look == Look::Dotted || series.points.len() == 1;
+    let dots = places.filter(|_| marked).map(|(across, down)| {
+        view! { <circle class="dot" cx=number(across) cy=number(down) r="3.5"></circle> }
+    });
+    view! { <path class=class d=path></path>{dots.collect_view()} }
+}
+
+/// The reader's place: a line through the chart and a ring on each curve.
+fn place(plot: &Plot, at: usize, x: &Scale, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
+    let step = plot.walk().get(at).map(|point| point.0);
+    step.map(|step| {
+        let across = number(x.place(step));
+        let points = plot.series.iter().filter_map(|series| series.points.iter().find(|point| point.0 == step));
+        let rings = points.map(|point| {
+            view! { <circle class="ring" cx=number(x.place(point.0)) cy=number(y.place(point.1)) r="4.5"></circle> }
+        });
+        view! {
+            <line class="place" x1=across.clone() x2=across y1=number(EDGE) y2=number(frame.height - BOTTOM)></line>
+            {rings.collect_view()}
+        }
+    })
+}
+
+fn number(value: f64) -> String {
+    format!("{value:.1}")
+}

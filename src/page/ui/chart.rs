@@ -1,0 +1,87 @@
+//! A chart: an SVG over a slider that walks along the curve, by pointer, touch or arrow keys.
+
+use leptos::ev;
+use leptos::html::Div;
+use leptos::prelude::*;
+
+use super::axes::{Frame, draw};
+use super::use_width::use_width;
+use crate::page::model::plot::Plot;
+
+/// Pixels down.
+const HEIGHT: f64 = 210.0;
+
+/// A chart of `plot`. `value` is the number of the moment, shown large and found by tests under `testid`.
+#[component]
+pub fn Chart(
+    /// What is measured.
+    #[prop(into)]
+    title: Signal<String>,
+    /// What is drawn.
+    #[prop(into)]
+    plot: Signal<Plot>,
+    /// The latest value in words.
+    #[prop(into)]
+    value: Signal<String>,
+    /// The name tests know the value by.
+    #[prop(into)]
+    testid: String,
+) -> impl IntoView {
+    let place = NodeRef::<Div>::new();
+    let width = use_width(place);
+    let cursor = RwSignal::new(None::<usize>);
+    let frame = move || Frame::new(width.get(), HEIGHT);
+    let said = move || {
+        plot.with(|plot| match cursor.get() {
+            Some(at) => plot.reading(at),
+            None => plot.summary.clone(),
+        })
+    };
+    view! {
+        <figure class="chart">
+            <figcaption>
+                <h3>{title}</h3>
+                <span class="value" data-testid=testid>{value}</span>
+            </figcaption>
+            <div class="plot" node_ref=place style:height=format!("{HEIGHT}px")>
+                {move || plot.with(|plot| draw(plot, &frame(), cursor.get()))}
+                <Walk title plot cursor frame=Signal::derive(frame)/>
+            </div>
+            <p class="said">{said}</p>
+        </figure>
+    }
+}
+
+/// The invisible slider over the plot.
+#[component]
+fn Walk(
+    title: Signal<String>,
+    plot: Signal<Plot>,
+    cursor: RwSignal<Option<usize>>,
+    frame: Signal<Frame>,
+) -> impl IntoView {
+    let last = move || plot.with(|plot| plot.walk().len().saturating_sub(1));
+    let at = move || cursor.get().unwrap_or_else(last);
+    let text = move || plot.with(|plot| if plot.walk().is_empty() { plot.summary.clone() } else { plot.reading(at()) });
+    let follow = move |event: ev::PointerEvent| {
+        let x =
+            plot.with_untracked(|plot| frame.with_untracked(|frame| frame.x(plot).value(f64::from(event.offset_x()))));
+        cursor.set(plot.with_untracked(|plot| plot.nearest(x)));
+    };
+    view! {
+        <input
+            type="range"
+            class="walk"
+            min="0"
+            max=move || last().to_string()
+            prop:value=move || at().to_string()
+            aria-label=move || format!("{}: walk along the curve", title.get())
+            aria-valuetext=text
+            on:input=move |event| cursor.set(event_target_value(&event).parse().ok())
+            on:focus=move |_| cursor.set(Some(plot.with_untracked(|plot| plot.walk().len().saturating_sub(1))))
+            on:blur=move |_| cursor.set(None)
+            on:pointermove=follow
+            on:pointerleave=move |_| cursor.set(None)
+        />
+    }
+}

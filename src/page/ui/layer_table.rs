@@ -1,0 +1,74 @@
+//! The table layer by layer: where in the network the useful features live.
+
+use leptos::prelude::*;
+
+use crate::page::model::probe_summary::{self, Layer, layer_name, probe_name};
+use crate::page::model::words;
+use crate::page::state::store::PageState;
+use crate::session::event::{Probe, Source};
+
+/// Trained against untrained, for every layer and every kind of probe.
+#[component]
+pub fn Layers() -> impl IntoView {
+    let bench = expect_context::<PageState>();
+    let latest = Memo::new(move |_| bench.record.with(|record| record.probes.last().cloned()));
+    move || {
+        latest.get().map(|probe| {
+        let kinds = probe_summary::kinds(&probe);
+        let when = match probe.step {
+            0 => "before the first step".to_string(),
+            step => format!("after {} steps", words::count(step)),
+        };
+        view! {
+            <h3 class="layers-title">"Where in the network?"</h3>
+            <p>
+                "The layers from the pixels to the answer, "{when}". The best features need not be the last: layers near the
+                answer often serve the puzzle alone and forget the rest, and what is worth keeping lives in the middle."
+            </p>
+            <div class="tables" data-testid="layers">
+                {kinds.into_iter().map(|kind| view! { <Table probe=probe.clone() kind/> }).collect_view()}
+            </div>
+        }
+    })
+    }
+}
+
+#[component]
+fn Table(probe: Probe, kind: String) -> impl IntoView {
+    let rows = probe_summary::layers(&probe, &kind);
+    let best = probe_summary::best(&probe, Source::Trained, &kind).map(|best| best.layer);
+    let pixels = probe_summary::best(&probe, Source::RawPixels, &kind);
+    let all = rows
+        .iter()
+        .flat_map(|row| [Some(row.trained), row.untrained])
+        .flatten()
+        .chain(pixels.iter().map(|best| best.accuracy));
+    let low = all.fold(1.0, f64::min);
+    let bar = move |share: f64| format!("--share:{:.3}", (share - low + 0.05) / (1.05 - low));
+    view! {
+        <table>
+            <caption>{probe_name(&kind)}</caption>
+            <thead>
+                <tr><th scope="col">"Layer"</th><th scope="col">"Trained"</th><th scope="col">"Untrained"</th><th scope="col">"Gain"</th></tr>
+            </thead>
+            <tbody>
+                {pixels.map(|best| view! {
+                    <tr class="pixels"><th scope="row">"raw pixels"</th><td></td><td>{words::percent(best.accuracy)}</td><td></td></tr>
+                })}
+                {rows.into_iter().map(|row| line(best.as_ref() == Some(&row.name), bar(row.trained), row)).collect_view()}
+            </tbody>
+        </table>
+    }
+}
+
+fn line(is_best: bool, bar: String, Layer { name, trained, untrained }: Layer) -> impl IntoView {
+    let gain = untrained.map(|untrained| words::points(trained - untrained));
+    view! {
+        <tr class:best=is_best>
+            <th scope="row">{layer_name(&name)}{is_best.then_some(" (best)")}</th>
+            <td class="bar" style=bar>{words::percent(trained)}</td>
+            <td>{untrained.map(words::percent)}</td>
+            <td>{gain}</td>
+        </tr>
+    }
+}

@@ -1,0 +1,22 @@
+//! The components of the page.
+
+pub(super) mod app;
+pub(super) mod axes;
+pub(super) mod buttons;
+pub(super) mod canvas;
+pub(super) mod chart;
+pub(super) mod dataset_field;
+pub(super) mod device;
+pub(super) mod field;
+pub(super) mod form;
+pub(super) mod layer_table;
+pub(super) mod matrix;
+pub(super) mod notice;
+pub(super) mod probe_panel;
+pub(super) mod run_files;
+pub(super) mod status;
+pub(super) mod task_panel;
+pub(super) mod tile;
+pub(super) mod training_panel;
+pub(super) mod use_width;
+pub(super) mod view_strip;

@@ -1,0 +1,102 @@
+//! The third part: whether what it learned is good for something else.
+
+use leptos::prelude::*;
+
+use super::chart::Chart;
+use super::layer_table::Layers;
+use crate::page::model::plot;
+use crate::page::model::probe_summary::{self, probe_name};
+use crate::page::model::words;
+use crate::page::state::store::PageState;
+use crate::session::event::Source;
+
+/// Probes over the steps, against their controls, and layer by layer.
+#[component]
+pub fn Probes() -> impl IntoView {
+    let bench = expect_context::<PageState>();
+    // before the first round the two usual probes hold their place
+    let kinds = Memo::new(move |_| {
+        let measured = bench.record.with(|record| record.probes.last().map(probe_summary::kinds));
+        measured.unwrap_or_else(|| vec!["linear".into(), "knn".into()])
+    });
+    view! {
+        <section class="part" aria-labelledby="part-probes">
+            <h2 id="part-probes"><span class="count" aria-hidden="true">"3"</span>"Was anything learned?"</h2>
+            <p>
+                "The puzzle was only an excuse. What we want are the features the network built to solve it. So every now and
+                then the network is frozen and examined: can a simple reader tell shirts from shoes by its features alone? For
+                this exam, and only for it, labels are used; nothing of it flows back into the network."
+            </p>
+            <div class="charts">
+                {move || kinds.get().into_iter().map(|kind| view! { <Kind kind/> }).collect_view()}
+            </div>
+            <Small/>
+            <Layers/>
+            <Reading/>
+        </section>
+    }
+}
+
+#[component]
+fn Kind(kind: String) -> impl IntoView {
+    let bench = expect_context::<PageState>();
+    let (title, testid) = (probe_name(&kind), kind.clone());
+    let name = StoredValue::new(kind);
+    let plot = Memo::new(move |_| name.with_value(|kind| bench.record.with(|record| plot::probe(record, kind))));
+    let value = Memo::new(move |_| {
+        let best = |record: &crate::page::model::run_state::Record| {
+            name.with_value(|kind| probe_summary::best(record.probes.last()?, Source::Trained, kind))
+        };
+        bench.record.with(best).map_or_else(|| "–".to_string(), |best| words::percent(best.accuracy))
+    });
+    view! { <Chart title plot value testid/> }
+}
+
+/// How much the numbers can be trusted.
+#[component]
+fn Small() -> impl IntoView {
+    let bench = expect_context::<PageState>();
+    let text = Memo::new(move |_| {
+        bench.record.with(|record| {
+        let probe = record.probes.last()?;
+        let best = probe_summary::best(probe, Source::Trained, probe_summary::kinds(probe).first()?)?;
+        let off = probe_summary::uncertainty(best.accuracy, probe.test_images) * 100.0;
+        Some(format!(
+            "Measured on {} labelled images and counted on {} test images, so each number may be off by about {off:.0} points; \
+             the lines are measured on the same images and move together.",
+            words::count(probe.train_images),
+            words::count(probe.test_images),
+        ))
+    })
+    });
+    view! { <p class="hint">{text}</p> }
+}
+
+/// What the probes and the lines mean.
+#[component]
+fn Reading() -> impl IntoView {
+    view! {
+        <details>
+            <summary>"How to read these charts"</summary>
+            <dl class="terms">
+                <dt>"Linear probe"</dt>
+                <dd>
+                    "The simplest reader there is: each feature gets one weight for each class, and the class with the highest sum
+                    wins. If that is enough, the features themselves already keep the classes apart."
+                </dd>
+                <dt>"Nearest neighbours (kNN)"</dt>
+                <dd>
+                    "Nothing is fitted at all. A test image gets the class of the twenty labelled images whose features are most
+                    like its own. If that works, similar features mean similar things."
+                </dd>
+                <dt>"The line for raw pixels"</dt>
+                <dd>"The same reader, given the bare pixels. Features below this line are worse than no network."</dd>
+                <dt>"The line for the untrained network"</dt>
+                <dd>
+                    "The same network before its first step, with random weights, at its own best layer. Random filters keep a lot
+                    of an image, so this line is high. Only what rises above it has been learned."
+                </dd>
+            </dl>
+        </details>
+    }
+}
