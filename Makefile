@@ -1,18 +1,20 @@
 # Everything a newcomer needs: `make help`. What is missing on a Debian-like machine is installed on the way.
 
 # Outside the checkout, so that a fresh clone does not build Burn again.
-export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nolabel/target
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nolabel
+export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 SHELL := bash
 PORT ?= 8080
 SETS ?= fashion-mnist
+DENY ?= licenses bans sources
 WASM := --target wasm32-unknown-unknown --profile web
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build data dist page test lint docs unit browser clean
+.PHONY: help demo build data dist page test lint docs unit browser screenshot deny crosscheck clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: page ## Build the page and serve it on 127.0.0.1 (PORT=8080)
 	@echo; echo "nolabel is at http://127.0.0.1:$(PORT)/ (Ctrl-C ends it)"; echo
@@ -34,7 +36,7 @@ dist: page ## Build the page into dist/, small enough to deploy
 	@scripts/setup.sh npm
 	scripts/shrink.sh dist
 
-test: lint docs unit dist browser ## Run everything that CI runs
+test: lint docs unit dist browser ## Run every check that needs nothing but this machine
 	scripts/budget.sh dist
 
 lint: ## Check format and lints for desktop and browser
@@ -42,7 +44,7 @@ lint: ## Check format and lints for desktop and browser
 	cargo fmt --check
 	rustfmt --check --edition 2024 src/methods/*.rs src/methods/*/*.rs src/cli/commands/*.rs src/cli/commands/*/*.rs
 	cargo clippy --release --locked --all-targets -- -D warnings
-	cargo clippy $(WASM) --locked --lib --bins -- -D warnings
+	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(WASM) --locked --lib --bins -- -D warnings
 
 docs: ## Build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items
@@ -55,6 +57,18 @@ unit: data ## Run the tests that need no browser
 browser: build ## Run the page in headless Chromium (needs dist/)
 	@scripts/setup.sh chromium
 	cargo test --release --locked --package browser-tests
+
+screenshot: ## Take the picture of the page for the README (needs dist/)
+	@scripts/setup.sh chromium
+	cargo run --release --locked --package browser-tests --bin screenshot -- docs/page.png
+
+deny: ## Check licences and sources of dependencies (DENY="advisories licenses bans sources" adds vulnerabilities)
+	@scripts/setup.sh deny
+	cargo deny --all-features check $(DENY)
+
+crosscheck: build data ## Compare with PyTorch, torchvision, scikit-learn and onnxruntime, installed into the cache folder
+	@scripts/setup.sh reference
+	@PYTHONDONTWRITEBYTECODE=1 $(CACHE)/reference/bin/python tests/reference/crosscheck.py $(CARGO_TARGET_DIR)/release/nolabel
 
 clean: ## Remove what was built
 	rm -rf dist $(CARGO_TARGET_DIR)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs the named parts where they are missing: wasm trunk bindgen npm chromium ffmpeg.
+# Installs the named parts where they are missing: wasm trunk bindgen npm chromium ffmpeg deny reference.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 TRUNK=0.21.14
+DENY=0.20.2
 # the command line tool must be of the very version that the crate is compiled against
 BINDGEN=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
 
@@ -27,14 +28,26 @@ packages() {
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" > /dev/null
 }
 
+# A virtual environment in the user's cache folder, with the libraries that the reference scripts compare with.
+reference() {
+    local wanted=tests/reference/requirements.txt folder=${XDG_CACHE_HOME:-$HOME/.cache}/nolabel/reference
+    cmp -s "$wanted" "$folder/installed.txt" && return
+    python3 -c 'import venv, ensurepip' 2> /dev/null || packages python3 python3-venv
+    python3 -m venv --clear "$folder"
+    "$folder/bin/pip" install --quiet --requirement "$wanted"
+    cp "$wanted" "$folder/installed.txt"
+}
+
 for part in "$@"; do
     case $part in
         wasm) rustc --print target-libdir --target wasm32-unknown-unknown | xargs test -d || rustup target add wasm32-unknown-unknown ;;
         trunk) [ "$(trunk --version 2> /dev/null)" = "trunk $TRUNK" ] || install_tool trunk "$TRUNK" ;;
         bindgen) [ "$(wasm-bindgen --version 2> /dev/null)" = "wasm-bindgen $BINDGEN" ] || install_tool wasm-bindgen-cli "$BINDGEN" ;;
         npm) command -v npm > /dev/null || packages nodejs npm ;;
-        chromium) { command -v chromium && command -v chromedriver; } > /dev/null || packages chromium chromium-driver ;;
+        chromium) { { command -v chromium || command -v google-chrome; } && command -v chromedriver; } > /dev/null || packages chromium chromium-driver ;;
         ffmpeg) command -v ffmpeg > /dev/null || packages ffmpeg ;;
+        deny) [ "$(cargo deny --version 2> /dev/null)" = "cargo-deny $DENY" ] || install_tool cargo-deny "$DENY" ;;
+        reference) reference ;;
         *) echo "setup.sh knows no part '$part'" >&2; exit 2 ;;
     esac
 done

@@ -15,7 +15,7 @@ mod tests {
     use super::*;
     use serde::Deserialize;
 
-    /// What NumPy made of the same embeddings: `tests/fixtures/health/make.py`.
+    /// What NumPy made of the same embeddings: `tests/reference/health.py`.
     #[derive(Deserialize)]
     struct Case {
         width: usize,

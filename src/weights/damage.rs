@@ -6,7 +6,7 @@ use futures_lite::future::block_on;
 use super::{About, Wanted, import, safetensors};
 use crate::net::{EncoderConfig, EncoderKind, encoder_for_tests};
 
-/// Files that PyTorch wrote; see tests/weights/foreign_files.py.
+/// Files that PyTorch wrote; see tests/reference/foreign_files.py.
 const NEW: &[u8] = include_bytes!("../../tests/fixtures/weights/moco.pth");
 const OLD: &[u8] = include_bytes!("../../tests/fixtures/weights/swav_old.pth");
 

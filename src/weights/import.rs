@@ -282,7 +282,7 @@ mod tests {
         }
     }
 
-    /// Compares with the files that tests/weights/foreign_files.py wrote, where the variable names their folder.
+    /// Compares with the files that tests/reference/foreign_files.py wrote, where the variable names their folder.
     #[test]
     fn foreign_files_give_their_networks_features() {
         let Ok(folder) = std::env::var("NOLABEL_FOREIGN") else {

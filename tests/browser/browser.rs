@@ -1,6 +1,6 @@
 //! A headless Chromium with the page in it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::host;
+use crate::host;
 
 /// One browser at a time: two would take the processor from each other.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -29,13 +29,14 @@ const FLAGS: [&str; 9] = [
 /// A WebGPU that the CPU plays.
 pub const SOFTWARE_GPU: [&str; 2] = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
-/// Where the browser puts what is downloaded.
+/// The folder that the browser downloads into, one for each process.
 pub fn downloads() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("downloads")
+    std::env::temp_dir().join(format!("nolabel-downloads-{}", std::process::id()))
 }
 
 /// The page. The fields are dropped in order: first the browser, then its driver, then the turn.
 pub struct Page {
+    /// The browser, for what has no method here.
     pub driver: WebDriver,
     _chromedriver: Child,
     origin: String,
@@ -77,10 +78,12 @@ impl Page {
         page
     }
 
+    /// Opens another address of the same server: path and query.
     pub async fn goto(&self, address: &str) {
         self.driver.goto(format!("{}{address}", self.origin)).await.expect("the page answers");
     }
 
+    /// Ends the browser.
     pub async fn close(self) {
         self.driver.quit().await.expect("the browser ends");
     }
@@ -101,14 +104,17 @@ impl Page {
         self.script(&script).await.as_str().expect("text").to_string()
     }
 
+    /// The text of an element, empty where there is none.
     pub async fn text(&self, testid: &str) -> String {
         self.read(testid, "textContent").await
     }
 
+    /// The value of a field, empty where there is none.
     pub async fn value(&self, testid: &str) -> String {
         self.read(testid, "value").await
     }
 
+    /// Clicks on an element.
     pub async fn click(&self, testid: &str) {
         self.element(testid).await.click().await.expect("it can be clicked");
     }
@@ -127,11 +133,13 @@ impl Page {
         field.send_keys(Key::Tab + "").await.expect("it can be left");
     }
 
+    /// The value that a script returns.
     pub async fn script(&self, script: &str) -> Value {
         let answer = self.driver.execute(script, Vec::new()).await.expect("the script runs");
         answer.json().clone()
     }
 
+    /// The state of the page: loading, ready, running, paused, done or error.
     pub async fn state(&self) -> String {
         self.read("status", "dataset.state").await
     }

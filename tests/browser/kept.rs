@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use browser_tests::browser::{Page, downloads};
+use browser_tests::host;
+
 use crate::QUICK;
-use crate::browser::{Page, downloads};
-use crate::host;
 
 /// Damages the newest checkpoint that is kept, by this expression of its `bytes`; answers with its name.
 const DAMAGE: &str = r#"

@@ -1,10 +1,8 @@
 //! The built page in a real browser: it loads, trains, obeys, explains its failures and agrees with itself on two devices.
 
-mod browser;
-mod host;
 mod kept;
 
-use browser::{Page, SOFTWARE_GPU};
+use browser_tests::browser::{Page, SOFTWARE_GPU};
 use thirtyfour::prelude::*;
 
 /// Few images a step: what is tested is the page, not the network.

@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(maps[0].clone().into_data(), maps[1].clone().into_data());
     }
 
-    /// Written by scripts/torchvision_reference.py.
+    /// Written by tests/reference/residual_blocks.py.
     const BLOCKS: &[u8] = include_bytes!("../../../tests/fixtures/residual_blocks.safetensors");
 
     /// The fixture's tensors of one block, and a block with its weights.

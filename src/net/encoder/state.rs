@@ -155,7 +155,7 @@ mod tests {
         assert!(stranger.contains("layer5.0.conv1.weight"), "{stranger}");
     }
 
-    /// Compares with the files that scripts/torchvision_reference.py wrote, where the variable names their folder.
+    /// Compares with the files that tests/reference/torchvision_models.py wrote, where the variable names their folder.
     #[test]
     fn features_are_torchvisions() {
         let Ok(folder) = std::env::var("NOLABEL_TORCHVISION") else {

@@ -148,7 +148,7 @@ mod tests {
         assert!(said.contains("\"kind\":\"small\""), "{said}");
     }
 
-    /// Writes what tests/weights/check_exports.py compares, where the variable names a folder.
+    /// Writes what tests/reference/exports.py compares, where the variable names a folder.
     #[test]
     fn for_other_programs() {
         let Ok(folder) = std::env::var("NOLABEL_EXPORTS") else {

@@ -1,15 +1,13 @@
 """Checkpoints laid out as other projects lay them out, for nolabel to read.
 
-    python tests/weights/foreign_files.py files FOLDER
+    python tests/reference/foreign_files.py files FOLDER
         writes a ResNet-18 and a ResNet-50 with random weights as torchvision, timm, MoCo (v1 to v3), SimSiam, Barlow Twins,
         SwAV, solo-learn and lightly keep them, in both formats of torch.save and as safetensors, and for each network
         `*.expected.safetensors` with `input` and `features`. 1.2 GB in all, not committed. Compare by
-            NOLABEL_FOREIGN=FOLDER cargo test --release --lib foreign -- --nocapture
+            NOLABEL_FOREIGN=FOLDER cargo test --release --lib foreign_files_give -- --nocapture
 
-    python tests/weights/foreign_files.py fixtures tests/fixtures/weights
-        writes the committed files: some of them for a ResNet-18 with a 64th of the channels.
-
-Needs torch, torchvision, numpy and safetensors; written with torch 2.15 and torchvision 0.29.
+    python tests/reference/foreign_files.py fixtures
+        writes the committed files in tests/fixtures/weights: some of them for a ResNet-18 with a 64th of the channels.
 """
 
 import argparse
@@ -18,10 +16,14 @@ from collections import OrderedDict
 from pathlib import Path
 
 import torch
+from harness import FIXTURES, library_test, printed_differences
 from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import resnet
 
+LIMIT = 1e-4
+# files of half precision
+HALF = 2e-2
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
@@ -127,15 +129,26 @@ def write_all(folder, name, times, only=None):
         save_file(half, str(folder / f"{name}.half.safetensors"))
 
 
-def main():
-    what, folder = sys.argv[1], Path(sys.argv[2])
-    if what == "files":
-        write_all(folder, "resnet18", 1)
-        write_all(folder, "resnet50", 1)
-        return
+def write_fixtures(folder):
     write_all(folder, "resnet18", 64, {"moco", "swav_old"})
     for path in folder.glob("resnet18.*"):
         path.rename(folder / path.name.removeprefix("resnet18."))
 
 
-main()
+def comparisons(_program, folder):
+    for name in ["resnet18", "resnet50"]:
+        write_all(folder, name, 1)
+    for found in printed_differences(library_test("foreign_files_give", NOLABEL_FOREIGN=folder), LIMIT):
+        found.limit = HALF if "half" in found.name else LIMIT
+        yield found
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["files", folder]:
+            for network in ["resnet18", "resnet50"]:
+                write_all(Path(folder), network, 1)
+        case ["fixtures"]:
+            write_fixtures(FIXTURES / "weights")
+        case _:
+            sys.exit(__doc__)

@@ -1,0 +1,38 @@
+//! Takes the picture of the page in use that the README shows.
+//!
+//! `cargo run --release --package browser-tests --bin screenshot -- FILE.png` opens the built page in headless Chromium, trains
+//! rotation prediction on the CPU until the second probe is drawn, and writes what the window shows.
+
+use std::path::PathBuf;
+use std::process::exit;
+
+use browser_tests::browser::Page;
+use thirtyfour::extensions::cdp::ChromeDevTools;
+
+const ADDRESS: &str = "/?method=rotation&preset=small&data=fashion-mnist&device=cpu&seed=1&batch=64&probe_every=100&steps=1000&autostart=1";
+/// Width of the picture in pixels: a page of text beside a column of controls.
+const WIDTH: u32 = 1280;
+/// Height of the picture in pixels: down to the charts of the probes.
+const HEIGHT: u32 = 1500;
+/// Steps of the run in the picture: the loss has fallen, and there are two probes beside the first.
+const STEPS: usize = 220;
+/// Seconds until the engine has been loaded and has taken these steps.
+const PATIENCE: u64 = 600;
+
+#[tokio::main]
+async fn main() {
+    let Some(path) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        eprintln!("usage: screenshot FILE.png");
+        exit(2);
+    };
+    let page = Page::open("/", &["--hide-scrollbars", "--force-color-profile=srgb"]).await;
+    let view = serde_json::json!({ "width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": false });
+    let tools = ChromeDevTools::new(page.driver.handle.clone());
+    let sized = tools.execute_cdp_with_params("Emulation.setDeviceMetricsOverride", view).await;
+    sized.expect("chromium can be given a size");
+    page.goto(ADDRESS).await;
+    page.wait("the steps of the picture", PATIENCE, async || page.losses().await.len() >= STEPS).await;
+    page.driver.screenshot(&path).await.expect("the picture can be written");
+    page.close().await;
+    println!("{}: {WIDTH}x{HEIGHT}, after {STEPS} steps", path.display());
+}
