@@ -55,19 +55,25 @@ impl Page {
         Self::start(&[], Some(phone), "127.0.0.1", address).await
     }
 
+    /// Opens the page on a screen of `width` times `height` pixels, all of them the page's.
+    pub async fn open_at_size(address: &str, flags: &[&str], width: u32, height: u32) -> Self {
+        let screen = json!({ "width": width, "height": height, "pixelRatio": 1.0, "touch": false, "mobile": false });
+        Self::start(flags, Some(json!({ "deviceMetrics": screen })), "127.0.0.1", address).await
+    }
+
     /// Opens the page from a host that the browser does not trust.
     pub async fn open_insecurely(address: &str, flags: &[&str]) -> Self {
         Self::start(flags, None, "nolabel.test", address).await
     }
 
-    async fn start(flags: &[&str], phone: Option<Value>, host: &str, address: &str) -> Self {
+    async fn start(flags: &[&str], screen: Option<Value>, host: &str, address: &str) -> Self {
         let turn = TURN.lock().await;
         let port = host::serve().await.port();
         let (chromedriver, driver_port) = chromedriver().await;
         let mut wishes = DesiredCapabilities::chrome();
         FLAGS.iter().chain(flags).for_each(|flag| wishes.add_arg(flag).expect("flags are text"));
-        if let Some(phone) = phone {
-            wishes.add_experimental_option("mobileEmulation", phone).expect("a plain object");
+        if let Some(screen) = screen {
+            wishes.add_experimental_option("mobileEmulation", screen).expect("a plain object");
         }
         let folders = json!({ "download.default_directory": downloads() });
         wishes.add_experimental_option("prefs", folders).expect("a plain object");

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::process::exit;
 
 use browser_tests::browser::Page;
-use thirtyfour::extensions::cdp::ChromeDevTools;
 
 const ADDRESS: &str = "/?method=rotation&preset=small&data=fashion-mnist&device=cpu&seed=1&batch=64&probe_every=100&steps=1000&autostart=1";
 /// Width of the picture in pixels: a page of text beside a column of controls.
@@ -25,12 +24,8 @@ async fn main() {
         eprintln!("usage: screenshot FILE.png");
         exit(2);
     };
-    let page = Page::open("/", &["--hide-scrollbars", "--force-color-profile=srgb"]).await;
-    let view = serde_json::json!({ "width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": false });
-    let tools = ChromeDevTools::new(page.driver.handle.clone());
-    let sized = tools.execute_cdp_with_params("Emulation.setDeviceMetricsOverride", view).await;
-    sized.expect("chromium can be given a size");
-    page.goto(ADDRESS).await;
+    let flags = ["--hide-scrollbars", "--force-color-profile=srgb"];
+    let page = Page::open_at_size(ADDRESS, &flags, WIDTH, HEIGHT).await;
     page.wait("the steps of the picture", PATIENCE, async || page.losses().await.len() >= STEPS).await;
     page.driver.screenshot(&path).await.expect("the picture can be written");
     page.close().await;
