@@ -42,6 +42,25 @@ impl FromStr for Preset {
     }
 }
 
+/// The length of a run: passes over the images, or steps where they are not 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Steps, whatever the epochs say; 0 where the epochs decide.
+    #[serde(default)]
+    pub steps: usize,
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.steps {
+            0 => write!(f, "{} epochs", self.epochs),
+            steps => write!(f, "{steps} steps"),
+        }
+    }
+}
+
 /// Everything that decides what a run computes. The same value and the same device give the same run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +128,16 @@ impl RunConfig {
             schedule,
             options: Map::new(),
         }
+    }
+
+    /// The length of the run.
+    pub fn budget(&self) -> Budget {
+        Budget { epochs: self.epochs, steps: self.steps }
+    }
+
+    /// The same run of another length.
+    pub fn with_budget(self, Budget { epochs, steps }: Budget) -> Self {
+        Self { epochs, steps, ..self }
     }
 
     /// The same with these options of the method beside those it has.
@@ -183,6 +212,25 @@ impl RunConfig {
         })
     }
 
+    /// The learning rate brought to the batch by the linear rule, `lr = lr' batch / batch'` with the published lr' and batch'
+    /// (Goyal et al. 2017, section 2.1); the sentence says so. Nothing where the batch is the published one, or the rate or
+    /// the update rule is not.
+    pub fn follow_batch(&mut self, published: &RunConfig) -> Option<String> {
+        let same_rule = self.optimizer.kind == published.optimizer.kind && self.optimizer.lr == published.optimizer.lr;
+        if self.batch == published.batch || !same_rule {
+            return None;
+        }
+        self.optimizer.lr *= self.batch as f64 / published.batch as f64;
+        Some(format!(
+            "the learning rate follows the batch by the authors' linear rule: {} for {} images a step (published: {} for {}); \
+             --lr sets another",
+            short(self.optimizer.lr),
+            self.batch,
+            short(published.optimizer.lr),
+            published.batch
+        ))
+    }
+
     /// Refuses values that no run can work with, in words.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: &str| Err(Error::Config(what.to_string()));
@@ -217,6 +265,13 @@ impl RunConfig {
     fn to_value(&self) -> Value {
         serde_json::to_value(self).expect("a run configuration has only string keys")
     }
+}
+
+/// A rate with four digits and no more zeros than it needs.
+fn short(value: f64) -> String {
+    let digits = (3.0 - value.abs().max(1e-12).log10().floor()).clamp(0.0, 12.0) as usize;
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
 }
 
 /// The path to `key` inside the configuration, with the method's options searched last.

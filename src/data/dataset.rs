@@ -106,6 +106,13 @@ impl Split {
         self.pixels.len() / self.size.bytes()
     }
 
+    /// True if there are two images or more and all that are there are equal, byte for byte.
+    pub fn is_uniform(&self) -> bool {
+        let mut images = self.pixels.chunks_exact(self.size.bytes());
+        let first = images.next();
+        self.len() > 1 && images.all(|image| Some(image) == first)
+    }
+
     /// Whether no image is there yet.
     pub fn is_empty(&self) -> bool {
         self.pixels.is_empty()

@@ -64,11 +64,11 @@ impl Kernels for Flex {
     }
 
     fn max_of_cells(x: FlexTensor) -> FlexTensor {
-        cells::value(&x)
+        max_pool::value(&x)
     }
 
     fn moments(x: FlexTensor) -> FlexTensor {
-        norm::moments(&x)
+        batch_norm::moments(&x)
     }
 
     fn normalised(
@@ -78,21 +78,21 @@ impl Kernels for Flex {
         moments: FlexTensor,
         epsilon: f64,
     ) -> FlexTensor {
-        norm::value(&x, &scale, &shift, &moments, epsilon)
+        batch_norm::value(&x, &scale, &shift, &moments, epsilon)
     }
 }
 
 impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
     fn convolution(x: FloatTensor<Self>, w: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
-        gradient::convolution::<C>(x, w, window)
+        autodiff::convolution::<C>(x, w, window)
     }
 
     fn max_of_cells(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        gradient::max_of_cells::<C>(x)
+        autodiff::max_of_cells::<C>(x)
     }
 
     fn moments(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        FloatTensor::<Self>::new(norm::moments(x.primitive()))
+        FloatTensor::<Self>::new(batch_norm::moments(x.primitive()))
     }
 
     fn normalised(
@@ -102,7 +102,7 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
         moments: FloatTensor<Self>,
         epsilon: f64,
     ) -> FloatTensor<Self> {
-        gradient::normalised::<C>([x, scale, shift], moments, epsilon)
+        autodiff::normalised::<C>([x, scale, shift], moments, epsilon)
     }
 }
 

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use super::trainer::{Learner, Training};
 use super::{DataInfo, Info, Method, Presets};
 use crate::config::{Preset, RunConfig};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// One method, as the shells see it.
 #[derive(Clone, Copy)]
@@ -47,6 +47,11 @@ impl Entry {
     /// A preset as a full configuration for a data set of this name.
     pub fn config(&self, preset: Preset, data: &str) -> RunConfig {
         self.presets.of(preset, data)
+    }
+
+    /// True if the learning rate of this preset follows the batch by the authors' rule: [`RunConfig::follow_batch`].
+    pub fn has_linear_rate(&self, preset: Preset) -> bool {
+        preset == Preset::Full && self.presets.has_linear_rate()
     }
 
     /// The method with fresh weights, ready to train on `device` (given without gradient tracking).

@@ -21,7 +21,7 @@ pub(super) fn of(batch: &Batch, count: usize) -> impl Iterator<Item = Batch> {
 }
 
 /// The first tensors of all parts one below another, the second ones, and so on.
-pub(super) fn stacked(carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
+pub(crate) fn stacked(carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
     let count = carries.first().map_or(0, Vec::len);
     let mut carries: Vec<_> = carries.into_iter().map(Vec::into_iter).collect();
     let mut next = || carries.iter_mut().filter_map(Iterator::next).collect();

@@ -50,6 +50,12 @@ pub trait Method: Module + Debug + 'static {
     /// Whether the loss compares embeddings, which are watched for collapse: [`LossOutput::embeddings`].
     const COMPARES: bool = false;
 
+    /// Options that cannot do what they are for in a run of so many steps on such data, a sentence each with what to set
+    /// instead. Nothing is refused for it.
+    fn advice(_config: &RunConfig, _data_info: &DataInfo, _total_steps: usize) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Parameters that learn differently from the rest.
     fn groups(_config: &RunConfig) -> Vec<ParamGroup> {
         Vec::new()
@@ -67,7 +73,7 @@ pub trait Method: Module + Debug + 'static {
     }
 
     /// Moves what no gradient moves, after the optimiser's step. `carry` is what [`LossOutput::carry`] held.
-    fn after_step(self, _carry: Vec<Tensor<2>>, _moment: &StepPosition) -> Self {
+    fn after_step(self, _carry: Vec<Tensor<2>>, _position: &StepPosition) -> Self {
         self
     }
 

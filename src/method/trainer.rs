@@ -51,6 +51,9 @@ pub trait Training {
     /// Trainable numbers.
     fn parameters(&self) -> usize;
 
+    /// Options that are of no use in such a run: [`Method::advice`].
+    fn advice(&self, config: &RunConfig, data_info: &DataInfo, total_steps: usize) -> Vec<String>;
+
     /// Everything a later [`Training::load`] needs, by name.
     fn tensors(&self) -> Vec<Named>;
 
@@ -178,6 +181,10 @@ impl<M: Method> Training for Learner<M> {
 
     fn parameters(&self) -> usize {
         tensors::count(self.model())
+    }
+
+    fn advice(&self, config: &RunConfig, data_info: &DataInfo, total_steps: usize) -> Vec<String> {
+        M::advice(config, data_info, total_steps)
     }
 
     fn tensors(&self) -> Vec<Named> {

@@ -47,7 +47,7 @@ impl Method for BarlowTwins {
         metric: Metric { name: "correlation of twin features", chance: Some(0.0), unit: Unit::Number },
         needs: Needs { colour: false, clips: false },
     };
-    const PRESETS: Presets = Presets::new(small, cifar, imagenet);
+    const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();
     const COMPARES: bool = true;
 
     fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
@@ -69,11 +69,11 @@ impl Method for BarlowTwins {
         vec![ParamGroup { rate: Rate::Factor(factor), ..ParamGroup::vectors() }]
     }
 
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         self.augment.views(batch, rng)
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let [z1, z2] = augmented_views::both(views).map(|x| self.projector.forward(self.encoder.forward(x)));
         let reduced = barlow_twins(z1.clone(), z2.clone(), self.lambda, self.scale);
         LossOutput {
@@ -84,7 +84,7 @@ impl Method for BarlowTwins {
         }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let figures = outcome.figures.iter().map(|correlation| {
             let [d, _] = correlation.dims();
             let drawn = d.min(DRAWN);

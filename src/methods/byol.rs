@@ -63,7 +63,7 @@ impl Method for Byol {
         metric: Metric { name: "cosine of prediction and target", chance: None, unit: Unit::Number },
         needs: Needs { colour: false, clips: false },
     };
-    const PRESETS: Presets = Presets::new(small, cifar, imagenet);
+    const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();
     const COMPARES: bool = true;
 
     /// The target is drawn anew, not copied: so does the authors' code.
@@ -82,11 +82,11 @@ impl Method for Byol {
         &self.online.encoder
     }
 
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         self.augment.views(batch, rng)
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let [x1, x2] = augmented_views::both(views);
         let (z1, z2) = (self.online.forward(x1.clone()), self.online.forward(x2.clone()));
         let (q1, q2) = (self.predictor.forward(z1.clone()), self.predictor.forward(z2.clone()));
@@ -107,7 +107,7 @@ impl Method for Byol {
         Some(ema::lag(&self.target, &self.online))
     }
 
-    fn show(&self, views: &Views, _outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, _outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         StepDisplay { rows: augmented_views::rows(views), ..StepDisplay::default() }
     }
 }

@@ -125,7 +125,7 @@ impl Method for Colorization {
 
     /// The images, of which the encoder reads the lightness alone, and their colours. No channel is normalised by a number
     /// that was computed from the others.
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let images = self.frame.images(batch, rng);
         let colours = to_lab(images.clone()).narrow(1, 1, 2);
         Views { images: vec![images], targets: vec![colours], ..Views::default() }
@@ -151,12 +151,12 @@ impl Method for Colorization {
         carries.pop().unwrap_or_default()
     }
 
-    fn after_step(self, carry: Vec<Tensor<2>>, _moment: &StepPosition) -> Self {
+    fn after_step(self, carry: Vec<Tensor<2>>, _position: &StepPosition) -> Self {
         let prior = carry.into_iter().fold(self.prior, |prior, new| prior.map(|_| Tensor::from_inner(new)));
         Self { prior, ..self }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let images = views.images[0].clone().inner();
         let [_, _, h, w] = images.dims();
         let lab = to_lab(images.clone());

@@ -104,7 +104,7 @@ impl Method for ContextEncoder {
     }
 
     /// Images with their holes filled; the targets are the images, what is missing and the rim.
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let images = self.frame.images(batch, rng);
         let ([n, _, h, w], rim, device) = (images.dims(), self.settings.overlap, images.device());
         let Holes { missing, rim } =
@@ -113,7 +113,7 @@ impl Method for ContextEncoder {
         Views { images: vec![given], targets: vec![images, missing, rim], ..Views::default() }
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let found = self.decoder.forward(self.encoder.last_map(views.images[0].clone())); // [n, c, side, side]
         let [truth, missing, rim] = [0, 1, 2].map(|index| self.window(views.targets[index].clone()));
         let wanted = truth * 2.0 - 1.0;
@@ -131,7 +131,7 @@ impl Method for ContextEncoder {
         LossOutput { metric: Some(metric), maps, ..LossOutput::of(loss) }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let ([truth, missing], given) = ([0, 1].map(|index| views.targets[index].clone()), views.images[0].clone());
         let mut rows = vec![("What the network was given".to_string(), given.clone())];
         rows.extend(outcome.maps.iter().map(|painted| {

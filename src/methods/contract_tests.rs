@@ -1,6 +1,16 @@
 //! Statements that hold for every method of the list.
 
-use super::test_support::*;
+use std::collections::HashMap;
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::METHODS;
+use super::test_support::{
+    IMAGES, POSITION, batch, channels, learner, learner_of, losses_of, state, step, step_on, tiny,
+};
+use crate::config::RunConfig;
+use crate::method::{Batch, StepDisplay, StepPosition, Training};
+use crate::rng::{Purpose, stream};
 
 #[test]
 fn every_loss_is_finite_and_falls_on_one_batch() {
@@ -55,7 +65,7 @@ fn every_encoder_is_moved_and_keeps_its_width() {
         step(learner.as_mut(), entry, 0);
         let name = "model.encoder.body.stages.0.units.0.conv.weight";
         let moved = state(learner.as_ref());
-        let fresh = state(self::learner(entry).as_ref());
+        let fresh = state(super::test_support::learner(entry).as_ref());
         let first = moved.keys().find(|key| key.ends_with("encoder.body.stages.0.units.0.conv.weight")).expect(name);
         assert_ne!(moved[first], fresh[first], "{entry:?}: no gradient reaches the first layer");
         assert_eq!(features(learner.as_ref()).dims(), before.dims());

@@ -73,7 +73,7 @@ impl Method for Moco {
         metric: Metric { name: "own keys found", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-    const PRESETS: Presets = Presets::new(small, cifar, imagenet);
+    const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();
     const COMPARES: bool = true;
 
     fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
@@ -90,19 +90,24 @@ impl Method for Moco {
         Ok(Self { query, key, queue, augment, settings })
     }
 
+    fn advice(config: &RunConfig, data_info: &DataInfo, _total_steps: usize) -> Vec<String> {
+        let queue = config.option("queue").unwrap_or(0);
+        augmented_views::advice_on_repeats("queue", queue, data_info).into_iter().collect()
+    }
+
     fn encoder(&self) -> &Encoder {
         &self.query.encoder
     }
 
     /// The keys' branch sees the batch in another order: where batch norm is split into groups, a query and its key must
     /// not share one, or its statistics would give the pair away.
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let views = self.augment.views(batch, rng);
         let shuffle = Shuffle::draw(batch.indices.len(), rng, &batch.images.device());
         Views { draws: vec![shuffle.order, shuffle.back], ..views }
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let [x1, x2] = augmented_views::both(views);
         let shuffle = Shuffle { order: views.draws[0].clone(), back: views.draws[1].clone() };
         let key = |x: Tensor<4>| shuffle.undo(self.key.forward(shuffle.apply(x))).detach();

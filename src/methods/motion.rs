@@ -92,12 +92,12 @@ impl Method for Motion {
         &self.encoder
     }
 
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let Seen { frames, targets } = self.watcher.watch(batch, self.frame, rng);
         Views { images: vec![frames], targets: targets.to_vec(), ..Views::default() }
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let logits = self.head.forward(self.encoder.last_map(views.images[0].clone())); // [n, 1, mask, mask]
         let [on, known] = [0, 1].map(|index| views.targets[index].clone());
         let said = logits.clone().detach().inner();
@@ -110,7 +110,7 @@ impl Method for Motion {
         }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let targets = [0, 1, 2].map(|index| views.targets[index].clone());
         let seen = Seen { frames: views.images[0].clone().inner(), targets };
         StepDisplay { rows: seen.rows(outcome.maps.first()), ..StepDisplay::default() }

@@ -79,7 +79,7 @@ impl Method for Rotation {
     }
 
     /// Crops and mirrors first and turns last: a turned image that is cropped afterwards shows its turn at the border.
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let Settings { size, min_area, crop_padding, flip, resampled } = self.settings;
         let ([n, _, height, width], mut x) = (batch.images.dims(), batch.images.clone());
         if size > 0 {
@@ -96,7 +96,7 @@ impl Method for Rotation {
         Views { images: vec![turned], labels: Some(labels), ..Views::default() }
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let labels = views.labels.clone().expect("rotation draws a label for every view");
         let logits = self.head.forward(self.neck.forward(&self.encoder, views.images[0].clone())); // [4n, 4]
         LossOutput {
@@ -106,7 +106,7 @@ impl Method for Rotation {
         }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let verdicts = views.labels.clone().zip(outcome.answers.clone());
         StepDisplay {
             rows: vec![("What the network was given".to_string(), views.images[0].clone())],

@@ -46,7 +46,7 @@ impl Method for SimClr {
         metric: Metric { name: "partners found", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-    const PRESETS: Presets = Presets::new(small, cifar, imagenet);
+    const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();
     const COMPARES: bool = true;
 
     fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
@@ -68,11 +68,11 @@ impl Method for SimClr {
         &self.encoder
     }
 
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         self.augment.views(batch, rng)
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let [z1, z2] = augmented_views::both(views).map(|x| self.projector.forward(self.encoder.forward(x)));
         let contrast = nt_xent(z1.clone(), z2.clone(), self.tau);
         LossOutput {
@@ -83,7 +83,7 @@ impl Method for SimClr {
         }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let [z1, z2] = [0, 1].map(|view| {
             let z: burn::tensor::Tensor<2> = outcome.figures[view].clone().inner();
             let [n, d] = z.dims();

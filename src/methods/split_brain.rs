@@ -99,13 +99,13 @@ impl Method for SplitBrain {
     }
 
     /// The images, which the encoder splits itself, and all that it reads of them.
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let images = self.frame.images(batch, rng);
         let read = self.encoder.input().read(images.clone());
         Views { images: vec![images], targets: vec![read], ..Views::default() }
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let [one, other] = self.encoder.halves(views.images[0].clone());
         let found = [self.back.forward(other), self.forth.forward(one)];
         let wanted = self.apart(views.targets[0].clone());
@@ -115,7 +115,7 @@ impl Method for SplitBrain {
     }
 
     /// What each half was given, alone, and with what it makes of the rest.
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let truth = self.apart(views.targets[0].clone());
         let [_, _, h, w] = truth[0].dims();
         let input = self.encoder.input();

@@ -61,7 +61,7 @@ impl Method for Swav {
         metric: Metric { name: "agreement on the prototype", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
-    const PRESETS: Presets = Presets::new(small, cifar, imagenet);
+    const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();
     const COMPARES: bool = true;
 
     fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
@@ -82,6 +82,22 @@ impl Method for Swav {
         Ok(Self { encoder, projector, prototypes, recent, augment, settings })
     }
 
+    fn advice(config: &RunConfig, data_info: &DataInfo, total_steps: usize) -> Vec<String> {
+        let number = |option: &str| config.option::<usize>(option).unwrap_or(0);
+        let steps_per_epoch = (data_info.images / config.batch).max(1);
+        let joins = number("queue_from_epoch") * steps_per_epoch;
+        let frozen = (number("freeze") >= total_steps && number("freeze") > 0).then(|| {
+            let freeze = number("freeze");
+            format!("the prototypes stay as drawn: they are frozen for {freeze} steps and the run has {total_steps}; set freeze below")
+        });
+        let unused = (number("queue") > 0 && joins >= total_steps).then(|| {
+            let epoch = number("queue_from_epoch");
+            format!("the queue is never used: it joins at epoch {epoch}, after the run has ended; set queue_from_epoch or queue=0")
+        });
+        let repeats = augmented_views::advice_on_repeats("queue", number("queue"), data_info);
+        [frozen, unused, repeats].into_iter().flatten().collect()
+    }
+
     fn encoder(&self) -> &Encoder {
         &self.encoder
     }
@@ -92,7 +108,7 @@ impl Method for Swav {
         vec![ParamGroup { from_step, ..ParamGroup::of(|name, _| name.starts_with("prototypes.")) }]
     }
 
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         self.augment.views(batch, rng)
     }
 
@@ -119,7 +135,7 @@ impl Method for Swav {
         Self { prototypes: self.prototypes.normalised(), recent, ..self }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let figures = outcome.figures.iter().map(|code| {
             let [n, k] = code.dims();
             let drawn = [n.min(DRAWN[0]), k.min(DRAWN[1])];

@@ -9,8 +9,8 @@ use futures_lite::future::block_on;
 use crate::config::{Preset, RunConfig};
 use crate::data::Size;
 use crate::error::Result;
-use crate::method::{Batch, DataInfo, Entry, Info, Method, StepDisplay, StepPosition, Training, Views};
-use crate::methods::{METHODS, find};
+use crate::method::{Batch, DataInfo, Entry, Info, Method, StepPosition, Training, Views};
+use crate::methods::find;
 use crate::net::Init;
 use crate::net::tensors::{self, Path};
 use crate::rng::{Purpose, stream, uniform};
@@ -18,14 +18,14 @@ use crate::rng::{Purpose, stream, uniform};
 /// The first step of a run.
 pub(crate) const POSITION: StepPosition = StepPosition { step: 0, total: 100, steps_per_epoch: 4 };
 
-const IMAGES: usize = 8;
+pub(crate) const IMAGES: usize = 8;
 
 /// Gray images, or coloured ones where the method needs colour.
-fn channels(info: &Info) -> usize {
+pub(crate) fn channels(info: &Info) -> usize {
     if info.needs.colour { 3 } else { 1 }
 }
 
-fn data_info(channels: usize) -> DataInfo {
+pub(crate) fn data_info(channels: usize) -> DataInfo {
     DataInfo { clips: true, ..DataInfo::of(Size { channels, height: 28, width: 28 }, 32) }
 }
 
@@ -208,11 +208,11 @@ impl ModuleMapper for Zero {
     }
 }
 
-fn learner(entry: &Entry) -> Box<dyn Training> {
+pub(crate) fn learner(entry: &Entry) -> Box<dyn Training> {
     learner_of(&tiny(entry.info().id), channels(entry.info()))
 }
 
-fn learner_of(config: &RunConfig, channels: usize) -> Box<dyn Training> {
+pub(crate) fn learner_of(config: &RunConfig, channels: usize) -> Box<dyn Training> {
     let entry = find(&config.method).expect("a method");
     entry.build(config, &data_info(channels), &Device::flex()).expect("a model")
 }
@@ -224,15 +224,15 @@ pub(crate) fn losses_of(config: &RunConfig, channels: usize, steps: usize) -> Ve
 }
 
 /// Loss of step `step`, always on the same views.
-fn step(learner: &mut dyn Training, entry: &Entry, step: usize) -> f32 {
+pub(crate) fn step(learner: &mut dyn Training, entry: &Entry, step: usize) -> f32 {
     step_on(learner, &batch(channels(entry.info())), step)
 }
 
-fn step_on(learner: &mut dyn Training, batch: &Batch, step: usize) -> f32 {
+pub(crate) fn step_on(learner: &mut dyn Training, batch: &Batch, step: usize) -> f32 {
     let position = StepPosition { step, ..POSITION };
     learner.step(batch, &position, &mut stream(1, Purpose::Views, 0), 2e-3).loss.into_scalar()
 }
 
-fn state(learner: &dyn Training) -> HashMap<String, TensorData> {
+pub(crate) fn state(learner: &dyn Training) -> HashMap<String, TensorData> {
     block_on(tensors::read(learner.tensors())).expect("flex reads").into_iter().collect()
 }

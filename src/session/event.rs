@@ -180,6 +180,8 @@ pub enum Verdict {
     /// Different images get different answers, and the loss moves.
     #[default]
     Healthy,
+    /// All images get the same answer, or are the same: there is nothing to tell apart.
+    NoVariety,
     /// All images get nearly the same answer.
     Collapsing,
     /// Images differ in ever fewer directions.

@@ -8,6 +8,8 @@ use crate::health::{Rows, Spectrum, alignment, lidar, spread, uniformity};
 
 /// Images looked at: enough to tell, few enough for the eigenvalues.
 const ROWS: usize = 128;
+/// Spread below which embeddings are equal up to rounding: no variety at all, which can be known at the first look.
+const FLAT: f64 = 1e-3;
 /// Spread below which all images get nearly the same answer.
 const COLLAPSED: f64 = 0.1;
 /// A spread or a rank below this share of the largest one seen is a fall.
@@ -34,9 +36,16 @@ pub(super) struct Watch {
     rank: f64,
     losses: Losses,
     verdict: Verdict,
+    /// True if the training images are all alike: nothing can be learned from them, whatever the loss does.
+    images_alike: bool,
 }
 
 impl Watch {
+    /// Takes in that the training images are all alike, or not.
+    pub(super) fn know_images(&mut self, alike: bool) {
+        self.images_alike = alike;
+    }
+
     /// Measures the embeddings `[n, d]` of the views in a step; says it in words when something is newly wrong.
     ///
     /// # Errors
@@ -78,6 +87,9 @@ impl Watch {
             Some(embedding) => self.of_embedding(seen.step, embedding),
             None => Verdict::Healthy,
         };
+        if self.images_alike {
+            seen.verdict = Verdict::NoVariety;
+        }
         if still && seen.verdict == Verdict::Healthy {
             seen.verdict = Verdict::Stalled;
         }
@@ -94,7 +106,9 @@ impl Watch {
         let low = step >= SETTLED && spread < COLLAPSED;
         let flat = centred_rank < FALL * self.rank;
         (self.spread, self.rank) = (self.spread.max(spread), self.rank.max(centred_rank));
-        if fallen || low || !spread.is_finite() {
+        if spread < FLAT {
+            Verdict::NoVariety
+        } else if fallen || low || !spread.is_finite() {
             Verdict::Collapsing
         } else if flat {
             Verdict::DimensionalCollapse
@@ -126,6 +140,10 @@ fn warning(Health { step, verdict, embedding, .. }: &Health, most_used: f64) -> 
     let (spread, rank) = (figure(|seen| seen.spread), figure(|seen| seen.centred_rank));
     match verdict {
         Verdict::Healthy => None,
+        Verdict::NoVariety => Some(format!(
+            "No variety at step {step}: all images say the same (spread {spread:.3}). Either the images are alike, or the network \
+             has collapsed to one answer; nothing is learned like this."
+        )),
         Verdict::Collapsing => Some(format!(
             "The representation is collapsing at step {step}: all images get nearly the same answer (spread {spread:.3}; healthy \
              is about 1)."
@@ -212,13 +230,23 @@ mod tests {
         assert_eq!(seen(&mut watch, 30, 0.2, 9.0), (Verdict::Collapsing, 1));
         assert_eq!(seen(&mut watch, 40, 0.1, 9.0), (Verdict::Collapsing, 0));
         assert_eq!(seen(&mut watch, 50, 0.8, 9.0), (Verdict::Healthy, 0));
-        assert_eq!(seen(&mut watch, 60, 0.0, 9.0), (Verdict::Collapsing, 1));
+        assert_eq!(seen(&mut watch, 60, 0.05, 9.0), (Verdict::Collapsing, 1));
+        assert_eq!(seen(&mut watch, 70, 0.0, 9.0), (Verdict::NoVariety, 1), "worse is told again");
     }
 
     #[test]
     fn staying_low_is_a_collapse_too() {
         assert_eq!(seen(&mut Watch::default(), 200, 0.05, 9.0), (Verdict::Collapsing, 1));
         assert_eq!(seen(&mut Watch::default(), 200, f64::NAN, 9.0), (Verdict::Collapsing, 1));
+    }
+
+    #[test]
+    fn equal_embeddings_are_never_called_healthy() {
+        assert_eq!(seen(&mut Watch::default(), 1, 0.0, 0.0), (Verdict::NoVariety, 1), "known at the first look");
+        let mut watch = Watch { images_alike: true, ..Watch::default() };
+        assert_eq!(seen(&mut watch, 1, 0.9, 9.0), (Verdict::NoVariety, 1), "views of equal images may differ");
+        let Event::Health(health) = watch.judge(Health { step: 2, ..Health::default() }).remove(0) else { panic!() };
+        assert_eq!(health.verdict, Verdict::NoVariety, "methods without embeddings too");
     }
 
     #[test]

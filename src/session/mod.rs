@@ -1,5 +1,6 @@
 //! A run: a configuration, a data set and a device, pulled forward one unit of work at a time.
 
+mod advice;
 pub mod checkpoint;
 mod data_wait;
 pub mod event;
@@ -14,7 +15,7 @@ pub mod schedule;
 
 pub use order::SHARD;
 
-use crate::config::RunConfig;
+use crate::config::{Budget, RunConfig};
 use crate::data::Dataset;
 use crate::device::Selected;
 use crate::error::{Error, Result};
@@ -72,6 +73,8 @@ pub struct Session {
     since_read: Meter,
     epoch: Means,
     read_next: bool,
+    /// Sentences to say before the first step.
+    advice: Vec<String>,
 }
 
 /// Images and seconds since the last loss was read.
@@ -103,11 +106,14 @@ impl Session {
                 config.batch
             )));
         }
-        let facts = DataInfo { clips: data.train.sequence().is_some(), ..DataInfo::of(data.train.size(), images) };
-        let learner = find(&config.method)?.build(&config, &facts, &selected.device)?;
+        let data_info = DataInfo { clips: data.train.sequence().is_some(), ..DataInfo::of(data.train.size(), images) };
+        let learner = find(&config.method)?.build(&config, &data_info, &selected.device)?;
         let order = Order::new(config.seed, images, config.batch);
         let total = if config.steps > 0 { config.steps } else { config.epochs * order.steps_per_epoch() };
         let controls = Controls::new(learner.encoder());
+        let position = StepPosition { step: 0, total, steps_per_epoch: order.steps_per_epoch() };
+        let mut advice = advice::advice(&config, &position, &data.train, find(&config.method)?.compares());
+        advice.extend(learner.advice(&config, &data_info, total));
         let next = if pace.probe.is_some() { Next::Probe } else { Next::Train };
         Ok(Self {
             config,
@@ -127,6 +133,7 @@ impl Session {
             since_read: Meter::default(),
             epoch: Means::default(),
             read_next: false,
+            advice,
         })
     }
 
@@ -135,8 +142,25 @@ impl Session {
     /// # Errors
     /// When the bytes are not a whole checkpoint of this version or do not fit the data.
     pub async fn restore(bytes: &[u8], data: Dataset, selected: &Selected, pace: Pace) -> Result<Self> {
+        let (header, _) = checkpoint::read(bytes)?;
+        Self::restore_for(bytes, header.config.budget(), data, selected, pace).await
+    }
+
+    /// As [`Session::restore`], for another length of the run than it was begun with: the schedule is that of a run of the
+    /// new length, taken up at the step of the checkpoint.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn restore_for(
+        bytes: &[u8],
+        budget: Budget,
+        data: Dataset,
+        selected: &Selected,
+        pace: Pace,
+    ) -> Result<Self> {
         let (header, tensors) = checkpoint::read(bytes)?;
-        let mut session = Self::new(header.config, data, selected, pace).await?;
+        let mut session = Self::new(header.config.with_budget(budget), data, selected, pace).await?;
+        session.advice.clear();
         session.learner.load(tensors)?;
         session.step = header.step;
         session.resumed_at = header.step;
@@ -185,6 +209,12 @@ impl Session {
             epoch_metric: self.epoch.metric,
         };
         checkpoint::write(&header, self.learner.tensors()).await
+    }
+
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        let position = self.position();
+        self.config.schedule.rate(self.config.optimizer.lr, self.step, self.total, position.steps_per_epoch)
     }
 
     /// The plan, for the first event of the run.
@@ -282,6 +312,10 @@ impl Session {
     /// # Errors
     /// When the device is lost or the loss is no number any more.
     pub async fn advance(&mut self) -> Result<Progress> {
+        if !self.advice.is_empty() {
+            let said = std::mem::take(&mut self.advice).into_iter();
+            return Ok(Progress::Events(said.map(|message| Event::Warning { message }).collect()));
+        }
         match self.next {
             Next::Train => self.train().await,
             Next::Probe => self.probe().await,
@@ -328,7 +362,7 @@ impl Session {
         let there = platform::now();
         self.supply.arrived(start, there);
         let lr = self.config.optimizer.lr;
-        let rate = self.config.schedule.rate(lr, self.step, self.total, position.steps_per_epoch);
+        let rate = self.learning_rate();
         let mut rng = stream(self.config.seed, Purpose::Views, self.step as u64);
         let looks = self.looks_at(self.step + 1);
         if looks {
@@ -375,6 +409,7 @@ impl Session {
     async fn look(&mut self) -> Result<Vec<Event>> {
         let waiting = self.supply.share();
         let Some(gradient) = self.learner.gradient_norm() else { return Ok(Vec::new()) };
+        self.watch.know_images(self.data.train.is_uniform());
         let pulse = Pulse { step: self.step, gradient, lag: self.learner.lag(), waiting };
         self.watch.look(pulse, self.learner.embeddings()).await
     }

@@ -85,6 +85,7 @@ fn card(entry: &Entry) -> MethodCard {
         unit: info.metric.unit,
         needs: info.needs,
         presets: presets.collect(),
+        linear_rate: entry.has_linear_rate(Preset::Full),
     }
 }
 

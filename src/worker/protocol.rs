@@ -42,6 +42,8 @@ pub struct MethodCard {
     pub needs: Needs,
     /// Every preset for every data set as a full configuration.
     pub presets: Vec<RunConfig>,
+    /// True if published learning rates follow the batch: [`RunConfig::follow_batch`].
+    pub linear_rate: bool,
 }
 
 /// A data set as the page shows it.

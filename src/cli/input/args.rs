@@ -241,6 +241,11 @@ impl RunArgs {
         Ok(())
     }
 
+    /// True if the setting was given, by an argument of its own or by `--set`.
+    pub(crate) fn names(&self, key: &str) -> bool {
+        self.argument(key).is_some() || self.set.iter().any(|(name, _)| name == key)
+    }
+
     /// The argument in use that says the same as a setting.
     fn argument(&self, key: &str) -> Option<&'static str> {
         let budget = &self.budget;
@@ -257,7 +262,7 @@ impl RunArgs {
 }
 
 impl BudgetArgs {
-    fn apply(&self, config: &mut RunConfig) -> Outcome {
+    pub(crate) fn apply(&self, config: &mut RunConfig) -> Outcome {
         let number = |key: &'static str, value: Option<u64>| value.map(|value| (key, value.to_string()));
         // epochs asked for by name are not to be cut short by steps set before
         let no_steps = self.epochs.map(|_| ("steps", "0".to_string()));

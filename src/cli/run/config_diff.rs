@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::config::RunConfig;
+use crate::session::folder::Record;
 
 /// What is set differently, in words; empty where all is the same.
 pub(crate) fn differences(old: &RunConfig, new: &RunConfig) -> String {
@@ -17,10 +18,14 @@ pub(crate) fn differences(old: &RunConfig, new: &RunConfig) -> String {
 }
 
 /// A checkpoint goes on with the settings it was trained with, whatever was written into run.toml since.
-pub(crate) fn refuse_edited(path: &Path, recorded: &RunConfig, trained: &RunConfig) -> Outcome {
+pub(crate) fn refuse_edited(path: &Path, record: &Record, trained: &RunConfig) -> Outcome {
     // the checkpoint's numbers have been through JSON
-    let text = serde_json::to_string(recorded).expect("a configuration has only string keys");
-    let differing = serde_json::from_str(&text).map(|recorded| differences(trained, &recorded)).unwrap_or_default();
+    let text = serde_json::to_string(&record.config).expect("a configuration has only string keys");
+    let trained = match record.earlier_budgets.contains(&trained.budget()) {
+        true => trained.clone().with_budget(record.config.budget()),
+        false => trained.clone(),
+    };
+    let differing = serde_json::from_str(&text).map(|recorded| differences(&trained, &recorded)).unwrap_or_default();
     if differing.is_empty() {
         return Ok(());
     }

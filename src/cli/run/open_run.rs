@@ -98,7 +98,7 @@ impl Opened {
                 "the run in {path} has saved nothing yet: wait if it is under way, or begin again in another folder"
             ))
         })?;
-        refuse_edited(path, &record.config, &checkpoint.header.config)?;
+        refuse_edited(path, &record, &checkpoint.header.config)?;
         let step = checkpoint.header.step;
         for (path, wrong) in &checkpoint.damaged {
             let path = path.display();

@@ -1,5 +1,6 @@
 //! The command that makes a run again.
 
+use crate::config::Budget;
 use crate::error::Result;
 use crate::format;
 use crate::methods::find;
@@ -15,12 +16,18 @@ const NAMED: [(&str, &str); 6] = [
     ("seed", "--seed"),
 ];
 
+/// The folder of a run that is made again in several commands, for it was made longer after its end.
+const AGAIN: &str = "runs/again";
+
 /// `nolabel train ...` with everything that differs from the preset.
 ///
 /// # Errors
 /// When this program knows no such method.
 pub(crate) fn command(record: &Record) -> Result<String> {
-    let config = &record.config;
+    let config = &match record.earlier_budgets.first() {
+        Some(&first) => record.config.clone().with_budget(first),
+        None => record.config.clone(),
+    };
     let preset = find(&config.method)?.config(config.preset, &config.data).settings();
     let mut words = vec!["nolabel train".to_string(), config.method.clone()];
     words.push(format!("--data {}", format::quoted(&record.data.spec().to_string())));
@@ -38,7 +45,21 @@ pub(crate) fn command(record: &Record) -> Result<String> {
             None => words.push(format!("--set {}", format::quoted(&format!("{key}={text}")))),
         }
     }
-    Ok(words.join(" "))
+    if record.earlier_budgets.is_empty() {
+        return Ok(words.join(" "));
+    }
+    words.push(format!("--out {AGAIN}"));
+    let longer = record.earlier_budgets.iter().skip(1).copied().chain([record.config.budget()]);
+    let longer = longer.map(|budget| format!(" && nolabel train --resume --out {AGAIN} {}", argument(budget)));
+    Ok(words.join(" ") + &longer.collect::<String>())
+}
+
+/// The argument that gives a run this length.
+fn argument(budget: Budget) -> String {
+    match budget.steps {
+        0 => format!("--epochs {}", budget.epochs),
+        steps => format!("--steps {steps}"),
+    }
 }
 
 #[cfg(test)]
@@ -67,5 +88,9 @@ mod tests {
             assert!(words.contains(part), "{words}");
         }
         assert!(!words.contains("--epochs") && !words.contains("batch"), "{words}");
+        let record = Record::new(config, data, device).lengthened(Budget { epochs: 9, steps: 12 }).expect("longer");
+        let words = command(&record).expect("known");
+        assert!(words.contains(" --steps 7 ") && words.contains("--out runs/again"), "{words}");
+        assert!(words.ends_with(" && nolabel train --resume --out runs/again --steps 12"), "{words}");
     }
 }

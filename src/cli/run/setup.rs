@@ -78,8 +78,13 @@ impl TrainRequest {
         let (Some(method), Some(data)) = (&self.method, &self.data) else {
             return Err(Failure::Usage("name a method and its data, or --resume a run".into()));
         };
-        let mut config = find(method)?.config(self.preset.unwrap_or(Preset::Small), &data.name);
+        let entry = find(method)?;
+        let preset = self.preset.unwrap_or(Preset::Small);
+        let published = entry.config(preset, &data.name);
+        let mut config = published.clone();
         self.args.apply(&mut config)?;
+        let follows = entry.has_linear_rate(preset) && !self.args.names("optimizer.lr");
+        let warnings: Vec<String> = follows.then(|| config.follow_batch(&published)).flatten().into_iter().collect();
         config.check()?;
         self.refuse_rank(&config)?;
         let path = self.args.out.clone().or_else(|| self.out.clone()).unwrap_or_else(|| default_folder(&config));
@@ -97,7 +102,7 @@ impl TrainRequest {
             folder.save(0, &block_on(session.checkpoint())?)?;
         }
         let log = folder.log()?;
-        Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings: Vec::new() })
+        Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings })
     }
 
     fn resume(&self) -> Outcome<Run> {
@@ -113,7 +118,8 @@ impl TrainRequest {
                 "the run in {path} was cut short before the weights that it starts from were saved; delete it and begin again"
             )));
         }
-        checkpoint.iter().try_for_each(|checkpoint| refuse_edited(&path, &record.config, &checkpoint.header.config))?;
+        checkpoint.iter().try_for_each(|checkpoint| refuse_edited(&path, &record, &checkpoint.header.config))?;
+        let longer = self.lengthened(&record, checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.header.step))?;
         let moved = self.data.clone().filter(|data| data.folder.is_some());
         let images = self.images(&moved.map_or(record.data.spec(), |data| record.data.moved(data)))?;
         refuse_other_data(&images, &record)?;
@@ -121,10 +127,17 @@ impl TrainRequest {
         let mut warnings = changes(&record, &selected);
         warnings.extend(checkpoint.iter().flat_map(damages));
         let pace = self.pace(&images, &selected);
+        let config = longer.as_ref().map_or(&record, |longer| longer).config.clone();
         let mut session = match &checkpoint {
-            Some(checkpoint) => block_on(Session::restore(&checkpoint.bytes, images, &selected, pace))?,
-            None => block_on(Session::new(record.config, images, &selected, pace))?,
+            Some(checkpoint) => {
+                block_on(Session::restore_for(&checkpoint.bytes, config.budget(), images, &selected, pace))?
+            }
+            None => block_on(Session::new(config, images, &selected, pace))?,
         };
+        if let Some(longer) = &longer {
+            folder.rewrite(longer)?;
+            warnings.push(restated(&record.config.budget().to_string(), &session));
+        }
         folder.set_aside(checkpoint.as_ref().map_or(&[], |checkpoint| &checkpoint.damaged))?;
         let (mut log, mut earlier) = (folder.log()?, Summary::default());
         log.read(|event| earlier.hear(event))?;
@@ -151,11 +164,23 @@ impl TrainRequest {
         header.images.check(&images)?;
         let mut warnings = changes(&opened.record, &selected);
         let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
-        let session = block_on(Session::restore(bytes, images, &selected, pace))?;
-        let folder = Folder::create(&path, &Record::new(header.config.clone(), data, selected.readout.clone()))?;
+        let begun = Record {
+            earlier_budgets: opened.record.earlier_budgets.clone(),
+            ..Record::new(header.config.clone(), data, selected.readout.clone())
+        };
+        let longer = self.lengthened(&begun, header.step)?;
+        let record = longer.as_ref().unwrap_or(&begun);
+        let session = block_on(Session::restore_for(bytes, record.config.budget(), images, &selected, pace))?;
+        if longer.is_some() {
+            warnings.push(restated(&begun.config.budget().to_string(), &session));
+        }
+        let folder = Folder::create(&path, record)?;
         folder.save(session.step(), bytes)?;
         if session.step() >= session.started().total_steps {
-            warnings.push("this run is finished: all its steps were taken, and none is taken here".to_string());
+            warnings.push(
+                "this run is finished: all its steps were taken, and none is taken here; --epochs N trains it further"
+                    .to_string(),
+            );
         }
         let log = folder.log()?;
         Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings })
@@ -186,6 +211,8 @@ impl TrainRequest {
             config.data.clone_from(&data.name);
         }
         config.preset = self.preset.unwrap_or(config.preset);
+        // another length is no contradiction: see `lengthened`
+        config = config.with_budget(old.budget());
         let differing = differences(old, &config);
         if differing.is_empty() {
             return Ok(());
@@ -194,6 +221,22 @@ impl TrainRequest {
         Err(Failure::Usage(format!(
             "{path} is another run: {differing}. Leave those arguments out to continue it, or start a new run in another \
              folder with --out"
+        )))
+    }
+
+    /// The run made as long as was asked for, where that is another length than it has.
+    fn lengthened(&self, record: &Record, step: usize) -> Outcome<Option<Record>> {
+        let mut config = record.config.clone();
+        self.args.budget.apply(&mut config)?;
+        let Some(longer) = record.lengthened(config.budget()) else { return Ok(None) };
+        let images = if config.images == 0 { record.data.train_images } else { config.images };
+        let total = if config.steps > 0 { config.steps } else { config.epochs * (images / config.batch.max(1)) };
+        if total > step {
+            return Ok(Some(longer));
+        }
+        Err(Failure::Usage(format!(
+            "{} are {total} steps, and the run has taken {step} already; name a larger number, or leave it out to go on as planned",
+            config.budget()
         )))
     }
 
@@ -252,7 +295,7 @@ impl TrainRequest {
 fn start_from(file: &Path, session: &mut Session, selected: &Selected) -> Outcome<Start> {
     let bytes = foreign_weights::bytes(file)?;
     let (own, seed) = (&session.config().encoder, session.config().seed);
-    let wanted = weights::TrainRequest { kind: Some(own.kind), ..weights::TrainRequest::default() };
+    let wanted = weights::Wanted { kind: Some(own.kind), ..weights::Wanted::default() };
     let imported = foreign_weights::encoder(file, &bytes, &wanted, seed, &selected.device)?;
     let (there, here) = (&imported.config, session.data().train.size().channels);
     let differing = if (there.width, there.input) != (own.width, own.input) {
@@ -301,6 +344,19 @@ fn refuse_other_data(images: &Dataset, record: &Record) -> Outcome {
         "the images of {} are not those the run learned from; name their folder with --data {0}:DIR",
         record.data.name
     )))
+}
+
+/// The sentence for a run that goes on to another length than it was begun with.
+fn restated(before: &str, session: &Session) -> String {
+    let started = session.started();
+    format!(
+        "the run was begun for {before} and goes on from step {} to {}: its {} schedule is that of a run of the whole new length, \
+         so that the learning rate is {:.3e} now",
+        session.step(),
+        started.total_steps,
+        started.config.schedule.kind(),
+        session.learning_rate()
+    )
 }
 
 /// What is not as it was when the run started.

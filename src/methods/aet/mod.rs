@@ -94,7 +94,7 @@ impl Method for Aet {
     }
 
     /// The image, cropped and mirrored, the same transformed, and the numbers.
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let Settings { family, fill, flip, crop_padding, size, side, .. } = self.settings;
         let ([n, ..], device) = (batch.images.dims(), batch.images.device());
         let mut x = crop_shifted(cut(batch.images.clone(), size, rng), crop_padding, rng);
@@ -109,7 +109,7 @@ impl Method for Aet {
         Views { images: vec![x, transformed], tables: vec![theta], ..Views::default() }
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let [x, transformed] = augmented_views::both(views);
         let (said, truth) = match (&self.numbers, &self.image) {
             (Some(numbers), _) => {
@@ -129,7 +129,7 @@ impl Method for Aet {
         }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let ([x, transformed], said) = (augmented_views::both(views), outcome.figures[0].clone().inner());
         let mut rows = vec![("The image".to_string(), x.clone())];
         if self.image.is_some() {
@@ -328,7 +328,7 @@ mod tests {
         let images = Tensor::<4>::ones([8, 1, 28, 28], &Device::flex()) * level;
         let batch = Batch::of(images, (0..8).collect());
         let views = model.views(&batch, &POSITION, &mut stream(1, Purpose::Views, 0));
-        let [x, transformed] = pair::both(&views);
+        let [x, transformed] = augmented_views::both(&views);
         (x - transformed).abs().max().into_scalar()
     }
 

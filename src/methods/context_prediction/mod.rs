@@ -81,7 +81,7 @@ impl Method for ContextPrediction {
         &self.encoder
     }
 
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let [n, _, h, w] = batch.images.dims();
         let found = self.layout.draw(n, [h, w], rng);
         let patches = cut_patches(batch.images.clone(), &found.patches, self.layout.patch);
@@ -92,7 +92,7 @@ impl Method for ContextPrediction {
     }
 
     /// Every patch goes through its tower once, however many questions ask about it; batch norm sees all of them together.
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let labels = views.labels.clone().expect("every question has its answer");
         let fc6 = self.neck.forward(&self.encoder, views.images[0].clone()); // [patches, hidden]
         let both = views.draws.iter().map(|numbers| fc6.clone().select(0, numbers.clone()));
@@ -105,7 +105,7 @@ impl Method for ContextPrediction {
         }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let (Some(labels), Some(answers)) = (&views.labels, &outcome.answers) else { return StepDisplay::default() };
         let chosen = some(labels.dims()[0], &views.images[0]);
         let (truth, answers) =
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn the_picture_puts_each_patch_into_its_cell() {
         let patch = |value: f32| Tensor::<4>::ones([1, 1, 2, 2], &Device::flex()) * value;
-        let at = |place: i32| numbers(together(patch(0.1), patch(0.9), &pair::numbers(vec![place], &patch(0.0))));
+        let at = |place: i32| numbers(together(patch(0.1), patch(0.9), &augmented_views::numbers(vec![place], &patch(0.0))));
         for (place, row, column) in [(0, 0, 0), (2, 0, 6), (4, 3, 6), (7, 6, 6)] {
             let drawn = at(place);
             assert_eq!((drawn.len(), drawn[3 * 8 + 3], drawn[row * 8 + column]), (64, 0.1, 0.9));

@@ -5,7 +5,7 @@
 //! `loss = triplet` then asks that two variants of one seed be nearer to each other than to those of others by a margin
 //! (Doersch and Zisserman 2017).
 
-mod augment;
+pub(super) mod augment;
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
@@ -93,7 +93,7 @@ impl Method for Exemplar {
 
     /// Two variants of every seed. Held-out images have no class of their own: they borrow one, which the measure does not
     /// look at.
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let [n, ..] = batch.images.dims();
         let corners = self.corners(batch);
         let side = self.settings.patch;
@@ -110,7 +110,7 @@ impl Method for Exemplar {
         Views { images, labels, tables: mask.into_iter().collect(), ..Views::default() }
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let (labels, both) = (views.labels.clone().expect("every seed is a class"), augmented_views::both(views));
         let [n] = labels.dims();
         let z = self.neck.forward(&self.encoder, Tensor::cat(both.to_vec(), 0)); // [2n, hidden]
@@ -124,7 +124,7 @@ impl Method for Exemplar {
         LossOutput { metric, embeddings, ..LossOutput::of(loss) }
     }
 
-    fn show(&self, views: &Views, _outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, _outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let titles = ["What the network was given", "The same thing, changed in another way", "What both were made of"];
         let rows = titles.into_iter().zip(&views.images).map(|(title, images)| (title.to_string(), images.clone()));
         StepDisplay { rows: rows.collect(), ..StepDisplay::default() }
@@ -284,7 +284,7 @@ mod tests {
         let model = model::<Exemplar>(&with(&[("patch", "16")]));
         let images = Tensor::<4>::random([3, 1, 28, 28], Distribution::Uniform(0.0, 1.0), &Device::flex());
         let seeds = |order: [usize; 3], step: u64| {
-            let places = pair::numbers(order.iter().map(|&index| index as i32).collect(), &images);
+            let places = augmented_views::numbers(order.iter().map(|&index| index as i32).collect(), &images);
             let batch = Batch::of(images.clone().select(0, places), order.to_vec());
             model.views(&batch, &POSITION, &mut stream(step, Purpose::Views, 0)).images[2].clone()
         };

@@ -92,7 +92,7 @@ impl Method for Jigsaw {
         caffe.then(|| ParamGroup { rate, weight_decay, ..ParamGroup::vectors() }).into_iter().collect()
     }
 
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let tiles = self.cutter.cut(batch.images.clone(), rng);
         let ([n, ..], device) = (batch.images.dims(), batch.images.device());
         let classes: Vec<usize> = (0..n).map(|_| rng.random_range(0..self.set.orders().len())).collect();
@@ -108,7 +108,7 @@ impl Method for Jigsaw {
         }
     }
 
-    fn loss(&self, views: &Views, _moment: &StepPosition) -> LossOutput {
+    fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let labels = views.labels.clone().expect("every puzzle has its order");
         let [n] = labels.dims();
         let fc6 = dropout(self.neck.forward(&self.encoder, views.images[0].clone()), views.tables.first());
@@ -122,7 +122,7 @@ impl Method for Jigsaw {
         }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let (Some(truth), Some(answers)) = (views.labels.clone(), outcome.answers.clone()) else {
             return StepDisplay::default();
         };
@@ -260,7 +260,7 @@ mod tests {
         let expected: Vec<f32> =
             orders.iter().enumerate().flat_map(|(i, p)| p.iter().map(move |t| (4 * i + t) as f32)).collect();
         assert_eq!(found, expected);
-        let labels = pair::numbers(classes.iter().map(|&class| class as i32).collect(), &numbered);
+        let labels = augmented_views::numbers(classes.iter().map(|&class| class as i32).collect(), &numbered);
         assert_eq!(model.undone(shuffled, labels).into_data(), numbered.into_data());
     }
 

@@ -97,7 +97,7 @@ impl Method for MultiTask {
         vec![ParamGroup { weight_decay: Some(0.0), ..ParamGroup::of(|name, _| name.ends_with(".alpha")) }]
     }
 
-    fn views(&self, batch: &Batch, _moment: &StepPosition, rng: &mut Rng) -> Views {
+    fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         self.plan.views(batch, rng)
     }
 
@@ -129,12 +129,12 @@ impl Method for MultiTask {
         carries.pop().unwrap_or_default()
     }
 
-    fn after_step(self, carry: Vec<Tensor<2>>, _moment: &StepPosition) -> Self {
+    fn after_step(self, carry: Vec<Tensor<2>>, _position: &StepPosition) -> Self {
         let agreement = carry.into_iter().fold(self.agreement, |old, new| old.map(|_| Tensor::from_inner(new)));
         Self { agreement, ..self }
     }
 
-    fn show(&self, views: &Views, outcome: &LossOutput, _moment: &StepPosition) -> StepDisplay {
+    fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let (mut rows, mut verdicts, mut maps) = (Vec::new(), None, outcome.maps.iter());
         for &task in &self.plan.tasks {
             let [image, target] = self.plan.places(task);

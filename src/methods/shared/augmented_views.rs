@@ -143,6 +143,19 @@ pub(crate) fn temperature(config: &RunConfig) -> Result<f64> {
     if tau > 0.0 { Ok(tau) } else { Err(Error::Config("tau must be positive".into())) }
 }
 
+/// The sentence for a set of negatives that is larger than the data set: each image is then among its own negatives, several
+/// times over.
+pub(crate) fn advice_on_repeats(option: &str, size: usize, data_info: &DataInfo) -> Option<String> {
+    let images = data_info.images;
+    (size > images).then(|| {
+        format!(
+            "{option} is {size}, but there are {images} training images: each is compared with itself about {} times; set \
+             {option} below {images}",
+            size.div_ceil(images.max(1))
+        )
+    })
+}
+
 /// The images of the first two views.
 pub(crate) fn both(views: &Views) -> [Tensor<4>; 2] {
     [views.images[0].clone(), views.images[1].clone()]

@@ -53,7 +53,7 @@ pub fn advice(card: &MethodCard, sets: &[SetCard], chosen: &SetCard) -> Option<S
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::page::*;
+    use super::*;
 
     fn set(name: &str, colour: bool, clips: bool) -> SetCard {
         SetCard { name: name.into(), title: name.into(), about: String::new(), colour, clips, missing: None }
@@ -65,7 +65,7 @@ pub(crate) mod tests {
     }
 
     fn card(colour: bool, clips: bool) -> MethodCard {
-        MethodCard { needs: Needs { colour, clips }, ..super::super::settings::tests::card("some") }
+        MethodCard { needs: Needs { colour, clips }, ..crate::page::model::settings::tests::card("some") }
     }
 
     #[test]

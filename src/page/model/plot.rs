@@ -157,6 +157,7 @@ pub fn variety(record: &Record) -> Option<Plot> {
     let embedding = health.embedding.as_ref()?;
     let state = match health.verdict {
         Verdict::Healthy => "Different images get different answers",
+        Verdict::NoVariety => "All images get the same answer: there is nothing to tell apart",
         Verdict::Collapsing => "All images get nearly the same answer: the network has collapsed",
         Verdict::DimensionalCollapse => "Images differ in ever fewer directions: the network is collapsing",
         Verdict::Stalled => "Different images get different answers, but the loss does not move",

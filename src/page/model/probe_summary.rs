@@ -83,7 +83,7 @@ fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::page::*;
+    use super::*;
     use crate::session::event::ProbeRow;
 
     fn row(source: Source, layer: &str, probe: &str, accuracy: f64) -> ProbeRow {

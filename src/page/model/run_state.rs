@@ -111,10 +111,10 @@ impl Record {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::*;
     use crate::config::{Preset, RunConfig};
     use crate::net::EncoderConfig;
     use crate::optim::{OptimizerConfig, Schedule};
-    use crate::page::*;
 
     /// A configuration that could be any method's.
     pub fn config() -> RunConfig {

@@ -138,6 +138,10 @@ impl Settings {
         {
             config.set(long(key), text)?;
         }
+        let card = self.card(menu)?;
+        if self.preset == Preset::Full && card.linear_rate && self.filled("lr").is_none() {
+            config.follow_batch(&self.preset(menu, kind)?);
+        }
         if config.seed > LARGEST_WHOLE {
             return Err(Error::Config(format!("seed must not be above {LARGEST_WHOLE} in a browser")));
         }
@@ -247,9 +251,9 @@ fn switch(key: &str, text: &str) -> Result<bool> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::*;
     use crate::method::{Needs, Unit};
-    use crate::page::*;
-    use crate::record::tests::config;
+    use crate::page::model::run_state::tests::config;
 
     /// A method that could be any.
     pub fn card(id: &str) -> MethodCard {
@@ -266,6 +270,7 @@ pub(crate) mod tests {
             unit: Unit::Share,
             needs: Needs::default(),
             presets: vec![RunConfig { method: id.into(), ..config() }],
+            linear_rate: false,
         }
     }
 

@@ -80,6 +80,14 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Writes the record of a run that goes on under other terms than it was begun with.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn rewrite(&self, record: &Record) -> Result<()> {
+        write::whole(&self.path, record::FILE, record.to_text()?.as_bytes())
+    }
+
     /// Opens a run to look at it.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::RunConfig;
+use crate::config::{Budget, RunConfig};
 use crate::data::{Dataset, Size, Spec, store};
 use crate::device::Readout;
 use crate::error::{Error, Result};
@@ -25,6 +25,9 @@ pub struct Record {
     /// The weights its encoder started from, where they were not drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,
+    /// The lengths that the run had before it was made longer, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_budgets: Vec<Budget>,
     /// Everything that decides what the run computes.
     pub config: RunConfig,
 }
@@ -64,7 +67,25 @@ pub struct DataRecord {
 impl Record {
     /// The record of a run that is about to start with this program.
     pub fn new(config: RunConfig, data: DataRecord, device: Readout) -> Self {
-        Self { nolabel: env!("CARGO_PKG_VERSION").to_string(), data, device, start: None, config }
+        Self {
+            nolabel: env!("CARGO_PKG_VERSION").to_string(),
+            data,
+            device,
+            start: None,
+            earlier_budgets: Vec::new(),
+            config,
+        }
+    }
+
+    /// The same run made longer, or nothing where that is its length already.
+    pub fn lengthened(&self, budget: Budget) -> Option<Self> {
+        let before = self.config.budget();
+        (before != budget).then(|| {
+            let mut longer = self.clone();
+            longer.earlier_budgets.push(before);
+            longer.config = longer.config.with_budget(budget);
+            longer
+        })
     }
 
     pub(super) fn read(folder: &Path) -> Result<Self> {

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::net::EncoderConfig;
 use crate::probe::{ProbeRow, ProbeSettings};
 use crate::session::folder::{DataRecord, Details, Evaluation};
-use crate::weights::TrainRequest;
+use crate::weights::Wanted;
 
 /// What was measured of a run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub(super) struct WeightsCard {
     pub(super) sha256: String,
     pub(super) found: String,
     /// What was said of the file.
-    pub(super) asked: TrainRequest,
+    pub(super) asked: Wanted,
     /// The seed of the untrained encoder.
     pub(super) seed: u64,
     pub(super) nolabel: String,

@@ -92,6 +92,7 @@ impl History {
         let verdict = match (ill, last.verdict) {
             (0, _) => "Healthy at every look.".to_string(),
             (_, Verdict::Healthy) => format!("Healthy at the end, after {} that were not.", format::count(ill, "look")),
+            (_, Verdict::NoVariety) => "No variety: all images say the same.".to_string(),
             (_, Verdict::Collapsing) => "Collapsing: nearly all images get the same answer.".to_string(),
             (_, Verdict::DimensionalCollapse) => "Collapsing: images differ in ever fewer directions.".to_string(),
             (_, Verdict::Stalled) => "Stalled: the loss is where it began.".to_string(),

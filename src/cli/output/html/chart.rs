@@ -64,8 +64,9 @@ impl Axis {
     pub(in crate::cli) fn around(values: impl Iterator<Item = f64>, room: f64, from: f64, to: f64) -> Self {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
-        let span = if high > low { high - low } else { high.abs().max(1.0) * 0.1 };
-        Self { low: low - room * span, high: high + room * span, from, to }
+        // one value alone gets a range around it, whatever the room
+        let margin = if high > low { room * (high - low) } else { high.abs().max(1.0) * 0.1 };
+        Self { low: low - margin, high: high + margin, from, to }
     }
 
     /// Round numbers inside, about `count` of them.
@@ -96,9 +97,9 @@ impl Chart {
     }
 
     fn svg(&self) -> String {
-        let points = || self.lines.iter().flat_map(|line| line.points.iter());
+        let points = || self.lines.iter().flat_map(|line| line.points.iter().filter(|point| is_finite(point)));
         let heights = points().map(|point| point.1).chain(self.levels.iter().map(|level| level.2));
-        let y = Axis::around(heights.filter(|y| y.is_finite()), 0.08, HEIGHT - BOTTOM, TOP);
+        let y = Axis::around(heights, 0.08, HEIGHT - BOTTOM, TOP);
         let room = if matches!(self.x, Across::Names(_)) { 0.06 } else { 0.0 };
         let x = Axis::around(points().map(|point| point.0), room, LEFT, WIDTH - RIGHT);
         let mut body = self.grid(&x, &y);
@@ -147,8 +148,11 @@ impl Chart {
     }
 
     fn line(&self, line: &Line, x: &Axis, y: &Axis) -> String {
-        let places: Vec<(f64, f64)> =
-            thinned(&line.points).iter().map(|point| (x.at(point.0), y.at(point.1))).collect();
+        let points: Vec<(f64, f64)> = line.points.iter().copied().filter(is_finite).collect();
+        let places: Vec<(f64, f64)> = thinned(&points).iter().map(|point| (x.at(point.0), y.at(point.1))).collect();
+        if places.is_empty() {
+            return String::new();
+        }
         let path: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
         let mut body = format!("<path class=\"{} line\" d=\"M{}\"/>", line.class, path.join("L"));
         if places.len() < 2 || matches!(self.x, Across::Names(_)) {
@@ -164,13 +168,19 @@ impl Chart {
         let value = |y: f64| if self.percent { format!("{:.1} %", 100.0 * y) } else { format!("{y:.4}") };
         let mut words = vec![self.title.clone()];
         for line in &self.lines {
-            if let (Some(first), Some(last)) = (line.points.first(), line.points.last()) {
+            let finite = || line.points.iter().filter(|point| is_finite(point));
+            if let (Some(first), Some(last)) = (finite().next(), finite().last()) {
                 words.push(format!("{}: from {} to {}", line.name, value(first.1), value(last.1)));
             }
         }
         words.extend(self.levels.iter().map(|(name, _, level)| format!("{name}: {}", value(*level))));
         words.join("; ")
     }
+}
+
+/// True if the point can be drawn.
+fn is_finite(point: &(f64, f64)) -> bool {
+    point.0.is_finite() && point.1.is_finite()
 }
 
 /// Means over stretches, so that few enough points are left.
@@ -213,6 +223,16 @@ mod tests {
         assert!((axis.at(1.05) - 220.0).abs() < 1e-9);
         let flat = Axis::around([2.0, 2.0].into_iter(), 0.1, 0.0, 1.0);
         assert!(flat.low < 2.0 && flat.high > 2.0 && flat.ticks(4.0).len() > 1);
+    }
+
+    #[test]
+    fn no_chart_holds_a_nan() {
+        let points = [vec![(1.0, 0.5)], vec![(1.0, f64::NAN)], vec![(1.0, f64::INFINITY), (2.0, 0.5)], Vec::new()];
+        for points in points {
+            let line = Line { name: "line".into(), class: "trained", points };
+            let html = Chart { title: "t".into(), lines: vec![line], ..Chart::default() }.html();
+            assert!(!html.contains("NaN") && !html.contains("inf"), "{html}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{capital, escape};
 use crate::session::picture::{Picture, PictureFigure, PictureRow};
 
 /// The rows of a picture and its figures.
-pub(in crate::cli) fn samples(picture: &Picture) -> String {
+pub(crate) fn samples(picture: &Picture) -> String {
     let rows = picture.rows.iter().map(sample_row);
     let figures = picture.figures.iter().map(matrix);
     format!("{}<div class=\"charts\">{}</div>", rows.collect::<String>(), figures.collect::<String>())
