@@ -1,7 +1,7 @@
 //! The command line's program.
 
 #[cfg(not(target_family = "wasm"))]
-use nolabel::platform::memory;
+use nolabel::platform::{display, memory};
 
 #[cfg(not(target_family = "wasm"))]
 #[global_allocator]
@@ -10,6 +10,7 @@ static ALLOCATOR: memory::Allocator = memory::Allocator;
 #[cfg(not(target_family = "wasm"))]
 fn main() -> std::process::ExitCode {
     memory::keep();
+    display::silence_wayland();
     nolabel::cli::main()
 }
 

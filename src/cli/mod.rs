@@ -13,8 +13,11 @@ mod suited;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use commands::Command;
+use output::exit::Failure;
+use output::print;
 
 const START_HERE: &str = "\
 Start here:
@@ -40,10 +43,24 @@ struct Cli {
 
 /// Runs the command line; returns the code for the system.
 pub fn main() -> ExitCode {
-    match Cli::parse().command.run() {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return answer(error),
+    };
+    match cli.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// Prints what clap answers to the arguments. Help for a command line that names no command is a result, not a failure, and can
+/// be piped into a pager, as with `cargo`.
+fn answer(error: clap::Error) -> ExitCode {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let help = error.render().to_string();
+        return print::out(help.trim_end()).map_or_else(Failure::report, |()| ExitCode::SUCCESS);
+    }
+    error.exit()
 }
 
 #[cfg(test)]

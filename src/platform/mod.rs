@@ -1,6 +1,8 @@
 //! What differs between a browser and a desktop, behind one set of names.
 
 #[cfg(not(target_family = "wasm"))]
+pub mod display;
+#[cfg(not(target_family = "wasm"))]
 pub mod memory;
 #[cfg(not(target_family = "wasm"))]
 mod native;

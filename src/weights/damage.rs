@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use futures_lite::future::block_on;
 
-use super::{About, Wanted, import, safetensors};
+use super::{About, ImportOptions, import, safetensors};
 use crate::net::{EncoderConfig, EncoderKind, encoder_for_tests};
 
 /// Files that PyTorch wrote; see tests/reference/foreign_files.py.
@@ -18,7 +18,7 @@ fn ours() -> Vec<u8> {
 
 /// Whether it was taken up. A panic or an abort would end the test.
 fn taken(bytes: &[u8]) -> bool {
-    match import(bytes, &Wanted::default(), 1, &Device::flex()) {
+    match import(bytes, &ImportOptions::default(), 1, &Device::flex()) {
         Ok(imported) => {
             assert!(imported.config.width <= 64, "nothing here is wide");
             true
@@ -73,7 +73,7 @@ fn the_checksum_of_an_archive_finds_every_flipped_weight() {
     let start = NEW.windows(name.len()).position(|window| window == name).expect("an entry") + 300;
     let mut flipped = NEW.to_vec();
     flipped[start] ^= 1;
-    let said = import(&flipped, &Wanted::default(), 1, &Device::flex()).expect_err("damaged").to_string();
+    let said = import(&flipped, &ImportOptions::default(), 1, &Device::flex()).expect_err("damaged").to_string();
     assert!(said.contains("checksum"), "{said}");
 }
 
@@ -83,7 +83,7 @@ fn a_small_file_cannot_ask_for_a_large_encoder() {
         let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
         bytes.extend(header.bytes());
         bytes.extend(vec![0; data]);
-        let wanted = Wanted { kind: Some(EncoderKind::Small), ..Wanted::default() };
+        let wanted = ImportOptions { kind: Some(EncoderKind::Small), ..ImportOptions::default() };
         import(&bytes, &wanted, 1, &Device::flex()).expect_err("must be refused").to_string()
     };
     // a wide first layer alone
@@ -118,7 +118,7 @@ fn what_is_no_file_of_weights_is_said_to_be_none() {
         (b"PK\x03\x04", "table of contents"),
         (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "neither"),
     ] {
-        let said = import(bytes, &Wanted::default(), 1, &Device::flex()).expect_err("no weights").to_string();
+        let said = import(bytes, &ImportOptions::default(), 1, &Device::flex()).expect_err("no weights").to_string();
         assert!(said.contains(word), "{said}");
     }
 }

@@ -1,4 +1,4 @@
-//! The tensors of a file, whichever of the known kinds it is of.
+//! The tensors of a file in any of the known formats.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,32 @@ use super::export::{About, KEY};
 use super::torch;
 use crate::error::{Error, Result};
 
-/// What a file holds.
+/// Keys under which files name their network: timm's, and others'.
+pub(super) const CALLED: [&str; 4] = ["arch", "architecture", "model_name", "model"];
+
+/// Bytes of a network's name.
+const MAX_NAME: usize = 60;
+
+/// The contents of a file.
 #[derive(Debug)]
 pub(super) struct Contents<'a> {
-    /// By name.
+    /// Tensors by name.
     pub tensors: BTreeMap<String, Array<'a>>,
-    /// What nolabel wrote into the files it exported.
+    /// The description that nolabel writes into the files it exports.
     pub about: Option<About>,
+    /// The name that the file gives its network.
+    pub called: Option<String>,
 }
 
 impl<'a> Contents<'a> {
-    /// Finds out what the bytes are and what tensors they hold. No tensor is copied.
+    /// Tells the format and reads the table of tensors. No tensor is copied.
     ///
     /// # Errors
     /// When the file is of no known kind, or not whole.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self> {
         if torch::is_torch(bytes) {
-            return Ok(Self { tensors: torch::tensors(bytes)?, about: None });
+            let (tensors, called) = torch::tensors(bytes)?;
+            return Ok(Self { tensors, about: None, called: called.filter(|name| is_name(name)) });
         }
         if !looks_like_safetensors(bytes) {
             return Err(Error::Weights(
@@ -39,34 +48,38 @@ impl<'a> Contents<'a> {
         let about = about.map(|text| serde_json::from_str(text)).transpose();
         let about = about.map_err(|error| {
             Error::Weights(format!(
-                "it was exported by nolabel, but what that wrote of the encoder is garbled: {error}"
+                "it was exported by nolabel, but its description of the encoder is garbled: {error}"
             ))
         })?;
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
-            let Some(kind) = kind(view.dtype()) else { continue };
-            tensors.insert(name.to_string(), Array::packed(kind, view.shape().to_vec(), view.data())?);
+            let is_whole = view.dtype().bitsize().is_multiple_of(8);
+            let shape = if is_whole { view.shape().to_vec() } else { vec![view.data().len()] };
+            tensors.insert(name.to_string(), Array::packed(kind(view.dtype()), shape, view.data())?);
         }
-        Ok(Self { tensors, about })
+        let called = metadata.metadata().as_ref().and_then(|map| CALLED.iter().find_map(|key| map.get(*key)).cloned());
+        Ok(Self { tensors, about, called: called.filter(|name| is_name(name)) })
     }
 }
 
-/// Whether the file begins with the length of a header and a header.
+/// True if the text can stand in a sentence.
+fn is_name(text: &str) -> bool {
+    text.len() <= MAX_NAME && !text.chars().any(char::is_control)
+}
+
+/// True if the file begins with the length of a header and a header.
 fn looks_like_safetensors(bytes: &[u8]) -> bool {
     bytes.get(8) == Some(&b'{')
 }
 
-fn kind(dtype: Dtype) -> Option<Kind> {
-    Some(match dtype {
+/// The number format of a tensor's bytes. Formats of less than a byte a number are no weights here: their bytes are counted.
+fn kind(dtype: Dtype) -> Kind {
+    match dtype {
         Dtype::F16 => Kind::F16,
         Dtype::BF16 => Kind::BF16,
         Dtype::F32 => Kind::F32,
         Dtype::F64 => Kind::F64,
-        Dtype::BOOL | Dtype::U8 | Dtype::I8 => Kind::Other(1),
-        Dtype::I16 | Dtype::U16 => Kind::Other(2),
-        Dtype::I32 | Dtype::U32 => Kind::Other(4),
-        Dtype::I64 | Dtype::U64 => Kind::Other(8),
-        _ => return None,
-    })
+        other => Kind::Other(other.bitsize().div_ceil(8)),
+    }
 }

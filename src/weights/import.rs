@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::array::Array;
 use super::file::Contents;
 use super::layout::{self, Place};
+use super::network;
+use super::unused::Unused;
 use crate::error::{Error, Result};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init};
 use crate::rng::{Purpose, stream};
@@ -15,16 +17,16 @@ use crate::rng::{Purpose, stream};
 /// Width of the encoder by which names and shapes are compared before one of the file's size is built.
 const SAMPLE_WIDTH: usize = 4;
 
-/// Channels of images that there are.
+/// Channels that images can have.
 const CHANNELS: [usize; 2] = [1, 3];
 
-/// What is known of a file from elsewhere. What is absent is found out from the file.
+/// Facts about a foreign file that the user states. Those left out are found out from the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Wanted {
+pub struct ImportOptions {
     /// The architecture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<EncoderKind>,
-    /// What the tensors' names begin with.
+    /// The beginning of the tensors' names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// Subtracted from pixels in 0 to 1; ImageNet's mean where neither this nor the file says it.
@@ -38,56 +40,75 @@ pub struct Wanted {
 /// An encoder out of a file.
 #[derive(Debug)]
 pub struct Imported {
-    /// With the file's weights.
+    /// The encoder with the file's weights.
     pub encoder: Encoder,
-    /// The same with weights drawn from the seed: what it was before training, or could have been.
+    /// The same with weights drawn from the seed: its state before training, or one that it could have had.
     pub untrained: Encoder,
-    /// What was built.
+    /// Its architecture.
     pub config: EncoderConfig,
     /// Channels of the images it reads.
     pub channels: usize,
-    /// What was found in the file, in words.
+    /// A description of what was found in the file.
     pub found: String,
+    /// A sentence on the file's other tensors, where it has any.
+    pub left_out: Option<String>,
 }
 
 /// Reads an encoder for `device`, which does not track gradients.
 ///
 /// # Errors
 /// When the file is damaged, or does not hold such an encoder.
-pub fn import(bytes: &[u8], wanted: &Wanted, seed: u64, device: &Device) -> Result<Imported> {
+pub fn import(bytes: &[u8], options: &ImportOptions, seed: u64, device: &Device) -> Result<Imported> {
     let contents = Contents::open(bytes)?;
-    let config = architecture(&contents, wanted)?;
+    let config = architecture(&contents, options)?;
     let names = Sample::of(&config, contents.about.as_ref().map_or(3, |about| about.channels))?.names;
-    let place = layout::find(&contents.tensors, &names, wanted.prefix.as_deref())?;
+    let place = layout::find(&contents.tensors, &names, options.prefix.as_deref())?;
+    let unused = Unused::of(&contents.tensors, &place);
+    if options.mean.is_none() || options.std.is_none() {
+        unused.refuse_own_normalisation()?;
+    }
+    let named = options.kind.is_some() || contents.about.is_some();
+    unused.refuse_another_network(&config.kind.name(), named)?;
     let arrays: BTreeMap<&str, &Array> =
         names.iter().map(|name| (name.as_str(), &contents.tensors[place.name(name)])).collect();
     let (config, channels) = match &contents.about {
         Some(about) => (config, about.channels),
         None => sized(config, arrays[names[0].as_str()].shape())?,
     };
-    let config = normalised(config, wanted);
+    let config = normalised(config, options);
     config.check_for(channels)?;
     Sample::of(&config, channels)?.compare(&arrays, config.width)?;
     refuse_shared(&arrays, bytes.len())?;
     let build = || Encoder::init(&config, channels, &mut Init::new(stream(seed, Purpose::Weights, 0), device));
     // built twice: a clone would share its running statistics
-    let (untrained, encoder) = (build()?, build()?);
-    let mut state = HashMap::new();
-    for tensor in untrained.state() {
-        let array = arrays[tensor.name.as_str()];
-        if array.shape() != tensor.shape {
-            return Err(unlike(place.name(&tensor.name), array.shape(), &config));
-        }
-        let floats =
-            array.floats().map_err(|error| Error::Weights(format!("`{}`: {error}", place.name(&tensor.name))))?;
-        state.insert(tensor.name, TensorData::new(floats, tensor.shape));
-    }
-    let found = words(&contents, &place, &config);
-    Ok(Imported { encoder: encoder.with_state(state)?, untrained, config, channels, found })
+    let untrained = build()?;
+    let encoder = build()?.with_state(state(&untrained, &arrays, &place, &config)?)?;
+    let found = describe(&contents, &place, &config);
+    Ok(Imported { encoder, untrained, config, channels, found, left_out: unused.words() })
 }
 
-fn architecture(contents: &Contents, wanted: &Wanted) -> Result<EncoderConfig> {
-    match (&contents.about, wanted.kind) {
+/// The file's numbers for every tensor of an encoder of this architecture.
+fn state(
+    encoder: &Encoder,
+    arrays: &BTreeMap<&str, &Array>,
+    place: &Place,
+    config: &EncoderConfig,
+) -> Result<HashMap<String, TensorData>> {
+    let mut state = HashMap::new();
+    for tensor in encoder.state() {
+        let array = arrays[tensor.name.as_str()];
+        let name = place.name(&tensor.name);
+        if array.shape() != tensor.shape {
+            return Err(unlike(name, array.shape(), &tensor.shape, config));
+        }
+        let floats = array.floats().map_err(|error| Error::Weights(format!("`{name}`: {error}")))?;
+        state.insert(tensor.name, TensorData::new(floats, tensor.shape));
+    }
+    Ok(state)
+}
+
+fn architecture(contents: &Contents, options: &ImportOptions) -> Result<EncoderConfig> {
+    match (&contents.about, options.kind) {
         (Some(about), Some(kind)) if about.encoder.kind != kind => Err(Error::Weights(format!(
             "it says of itself that it holds {}, not {}",
             about.encoder.kind.name(),
@@ -100,7 +121,7 @@ fn architecture(contents: &Contents, wanted: &Wanted) -> Result<EncoderConfig> {
         (None, Some(EncoderKind::Small)) => Ok(EncoderConfig::small(SAMPLE_WIDTH)),
         (None, Some(kind)) => Ok(EncoderConfig::published(kind, "imagenet")),
         (None, None) => {
-            let kind = layout::guess(&contents.tensors, wanted.prefix.as_deref())?;
+            let kind = network::guess(&contents.tensors, contents.called.as_deref(), options.prefix.as_deref())?;
             Ok(EncoderConfig::published(kind, "imagenet"))
         }
     }
@@ -120,18 +141,18 @@ fn sized(config: EncoderConfig, first: &[usize]) -> Result<(EncoderConfig, usize
     }
 }
 
-/// With what was said of pixels.
-fn normalised(config: EncoderConfig, wanted: &Wanted) -> EncoderConfig {
-    let input_mean = wanted.mean.clone().unwrap_or(config.input_mean);
-    let input_std = wanted.std.clone().unwrap_or(config.input_std);
+/// The configuration with the mean and deviation of pixels that the user states.
+fn normalised(config: EncoderConfig, options: &ImportOptions) -> EncoderConfig {
+    let input_mean = options.mean.clone().unwrap_or(config.input_mean);
+    let input_std = options.std.clone().unwrap_or(config.input_std);
     EncoderConfig { input_mean, input_std, ..config }
 }
 
-/// Narrow encoders of the same architecture: what one of any width looks like.
+/// Narrow encoders of an architecture, from which the shapes of one of any width follow.
 struct Sample {
     names: Vec<String>,
     shapes: Vec<Vec<usize>>,
-    /// At twice the width.
+    /// Shapes at twice the width.
     doubled: Vec<Vec<usize>>,
 }
 
@@ -151,18 +172,18 @@ impl Sample {
     /// first layer alone must not make one for the others.
     fn compare(&self, arrays: &BTreeMap<&str, &Array>, width: usize) -> Result<()> {
         let times = width as f64 / SAMPLE_WIDTH as f64;
-        let fits = |(sample, doubled, found): (usize, usize, usize)| match sample == doubled {
-            true => sample == found,
-            // proportions are rounded, in pairs where a network has two groups
-            false => (sample as f64 * times - found as f64).abs() <= 2.0 * times,
-        };
+        let scaled = |sample: usize, doubled: usize| if sample == doubled { sample as f64 } else { sample as f64 * times };
         for ((name, sample), doubled) in self.names.iter().zip(&self.shapes).zip(&self.doubled) {
             let found = arrays[name.as_str()].shape();
-            let mut dims = sample.iter().zip(doubled).zip(found).map(|((a, b), c)| (*a, *b, *c));
-            if sample.len() != found.len() || !dims.all(fits) {
+            let expected: Vec<f64> = sample.iter().zip(doubled).map(|(a, b)| scaled(*a, *b)).collect();
+            // proportions are rounded, in pairs where a network has two groups
+            let slack = sample.iter().zip(doubled).map(|(a, b)| if a == b { 0.0 } else { 2.0 * times });
+            let mut fits = expected.iter().zip(found).zip(slack).map(|((a, &b), slack)| (a - b as f64).abs() <= slack);
+            if sample.len() != found.len() || !fits.all(|fits| fits) {
+                let expected: Vec<usize> = expected.iter().map(|dim| dim.round() as usize).collect();
                 return Err(Error::Weights(format!(
-                    "its `{name}` is {found:?}, which does not fit a first layer of {width} channels: is it of another \
-                     architecture?"
+                    "its `{name}` is {found:?}, which does not fit a first layer of {width} channels: {}",
+                    variant(found, &expected)
                 )));
             }
         }
@@ -170,14 +191,26 @@ impl Sample {
     }
 }
 
-fn unlike(name: &str, shape: &[usize], config: &EncoderConfig) -> Error {
+/// The kind of network in which a tensor has the shape that was found in place of the one expected.
+fn variant(found: &[usize], expected: &[usize]) -> &'static str {
+    match (found, expected) {
+        (&[found, fewer, ..], &[output, input, ..]) if found >= output && fewer < input && found.is_multiple_of(fewer) => {
+            "are its convolutions grouped, as in a ResNeXt?"
+        }
+        (&[found, ..], &[output, ..]) if found > output => "is it a wide variant?",
+        _ => "is it of another architecture?",
+    }
+}
+
+fn unlike(name: &str, found: &[usize], expected: &[usize], config: &EncoderConfig) -> Error {
     let (kind, width) = (config.kind.name(), config.width);
+    let variant = variant(found, expected);
     Error::Weights(format!(
-        "its `{name}` is {shape:?}, which is no part of {kind} with {width} channels in its first layer"
+        "its `{name}` is {found:?}, which no {kind} with {width} channels in its first layer has: {variant}"
     ))
 }
 
-/// Refuses tensors that together are larger than the file: they would lie upon each other, as no encoder's do.
+/// Refuses tensors that together are larger than the file: they would share their numbers, which no encoder's do.
 fn refuse_shared(arrays: &BTreeMap<&str, &Array>, length: usize) -> Result<()> {
     let bytes = arrays.values().try_fold(0usize, |sum, array| sum.checked_add(array.size()));
     match bytes {
@@ -186,14 +219,20 @@ fn refuse_shared(arrays: &BTreeMap<&str, &Array>, length: usize) -> Result<()> {
     }
 }
 
-fn words(contents: &Contents, place: &Place, config: &EncoderConfig) -> String {
-    let (kind, width) = (config.kind.name(), config.width);
-    let what = format!("{kind} of width {width}");
-    match (&contents.about, place.project()) {
-        (Some(about), _) => format!("{what}, {}", about.trained),
-        (None, Some(project)) => format!("{what}, named as by {project}"),
-        (None, None) => format!("{what}, under `{}`", place.prefix),
-    }
+/// Architecture, origin, and the stem, whose strides and pooling leave no tensors and are assumed.
+fn describe(contents: &Contents, place: &Place, config: &EncoderConfig) -> String {
+    let network = format!("{} of width {}", config.kind.name(), config.width);
+    let origin = match (&contents.about, place.project()) {
+        (Some(about), _) => return format!("{network}, {}", about.trained),
+        (None, Some(project)) => format!("named as by {project}"),
+        (None, None) => format!("under `{}`", place.prefix),
+    };
+    let stem = match config.kind {
+        EncoderKind::Resnet18 | EncoderKind::Resnet50 => "; its stem is taken to have stride 2 and max pooling",
+        EncoderKind::Resnet18Cifar | EncoderKind::Resnet50Cifar => "; its stem is taken to have stride 1 and no pooling",
+        _ => "",
+    };
+    format!("{network}, {origin}{stem}")
 }
 
 #[cfg(test)]
@@ -228,12 +267,12 @@ mod tests {
             std::fs::read(folder.join(name)).expect("a fixture")
         };
         for (name, project) in [("moco.pth", "MoCo"), ("swav_old.pth", "SwAV")] {
-            let imported = import(&read(name), &Wanted::default(), 1, &cpu()).expect(name);
+            let imported = import(&read(name), &ImportOptions::default(), 1, &cpu()).expect(name);
             assert_eq!(imported.found, format!("resnet18 of width 1, named as by {project}"));
             let apart = difference(&imported, &read("expected.safetensors"));
             assert!(apart < 1e-5, "{name}: {apart}");
         }
-        let slow = Wanted { prefix: Some("state_dict.module.encoder_k".into()), ..Wanted::default() };
+        let slow = ImportOptions { prefix: Some("state_dict.module.encoder_k".into()), ..ImportOptions::default() };
         let slow = import(&read("moco.pth"), &slow, 1, &cpu()).expect("the slow encoder");
         assert!(difference(&slow, &read("expected.safetensors")) > 0.1, "another encoder has other features");
     }
@@ -249,7 +288,7 @@ mod tests {
             let encoder = encoder_lived_in(&config, 1);
             let about = About { encoder: config.clone(), channels: 1, trained: "by a test".into() };
             let bytes = block_on(safetensors(&encoder, &about)).expect("a file");
-            let imported = import(&bytes, &Wanted::default(), 9, &cpu()).expect("ours");
+            let imported = import(&bytes, &ImportOptions::default(), 9, &cpu()).expect("ours");
             assert_eq!((&imported.config, imported.channels), (&config, 1));
             assert!(imported.found.contains("by a test"), "{}", imported.found);
             let x = Tensor::<4>::random([2, 1, 64, 64], burn::tensor::Distribution::Uniform(0.0, 1.0), &cpu());
@@ -264,9 +303,9 @@ mod tests {
         let about = About { encoder: config.clone(), channels: 1, trained: "by a test".into() };
         let bytes = block_on(safetensors(&encoder_for_tests(&config, 1, &cpu()), &about)).expect("a file");
         let said = |wanted| import(&bytes, &wanted, 1, &cpu()).expect_err("must be refused").to_string();
-        let other = said(Wanted { kind: Some(EncoderKind::Resnet18), ..Wanted::default() });
+        let other = said(ImportOptions { kind: Some(EncoderKind::Resnet18), ..ImportOptions::default() });
         assert!(other.contains("holds small, not resnet18"), "{other}");
-        let mean = said(Wanted { mean: Some(vec![0.1; 3]), ..Wanted::default() });
+        let mean = said(ImportOptions { mean: Some(vec![0.1; 3]), ..ImportOptions::default() });
         assert!(mean.contains("encoder.input_mean has 3 values"), "{mean}");
         let lies = [
             (
@@ -277,7 +316,7 @@ mod tests {
         ];
         for (lie, word) in lies {
             let bytes = block_on(safetensors(&encoder_for_tests(&config, 1, &cpu()), &lie)).expect("a file");
-            let said = import(&bytes, &Wanted::default(), 1, &cpu()).expect_err("a lie").to_string();
+            let said = import(&bytes, &ImportOptions::default(), 1, &cpu()).expect_err("a lie").to_string();
             assert!(said.contains(word), "{said}");
         }
     }
@@ -296,7 +335,7 @@ mod tests {
         let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().to_string();
         for path in paths.iter().filter(|path| !name(path).contains("expected")) {
             let bytes = std::fs::read(path).expect("a file");
-            let imported = import(&bytes, &Wanted::default(), 1, &cpu()).expect("a known layout");
+            let imported = import(&bytes, &ImportOptions::default(), 1, &cpu()).expect("a known layout");
             let network = name(path).split('.').next().unwrap_or_default().to_string();
             let expected = std::fs::read(Path::new(&folder).join(format!("{network}.expected.safetensors")));
             let apart = difference(&imported, &expected.expect("a file"));

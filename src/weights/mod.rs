@@ -9,13 +9,16 @@ mod export;
 mod file;
 mod import;
 mod layout;
+mod naming;
+mod network;
 mod onnx;
 mod pickle;
 mod torch;
+mod unused;
 mod zip;
 
 pub use export::{About, safetensors};
-pub use import::{Imported, Wanted, import};
+pub use import::{ImportOptions, Imported, import};
 pub use onnx::onnx;
 
 #[cfg(test)]

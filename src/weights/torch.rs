@@ -1,14 +1,15 @@
-//! What `torch.save` writes: an archive with a pickle that describes tensors and an entry for each storage, or, before
+//! Files of `torch.save`: an archive with a pickle that describes tensors and an entry for each storage, or, before
 //! PyTorch 1.6, several pickles and then the storages.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::array::{Array, Kind};
+use super::file::CALLED;
 use super::pickle::{Id, Pickle, Value};
 use super::zip::Archive;
 use crate::error::{Error, Result};
 
-/// What archives begin with.
+/// The first bytes of an archive.
 const ZIP: &[u8] = b"PK\x03\x04";
 /// The number that is the first pickle of an old file.
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
@@ -17,20 +18,24 @@ const MAX_DEPTH: usize = 8;
 const MAX_KEY: usize = 200;
 const MAX_TENSORS: usize = 100_000;
 
-/// Whether these are the first bytes of such a file.
+/// True if these are the first bytes of such a file.
 pub(super) fn is_torch(bytes: &[u8]) -> bool {
     bytes.starts_with(ZIP) || starts_old(bytes)
 }
 
-/// All tensors by the keys that lead to them, joined by dots: `state_dict.module.encoder_q.conv1.weight`.
+/// Tensors by name, and the name of the network where the file has one.
+type Tensors<'a> = (BTreeMap<String, Array<'a>>, Option<String>);
+
+/// All tensors by the keys that lead to them, joined by dots: `state_dict.module.encoder_q.conv1.weight`. Beside them the name
+/// that the outermost dictionary gives the network.
 ///
 /// # Errors
 /// When the file is not whole.
-pub(super) fn tensors(bytes: &[u8]) -> Result<BTreeMap<String, Array<'_>>> {
+pub(super) fn tensors(bytes: &[u8]) -> Result<Tensors<'_>> {
     if bytes.starts_with(ZIP) { from_archive(bytes) } else { from_old(bytes) }
 }
 
-fn from_archive(bytes: &[u8]) -> Result<BTreeMap<String, Array<'_>>> {
+fn from_archive(bytes: &[u8]) -> Result<Tensors<'_>> {
     let archive = Archive::open(bytes)?;
     let mut roots = archive.names().filter_map(|name| name.strip_suffix("data.pkl"));
     let root = roots.next().ok_or_else(|| Error::Weights("this archive was not written by torch.save".into()))?;
@@ -40,7 +45,7 @@ fn from_archive(bytes: &[u8]) -> Result<BTreeMap<String, Array<'_>>> {
     }
     let pickle = Pickle::read(archive.read(&format!("{root}data.pkl"))?)?;
     let mut storages = Storages::new(&pickle, |key| archive.read(&format!("{root}data/{key}")));
-    storages.collect()
+    Ok((storages.collect()?, storages.called()))
 }
 
 fn starts_old(bytes: &[u8]) -> bool {
@@ -48,7 +53,7 @@ fn starts_old(bytes: &[u8]) -> bool {
     Pickle::read(start).is_ok_and(|pickle| pickle.values[pickle.root] == Value::Int(MAGIC))
 }
 
-fn from_old(bytes: &[u8]) -> Result<BTreeMap<String, Array<'_>>> {
+fn from_old(bytes: &[u8]) -> Result<Tensors<'_>> {
     let mut rest = bytes;
     let mut next = || {
         let pickle = Pickle::read(rest)?;
@@ -73,7 +78,8 @@ fn from_old(bytes: &[u8]) -> Result<BTreeMap<String, Array<'_>>> {
         found.insert(key, storage);
         rest = after;
     }
-    Storages::new(&described, |key| found.get(key).copied().ok_or_else(cut_short)).collect()
+    let mut storages = Storages::new(&described, |key| found.get(key).copied().ok_or_else(cut_short));
+    Ok((storages.collect()?, storages.called()))
 }
 
 /// Bytes a number of each storage that a pickle speaks of.
@@ -109,7 +115,7 @@ fn storage<'a>(pickle: &Pickle<'a>, id: Id) -> Option<(Kind, &'a str)> {
     (pickle.text(*word)? == "storage").then_some((kind, pickle.text(*key)?))
 }
 
-/// Goes through the dictionaries of a pickle and finds the tensors' numbers.
+/// A walk through the dictionaries of a pickle, which finds the tensors' numbers.
 struct Storages<'p, 'a, F> {
     pickle: &'p Pickle<'a>,
     read: F,
@@ -149,6 +155,13 @@ impl<'p, 'a, F: Fn(&str) -> Result<&'a [u8]>> Storages<'p, 'a, F> {
         Ok(std::mem::take(&mut self.found))
     }
 
+    /// The text under one of the keys that name a network.
+    fn called(&self) -> Option<String> {
+        let items = self.items(self.pickle.root).iter();
+        let named = |(key, _): &&(Id, Id)| self.pickle.text(*key).is_some_and(|key| CALLED.contains(&key));
+        items.filter(named).find_map(|(_, value)| self.pickle.text(*value).map(str::to_string))
+    }
+
     fn is_worth_opening(&self, id: Id) -> bool {
         matches!(self.pickle.values[id], Value::Dict(_) | Value::Call { .. })
     }
@@ -165,7 +178,7 @@ impl<'p, 'a, F: Fn(&str) -> Result<&'a [u8]>> Storages<'p, 'a, F> {
         self.pickle.text(id).map(str::to_string).or_else(number)
     }
 
-    /// The tensor at `id`, if that is one which weights could be.
+    /// The tensor at `id`; nothing where another object is.
     fn tensor(&mut self, id: Id) -> Result<Option<Array<'a>>> {
         let Value::Call { function, arguments, .. } = self.pickle.values[id] else { return Ok(None) };
         let (Value::Name(module, name), Some(arguments)) =

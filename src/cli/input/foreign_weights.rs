@@ -1,4 +1,4 @@
-//! Encoders out of files that no run of nolabel wrote: their arguments, and how they are read.
+//! Encoders out of files that no run of nolabel wrote: the arguments for them, and their reading.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,10 +9,11 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::print;
 use crate::digest;
 use crate::error::Error;
 use crate::net::EncoderKind;
-use crate::weights::{self, Imported, Wanted};
+use crate::weights::{self, ImportOptions, Imported};
 
 /// The largest file that is read: many times a wide ResNet-50 with its optimiser.
 const MAX_BYTES: u64 = 8 << 30;
@@ -28,7 +29,7 @@ const KINDS: [(EncoderKind, &str, &str); 5] = [
     (EncoderKind::Small, "small", "The four blocks of the small presets"),
 ];
 
-/// A file of weights, and what is known of it.
+/// A file of weights, and facts about it that it does not hold itself.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ForeignArgs {
     /// Weights in place of a run: a .safetensors file, or a .pth or .ckpt file of torch.save
@@ -36,12 +37,12 @@ pub(crate) struct ForeignArgs {
     #[arg(help_heading = "Weights from elsewhere")]
     pub(crate) weights: Option<PathBuf>,
 
-    /// The architecture [default: what names and shapes in the file speak of]
+    /// The architecture [default: the one that names and shapes in the file speak of]
     #[arg(long, value_name = "NAME", value_parser = kinds(), requires = "weights")]
     #[arg(help_heading = "Weights from elsewhere")]
     arch: Option<EncoderKind>,
 
-    /// What the names of the encoder's tensors begin with, where the file holds several
+    /// The beginning of the names of the encoder's tensors, where the file holds several encoders
     #[arg(long, value_name = "TEXT", requires = "weights", help_heading = "Weights from elsewhere")]
     prefix: Option<String>,
 
@@ -69,30 +70,40 @@ pub(crate) struct Foreign {
 }
 
 impl ForeignArgs {
-    /// What is said of the file.
-    pub(crate) fn wanted(&self) -> Wanted {
+    /// The facts that the arguments state.
+    pub(crate) fn options(&self) -> ImportOptions {
         let Self { arch, prefix, input_mean, input_std, .. } = self.clone();
-        Wanted { kind: arch, prefix, mean: input_mean, std: input_std }
+        ImportOptions { kind: arch, prefix, mean: input_mean, std: input_std }
     }
 }
 
 /// Reads the encoder of `path`, and draws an untrained one from the seed.
-pub(crate) fn read(path: &Path, wanted: &Wanted, seed: u64, device: &Device) -> Outcome<Foreign> {
+pub(crate) fn read(path: &Path, options: &ImportOptions, seed: u64, device: &Device) -> Outcome<Foreign> {
     let bytes = bytes(path)?;
-    let imported = encoder(path, &bytes, wanted, seed, device)?;
+    let imported = encoder(path, &bytes, options, seed, device)?;
     let sha256 = digest::sha256(&bytes);
     Ok(Foreign { imported, sha256 })
 }
 
-/// The encoder in the bytes of the file at `path`.
-pub(crate) fn encoder(path: &Path, bytes: &[u8], wanted: &Wanted, seed: u64, device: &Device) -> Outcome<Imported> {
-    weights::import(bytes, wanted, seed, device).map_err(|error| match error {
+/// The encoder in the bytes of the file at `path`. Tensors of the file that it does not use are named.
+pub(crate) fn encoder(
+    path: &Path,
+    bytes: &[u8],
+    options: &ImportOptions,
+    seed: u64,
+    device: &Device,
+) -> Outcome<Imported> {
+    let imported = weights::import(bytes, options, seed, device).map_err(|error| match error {
         Error::Config(sentence) => Failure::Usage(sentence),
         other => Failure::Failed(format!("{}: {other}", path.display())),
-    })
+    })?;
+    if let Some(sentence) = &imported.left_out {
+        print::err(&format!("note: {}: {sentence}", path.display()));
+    }
+    Ok(imported)
 }
 
-/// The bytes of a file, which must not be larger than weights are.
+/// The bytes of a file, refused where it is larger than any file of weights.
 pub(crate) fn bytes(path: &Path) -> Outcome<Vec<u8>> {
     let facts = fs::metadata(path).map_err(Error::file(path))?;
     if !facts.is_file() || facts.len() > MAX_BYTES {
@@ -100,7 +111,7 @@ pub(crate) fn bytes(path: &Path) -> Outcome<Vec<u8>> {
         return Err(Failure::Failed(format!("{shown} is no file of weights: those are files of at most 8 GB")));
     }
     let mut bytes = Vec::with_capacity(facts.len() as usize);
-    // what is appended while it is read is not wanted
+    // a file that grows while it is read is read to its first length
     let read = File::open(path).and_then(|file| file.take(facts.len()).read_to_end(&mut bytes));
     read.map_err(Error::file(path))?;
     Ok(bytes)

@@ -2,6 +2,7 @@
 
 pub(super) mod config_diff;
 pub(super) mod interrupt;
+pub(super) mod known_runs;
 pub(super) mod open_run;
 pub(super) mod reproduce;
 pub(super) mod setup;

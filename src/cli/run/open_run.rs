@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use futures_lite::future::block_on;
 
 use super::config_diff::refuse_edited;
+use super::known_runs::no_run_at;
 use crate::cli::input::load_images;
 use crate::cli::measure::{ControlBudget, EncoderUnderTest, Measured, Question};
 use crate::cli::output::exit::{Failure, Outcome};
@@ -87,9 +88,15 @@ impl Loaded {
 
 impl Opened {
     /// Opens the run in a folder, or at one of its checkpoints.
+    ///
+    /// # Errors
+    /// When there is no run; the sentence names those that are near.
     pub(crate) fn at(path: &Path) -> Outcome<Self> {
         if path.is_file() {
             return Self::at_checkpoint(path);
+        }
+        if place(path) != Place::Run {
+            return Err(no_run_at(path));
         }
         let (folder, record) = Folder::open(path)?;
         let checkpoint = folder.newest()?.ok_or_else(|| {

@@ -22,7 +22,7 @@ use crate::probe::{self, ProbeSettings};
 use crate::session::Session;
 use crate::session::folder::{Checkpoint, Criterion, DataRecord, Folder, Log, Place, Record, Start, place};
 use crate::session::schedule::{Pace, ProbePace};
-use crate::weights;
+use crate::weights::ImportOptions;
 
 /// Images for the probes of a run under way: enough to see where it is going.
 const PROBE_TRAIN: usize = 2000;
@@ -295,8 +295,13 @@ impl TrainRequest {
 fn start_from(file: &Path, session: &mut Session, selected: &Selected) -> Outcome<Start> {
     let bytes = foreign_weights::bytes(file)?;
     let (own, seed) = (&session.config().encoder, session.config().seed);
-    let wanted = weights::Wanted { kind: Some(own.kind), ..weights::Wanted::default() };
-    let imported = foreign_weights::encoder(file, &bytes, &wanted, seed, &selected.device)?;
+    let options = ImportOptions {
+        kind: Some(own.kind),
+        mean: Some(own.input_mean.clone()),
+        std: Some(own.input_std.clone()),
+        ..ImportOptions::default()
+    };
+    let imported = foreign_weights::encoder(file, &bytes, &options, seed, &selected.device)?;
     let (there, here) = (&imported.config, session.data().train.size().channels);
     let differing = if (there.width, there.input) != (own.width, own.input) {
         format!("add --set encoder.width={} --set encoder.input={}", there.width, there.input.name())

@@ -5,13 +5,13 @@ mod groups;
 mod page;
 mod show;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use groups::{Measured, PROBES, Section};
 use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::run::known_runs::runs_in;
 use crate::cli::run::open_run::Opened;
 use crate::cli::output::atomic_file;
 use crate::cli::output::print;
@@ -142,7 +142,7 @@ impl Compare {
     fn find(&self) -> Outcome<Vec<Found>> {
         let mut found: Vec<Found> = Vec::new();
         for path in &self.runs {
-            let inside = if place(path) == Place::Run { Vec::new() } else { runs_in(path)? };
+            let inside = if place(path) == Place::Run { Vec::new() } else { runs_in(path) };
             if inside.is_empty() {
                 found.push(Found { path: path.clone(), opened: Opened::at(path)?, named: true });
             }
@@ -234,21 +234,6 @@ struct Found {
     opened: Opened,
     /// Whether it was named itself, rather than a folder that it lies in.
     named: bool,
-}
-
-/// The runs directly in a folder, by name.
-fn runs_in(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut runs: Vec<PathBuf> = paths.filter(|path| place(path) == Place::Run).collect();
-    runs.sort();
-    if runs.is_empty() {
-        return Err(Failure::Failed(format!(
-            "there is no run in {}, nor in a folder right inside it; `nolabel train` makes one",
-            folder.display()
-        )));
-    }
-    Ok(runs)
 }
 
 /// How the numbers came about.

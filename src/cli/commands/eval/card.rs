@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::net::EncoderConfig;
 use crate::probe::{ProbeRow, ProbeSettings};
 use crate::session::folder::{DataRecord, Details, Evaluation};
-use crate::weights::Wanted;
+use crate::weights::ImportOptions;
 
 /// What was measured of a run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,8 +30,11 @@ pub(super) struct WeightsCard {
     /// SHA-256 of the file.
     pub(super) sha256: String,
     pub(super) found: String,
-    /// What was said of the file.
-    pub(super) asked: Wanted,
+    /// Tensors of the file that the encoder does not use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) left_out: Option<String>,
+    /// The facts that were stated about the file.
+    pub(super) asked: ImportOptions,
     /// The seed of the untrained encoder.
     pub(super) seed: u64,
     pub(super) nolabel: String,

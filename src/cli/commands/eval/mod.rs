@@ -161,7 +161,7 @@ impl Eval {
 
     fn of_weights(&self, path: &Path, spec: &Spec) -> Outcome {
         let selected = block_on(device::select(self.device))?;
-        let asked = self.foreign.wanted();
+        let asked = self.foreign.options();
         let Foreign { imported, sha256 } = foreign_weights::read(path, &asked, foreign_weights::SEED, &selected.device)?;
         let images = load_images::load(spec, self.quiet)?;
         load_images::refuse_unlabelled(&images, "name others with --data")?;
@@ -180,6 +180,7 @@ impl Eval {
             weights: path.to_path_buf(),
             sha256,
             found: imported.found,
+            left_out: imported.left_out,
             asked,
             seed: foreign_weights::SEED,
             nolabel: env!("CARGO_PKG_VERSION").to_string(),
