@@ -11,7 +11,7 @@ DENY ?= licenses bans sources
 WASM := --target wasm32-unknown-unknown --profile web
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build data dist page test lint docs unit browser screenshot deny crosscheck clean
+.PHONY: help demo build data dist page test lint docs unit browser screenshot deny crosscheck fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ deny: ## Check licences and sources of dependencies (DENY="advisories licenses b
 crosscheck: build data ## Compare with PyTorch, torchvision, scikit-learn and onnxruntime, installed into the cache folder
 	@scripts/setup.sh reference
 	@PYTHONDONTWRITEBYTECODE=1 $(CACHE)/reference/bin/python tests/reference/crosscheck.py $(CARGO_TARGET_DIR)/release/nolabel
+
+fuzz: ## Put damaged files through the program, minutes (SEED=1 COPIES=200 FORMATS="png pth" for others)
+	NOLABEL_FUZZ_SEED=$(SEED) NOLABEL_FUZZ_COPIES=$(COPIES) NOLABEL_FUZZ_FORMATS="$(FORMATS)" \
+	  cargo test --release --locked --package nolabel --test fuzz
 
 clean: ## Remove what was built
 	rm -rf dist $(CARGO_TARGET_DIR)

@@ -31,23 +31,20 @@ pub struct Fetching {
 /// When a file cannot be had or is not what the catalogue says; what is whole is kept.
 pub fn fetch(entry: &Entry, folder: &Path, tell: &mut dyn FnMut(Fetching)) -> Result<()> {
     fs::create_dir_all(folder).map_err(Error::file(folder))?;
-    let missing: Vec<&'static File> = entry.files.iter().filter(|file| !is_whole(folder, file)).collect();
+    let missing = missing(entry, folder);
     match entry.archive {
         _ if missing.is_empty() => Ok(()),
-        Some(archive) => {
-            let limit = BESIDE + entry.files.iter().map(|file| file.bytes).sum::<u64>();
-            download(entry, archive, |bytes| unpack(bytes, &missing, limit, folder, tell))
-        }
+        Some(archive) => download(entry, archive, |bytes| unpack(bytes, entry, folder, tell)),
         None => missing.into_iter().try_for_each(|file| {
             download(entry, &format!("{}.gz", file.name), |bytes| keep(bytes, file, folder, tell))
         }),
     }
 }
 
-fn download(entry: &Entry, name: &str, take: impl FnOnce(&mut dyn Read) -> Result<()>) -> Result<()> {
+fn download(entry: &Entry, name: &str, keep: impl FnOnce(&mut dyn Read) -> Result<()>) -> Result<()> {
     let address = format!("{}{name}", entry.official);
     let response = ureq::get(&address).call().map_err(|error| Error::Data(error.to_string()));
-    response.and_then(|response| take(&mut response.into_body().into_reader())).map_err(|error| match error {
+    response.and_then(|response| keep(&mut response.into_body().into_reader())).map_err(|error| match error {
         Error::Data(why) => Error::Data(format!(
             "{address} could not be fetched: {why}; check the connection and run the command again"
         )),
@@ -55,9 +52,22 @@ fn download(entry: &Entry, name: &str, take: impl FnOnce(&mut dyn Read) -> Resul
     })
 }
 
+fn missing(entry: &Entry, folder: &Path) -> Vec<&'static File> {
+    entry.files.iter().filter(|file| !is_whole(folder, file)).collect()
+}
+
+/// Takes the files that are missing or damaged in `folder` out of the packed archive that the makers of the data set offer.
+///
+/// # Errors
+/// When the archive is damaged, or a file in it is not what the catalogue says; what is whole is kept.
+pub fn unpack(source: impl Read, entry: &Entry, folder: &Path, tell: &mut dyn FnMut(Fetching)) -> Result<()> {
+    let limit = BESIDE + entry.files.iter().map(|file| file.bytes).sum::<u64>();
+    take(source, &missing(entry, folder), limit, folder, tell)
+}
+
 /// Takes the wanted files out of a packed archive that unpacks to at most `limit` bytes. Of what the archive says only the
 /// names of files are believed, and of those only the last part: nothing is written anywhere else, whatever it holds.
-fn unpack(
+fn take(
     source: impl Read,
     wanted: &[&'static File],
     limit: u64,
@@ -138,7 +148,7 @@ mod tests {
     fn unpacked(packed: &[u8], wanted: &[&'static File], limit: u64) -> (tempfile::TempDir, Result<()>) {
         let here = tempfile::tempdir().expect("a folder");
         fs::create_dir(here.path().join("inner")).expect("a folder");
-        let done = unpack(packed, wanted, limit, &here.path().join("inner"), &mut |_| {});
+        let done = take(packed, wanted, limit, &here.path().join("inner"), &mut |_| {});
         (here, done)
     }
 

@@ -17,7 +17,7 @@ use super::{Dataset, Spec, folder, shapes};
 use crate::digest::hex;
 use crate::error::{Error, Result};
 pub use check::{Checked, check};
-pub use fetch::{Fetching, fetch};
+pub use fetch::{Fetching, fetch, unpack};
 
 /// Where Debian's packages put data sets.
 const SYSTEM: &str = "/usr/share/datasets";
