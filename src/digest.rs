@@ -1,4 +1,4 @@
-//! Digests as they are written down.
+//! Digests in hexadecimal digits.
 
 use sha2::{Digest, Sha256};
 
@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_has_its_published_digest() {
+    fn the_empty_message_has_its_published_digest() {
         // FIPS 180-2
         assert_eq!(sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(hex(&[0, 0x0f, 0xa0]), "000fa0");

@@ -1,18 +1,18 @@
-//! What can go wrong because of the world or the user. Our own bugs are assertions, not errors.
+//! Errors caused by the environment or the user. Bugs of the program are assertions instead.
 
 use std::path::PathBuf;
 
 /// The result of everything that reads files, settings or devices.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Each variant prints as one sentence that says what is wrong and, where we know it, what to do.
+/// An error, which prints as one sentence: the fault, and the remedy where there is one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting that does not exist or has an impossible value.
     #[error("{0}")]
     Config(String),
-    /// Data that is not there or not what it says it is.
+    /// Data that is missing or not of its format.
     #[error("{0}")]
     Data(String),
     /// A device that cannot be used.
@@ -24,7 +24,7 @@ pub enum Error {
     /// A checkpoint that cannot be used.
     #[error("{0}")]
     Checkpoint(String),
-    /// A whole checkpoint, written by a nolabel of another age.
+    /// An intact checkpoint of another version of nolabel.
     #[error("{0}")]
     Version(String),
     /// A file of weights that cannot be used.
@@ -38,13 +38,13 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
 impl Error {
-    /// Binds the system's word to the path it was said of: `.map_err(Error::file(path))`.
+    /// Adds the path to an error of the system: `.map_err(Error::file(path))`.
     pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Error::File { path, source }

@@ -1,18 +1,18 @@
-//! Host randomness. Every draw of a run comes from a generator named by seed, purpose and position, so that a run can be
-//! resumed anywhere without storing generator state, and is the same on every device.
+//! Random streams, drawn on the host. Each is named by seed, purpose and position, so that a run can be resumed anywhere
+//! without stored generator state and draws the same numbers on every device.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The generator handed to everything that draws.
+/// The random number generator of all streams.
 pub type Rng = ChaCha8Rng;
 
-/// What a generator is for. Draws for one purpose never move those for another.
+/// The purpose of a stream. Draws for one purpose never shift those for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Initial weights.
     Weights = 1,
-    /// The order of the training images; positions are epochs.
+    /// Order of the training images; positions are epochs.
     Order = 2,
     /// Augmentations and pretext labels; positions are steps.
     Views = 3,
@@ -20,16 +20,16 @@ pub enum Purpose {
     HeldOut = 4,
     /// Splits and starting points of probes.
     Probe = 5,
-    /// What belongs to one training image for the whole run, or to the run as a whole: seed patches, variants of them,
-    /// puzzles to choose from; positions are images or variants.
+    /// Draws that stay the same for a whole run: seed patches and their variants, the set of permutations; positions are
+    /// images or variants.
     Fixed = 6,
-    /// Data sets that are made rather than fetched; positions are clips.
+    /// Generated data sets; positions are clips.
     Data = 7,
-    /// Which images of each class are named where few are; positions are draws.
+    /// The few labelled images of each class; positions are draws.
     Labels = 8,
 }
 
-/// The generator for `purpose` at `position` in the run with this `seed`.
+/// The stream for `purpose` at `position` in the run with this `seed`.
 pub fn stream(seed: u64, purpose: Purpose, position: u64) -> Rng {
     let mut key = [0u8; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -43,7 +43,7 @@ pub fn uniform(rng: &mut Rng, n: usize, low: f32, high: f32) -> Vec<f32> {
     (0..n).map(|_| low + (high - low) * rng.random::<f32>()).collect()
 }
 
-/// `n` draws from the normal distribution with mean 0 and deviation `std` (Box and Muller 1958).
+/// `n` draws from the normal distribution with mean 0 and standard deviation `std` (Box and Muller 1958).
 pub fn normal(rng: &mut Rng, n: usize, std: f32) -> Vec<f32> {
     let mut values = Vec::with_capacity(n + 1);
     while values.len() < n {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn streams_differ_by_each_part_of_their_name_and_repeat() {
+    fn streams_repeat_and_differ_by_seed_purpose_and_position() {
         let first = |seed, purpose, position| stream(seed, purpose, position).random::<u64>();
         let base = first(1, Purpose::Views, 7);
         assert_eq!(base, first(1, Purpose::Views, 7));
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn normal_has_the_asked_moments() {
+    fn normal_draws_have_the_requested_moments() {
         let values = normal(&mut stream(0, Purpose::Weights, 0), 100_001, 2.0);
         assert_eq!(values.len(), 100_001);
         let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len() as f64;

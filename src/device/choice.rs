@@ -1,4 +1,4 @@
-//! What can be asked for and what is answered: the part of this module that the page shares.
+//! Requests for a device and descriptions of devices: the part of this module that the page shares.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// What the user asked for.
+/// A request for a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeviceChoice {
     /// A hardware GPU, and the CPU where there is none.
     #[default]
     Auto,
-    /// A GPU, by its place in the list; a software adapter only when named here.
+    /// A GPU by its index in the list. Software adapters are used only when they are named here.
     Gpu(Option<usize>),
-    /// The CPU (Burn's flex backend).
+    /// The CPU, with Burn's flex backend.
     Cpu,
 }
 
@@ -49,37 +49,37 @@ impl FromStr for DeviceChoice {
     }
 }
 
-/// What a processor is.
+/// The kind of a processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A real GPU.
     Gpu,
-    /// A GPU played by the CPU (llvmpipe, SwiftShader): right, and slow.
+    /// A GPU emulated by the CPU (llvmpipe, SwiftShader): correct and slow.
     SoftwareGpu,
     /// The CPU itself.
     Cpu,
 }
 
-/// What was chosen, for a person to read.
+/// A chosen device, described for the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readout {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Its name, for example `NVIDIA RTX 4070 (Vulkan)` or `CPU (flex, 2 threads)`.
     pub name: String,
-    /// Why it was chosen, in one sentence.
+    /// The reason for the choice, in one sentence.
     pub why: String,
-    /// Whether a GPU (of either kind) could be chosen here.
+    /// True if a GPU, real or emulated, could be chosen here.
     pub gpu_available: bool,
 }
 
 /// One entry of the list of processors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
-    /// How to ask for it: `gpu:0`, `cpu`.
+    /// The text that asks for it: `gpu:0`, `cpu`.
     pub choice: String,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Its name.
     pub name: String,

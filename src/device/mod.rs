@@ -1,4 +1,4 @@
-//! Which processor a run uses, and why.
+//! The choice of the processor that a run uses.
 
 use burn::tensor::Device;
 
@@ -18,8 +18,8 @@ pub use web::{list, on_lost, select};
 /// A device ready for use.
 #[derive(Clone, Debug)]
 pub struct Selected {
-    /// The plain device: no gradients are tracked on it.
+    /// The device without gradient tracking.
     pub device: Device,
-    /// What it is and why it was chosen.
+    /// Its description and the reason for the choice.
     pub readout: Readout,
 }

@@ -1,4 +1,4 @@
-//! Whether a device computes at all: a shader that fails to compile gives zeros in silence.
+//! A test calculation on a device, for a shader that fails to compile gives zeros in silence.
 
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
@@ -7,14 +7,14 @@ use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, stream, uniform};
 
-/// Largest error allowed, relative to the largest value expected.
+/// Largest allowed error, relative to the largest expected value.
 const TOLERANCE: f32 = 1e-3;
-/// Images, channels, height, width.
+/// Shape of the input: images, channels, height, width.
 const INPUT: [usize; 4] = [2, 3, 9, 9];
-/// Filters, channels, height, width.
+/// Shape of the weights: filters, channels, height, width.
 const WEIGHT: [usize; 4] = [4, 3, 3, 3];
 
-/// One convolution's value and gradients on `device`, compared with those of the CPU on the same numbers.
+/// Compares value and gradients of one convolution on `device` with the CPU's.
 ///
 /// # Errors
 /// When they differ or cannot be read.
@@ -27,7 +27,7 @@ pub async fn self_test(device: &Device) -> Result<()> {
     Ok(())
 }
 
-/// Value, gradient for the input, gradient for the weights.
+/// The value of a convolution and the gradients of its mean square for input and weights.
 async fn convolution(device: &Device) -> Result<[(&'static str, Vec<f32>); 3]> {
     let tracking = device.clone().autodiff();
     let mut rng = stream(0, Purpose::Probe, 0);
@@ -35,7 +35,8 @@ async fn convolution(device: &Device) -> Result<[(&'static str, Vec<f32>); 3]> {
         let values = uniform(&mut rng, dims.iter().product(), -1.0, 1.0);
         Tensor::<4>::from_data(TensorData::new(values, dims), &tracking).require_grad()
     };
-    let (input, weight) = (leaf(INPUT), leaf(WEIGHT));
+    let input = leaf(INPUT);
+    let weight = leaf(WEIGHT);
     let value = conv2d(input.clone(), weight.clone(), None, ConvOptions::new([1, 1], [1, 1], [1, 1], 1));
     let gradients = value.clone().square().mean().backward();
     let lost = || Error::Device("the GPU did not compute the gradients of a test convolution; choose the CPU".into());
@@ -51,7 +52,7 @@ async fn convolution(device: &Device) -> Result<[(&'static str, Vec<f32>); 3]> {
     Ok([("value", value), ("gradient for the input", for_input), ("gradient for the weights", for_weight)])
 }
 
-/// Refuses `found` where it is not `expected`; written so that a NaN is refused too.
+/// Refuses values that differ from those expected; a NaN differs from everything.
 fn compare(name: &str, expected: &[f32], found: &[f32]) -> Result<()> {
     let scale = expected.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
     let close = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE * scale;

@@ -1,4 +1,4 @@
-//! The browser's two devices: WebGPU, where everything it takes is there, and the CPU.
+//! The browser's two devices: WebGPU, where the browser offers all that the engine needs, and the CPU.
 
 use std::cell::RefCell;
 
@@ -13,21 +13,21 @@ use super::self_test::self_test;
 use super::{DeviceChoice, Kind, Listed, Readout, Selected};
 use crate::error::{Error, Result};
 
-/// Words by which adapters give away that no GPU stands behind them.
+/// Words in the names of software adapters.
 const SOFTWARE: [&str; 5] = ["swiftshader", "llvmpipe", "lavapipe", "basic render", "software"];
-/// The feature without which the engine panics.
+/// The WebGPU feature without which the engine panics.
 const TIMERS: &str = "timestamp-query";
 const CPU_NAME: &str = "CPU (flex in the browser, 1 thread)";
 
 type Listener = Box<dyn Fn(String)>;
 
 thread_local! {
-    /// The GPU, once started and tested: it cannot be started twice.
+    /// The GPU after start and test; it cannot be started twice.
     static STARTED: RefCell<Option<Device>> = const { RefCell::new(None) };
     static LISTENER: RefCell<Option<Listener>> = const { RefCell::new(None) };
 }
 
-/// Why the GPU is not used, and what the visitor can do about it.
+/// The reason why the GPU is not used, and a remedy for the visitor.
 struct Obstacle {
     reason: String,
     remedy: &'static str,
@@ -45,13 +45,13 @@ impl From<Obstacle> for Error {
     }
 }
 
-/// What the browser says of its GPU.
+/// The browser's description of its GPU.
 struct Adapter {
     name: String,
     software: bool,
 }
 
-/// Calls `listener` with the browser's words when the GPU is lost.
+/// Registers a listener for the loss of the GPU; it gets the browser's message.
 pub fn on_lost(listener: impl Fn(String) + 'static) {
     LISTENER.set(Some(Box::new(listener)));
 }
@@ -132,16 +132,17 @@ async fn start(software: bool) -> Result<Device, Obstacle> {
     Ok(device)
 }
 
-/// At the first meeting with each kind of work the engine times every kernel that can do it. A native one drops slow ones
-/// early; in a browser each runs equally often, ten times unless told otherwise, and the first steps wait for that. `samples`
-/// runs decide instead, among the likely kernels only. Has no effect once a GPU was started.
+/// Limits autotuning to `samples` runs of the likely kernels; without effect once a GPU was started.
+///
+/// The engine times all kernels that can do a piece of work when it first meets it. Natively it drops slow ones early; in a
+/// browser each runs ten times by default, and the first steps wait for that.
 fn hurry_tuning(samples: usize) {
     let bench = BenchConfig { min_samples: 1, max_samples: samples, ..BenchConfig::default() };
     let autotune = AutotuneConfig { level: AutotuneLevel::Minimal, bench, ..AutotuneConfig::default() };
     CubeClRuntimeConfig::try_set(CubeClRuntimeConfig { autotune, ..CubeClRuntimeConfig::default() });
 }
 
-/// The browser's GPU, if it could be used.
+/// The browser's GPU, or the obstacle to its use.
 async fn adapter() -> Result<Adapter, Obstacle> {
     let global: JsValue = js_sys::global().into();
     if get(&global, "isSecureContext").is_falsy() {
@@ -178,7 +179,9 @@ async fn request(gpu: &JsValue) -> Option<JsValue> {
 fn describe(adapter: &JsValue) -> Adapter {
     let info = get(adapter, "info");
     let part = |name: &str| get(&info, name).as_string().unwrap_or_default();
-    let (description, vendor, architecture) = (part("description"), part("vendor"), part("architecture"));
+    let description = part("description");
+    let vendor = part("vendor");
+    let architecture = part("architecture");
     let all = format!("{description} {vendor} {architecture} {}", part("device")).to_lowercase();
     let fallback = get(&info, "isFallbackAdapter").is_truthy() || get(adapter, "isFallbackAdapter").is_truthy();
     let software = fallback || SOFTWARE.iter().any(|word| all.contains(word));
@@ -190,12 +193,12 @@ fn describe(adapter: &JsValue) -> Adapter {
     Adapter { name, software }
 }
 
-/// A property; undefined where there is none.
+/// A property of an object; undefined where there is none.
 fn get(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
 }
 
-/// What a method answers; nothing where there is none or it throws.
+/// Calls a method with one argument; nothing where there is none or it throws.
 fn method(object: &JsValue, name: &str, argument: &JsValue) -> Option<JsValue> {
     get(object, name).dyn_into::<Function>().ok()?.call1(object, argument).ok()
 }

@@ -1,19 +1,19 @@
-//! Where the native programs get their memory from.
+//! The allocator of the native programs.
 
 use libmimalloc_sys::{mi_option_set, mi_option_t};
 
-/// To be a program's `#[global_allocator]`. A training step asks for the same hundreds of megabytes again and again; the
-/// system's allocator hands such blocks back to the system each time, and half of a step goes by until they are there again.
+/// The type for a program's `#[global_allocator]`. Training steps allocate the same hundreds of megabytes again and again; the
+/// system's allocator returns such blocks to the system each time, and half of a step is spent on getting them back.
 pub use mimalloc::MiMalloc as Allocator;
 
-/// `mi_option_purge_delay` in mimalloc.h: the milliseconds after which what nobody uses goes back to the system.
+/// `mi_option_purge_delay` in mimalloc.h: the milliseconds after which free memory returns to the system.
 const PURGE_DELAY: mi_option_t = 15;
 const KEEP: std::ffi::c_long = 60_000;
 
-/// Has free memory kept for a minute, for steps to come. By itself the allocator gives it back within a second, which costs
-/// rotation's small preset a seventh of its time.
+/// Keeps free memory for a minute, for the next steps. By default the allocator returns it within a second, which costs the
+/// small preset of rotation a seventh of its time.
 pub fn keep() {
-    // SAFETY: sets a number that the allocator reads when it frees; it checks the option's own.
+    // SAFETY: the call stores a number that the allocator reads when it frees memory, and checks the option's number
     unsafe { mi_option_set(PURGE_DELAY, KEEP) }
 }
 

@@ -1,4 +1,4 @@
-//! What differs between a browser and a desktop, behind one set of names.
+//! Differences between a browser and a desktop behind one interface.
 
 #[cfg(not(target_family = "wasm"))]
 pub mod display;

@@ -1,4 +1,4 @@
-//! Browser, in the page or in a worker.
+//! Time and scheduling in a browser, in the page or in a worker.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -9,13 +9,13 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{MessageChannel, MessagePort};
 
 thread_local! {
-    /// Those who wait for their turn.
+    /// Promises that wait for a turn of the event loop.
     static WAITING: RefCell<VecDeque<Function>> = const { RefCell::new(VecDeque::new()) };
-    /// Each message posted here gives one of them its turn.
+    /// The port whose every message resolves one of them.
     static PORT: Option<MessagePort> = open();
 }
 
-/// Seconds since some fixed moment; never runs backwards.
+/// Seconds since some fixed moment; monotonic.
 pub fn now() -> f64 {
     let global = js_sys::global();
     let clock = Reflect::get(&global, &"performance".into())
@@ -26,13 +26,13 @@ pub fn now() -> f64 {
 
 /// Lets the event loop run: messages arrive, the GPU's answers come in.
 ///
-/// A message to ourselves: a resolved promise would be served before anything else gets its turn, and browsers stretch
-/// repeated timers to 4 ms, which is as long as a step on a good GPU.
+/// It posts a message to itself. A resolved promise would run before all other events, and browsers stretch repeated timers to
+/// 4 ms, which is as long as a step on a good GPU.
 pub async fn yield_now() {
     let Some(port) = PORT.with(Clone::clone) else { return gloo::timers::future::TimeoutFuture::new(0).await };
     let turn = Promise::new(&mut |resolve, _| WAITING.with_borrow_mut(|waiting| waiting.push_back(resolve)));
     match port.post_message(&JsValue::NULL) {
-        // the promise is never refused: only the handler below settles it
+        // only the handler below settles the promise, so that it is never rejected
         Ok(()) => drop(JsFuture::from(turn).await),
         Err(_) => gloo::timers::future::TimeoutFuture::new(0).await,
     }

@@ -1,26 +1,26 @@
-//! A tensor as it lies in a file.
+//! A tensor as a file stores it.
 
 use burn::tensor::{bf16, f16};
 
 use crate::error::{Error, Result};
 
-/// How a number is stored.
+/// The format of a stored number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Two bytes, IEEE.
+    /// Half precision, two bytes.
     F16,
-    /// The upper half of an `F32`.
+    /// The upper two bytes of an `F32`.
     BF16,
-    /// Four bytes.
+    /// Single precision, four bytes.
     F32,
-    /// Eight bytes.
+    /// Double precision, eight bytes.
     F64,
-    /// Something that is no weight, of so many bytes.
+    /// Integers and other types that are no weights, with their bytes.
     Other(usize),
 }
 
 impl Kind {
-    /// Bytes a number.
+    /// Bytes of a number.
     pub(super) fn bytes(self) -> usize {
         match self {
             Kind::F16 | Kind::BF16 => 2,
@@ -31,26 +31,26 @@ impl Kind {
     }
 }
 
-/// A tensor as it lies in a file: nothing is copied before its numbers are asked for.
+/// A view of a tensor in a file. Its numbers are copied when they are read, not before.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Array<'a> {
     kind: Kind,
     shape: Vec<usize>,
-    /// Numbers from one element to the next along each dimension.
+    /// Steps along each dimension, counted in numbers.
     strides: Vec<usize>,
-    /// From the first element on.
+    /// The bytes from the first element on.
     bytes: &'a [u8],
     count: usize,
 }
 
 impl<'a> Array<'a> {
-    /// Elements one after the other, the last dimension fastest.
+    /// A contiguous tensor in row-major order.
     pub(super) fn packed(kind: Kind, shape: Vec<usize>, bytes: &'a [u8]) -> Result<Self> {
         let strides = packed_strides(&shape).ok_or_else(too_large)?;
         Self::strided(kind, shape, strides, 0, bytes)
     }
 
-    /// Elements at `start + sum_d i_d * strides_d`, counted in numbers.
+    /// A strided tensor: element `i` is number `start + sum_d i_d * strides_d` of `bytes`.
     ///
     /// # Errors
     /// When an element would lie outside of `bytes`, or there are more elements than numbers in `bytes`.
@@ -73,7 +73,7 @@ impl<'a> Array<'a> {
         let last =
             steps.into_iter().try_fold(start, |at, (dim, stride)| at.checked_add((dim - 1).checked_mul(*stride)?));
         match last {
-            // as many elements as numbers at most: a tensor spread from one number would take memory the file never had
+            // a tensor expanded from one number by strides of 0 would take memory that the file never had
             Some(last) if last < there && count <= there => {
                 Ok(Self { kind, shape, strides, bytes: &bytes[start * kind.bytes()..], count })
             }
@@ -85,12 +85,12 @@ impl<'a> Array<'a> {
         &self.shape
     }
 
-    /// Bytes of its numbers.
+    /// Bytes of all its numbers.
     pub(super) fn size(&self) -> usize {
         self.count.saturating_mul(self.kind.bytes())
     }
 
-    /// Whether it holds weights: floating-point numbers.
+    /// True if it holds floating-point numbers, as weights are.
     pub(super) fn is_float(&self) -> bool {
         !matches!(self.kind, Kind::Other(_))
     }
@@ -98,7 +98,7 @@ impl<'a> Array<'a> {
     /// Its numbers in row-major order.
     ///
     /// # Errors
-    /// When it holds something else, or a number that is none.
+    /// When it holds integers, or a value is infinite or not a number.
     pub(super) fn floats(&self) -> Result<Vec<f32>> {
         let at = |place: usize| &self.bytes[place * self.kind.bytes()..][..self.kind.bytes()];
         let read = |four: &[u8]| match (self.kind, four) {
@@ -118,7 +118,7 @@ impl<'a> Array<'a> {
         }
     }
 
-    /// Where the elements lie, in row-major order.
+    /// Offsets of the elements in row-major order, counted in numbers.
     fn places(&self) -> impl Iterator<Item = usize> {
         let mut index = vec![0; self.shape.len()];
         let mut place = 0;
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn strides_are_followed_and_starts_too() {
+    fn strides_and_offsets_are_followed() {
         let bytes = bytes(12);
         let read = |shape: &[usize], strides: &[usize], start| {
             Array::strided(Kind::F32, shape.to_vec(), strides.to_vec(), start, &bytes)?.floats()

@@ -1,4 +1,4 @@
-//! What damaged and malicious files do: nothing but be refused.
+//! Damaged and malicious files, which are refused without harm.
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
@@ -6,7 +6,7 @@ use futures_lite::future::block_on;
 use super::{About, ImportOptions, import, safetensors};
 use crate::net::{EncoderConfig, EncoderKind, encoder_for_tests};
 
-/// Files that PyTorch wrote; see tests/reference/foreign_files.py.
+/// Files of PyTorch; tests/reference/foreign_files.py writes them.
 const NEW: &[u8] = include_bytes!("../../tests/fixtures/weights/moco.pth");
 const OLD: &[u8] = include_bytes!("../../tests/fixtures/weights/swav_old.pth");
 
@@ -16,7 +16,7 @@ fn ours() -> Vec<u8> {
     block_on(safetensors(&encoder_for_tests(&encoder, 1, &Device::flex()), &about)).expect("a file")
 }
 
-/// Whether it was taken up. A panic or an abort would end the test.
+/// True if it was read as an encoder. A panic or an abort would end the test.
 fn taken(bytes: &[u8]) -> bool {
     match import(bytes, &ImportOptions::default(), 1, &Device::flex()) {
         Ok(imported) => {
@@ -32,14 +32,14 @@ fn taken(bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn whole_files_are_taken_up() {
+fn whole_files_are_read() {
     assert!(taken(NEW) && taken(OLD) && taken(&ours()));
 }
 
 #[test]
-fn no_part_of_a_file_is_taken_for_the_whole() {
+fn no_truncated_file_is_read() {
     for file in [NEW.to_vec(), OLD.to_vec(), ours()] {
-        // every offset near both ends, where headers and tables are, and a sample of the rest
+        // headers and tables are near the ends: every offset there, and a sample of the rest
         let near = (0..300).chain(file.len() - 300..file.len());
         for end in near.chain((300..file.len() - 300).step_by(file.len() / 150)) {
             assert!(!taken(&file[..end]), "cut at {end} of {}", file.len());
@@ -53,12 +53,13 @@ fn flipped_bits_are_noticed_or_harmless() {
     for file in [NEW.to_vec(), OLD.to_vec(), ours()] {
         for _ in 0..600 {
             noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let (place, bit) = ((noise >> 33) as usize % file.len(), (noise >> 29) & 7);
+            let place = (noise >> 33) as usize % file.len();
+            let bit = (noise >> 29) & 7;
             let mut flipped = file.clone();
             flipped[place] ^= 1 << bit;
             taken(&flipped);
         }
-        // the head is where sizes and names stand
+        // sizes and names are in the header
         for place in 0..file.len().min(600) {
             let mut broken = file.clone();
             broken[place] = 0xff;
@@ -68,7 +69,7 @@ fn flipped_bits_are_noticed_or_harmless() {
 }
 
 #[test]
-fn the_checksum_of_an_archive_finds_every_flipped_weight() {
+fn a_flipped_weight_fails_the_archives_checksum() {
     let name = b"moco/data/0";
     let start = NEW.windows(name.len()).position(|window| window == name).expect("an entry") + 300;
     let mut flipped = NEW.to_vec();
@@ -111,7 +112,7 @@ fn a_small_file_cannot_ask_for_a_large_encoder() {
 }
 
 #[test]
-fn what_is_no_file_of_weights_is_said_to_be_none() {
+fn other_files_are_refused_by_their_format() {
     for (bytes, word) in [
         (&b""[..], "neither a safetensors file"),
         (b"hello, world", "neither a safetensors file"),

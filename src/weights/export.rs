@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::net::{Encoder, EncoderConfig, tensors};
 
-/// The key under which files say what [`About`] holds.
+/// The metadata key of [`About`].
 pub(super) const KEY: &str = "nolabel";
 
-/// What an exported file says of its encoder, so that it can be built again.
+/// The description of an encoder in an exported file, from which it can be built again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// The architecture, and how it reads pixels.
     pub encoder: EncoderConfig,
-    /// Channels of the images it was made for.
+    /// Channels of its input images.
     pub channels: usize,
-    /// How it was trained, in words.
+    /// Its training: method, data set, steps.
     pub trained: String,
 }
 
-/// The encoder as a safetensors file, names as in [`Encoder::state`]: those of torchvision for residual networks.
+/// The encoder as a safetensors file with the names of [`Encoder::state`], which are torchvision's for residual networks.
 ///
 /// # Errors
 /// When the device is lost.
@@ -39,7 +39,7 @@ pub async fn safetensors(encoder: &Encoder, about: &About) -> Result<Vec<u8>> {
         Ok((name.as_str(), view))
     });
     let views: Vec<_> = views.collect::<Result<_>>()?;
-    // the second is what loaders of PyTorch look for
+    // loaders of PyTorch look for the second
     let said = HashMap::from([(KEY.to_string(), about.to_text()), ("format".to_string(), "pt".to_string())]);
     safetensors::serialize(views, Some(said)).map_err(|error| broken(error.to_string()))
 }
@@ -50,7 +50,7 @@ impl About {
     }
 }
 
-/// Shape and bytes of a tensor that was read back.
+/// Shape and little-endian bytes of a tensor.
 pub(super) fn little(data: TensorData) -> Result<(Vec<usize>, Vec<u8>)> {
     let shape = data.shape().iter().copied().collect();
     let floats: Vec<f32> = data.try_into_vec().map_err(|error| Error::DeviceLost(format!("{error:?}")))?;

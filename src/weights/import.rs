@@ -163,7 +163,8 @@ impl Sample {
             let mut init = Init::new(stream(0, Purpose::Weights, 0), &Device::flex());
             Ok::<_, Error>(Encoder::init(&config, channels, &mut init)?.state())
         };
-        let (narrow, wide) = (of_width(SAMPLE_WIDTH)?, of_width(2 * SAMPLE_WIDTH)?);
+        let narrow = of_width(SAMPLE_WIDTH)?;
+        let wide = of_width(2 * SAMPLE_WIDTH)?;
         let (names, shapes) = narrow.into_iter().map(|tensor| (tensor.name, tensor.shape)).unzip();
         Ok(Self { names, shapes, doubled: wide.into_iter().map(|tensor| tensor.shape).collect() })
     }
@@ -203,7 +204,8 @@ fn variant(found: &[usize], expected: &[usize]) -> &'static str {
 }
 
 fn unlike(name: &str, found: &[usize], expected: &[usize], config: &EncoderConfig) -> Error {
-    let (kind, width) = (config.kind.name(), config.width);
+    let kind = config.kind.name();
+    let width = config.width;
     let variant = variant(found, expected);
     Error::Weights(format!(
         "its `{name}` is {found:?}, which no {kind} with {width} channels in its first layer has: {variant}"

@@ -1,8 +1,8 @@
-//! Weights that travel: encoders as files that PyTorch and ONNX runtimes read, and files of other projects as encoders.
+//! Import and export of weights: encoders as files for PyTorch and ONNX runtimes, and files of other projects as encoders.
 //!
-//! Files that come in are not trusted. Nothing in them is executed, no size they claim is believed before it is compared
-//! with the bytes that are there, and the memory they can make the program take is a few times their own size, with some
-//! hundred megabytes at most for small ones.
+//! Imported files are not trusted. Nothing in them is executed, and every size is compared with the bytes that are there. The
+//! memory that a file can make the program take is a few times its own size; for small files it is some hundred megabytes at
+//! most.
 
 mod array;
 mod export;

@@ -86,7 +86,8 @@ pub(super) fn guess(
 
 /// True if a name such as `resnet50`, `ResNet-50` or `resnet18_cifar10` may be that of a plain network of the kind.
 fn agrees(called: &str, kind: EncoderKind) -> bool {
-    let (called, kind) = (called.to_lowercase(), kind.name());
+    let called = called.to_lowercase();
+    let kind = kind.name();
     let words: Vec<&str> = called.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     let is_kind = |word: &str| word.strip_prefix(kind.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with("cifar"));
     let is_variant = |word: &&str| word.contains("resne") && !is_kind(word) && *word != "resnet";

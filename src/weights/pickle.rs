@@ -1,58 +1,58 @@
-//! Pickles read as data. Python would call what a pickle names; here a call is written down and never made, so a file can
-//! say what it likes.
+//! Pickles read as data. Python calls the functions that a pickle names; here a call is recorded and never made, so that no
+//! file can run code.
 
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 
-/// Steps after which a pickle is given up: twenty times as many as a ResNet-50 with its optimiser needs.
+/// Most opcodes of a pickle, twenty times those of a ResNet-50 with its optimizer.
 const MAX_STEPS: usize = 1_000_000;
-/// The newest protocol.
+/// The newest protocol of pickles.
 const MAX_PROTOCOL: u8 = 5;
 
-/// Where a value stands in [`Pickle::values`].
+/// An index into [`Pickle::values`].
 pub(super) type Id = usize;
 
-/// One value. Containers hold the places of their parts, for parts may be shared.
+/// One value. Containers hold indices, for their elements may be shared.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'a> {
-    /// What no tensor is described by: floats, bytes, sets.
+    /// A value that describes no tensor: a float, bytes, a set.
     Other,
-    /// Whole numbers, truth values included.
+    /// An integer or a boolean.
     Int(i128),
-    /// A text.
+    /// A string.
     Text(&'a str),
-    /// A class or function: its module and name.
+    /// A class or function by module and name.
     Name(&'a str, &'a str),
     List(Vec<Id>),
     Tuple(Vec<Id>),
     Dict(Vec<(Id, Id)>),
-    /// What a function would return for arguments, and what was then put into it as into a dictionary.
+    /// The result of a call that was not made, and the items then put into it as into a dictionary.
     Call {
         function: Id,
         arguments: Id,
         items: Vec<(Id, Id)>,
     },
-    /// Something outside of the pickle, by its description.
+    /// A persistent id: an object outside of the pickle, by its description.
     Outside(Id),
 }
 
-/// A pickle that was read.
+/// A pickle after reading.
 #[derive(Debug)]
 pub(super) struct Pickle<'a> {
-    /// All values.
+    /// All values that it builds.
     pub values: Vec<Value<'a>>,
-    /// The whole.
+    /// The object that it stands for.
     pub root: Id,
-    /// Bytes it took.
+    /// Its bytes in the file.
     pub length: usize,
 }
 
 impl<'a> Pickle<'a> {
-    /// Reads the pickle that `bytes` begin with.
+    /// Reads the pickle at the beginning of `bytes`.
     ///
     /// # Errors
-    /// When it is not whole, or does what no description of weights needs.
+    /// When it is not whole, or has an opcode that no description of weights needs.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self> {
         let mut machine = Machine { bytes, ..Machine::default() };
         for _ in 0..MAX_STEPS {
@@ -70,7 +70,7 @@ impl<'a> Pickle<'a> {
         Err(Error::Weights("its list of tensors is longer than that of any network".into()))
     }
 
-    /// The text at `id`, if it is one.
+    /// The string at `id`; nothing where another value is.
     pub(super) fn text(&self, id: Id) -> Option<&'a str> {
         match self.values[id] {
             Value::Text(text) => Some(text),
@@ -78,7 +78,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// The whole number at `id`, where it is one that counts something.
+    /// The integer at `id` as a count; nothing where it is negative or another value is.
     pub(super) fn count(&self, id: Id) -> Option<usize> {
         match self.values[id] {
             Value::Int(number) => usize::try_from(number).ok(),
@@ -86,7 +86,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// The parts of the tuple or list at `id`.
+    /// The elements of the tuple or list at `id`.
     pub(super) fn parts(&self, id: Id) -> Option<&[Id]> {
         match &self.values[id] {
             Value::Tuple(parts) | Value::List(parts) => Some(parts),
@@ -95,20 +95,20 @@ impl<'a> Pickle<'a> {
     }
 }
 
-/// Whether a pickle goes on.
+/// The course of the machine after an opcode.
 enum Flow {
     On,
     Stop(Id),
 }
 
-/// The stack machine that pickles are programs for. Every step gives nothing where the program makes no sense.
+/// The stack machine whose programs pickles are. A step returns nothing where the program makes no sense.
 #[derive(Default)]
 struct Machine<'a> {
     bytes: &'a [u8],
     at: usize,
     values: Vec<Value<'a>>,
     stack: Vec<Id>,
-    /// Heights of the stack.
+    /// Heights of the stack at the marks.
     marks: Vec<usize>,
     memo: HashMap<usize, Id>,
 }
@@ -147,7 +147,7 @@ impl<'a> Machine<'a> {
         Some(Flow::On)
     }
 
-    /// Values that are made of bytes of the program or of the stack's top.
+    /// A value from the program's bytes or from the top of the stack.
     fn atom(&mut self, code: u8) -> Option<Value<'a>> {
         Some(match code {
             b'N' => Value::Other,
@@ -182,7 +182,8 @@ impl<'a> Machine<'a> {
             }
             b'c' => Value::Name(self.line()?, self.line()?),
             0x93 => {
-                let (name, module) = (self.pop()?, self.pop()?);
+                let name = self.pop()?;
+                let module = self.pop()?;
                 match (&self.values[module], &self.values[name]) {
                     (Value::Text(module), Value::Text(name)) => Value::Name(module, name),
                     _ => return None,
@@ -193,7 +194,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// Puts values from the stack into the container below them.
+    /// Moves values from the stack into the container below them.
     fn fill(&mut self, code: u8) -> Option<()> {
         let parts = match code {
             b'a' => vec![self.pop()?],
@@ -219,7 +220,8 @@ impl<'a> Machine<'a> {
         if code == 0x92 {
             self.pop()?; // arguments by name
         }
-        let (arguments, function) = (self.pop()?, self.pop()?);
+        let arguments = self.pop()?;
+        let function = self.pop()?;
         self.push(Value::Call { function, arguments, items: Vec::new() });
         Some(())
     }
@@ -229,13 +231,13 @@ impl<'a> Machine<'a> {
         self.stack.push(self.values.len() - 1);
     }
 
-    /// The top of the stack, but nothing from below a mark.
+    /// The top of the stack; nothing at a mark.
     fn pop(&mut self) -> Option<Id> {
         let floor = self.marks.last().copied().unwrap_or(0);
         if self.stack.len() > floor { self.stack.pop() } else { None }
     }
 
-    /// Everything above the last mark.
+    /// All values above the last mark.
     fn marked(&mut self) -> Option<Vec<Id>> {
         let from = self.marks.pop()?;
         self.cut(from)
@@ -256,13 +258,13 @@ impl<'a> Machine<'a> {
         self.take(1).map(|bytes| bytes[0])
     }
 
-    /// A little-endian number without sign.
+    /// An unsigned little-endian integer.
     fn number(&mut self, width: usize) -> Option<usize> {
         let bytes = self.take(width)?;
         usize::try_from(bytes.iter().rev().fold(0u64, |value, &byte| value << 8 | u64::from(byte))).ok()
     }
 
-    /// A whole number of any length, before which its length stands.
+    /// A signed integer of any length, after its length.
     fn long(&mut self, width: usize) -> Option<Value<'a>> {
         let length = self.number(width)?;
         let bytes = self.take(length)?;
@@ -306,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_read_as_python_wrote_them() {
+    fn values_are_those_that_python_wrote() {
         // pickle.dumps(OrderedDict([('a', (1, -2, True))]), protocol=2)
         let bytes = b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01X\x01\x00\x00\x00aq\x02K\x01J\xfe\xff\xff\xff\x88\x87q\x03s.rest";
         let pickle = Pickle::read(bytes).expect("a pickle");
@@ -334,8 +336,8 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_written_down_and_not_made() {
-        // what runs a shell in Python is a name and a text here
+    fn a_call_is_recorded_and_not_made() {
+        // in Python this runs a shell
         let bytes = b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.";
         let pickle = Pickle::read(bytes).expect("a pickle");
         let Value::Call { function, .. } = &pickle.values[pickle.root] else { panic!("{pickle:?}") };

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 const ZIP: &[u8] = b"PK\x03\x04";
 /// The number that is the first pickle of an old file.
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
-/// Dictionaries within dictionaries, characters of a key, and tensors of a file: more than any checkpoint has.
+/// Limits on nested dictionaries, on the characters of a key and on the tensors of a file, above those of any checkpoint.
 const MAX_DEPTH: usize = 8;
 const MAX_KEY: usize = 200;
 const MAX_TENSORS: usize = 100_000;
@@ -60,11 +60,12 @@ fn from_old(bytes: &[u8]) -> Result<Tensors<'_>> {
         rest = &rest[pickle.length..];
         Ok::<_, Error>(pickle)
     };
-    // the magic number, the version, and facts of the machine it was written on
+    // the magic number, the version, and facts about the machine that wrote it
     for _ in 0..3 {
         next()?;
     }
-    let (described, order) = (next()?, next()?);
+    let described = next()?;
+    let order = next()?;
     let sizes = element_sizes(&described);
     let keys = order.parts(order.root).ok_or_else(cut_short)?;
     let mut found = HashMap::new();
@@ -82,7 +83,7 @@ fn from_old(bytes: &[u8]) -> Result<Tensors<'_>> {
     Ok((storages.collect()?, storages.called()))
 }
 
-/// Bytes a number of each storage that a pickle speaks of.
+/// Bytes of a number in each storage of a pickle.
 fn element_sizes<'a>(pickle: &Pickle<'a>) -> HashMap<&'a str, usize> {
     let ids = pickle.values.iter().filter_map(|value| match value {
         Value::Outside(id) => storage(pickle, *id),
@@ -130,7 +131,7 @@ impl<'p, 'a, F: Fn(&str) -> Result<&'a [u8]>> Storages<'p, 'a, F> {
 
     fn collect(&mut self) -> Result<BTreeMap<String, Array<'a>>> {
         let mut open = vec![(String::new(), self.pickle.root, 0)];
-        // a dictionary that is there twice is gone through once, or a short file could make endless work
+        // a shared dictionary is entered once: sharing could make the work of a short file endless
         let mut seen = HashSet::new();
         while let Some((path, id, depth)) = open.pop() {
             if let Some(array) = self.tensor(id)? {
@@ -190,7 +191,7 @@ impl<'p, 'a, F: Fn(&str) -> Result<&'a [u8]>> Storages<'p, 'a, F> {
             ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2", [storage, start, shape, strides, ..]) => {
                 self.strided([*storage, *start, *shape, *strides]).transpose()
             }
-            // a parameter is its first argument, which is no parameter itself
+            // a parameter wraps a tensor, never another parameter
             ("torch._utils", "_rebuild_parameter", [inner, ..]) if *inner < id => match self.pickle.values[*inner] {
                 Value::Call { function, .. } if self.pickle.values[function] != Value::Name(module, name) => {
                     self.tensor(*inner)
@@ -206,7 +207,9 @@ impl<'p, 'a, F: Fn(&str) -> Result<&'a [u8]>> Storages<'p, 'a, F> {
         let Value::Outside(described) = pickle.values[outside] else { return None };
         let (kind, key) = storage(pickle, described)?;
         let numbers = |id: Id| pickle.parts(id)?.iter().map(|&id| pickle.count(id)).collect::<Option<Vec<usize>>>();
-        let (start, shape, strides) = (pickle.count(start)?, numbers(shape)?, numbers(strides)?);
+        let start = pickle.count(start)?;
+        let shape = numbers(shape)?;
+        let strides = numbers(strides)?;
         let bytes = match self.known.get(key) {
             Some(bytes) => *bytes,
             None => match (self.read)(key) {

@@ -108,7 +108,8 @@ impl<'a> Unused<'a> {
 
     /// A sentence on what is left out; nothing where all is used.
     pub(super) fn words(&self) -> Option<String> {
-        let (beside, unknown) = (self.with(Role::Beside), [self.with(Role::Between), self.with(Role::Unknown)].concat());
+        let beside = self.with(Role::Beside);
+        let unknown = [self.with(Role::Between), self.with(Role::Unknown)].concat();
         let mut parts = Vec::new();
         if !beside.is_empty() {
             let tensors = counted(beside.len());

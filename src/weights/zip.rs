@@ -1,4 +1,4 @@
-//! Zip archives whose entries are not compressed, as PyTorch writes them.
+//! Zip archives without compression, as PyTorch writes them.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ const END_64: &[u8] = b"PK\x06\x06";
 const LOCATOR_64: &[u8] = b"PK\x06\x07";
 const ENTRY: &[u8] = b"PK\x01\x02";
 const LOCAL: &[u8] = b"PK\x03\x04";
-/// What stands in a 32-bit field whose value is in the 64-bit extra field, and the extra field's number.
+/// The value of a 32-bit field that is continued in the 64-bit extra field, and the number of that field.
 const IN_EXTRA: u64 = 0xffff_ffff;
 const EXTRA_64: usize = 1;
-/// Bytes of the fixed parts: of the end record, of its 64-bit form, of the latter's locator, of an entry, of a local header.
+/// Bytes of the fixed parts of the end record, of the locator of its 64-bit form, of an entry and of a local header.
 const END_BYTES: usize = 22;
 const LOCATOR_BYTES: usize = 20;
 const ENTRY_BYTES: usize = 46;
 const LOCAL_BYTES: usize = 30;
-/// The longest comment an archive may end with.
+/// Bytes of the longest comment at the end of an archive.
 const COMMENT: usize = 0xffff;
 
 /// The entries of an archive by name.
@@ -34,12 +34,12 @@ struct Entry {
     compressed: bool,
     crc: u32,
     size: usize,
-    /// Of its local header.
+    /// The offset of its local header.
     start: usize,
 }
 
 impl<'a> Archive<'a> {
-    /// Reads the table of contents.
+    /// Reads the central directory.
     ///
     /// # Errors
     /// When it is not whole.
@@ -52,15 +52,18 @@ impl<'a> Archive<'a> {
         let end = from + bytes[from..].windows(END.len()).rposition(|four| four == END)?;
         let comment = usize::try_from(number(bytes, end + 20, 2)?).ok()?;
         (end + END_BYTES + comment == bytes.len()).then_some(())?;
-        let (mut count, mut at) = (number(bytes, end + 10, 2)?, number(bytes, end + 16, 4)?);
+        let mut count = number(bytes, end + 10, 2)?;
+        let mut at = number(bytes, end + 16, 4)?;
         // large archives, and all of PyTorch's, have a second end record
         let locator = end.checked_sub(LOCATOR_BYTES).filter(|&at| bytes[at..].starts_with(LOCATOR_64));
         if let Some(locator) = locator {
             let end = usize::try_from(number(bytes, locator + 8, 8)?).ok()?;
             bytes.get(end..)?.starts_with(END_64).then_some(())?;
-            (count, at) = (number(bytes, end.checked_add(32)?, 8)?, number(bytes, end.checked_add(48)?, 8)?);
+            count = number(bytes, end.checked_add(32)?, 8)?;
+            at = number(bytes, end.checked_add(48)?, 8)?;
         }
-        let (mut entries, mut at) = (BTreeMap::new(), usize::try_from(at).ok()?);
+        let mut entries = BTreeMap::new();
+        let mut at = usize::try_from(at).ok()?;
         for _ in 0..count {
             let (name, entry, next) = read_entry(bytes, at)?;
             entries.insert(name, entry);
@@ -69,12 +72,12 @@ impl<'a> Archive<'a> {
         Some(Self { bytes, entries })
     }
 
-    /// The names of all entries, sorted.
+    /// The names of all entries in order.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
         self.entries.keys().copied()
     }
 
-    /// The bytes of an entry, compared with their checksum.
+    /// The bytes of an entry, once their checksum agrees.
     ///
     /// # Errors
     /// When there is none of this name, or it is compressed or damaged.
@@ -103,21 +106,28 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// An entry of the table of contents with its name, and where the next one begins.
+/// An entry of the central directory with its name, and the offset of the next one.
 fn read_entry(bytes: &[u8], at: usize) -> Option<(&str, Entry, usize)> {
     bytes.get(at..)?.starts_with(ENTRY).then_some(())?;
     let field = |offset, width| number(bytes, at + offset, width);
     let [name, extra, comment] = [field(28, 2)?, field(30, 2)?, field(32, 2)?].map(|length| length as usize);
     let start = at + ENTRY_BYTES;
-    let (name, extra) = (bytes.get(start..start + name)?, bytes.get(start + name..start + name + extra)?);
+    let extra = bytes.get(start + name..start + name + extra)?;
+    let name = bytes.get(start..start + name)?;
     let next = start + name.len() + extra.len() + comment;
-    // the 64-bit values stand in this order, each only where its field above cannot hold it
+    // 64-bit values come in this order, each only where its field above is too small
     let mut wide = wide_values(extra);
     let mut either = |value: u64| if value == IN_EXTRA { wide.next() } else { Some(value) };
-    let (size, packed, start) = (either(field(24, 4)?)?, either(field(20, 4)?)?, either(field(42, 4)?)?);
+    let size = either(field(24, 4)?)?;
+    let packed = either(field(20, 4)?)?;
+    let start = either(field(42, 4)?)?;
     let compressed = field(10, 2)? != 0 || size != packed;
-    let (size, start) = (usize::try_from(size).ok()?, usize::try_from(start).ok()?);
-    let entry = Entry { compressed, crc: field(16, 4)? as u32, size, start };
+    let entry = Entry {
+        compressed,
+        crc: field(16, 4)? as u32,
+        size: usize::try_from(size).ok()?,
+        start: usize::try_from(start).ok()?,
+    };
     Some((std::str::from_utf8(name).ok()?, entry, next))
 }
 
@@ -135,7 +145,7 @@ fn wide_values(extra: &[u8]) -> impl Iterator<Item = u64> {
     found.chunks_exact(8).filter_map(|eight| number(eight, 0, 8))
 }
 
-/// A little-endian number of up to eight bytes.
+/// A little-endian integer of up to eight bytes.
 fn number(bytes: &[u8], at: usize, width: usize) -> Option<u64> {
     let field = bytes.get(at..at.checked_add(width)?)?;
     Some(field.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
@@ -149,14 +159,16 @@ fn damaged(what: &str) -> Error {
 mod tests {
     use super::*;
 
-    /// An archive with one entry `a/b` of three bytes, its fields as the format's description has them.
+    /// An archive with one entry `a/b` of three bytes, written from the format's description.
     fn archive(method: u16, crc: u32) -> Vec<u8> {
-        let (size, content) = (3u32.to_le_bytes(), b"xyz");
+        let content = b"xyz";
+        let size = 3u32.to_le_bytes();
         let common =
             [&method.to_le_bytes()[..], &[0; 4], &crc.to_le_bytes(), &size, &size, &3u16.to_le_bytes()].concat();
         let local = [LOCAL, &[20, 0, 0, 0], &common, &[2, 0], b"a/b", &[0; 2], content].concat();
         let entry = [ENTRY, &[20, 0, 20, 0, 0, 0], &common, &[0; 16], b"a/b"].concat();
-        let (at, length) = ((local.len() as u32).to_le_bytes(), (entry.len() as u32).to_le_bytes());
+        let at = (local.len() as u32).to_le_bytes();
+        let length = (entry.len() as u32).to_le_bytes();
         [&local[..], &entry, END, &[0; 4], &[1, 0, 1, 0], &length, &at, &[0; 2]].concat()
     }
 
@@ -176,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compressed_or_damaged_is_said_to_be_so() {
+    fn compressed_and_damaged_entries_are_refused() {
         let said = |bytes: &[u8]| Archive::open(bytes).expect("a table").read("a/b").expect_err("no").to_string();
         assert!(said(&archive(8, 0)).contains("is compressed"));
         assert!(said(&archive(0, 7)).contains("does not have its checksum"));

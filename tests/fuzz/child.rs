@@ -12,20 +12,21 @@ const MEMORY: usize = 4 << 20;
 const TIME: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(5);
 
-/// What a run came to.
+/// The end of a run.
 #[derive(Debug)]
 pub struct Ended {
     /// The exit code; nothing where a signal ended the program.
     pub code: Option<i32>,
-    /// What is wrong with the way it ended; nothing where all is well.
+    /// The fault in its end; nothing where there is none.
     pub wrong: Option<String>,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
 }
 
-/// Runs `program` with arguments in `folder`; its output goes to files there. `home` is where it finds the user's folders.
+/// Runs `program` in `folder`, with its output in files there and the user's folders in `home`.
 pub fn run(program: &Path, arguments: &[&str], folder: &Path, home: &Path) -> Ended {
-    let (out, err) = (folder.join("stdout"), folder.join("stderr"));
+    let out = folder.join("stdout");
+    let err = folder.join("stderr");
     let open = |path: &Path| File::create(path).expect("a file for the output");
     let begun = Instant::now();
     // the shell sets the limits: there is no portable way from here
@@ -51,7 +52,7 @@ pub fn run(program: &Path, arguments: &[&str], folder: &Path, home: &Path) -> En
     Ended { code, wrong: verdict(status, &text), took: begun.elapsed() }
 }
 
-/// What is wrong with an end: it must have code 0, 1 or 2, and one sentence where it has not 0.
+/// The fault in an end, which must have code 0, 1 or 2, and a sentence unless it is 0.
 fn verdict(status: Option<ExitStatus>, err: &str) -> Option<String> {
     let Some(status) = status else { return Some(format!("it ran for more than {} s", TIME.as_secs())) };
     if err.contains("panicked at") || err.contains("stack overflow") || err.contains("memory allocation of") {

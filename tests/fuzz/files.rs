@@ -36,7 +36,7 @@ pub struct Subject {
     pub packing: Option<Packing>,
 }
 
-/// What protects a file's bytes: damage inside of it reaches the code that trusts in checksums.
+/// Checksums or compression around a file's bytes. Damage inside of it reaches the code that trusts in them.
 #[derive(Clone, Copy)]
 pub struct Packing {
     pub open: fn(&[u8]) -> Vec<u8>,
@@ -86,7 +86,8 @@ fn strings<const N: usize>(texts: [&str; N]) -> Vec<String> {
 /// Stripes, upright or lying, in three colours.
 fn pixels(number: usize, side: usize, channels: usize) -> Vec<u8> {
     let value = |place: usize| {
-        let (row, column) = (place / channels / side, place / channels % side);
+        let row = place / channels / side;
+        let column = place / channels % side;
         let stripe = if number.is_multiple_of(2) { row } else { column } / 3 % 2;
         (30 + 150 * stripe + 7 * number % 60 + 10 * (place % channels)) as u8
     };
@@ -168,7 +169,8 @@ fn tar(lab: &Path) -> Subject {
 }
 
 fn encoded(ending: &str, number: usize) -> Vec<u8> {
-    let (side, mut bytes) = (SIDE + 4, Vec::new());
+    let side = SIDE + 4;
+    let mut bytes = Vec::new();
     let pixels = pixels(number, side, 3);
     match ending {
         "png" => {

@@ -33,7 +33,7 @@ struct Settings {
     formats: Vec<String>,
 }
 
-/// How the copies of a format ended.
+/// The ends of a format's copies.
 #[derive(Default)]
 struct Tally {
     codes: [usize; 3],

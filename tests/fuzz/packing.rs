@@ -74,7 +74,8 @@ pub fn with_zip_sums(mut bytes: Vec<u8>) -> Vec<u8> {
     for entry in entries {
         let field = |at: usize, width| number(&bytes, at, width, false);
         let content = || {
-            let (local, size) = (field(entry + 42, 4)?, field(entry + 24, 4)?);
+            let local = field(entry + 42, 4)?;
+            let size = field(entry + 24, 4)?;
             let start = local + 30 + field(local + 26, 2)? + field(local + 28, 2)?;
             bytes.get(start..start.checked_add(size)?)
         };

@@ -1,4 +1,4 @@
-//! The graph of an ONNX model, from an encoder's outline.
+//! The graph of an ONNX model, built from an encoder's computation graph.
 
 use std::collections::HashMap;
 
@@ -13,9 +13,9 @@ const INT64: i64 = 7;
 const ATTRIBUTE_FLOAT: i64 = 1;
 const ATTRIBUTE_INT: i64 = 2;
 const ATTRIBUTE_INTS: i64 = 7;
-/// Batch norm's.
+/// Added to the variance in batch norm.
 const EPSILON: f32 = 1e-5;
-/// The name of the features, which stand first among the outputs.
+/// The name of the features, the first output.
 const FEATURES: &str = "features";
 
 /// A value of an attribute.
@@ -36,10 +36,10 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// The whole of an encoder with this state.
+    /// The graph of an encoder with this state.
     pub(super) fn of(encoder: &Encoder, state: HashMap<String, (Vec<usize>, Vec<u8>)>, input: &str) -> Self {
-        let (nodes, tensors, inputs, outputs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut graph = Self { nodes, tensors, inputs, outputs, state };
+        let mut graph =
+            Self { nodes: Vec::new(), tensors: Vec::new(), inputs: Vec::new(), outputs: Vec::new(), state };
         graph.inputs.push(value(input, &["n", &encoder.channels().to_string(), "height", "width"]));
         let outline = encoder.outline();
         let mut names = vec![graph.normalise(encoder, input)];
@@ -71,7 +71,7 @@ impl Graph {
         graph
     }
 
-    /// What is read, less its mean and over its deviation; returns the result's name.
+    /// Normalises the input, `(x - mean) / std`; returns the result's name.
     fn normalise(&mut self, encoder: &Encoder, input: &str) -> String {
         let pixels = encoder.pixels();
         let mut name = input.to_string();
@@ -99,7 +99,8 @@ impl Graph {
                 let bias = bias.clone().map(|name| self.tensor(name));
                 let weight = weight.unwrap_or_else(|| self.constant(&format!("{output}_scale"), 1.0, channels));
                 let bias = bias.unwrap_or_else(|| self.constant(&format!("{output}_shift"), 0.0, channels));
-                let (mean, variance) = (self.tensor(mean.clone()), self.tensor(variance.clone()));
+                let mean = self.tensor(mean.clone());
+                let variance = self.tensor(variance.clone());
                 let epsilon = [("epsilon", Attribute::Float(EPSILON))];
                 self.node("BatchNormalization", &[inputs[0], &weight, &bias, &mean, &variance], output, &epsilon);
             }
@@ -173,7 +174,7 @@ impl Graph {
         self.nodes.push(node);
     }
 
-    /// Puts a tensor of the encoder into the model, and returns its name.
+    /// Adds a tensor of the encoder to the model; returns its name.
     fn tensor(&mut self, name: String) -> String {
         let (shape, bytes) = self.state.remove(&name).expect("an outline uses each tensor once");
         self.raw(&name, FLOAT, &shape, &bytes);
@@ -227,7 +228,7 @@ impl Attribute {
     }
 }
 
-/// A named input or output of floats. Dimensions are numbers, or names where any size will do.
+/// A named input or output of floats. A dimension is a number, or a name where every size is allowed.
 fn value(name: &str, dims: &[&str]) -> Message {
     let mut shape = Message::default();
     for dim in dims {
@@ -238,7 +239,9 @@ fn value(name: &str, dims: &[&str]) -> Message {
         }
         shape.message(1, &dimension);
     }
-    let (mut tensor, mut kind, mut info) = (Message::default(), Message::default(), Message::default());
+    let mut tensor = Message::default();
+    let mut kind = Message::default();
+    let mut info = Message::default();
     tensor.int(1, FLOAT);
     tensor.message(2, &shape);
     kind.message(1, &tensor);

@@ -1,4 +1,4 @@
-//! An encoder as an ONNX model, for the many runtimes that read it.
+//! An encoder as an ONNX model.
 
 mod graph;
 mod protobuf;
@@ -11,16 +11,16 @@ use crate::net::{Encoder, Input, tensors};
 use graph::Graph;
 use protobuf::Message;
 
-/// The version of the format's files, and of its operators: those of 2021, which runtimes of today read and most older ones.
+/// Versions of the file format and of its operator set: those of 2021, which old and new runtimes read.
 const FORMAT: i64 = 8;
 const OPERATORS: i64 = 15;
-/// The largest file the format allows.
+/// Bytes of the largest file that the format allows.
 const MAX_BYTES: usize = i32::MAX as usize;
 
 /// The encoder as an ONNX model from images to `features` `[n, width]` and to the map of each layer under its name.
 ///
-/// Images are `[n, c, h, w]` in 0 to 1, n, h and w as one likes; normalising them is part of the model. Encoders that read
-/// something else of an image than its pixels take just that, as [`Input::read`] makes it, in place of images.
+/// Images are `[n, c, h, w]` in 0 to 1 with any n, h and w; normalising them is part of the model. Encoders that read another
+/// form of an image than its pixels take that form, as [`Input::read`] makes it, in place of images.
 ///
 /// # Errors
 /// When the device is lost, or the model is larger than the format allows.
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_is_made_before_it_is_used_and_no_tensor_is_left_out() {
+    fn values_precede_their_uses_and_no_tensor_is_left_out() {
         for (name, config, channels) in configs(Some(4)) {
             let encoder = encoder_for_tests(&config, channels, &Device::flex());
             let model = block_on(onnx(&encoder, &about(&config, channels))).expect("a model");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_small_encoder_is_the_chain_it_is_described_as() {
+    fn the_small_encoder_is_a_chain_of_four_blocks() {
         let config = EncoderConfig::small(4).normalised_for("mnist");
         let encoder = encoder_for_tests(&config, 1, &Device::flex());
         let model = block_on(onnx(&encoder, &about(&config, 1))).expect("a model");
@@ -148,7 +148,7 @@ mod tests {
         assert!(said.contains("\"kind\":\"small\""), "{said}");
     }
 
-    /// Writes what tests/reference/exports.py compares, where the variable names a folder.
+    /// Writes the files that tests/reference/exports.py compares, where the variable names a folder.
     #[test]
     fn for_other_programs() {
         let Ok(folder) = std::env::var("NOLABEL_EXPORTS") else {

@@ -1,18 +1,18 @@
-//! As much of the Protocol Buffers encoding as it takes to write a model.
+//! The part of the Protocol Buffers encoding that a model needs.
 
 /// Wire types.
 const VARINT: u64 = 0;
 const LENGTH: u64 = 2;
 const FOUR_BYTES: u64 = 5;
 
-/// A message under construction: fields by number, in the order they are added.
+/// A message under construction: fields by number, in the order of their addition.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
     pub(super) fn int(&mut self, field: u64, value: i64) {
         self.varint(field << 3 | VARINT);
-        // negative numbers take ten bytes, as their 64-bit patterns
+        // a negative number is written as its 64-bit pattern, in ten bytes
         self.varint(value as u64);
     }
 
@@ -39,7 +39,7 @@ impl Message {
         self.0
     }
 
-    /// Seven bits a byte, the lowest first, the eighth saying that more come.
+    /// A varint: seven bits a byte, the lowest first; the eighth is set where more follow.
     fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push(value as u8 | 0x80);
