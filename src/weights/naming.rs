@@ -14,9 +14,6 @@ pub(super) struct Naming {
     shortcut: bool,
 }
 
-/// Torchvision's names.
-pub(super) const PLAIN: Naming = Naming { first_stage: None, shortcut: false };
-
 impl Naming {
     /// All schemes, torchvision's first.
     pub(super) fn all() -> impl Iterator<Item = Naming> {
@@ -53,6 +50,8 @@ impl Naming {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PLAIN: Naming = Naming { first_stage: None, shortcut: false };
 
     #[test]
     fn children_are_numbered_as_sequential_numbers_them() {
