@@ -173,7 +173,8 @@ impl Sample {
     /// first layer alone must not make one for the others.
     fn compare(&self, arrays: &BTreeMap<&str, &Array>, width: usize) -> Result<()> {
         let times = width as f64 / SAMPLE_WIDTH as f64;
-        let scaled = |sample: usize, doubled: usize| if sample == doubled { sample as f64 } else { sample as f64 * times };
+        let scaled =
+            |sample: usize, doubled: usize| if sample == doubled { sample as f64 } else { sample as f64 * times };
         for ((name, sample), doubled) in self.names.iter().zip(&self.shapes).zip(&self.doubled) {
             let found = arrays[name.as_str()].shape();
             let expected: Vec<f64> = sample.iter().zip(doubled).map(|(a, b)| scaled(*a, *b)).collect();
@@ -195,7 +196,9 @@ impl Sample {
 /// The kind of network in which a tensor has the shape that was found in place of the one expected.
 fn variant(found: &[usize], expected: &[usize]) -> &'static str {
     match (found, expected) {
-        (&[found, fewer, ..], &[output, input, ..]) if found >= output && fewer < input && found.is_multiple_of(fewer) => {
+        (&[found, fewer, ..], &[output, input, ..])
+            if found >= output && fewer < input && found.is_multiple_of(fewer) =>
+        {
             "are its convolutions grouped, as in a ResNeXt?"
         }
         (&[found, ..], &[output, ..]) if found > output => "is it a wide variant?",
@@ -231,7 +234,9 @@ fn describe(contents: &Contents, place: &Place, config: &EncoderConfig) -> Strin
     };
     let stem = match config.kind {
         EncoderKind::Resnet18 | EncoderKind::Resnet50 => "; its stem is taken to have stride 2 and max pooling",
-        EncoderKind::Resnet18Cifar | EncoderKind::Resnet50Cifar => "; its stem is taken to have stride 1 and no pooling",
+        EncoderKind::Resnet18Cifar | EncoderKind::Resnet50Cifar => {
+            "; its stem is taken to have stride 1 and no pooling"
+        }
         _ => "",
     };
     format!("{network}, {origin}{stem}")

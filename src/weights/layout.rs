@@ -85,11 +85,7 @@ pub(super) fn find(tensors: &BTreeMap<String, Array>, ours: &[String], prefix: O
 }
 
 /// Every prefix under which the first tensor is, with the scheme that gives it its name.
-fn starts<'a>(
-    tensors: &'a BTreeMap<String, Array>,
-    ours: &[String],
-    prefix: Option<&str>,
-) -> Vec<(&'a str, Naming)> {
+fn starts<'a>(tensors: &'a BTreeMap<String, Array>, ours: &[String], prefix: Option<&str>) -> Vec<(&'a str, Naming)> {
     let bare = |prefix: &str| prefix.trim_end_matches('.').to_string();
     let mut found = Vec::new();
     for naming in Naming::all() {

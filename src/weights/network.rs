@@ -89,7 +89,8 @@ fn agrees(called: &str, kind: EncoderKind) -> bool {
     let called = called.to_lowercase();
     let kind = kind.name();
     let words: Vec<&str> = called.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-    let is_kind = |word: &str| word.strip_prefix(kind.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with("cifar"));
+    let is_kind =
+        |word: &str| word.strip_prefix(kind.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with("cifar"));
     let is_variant = |word: &&str| word.contains("resne") && !is_kind(word) && *word != "resnet";
     !words.iter().any(is_variant)
 }
@@ -105,7 +106,8 @@ mod tests {
         let array = |kernel: usize| {
             Array::packed(Kind::F32, vec![1, 1, kernel, kernel], &ZEROS[..4 * kernel * kernel]).expect("zeros")
         };
-        let mut tensors = BTreeMap::from([("conv1.weight".to_string(), array(kernel)), ("bn1.weight".into(), array(1))]);
+        let mut tensors =
+            BTreeMap::from([("conv1.weight".to_string(), array(kernel)), ("bn1.weight".into(), array(1))]);
         for (stage, count) in (1..).zip(blocks) {
             for block in 0..count {
                 for convolution in 1..=(if bottleneck { 3 } else { 2 }) {
@@ -160,10 +162,12 @@ mod tests {
 
     #[test]
     fn names_of_variants_do_not_pass_for_the_plain_network() {
-        for called in ["resnet18", "ResNet-18", "resnet18_cifar10", "resnet18cifar", "tv_resnet18", "resnet", "simclr"] {
+        for called in ["resnet18", "ResNet-18", "resnet18_cifar10", "resnet18cifar", "tv_resnet18", "resnet", "simclr"]
+        {
             assert!(agrees(called, EncoderKind::Resnet18), "{called}");
         }
-        for called in ["seresnet18", "resnet18d", "resnetblur18", "resnet34", "resnext18", "resnetv2_18", "resnet18x2"] {
+        for called in ["seresnet18", "resnet18d", "resnetblur18", "resnet34", "resnext18", "resnetv2_18", "resnet18x2"]
+        {
             assert!(!agrees(called, EncoderKind::Resnet18), "{called}");
         }
         assert_eq!(family(["layer1.0.se.fc1.weight"].into_iter()), Some("a network with squeeze-and-excitation"));

@@ -10,16 +10,70 @@ use crate::error::{Error, Result};
 
 /// Words in the names of modules that follow an encoder, or that training keeps beside it.
 const HEADS: [&str; 46] = [
-    "head", "heads", "fc", "classifier", "classification", "linear", "lin", "logit", "logits", "projector", "projection",
-    "project", "proj", "predictor", "prediction", "predict", "pred", "prototypes", "prototype", "queue", "mlp", "neck",
-    "decoder", "center", "centers", "criterion", "loss", "memory", "bank", "embedding", "embed", "contrast", "cluster",
-    "discriminator", "decoder", "online", "output", "optimizer", "optim", "optimizers", "scaler", "scheduler", "g",
-    "temperature", "probe", "metric",
+    "head",
+    "heads",
+    "fc",
+    "classifier",
+    "classification",
+    "linear",
+    "lin",
+    "logit",
+    "logits",
+    "projector",
+    "projection",
+    "project",
+    "proj",
+    "predictor",
+    "prediction",
+    "predict",
+    "pred",
+    "prototypes",
+    "prototype",
+    "queue",
+    "mlp",
+    "neck",
+    "decoder",
+    "center",
+    "centers",
+    "criterion",
+    "loss",
+    "memory",
+    "bank",
+    "embedding",
+    "embed",
+    "contrast",
+    "cluster",
+    "discriminator",
+    "decoder",
+    "online",
+    "output",
+    "optimizer",
+    "optim",
+    "optimizers",
+    "scaler",
+    "scheduler",
+    "g",
+    "temperature",
+    "probe",
+    "metric",
 ];
 
 /// Beginnings of the names of modules that a network passes its maps through.
 const BODY: [&str; 14] = [
-    "conv", "bn", "norm", "gn", "layer", "stage", "block", "stem", "se", "attn", "attention", "cbam", "downsample", "res",
+    "conv",
+    "bn",
+    "norm",
+    "gn",
+    "layer",
+    "stage",
+    "block",
+    "stem",
+    "se",
+    "attn",
+    "attention",
+    "cbam",
+    "downsample",
+    "res",
 ];
 
 /// Names of buffers that hold the mean or deviation of pixels.
@@ -292,7 +346,8 @@ mod tests {
         let said = with("model.", &["normalizer.new_mean"], |unused| unused.refuse_own_normalisation());
         let said = said.expect_err("its own mean").to_string();
         assert!(said.contains("`normalizer.new_mean` is [0.0, 0.0, 0.0]") && said.contains("--input-mean"), "{said}");
-        with("model.", &["model.bn3.running_mean"], |unused| unused.refuse_own_normalisation()).expect("a batch norm's");
+        with("model.", &["model.bn3.running_mean"], |unused| unused.refuse_own_normalisation())
+            .expect("a batch norm's");
     }
 
     #[test]

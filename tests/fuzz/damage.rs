@@ -7,8 +7,22 @@ use rand::RngExt;
 const MAX_GROWTH: usize = 1 << 20;
 /// Numbers and values that a text of settings or measurements should not hold.
 const ODD_VALUES: [&str; 16] = [
-    "-1", "0", "1e308", "-1e308", "1e999", "NaN", "nan", "inf", "99999999999999999999", "18446744073709551615", "null", "true",
-    "\"\"", "[]", "{}", "0.1",
+    "-1",
+    "0",
+    "1e308",
+    "-1e308",
+    "1e999",
+    "NaN",
+    "nan",
+    "inf",
+    "99999999999999999999",
+    "18446744073709551615",
+    "null",
+    "true",
+    "\"\"",
+    "[]",
+    "{}",
+    "0.1",
 ];
 
 /// A way to damage a file.

@@ -51,7 +51,12 @@ fn main() -> ExitCode {
     let settings = Settings::read();
     let lab = tempfile::tempdir().expect("a folder");
     let kept = std::env::temp_dir().join("nolabel-fuzz");
-    println!("seed {}, {} copies of each format; failures are kept in {}", settings.seed, settings.copies, kept.display());
+    println!(
+        "seed {}, {} copies of each format; failures are kept in {}",
+        settings.seed,
+        settings.copies,
+        kept.display()
+    );
     let mut failed = 0;
     for subject in files::subjects(lab.path()) {
         if settings.formats.is_empty() || settings.formats.iter().any(|name| name == subject.name) {

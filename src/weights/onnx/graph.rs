@@ -38,8 +38,7 @@ pub(super) struct Graph {
 impl Graph {
     /// The graph of an encoder with this state.
     pub(super) fn of(encoder: &Encoder, state: HashMap<String, (Vec<usize>, Vec<u8>)>, input: &str) -> Self {
-        let mut graph =
-            Self { nodes: Vec::new(), tensors: Vec::new(), inputs: Vec::new(), outputs: Vec::new(), state };
+        let mut graph = Self { nodes: Vec::new(), tensors: Vec::new(), inputs: Vec::new(), outputs: Vec::new(), state };
         graph.inputs.push(value(input, &["n", &encoder.channels().to_string(), "height", "width"]));
         let outline = encoder.outline();
         let mut names = vec![graph.normalise(encoder, input)];
