@@ -45,6 +45,7 @@ lint: ## Check format and lints for desktop and browser
 	rustfmt --check --edition 2024 src/methods/*.rs src/methods/*/*.rs src/cli/commands/*.rs src/cli/commands/*/*.rs
 	cargo clippy --release --locked --all-targets -- -D warnings
 	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(WASM) --locked --lib --bins -- -D warnings
+	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(WASM) --locked --no-default-features --features page --lib --bins -- -D warnings
 
 docs: ## Build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items

@@ -15,33 +15,107 @@
 //!           data, device, rng, platform, algebra, digest, kernel
 //! ```
 
+#[cfg(feature = "engine")]
 pub mod algebra;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub mod cli;
 pub mod config;
+#[cfg(feature = "engine")]
 pub mod data;
+#[cfg(feature = "engine")]
 pub mod device;
+#[cfg(feature = "engine")]
 pub mod digest;
 pub mod error;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub mod format;
+#[cfg(feature = "engine")]
 pub mod health;
+#[cfg(feature = "engine")]
 pub mod kernel;
+#[cfg(feature = "engine")]
 pub mod loss;
+#[cfg(feature = "engine")]
 pub mod method;
+#[cfg(feature = "engine")]
 pub mod methods;
+#[cfg(feature = "engine")]
 pub mod net;
+#[cfg(feature = "engine")]
 pub mod optim;
-// the page is a program of its own, compiled from the same files: see src/bin/page.rs
-#[cfg(not(target_family = "wasm"))]
+// the worker has no use for it
+#[cfg(any(feature = "page", not(target_family = "wasm")))]
 pub mod page;
+#[cfg(feature = "engine")]
 pub mod platform;
+#[cfg(feature = "engine")]
 pub mod probe;
+#[cfg(feature = "engine")]
 pub mod rng;
+#[cfg(feature = "engine")]
 pub mod session;
+#[cfg(feature = "engine")]
 pub mod view;
+#[cfg(feature = "engine")]
 pub mod weights;
+#[cfg(feature = "engine")]
 pub mod worker;
+
+// The page's program, built without the feature `engine`, has of these modules the files that use nothing of Burn.
+
+#[cfg(not(feature = "engine"))]
+pub mod device {
+    mod choice;
+    pub use choice::{DeviceChoice, Kind, Listed, Readout};
+}
+
+#[cfg(not(feature = "engine"))]
+pub mod method {
+    mod info;
+    pub use info::{Info, Metric, Needs, Unit};
+}
+
+#[cfg(not(feature = "engine"))]
+pub mod net {
+    mod encoder {
+        mod config;
+        mod input;
+        mod pixels;
+        pub use config::{EncoderConfig, EncoderKind};
+        pub use input::Input;
+        pub use pixels::Pixels;
+    }
+    pub use encoder::{EncoderConfig, EncoderKind, Input, Pixels};
+}
+
+#[cfg(not(feature = "engine"))]
+pub mod optim {
+    mod config;
+    mod schedule;
+    pub use config::{OptimizerConfig, OptimizerKind};
+    pub use schedule::{Schedule, scaled_rate};
+}
+
+#[cfg(not(feature = "engine"))]
+pub mod probe {
+    mod row;
+    pub use row::{ProbeRow, Source};
+}
+
+#[cfg(not(feature = "engine"))]
+pub mod session {
+    pub mod event;
+    pub mod event_log;
+    pub mod picture;
+}
+
+#[cfg(not(feature = "engine"))]
+pub mod worker {
+    #[cfg(target_family = "wasm")]
+    pub mod js_value;
+    pub mod protocol;
+    pub mod run_history;
+}
 
 pub use config::{Preset, RunConfig};
 pub use error::{Error, Result};
