@@ -7,7 +7,7 @@ const program = new URL("worker_bg.wasm", self.location.href);
 
 function fail(why) {
   const message = `The engine could not be loaded: ${why}. Check that the page's server still runs, then start it again.`;
-  self.postMessage({ Failed: { message, what: "Engine" } });
+  self.postMessage({ Failed: { message, kind: "Engine" } });
 }
 
 // The body as it passes by, counted. A packed body is longer than its announced length: then there is no total.

@@ -61,7 +61,7 @@ if (self.GPUDevice) {
       const clock = clocks.get(this);
       if (!clock) {
         const message = "The GPU was to run a kernel that browsers do not allow.";
-        self.postMessage({ Failed: { message, what: "DeviceLost" } });
+        self.postMessage({ Failed: { message, kind: "DeviceLost" } });
         throw new Error(message);
       }
       out.add(clock);

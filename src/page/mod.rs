@@ -1,8 +1,8 @@
-//! The page: controls, live charts and the lesson around them. It shows what the engine in the worker says and never asks
-//! which method is running: names, texts, settings and pictures all come from there.
+//! The page: controls, live charts and the lesson around them. It knows no method: names, texts, settings and pictures come
+//! from the engine in the worker.
 //!
-//! `model` is computed without a browser and is compiled and tested on the desktop too; `state` holds signals, the engine's
-//! handle and storage; `ui` holds the components.
+//! `model` needs no browser and is tested natively; `state` holds the signals, the engine's handle and the saved runs; `ui`
+//! holds the components.
 
 pub mod model;
 #[cfg(target_family = "wasm")]

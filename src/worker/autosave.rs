@@ -1,74 +1,74 @@
-//! Keeping the run beyond this page's life: on the shelf, in the page's own memory, as a file.
+//! Saving the run: in the browser's storage, in the page's memory in case the GPU is lost, as a file.
 
 use super::engine::Engine;
 use super::page;
 use super::protocol::Reply;
-use super::run_store::Shelf;
+use super::run_store::RunStore;
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::session::checkpoint::{self, Header};
 
 impl Engine {
-    /// Tells the page which run is kept, if there is a choice whether to go on with it.
-    pub(super) fn tell_kept(&self) {
-        if let Some(shelf) = self.shelf.as_ref().filter(|_| self.is_idle()) {
-            page::post(&Reply::Kept(shelf.kept()));
+    /// Sends the saved run to the page while there is no other one.
+    pub(super) fn announce_saved_run(&self) {
+        if let Some(store) = self.run_store.as_ref().filter(|_| self.is_idle()) {
+            page::post(&Reply::SavedRun(store.saved_run()));
         }
     }
 
-    /// Saves the run if it is time to. That it cannot be kept is no reason not to train it.
-    pub(super) async fn save(&mut self) {
-        let Some(run) = self.run.as_mut().filter(|run| run.is_to_be_saved()) else { return };
-        if self.shelf.is_none() && !run.is_on_gpu() {
+    /// Saves the run if it is due. A failure to save does not stop the training.
+    pub(super) async fn autosave(&mut self) {
+        let Some(run) = self.run.as_mut().filter(|run| run.is_save_due()) else { return };
+        if self.run_store.is_none() && !run.is_on_gpu() {
             return;
         }
-        let since = platform::now();
+        let start = platform::now();
         let checkpoint = match run.checkpoint().await {
             Ok(checkpoint) => checkpoint,
-            Err(error) => return self.give_up(&error),
+            Err(error) => return self.abort_run(&error),
         };
-        if let Some(shelf) = &mut self.shelf {
-            let saved = shelf.save(&checkpoint, &run.story(), run.label()).await;
-            page::post(&answer(shelf, saved));
+        if let Some(store) = &mut self.run_store {
+            let saved = store.save(&checkpoint, &run.history(), run.saved_run()).await;
+            page::post(&report(store, saved));
         }
         if run.is_on_gpu() {
-            page::post(&Reply::Saved { step: run.step(), checkpoint });
+            page::post(&Reply::Checkpoint { step: run.step(), checkpoint });
         }
-        run.set_saved(since);
+        run.set_saved(start);
     }
 
-    /// Goes on with the run that is kept.
-    pub(super) async fn go_on(&mut self) -> Result<()> {
-        let gone = || Error::Run("There is no kept run any more. Start a new one.".into());
-        let found = match &self.shelf {
-            Some(shelf) => shelf.newest().await?.ok_or_else(gone)?,
-            None => return Err(gone()),
+    /// Continues the saved run.
+    pub(super) async fn resume_saved(&mut self) -> Result<()> {
+        let none = || Error::Run("There is no saved run any more. Start a new one.".into());
+        let state = match &self.run_store {
+            Some(store) => store.newest().await?.ok_or_else(none)?,
+            None => return Err(none()),
         };
-        self.restore(found.checkpoint, found.story).await?;
-        if let Some(shelf) = &mut self.shelf {
-            let taken = shelf.go_on(found.spot).await;
-            page::post(&answer(shelf, taken));
+        self.restore(state.checkpoint, state.history).await?;
+        if let Some(store) = &mut self.run_store {
+            let resumed = store.resume(state.place).await;
+            page::post(&report(store, resumed));
         }
         Ok(())
     }
 
-    /// Keeps no run any more.
-    pub(super) async fn forget(&mut self) {
-        if let Some(shelf) = &mut self.shelf {
-            let forgotten = shelf.forget().await;
-            page::post(&answer(shelf, forgotten));
+    /// Deletes the saved run.
+    pub(super) async fn delete_saved(&mut self) {
+        if let Some(store) = &mut self.run_store {
+            let deleted = store.delete_all().await;
+            page::post(&report(store, deleted));
         }
     }
 
-    /// Hands the run out as a file: the one under way, or else the one that is kept.
+    /// Sends the run as a file: the current one, or the saved one if there is none.
     pub(super) async fn download(&self) -> Result<()> {
-        let kept = async || match &self.shelf {
-            Some(shelf) => shelf.newest().await.map(|found| found.map(|found| found.checkpoint)),
+        let saved = async || match &self.run_store {
+            Some(store) => store.newest().await.map(|state| state.map(|state| state.checkpoint)),
             None => Ok(None),
         };
         let bytes = match &self.run {
             Some(run) => Some(run.checkpoint().await?),
-            None => kept().await?,
+            None => saved().await?,
         };
         let bytes = bytes.ok_or_else(|| Error::Run("There is no run to download. Start one.".into()))?;
         let Header { config, step, .. } = checkpoint::header(&bytes)?;
@@ -78,13 +78,13 @@ impl Engine {
     }
 }
 
-/// What the page is told once the shelf has been asked for something.
-fn answer(shelf: &Shelf, done: Result<()>) -> Reply {
-    match done {
-        Ok(()) => Reply::Kept(shelf.kept()),
-        Err(error) => Reply::Unkept {
+/// The reply after an operation on the run store.
+fn report(store: &RunStore, outcome: Result<()>) -> Reply {
+    match outcome {
+        Ok(()) => Reply::SavedRun(store.saved_run()),
+        Err(error) => Reply::NotSaved {
             message: format!(
-                "The browser does not keep this run: {error}. It goes on all the same; download it to keep it."
+                "This run is not saved in the browser: {error}. Training continues; save the run to a file to keep it."
             ),
         },
     }

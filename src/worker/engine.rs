@@ -1,14 +1,14 @@
-//! The loop that hears commands, takes steps in between and tells the page what happened.
+//! The engine's loop: handles commands, trains in between and reports to the page.
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::MessageEvent;
 
-use super::dataset::{self, Delivery, Store};
+use super::dataset::{self, DatasetStore, Delivery};
 use super::inbox::{Inbox, Input};
-use super::protocol::{Command, Menu, MethodCard, ReadbackPace, Reply, Story};
+use super::protocol::{Command, Menu, MethodCard, ReadbackPace, Reply, RunHistory};
 use super::run::{Run, Work};
-use super::run_store::Shelf;
+use super::run_store::RunStore;
 use super::{js_value, page};
 use crate::config::{Preset, RunConfig};
 use crate::device::{self, DeviceChoice, Kind, Selected};
@@ -19,54 +19,64 @@ use crate::platform;
 use crate::session::checkpoint::{self, Images};
 use crate::session::picture::Picture;
 
-/// The method that needs the fewest words, and whose progress is seen within seconds.
-const FIRST: &str = "rotation";
+/// The default method: the simplest to explain, with visible progress within seconds.
+const DEFAULT_METHOD: &str = "rotation";
 const PRESETS: [Preset; 2] = [Preset::Small, Preset::Full];
 
-/// What waits for the first images.
-enum Plan {
-    Fresh { config: Box<RunConfig>, paused: bool, looks: ReadbackPace },
-    Restored { checkpoint: Vec<u8>, images: Images, story: Story },
+/// A requested run that waits for the device or for the first images.
+enum Request {
+    Fresh { config: Box<RunConfig>, paused: bool, pace: ReadbackPace },
+    Restored { checkpoint: Vec<u8>, images: Images, history: RunHistory },
 }
 
-/// Device, data and run.
+/// Device, data and run, and the requests for them.
 pub(super) struct Engine {
     inbox: Inbox,
     selected: Option<Selected>,
-    store: Store,
+    datasets: DatasetStore,
     pub(super) run: Option<Run>,
-    planned: Option<Plan>,
-    /// Where runs are kept, once that is known.
-    pub(super) shelf: Option<Shelf>,
-    /// Whether the page knows that a run can start.
-    ready_told: bool,
+    requested: Option<Request>,
+    /// The store of saved runs, once it has been opened.
+    pub(super) run_store: Option<RunStore>,
+    /// True once the page knows that a run can start.
+    ready_announced: bool,
 }
 
-/// Starts the engine in this worker; it runs until the page ends the worker.
+/// Starts the engine in this worker. It runs until the page terminates the worker.
 pub fn run() {
     page::report_panics();
-    device::on_lost(|message| page::lose(&message));
+    device::on_lost(|message| page::report_lost_gpu(&message));
     let inbox = Inbox::default();
     listen(inbox.clone());
-    let store = Store::new(inbox.clone());
-    let (selected, run, planned, shelf, ready_told) = (None, None, None, None, false);
-    let engine = Engine { inbox, selected, store, run, planned, shelf, ready_told };
+    let engine = Engine {
+        datasets: DatasetStore::new(inbox.clone()),
+        inbox,
+        selected: None,
+        run: None,
+        requested: None,
+        run_store: None,
+        ready_announced: false,
+    };
     wasm_bindgen_futures::spawn_local(engine.serve());
 }
 
-/// What there is to choose from.
+/// The methods and data sets on offer.
 async fn menu() -> Menu {
-    Menu { methods: METHODS.iter().map(card).collect(), first: FIRST.into(), sets: dataset::cards().await }
+    Menu {
+        methods: METHODS.iter().map(card).collect(),
+        default_method: DEFAULT_METHOD.into(),
+        datasets: dataset::cards().await,
+    }
 }
 
 fn listen(inbox: Inbox) {
-    let hear =
+    let on_message =
         Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match js_value::from_js(message.data()) {
             Ok(command) => inbox.push(Input::Command(command)),
-            Err(error) => page::fail(&Error::Config(format!("the engine does not understand the page: {error}"))),
+            Err(error) => page::report(&Error::Config(format!("the engine does not understand the page: {error}"))),
         });
-    page::scope().set_onmessage(Some(hear.as_ref().unchecked_ref()));
-    hear.forget();
+    page::scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    on_message.forget();
 }
 
 fn card(entry: &Entry) -> MethodCard {
@@ -93,157 +103,157 @@ impl Engine {
     async fn serve(mut self) {
         page::post(&Reply::Awake { menu: menu().await });
         let inbox = self.inbox.clone();
-        wasm_bindgen_futures::spawn_local(async move { inbox.push(Input::Shelf(Box::new(Shelf::open().await))) });
+        wasm_bindgen_futures::spawn_local(async move { inbox.push(Input::RunStore(Box::new(RunStore::open().await))) });
         loop {
             while let Some(input) = self.inbox.take() {
-                self.hear(input).await;
+                self.handle(input).await;
             }
             if self.run.as_ref().is_some_and(Run::is_busy) {
-                self.work().await;
+                self.advance_run().await;
                 platform::yield_now().await;
             } else {
                 let input = self.inbox.next().await;
-                self.hear(input).await;
+                self.handle(input).await;
             }
         }
     }
 
-    async fn work(&mut self) {
+    async fn advance_run(&mut self) {
         let Some(run) = &mut self.run else { return };
-        match run.work().await {
-            Ok(Work::Went(replies)) => {
-                // what the page hears of an end or a pause is safe by then
-                self.save().await;
+        match run.advance().await {
+            Ok(Work::Done(replies)) => {
+                // saved first, so that a run is safe before the page shows its pause or end
+                self.autosave().await;
                 replies.iter().for_each(page::post);
             }
-            Ok(Work::Waits) => match self.store.take_broken() {
-                Some(error) => self.give_up(&error),
-                None => run.wait(),
+            Ok(Work::WaitingForData) => match self.datasets.take_error() {
+                Some(error) => self.abort_run(&error),
+                None => run.wait_for_data(),
             },
-            Err(error) => self.give_up(&error),
+            Err(error) => self.abort_run(&error),
         }
     }
 
-    /// Ends a run that cannot go on.
-    pub(super) fn give_up(&mut self, error: &Error) {
+    /// Ends the run after an error.
+    pub(super) fn abort_run(&mut self, error: &Error) {
         self.run.iter_mut().for_each(Run::stop);
-        page::fail(error);
+        page::report(error);
     }
 
-    async fn hear(&mut self, input: Input) {
-        let heard = match input {
-            Input::Command(command) => self.obey(command).await,
+    async fn handle(&mut self, input: Input) {
+        let handled = match input {
+            Input::Command(command) => self.handle_command(command).await,
             Input::Data(delivery) => self.receive(delivery).await,
-            Input::Shelf(shelf) => {
-                self.shelf = Some(*shelf);
-                self.tell_kept();
-                self.save().await;
+            Input::RunStore(store) => {
+                self.run_store = Some(*store);
+                self.announce_saved_run();
+                self.autosave().await;
                 Ok(())
             }
         };
-        if let Err(error) = heard {
-            page::fail(&error);
-            self.tell_kept();
+        if let Err(error) = handled {
+            page::report(&error);
+            self.announce_saved_run();
         }
     }
 
-    async fn obey(&mut self, command: Command) -> Result<()> {
+    async fn handle_command(&mut self, command: Command) -> Result<()> {
         match command {
             Command::Prepare { device, data } => return self.prepare(device, &data).await,
             Command::Load { data } => {
-                self.want(&data)?;
-                return self.begin_planned().await;
+                self.load_dataset(&data)?;
+                return self.start_requested().await;
             }
-            Command::Start { config, paused, looks } => return self.begin(config, paused, looks).await,
-            Command::Restore { checkpoint, story } => return self.restore(checkpoint, story).await,
-            Command::GoOn => return self.go_on().await,
-            Command::Forget => self.forget().await,
+            Command::Start { config, paused, pace } => return self.start(config, paused, pace).await,
+            Command::Restore { checkpoint, history } => return self.restore(checkpoint, history).await,
+            Command::ResumeSaved => return self.resume_saved().await,
+            Command::DeleteSaved => self.delete_saved().await,
             Command::Download => return self.download().await,
             Command::Reset => {
                 self.drop_run();
-                self.tell_kept();
+                self.announce_saved_run();
             }
-            Command::Pause => self.steer(Run::pause).await,
-            Command::Resume => self.steer(Run::resume).await,
-            Command::Step => self.steer(Run::single).await,
+            Command::Pause => self.change_run(Run::pause).await,
+            Command::Resume => self.change_run(Run::resume).await,
+            Command::Step => self.change_run(Run::step_once).await,
         }
         Ok(())
     }
 
-    /// Whether there is no run, nor one on its way.
+    /// True if there is no run, current or requested.
     pub(super) fn is_idle(&self) -> bool {
-        self.run.is_none() && self.planned.is_none()
+        self.run.is_none() && self.requested.is_none()
     }
 
-    async fn steer(&mut self, change: impl FnOnce(&mut Run) -> Option<bool>) {
+    async fn change_run(&mut self, change: impl FnOnce(&mut Run) -> Option<bool>) {
         if let Some(running) = self.run.as_mut().and_then(change) {
-            self.save().await;
+            self.autosave().await;
             page::post(&Reply::Running(running));
         }
     }
 
     async fn prepare(&mut self, choice: DeviceChoice, data: &str) -> Result<()> {
-        self.want(data)?;
+        self.load_dataset(data)?;
         self.selected = None;
         let selected = device::select(choice).await?;
         page::set_on_gpu(selected.readout.kind != Kind::Cpu);
         page::post(&Reply::Device(selected.readout.clone()));
         self.selected = Some(selected);
-        self.begin_planned().await
+        self.start_requested().await
     }
 
-    /// Has the data set of this name loaded, in place of whatever there was.
-    fn want(&mut self, data: &str) -> Result<()> {
+    /// Starts loading a data set in place of the current one.
+    fn load_dataset(&mut self, data: &str) -> Result<()> {
         self.drop_run();
-        self.ready_told = false;
-        self.store.load(data)
+        self.ready_announced = false;
+        self.datasets.load(data)
     }
 
-    fn tell_ready(&mut self) {
-        if !std::mem::replace(&mut self.ready_told, true) {
-            let rows = self.store.sample().into_iter().collect();
+    fn announce_ready(&mut self) {
+        if !std::mem::replace(&mut self.ready_announced, true) {
+            let rows = self.datasets.sample().into_iter().collect();
             page::post(&Reply::Picture(Picture { step: 0, rows, figures: Vec::new() }));
             page::post(&Reply::Ready);
         }
     }
 
-    async fn begin(&mut self, config: Box<RunConfig>, paused: bool, looks: ReadbackPace) -> Result<()> {
+    async fn start(&mut self, config: Box<RunConfig>, paused: bool, pace: ReadbackPace) -> Result<()> {
         self.drop_run();
-        self.store.load(&config.data)?;
-        self.planned = Some(Plan::Fresh { config, paused, looks });
-        self.begin_planned().await
+        self.datasets.load(&config.data)?;
+        self.requested = Some(Request::Fresh { config, paused, pace });
+        self.start_requested().await
     }
 
-    /// Goes on with a checkpoint as a run of its own, until the shelf is told that it is the one that is kept.
-    pub(super) async fn restore(&mut self, checkpoint: Vec<u8>, story: Story) -> Result<()> {
+    /// Continues from a checkpoint. The run counts as a new one until [`RunStore::resume`].
+    pub(super) async fn restore(&mut self, checkpoint: Vec<u8>, history: RunHistory) -> Result<()> {
         let header = checkpoint::header(&checkpoint).map_err(|error| {
             Error::Checkpoint(format!(
                 "{error}; choose a file that was downloaded from this page, or one of a run's checkpoints on the command line"
             ))
         })?;
-        self.want(&header.config.data)?;
-        self.planned = Some(Plan::Restored { checkpoint, images: header.images, story });
-        self.begin_planned().await
+        self.load_dataset(&header.config.data)?;
+        self.requested = Some(Request::Restored { checkpoint, images: header.images, history });
+        self.start_requested().await
     }
 
-    /// Sets up the run that waits, once device and first images are there.
-    async fn begin_planned(&mut self) -> Result<()> {
-        if self.selected.is_none() || self.run.is_some() || !self.store.is_ready() {
+    /// Sets up the requested run, once the device and the first images are ready.
+    async fn start_requested(&mut self) -> Result<()> {
+        if self.selected.is_none() || self.run.is_some() || !self.datasets.is_ready() {
             return Ok(());
         }
-        self.tell_ready();
+        self.announce_ready();
         let Some(selected) = &self.selected else { return Ok(()) };
-        let Some(plan) = self.planned.take() else { return Ok(()) };
-        let skeleton = self.store.skeleton();
-        let (mut run, paused) = match plan {
-            Plan::Fresh { config, paused, looks } => (Run::fresh(*config, looks, skeleton, selected).await?, paused),
-            Plan::Restored { checkpoint, images, story } => {
-                images.check(&skeleton)?;
-                (Run::restored(&checkpoint, story, skeleton, selected).await?, false)
+        let Some(request) = self.requested.take() else { return Ok(()) };
+        let outline = self.datasets.outline();
+        let (mut run, paused) = match request {
+            Request::Fresh { config, paused, pace } => (Run::fresh(*config, pace, outline, selected).await?, paused),
+            Request::Restored { checkpoint, images, history } => {
+                images.check(&outline)?;
+                (Run::restored(&checkpoint, history, outline, selected).await?, false)
             }
         };
-        self.store.lend(run.data_mut());
-        run.introduce().iter().for_each(page::post);
+        self.datasets.lend(run.data_mut());
+        run.opening_replies().iter().for_each(page::post);
         if !paused {
             run.resume();
         }
@@ -252,21 +262,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends the run and takes its images back. What comes next is another run.
+    /// Drops the run, current or requested, and takes its images back.
     fn drop_run(&mut self) {
-        self.planned = None;
-        self.shelf.iter_mut().for_each(Shelf::begin);
+        self.requested = None;
+        self.run_store.iter_mut().for_each(RunStore::start_run);
         if let Some(mut run) = self.run.take() {
-            self.store.take_back(run.data_mut());
+            self.datasets.take_back(run.data_mut());
         }
     }
 
     async fn receive(&mut self, delivery: Delivery) -> Result<()> {
         let data = self.run.as_mut().map(Run::data_mut);
-        self.store.receive(delivery, data)?;
+        self.datasets.receive(delivery, data)?;
         if let Some(run) = &mut self.run {
-            run.wake();
+            run.data_arrived();
         }
-        self.begin_planned().await
+        self.start_requested().await
     }
 }

@@ -1,4 +1,4 @@
-//! A file of the page's own server, read while it arrives and unpacked where it is gzip.
+//! Downloads from the page's own server, streamed and decompressed if they are gzip.
 
 use std::io::Write as _;
 
@@ -17,15 +17,16 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_name = fetch)]
-    fn fetch_as(address: &str, how: &JsValue) -> Promise;
+    fn fetch_with(address: &str, options: &JsValue) -> Promise;
 }
 
-/// Whether the server has such a file, without fetching it. Some servers answer whatever they do not know with a page.
-pub(super) async fn is_there(address: &str) -> bool {
-    let how = js_sys::Object::new();
+/// True if the server has the file, by a HEAD request. An HTML answer counts as missing: some servers send a page for every
+/// unknown address.
+pub(super) async fn exists(address: &str) -> bool {
+    let options = js_sys::Object::new();
     // setting a property of a fresh object cannot fail
-    let _ = Reflect::set(&how, &"method".into(), &"HEAD".into());
-    let answer = JsFuture::from(fetch_as(address, &how)).await;
+    let _ = Reflect::set(&options, &"method".into(), &"HEAD".into());
+    let answer = JsFuture::from(fetch_with(address, &options)).await;
     let response = answer.ok().and_then(|answer| answer.dyn_into::<Response>().ok());
     response.is_some_and(|response| {
         let kind = response.headers().get("content-type").ok().flatten().unwrap_or_default();
@@ -33,25 +34,25 @@ pub(super) async fn is_there(address: &str) -> bool {
     })
 }
 
-/// A file on its way.
+/// A download in progress.
 pub(super) struct Download {
-    /// For people: `the training images`.
+    /// Description for messages: `the training images`.
     what: &'static str,
     reader: ReadableStreamDefaultReader,
-    unpack: Unpack,
+    decoder: Decoder,
     ended: bool,
 }
 
-/// Whether the bytes are packed: some hosts send `.gz` files as such, others tell the browser to unpack them.
-enum Unpack {
-    /// The first bytes, too few to say.
+/// Decoder of the bytes: some hosts send `.gz` files as they are, others have the browser decompress them.
+enum Decoder {
+    /// The first bytes, too few to tell.
     Unknown(Vec<u8>),
     Plain,
     Gzip(MultiGzDecoder<Vec<u8>>),
 }
 
 impl Download {
-    /// Asks for the file at `address`, relative to the worker.
+    /// Requests the file at `address`, relative to the worker.
     pub(super) async fn open(what: &'static str, address: &str) -> Result<Self> {
         let offline =
             |_| failed(what, "the connection failed", "Check that the page's server still runs, then try again.");
@@ -65,10 +66,10 @@ impl Download {
             .body()
             .ok_or_else(|| failed(what, "the answer is empty", "Run `make data` and build the page again."))?;
         let reader = body.get_reader().dyn_into().map_err(|_| offline(JsValue::NULL))?;
-        Ok(Self { what, reader, unpack: Unpack::Unknown(Vec::new()), ended: false })
+        Ok(Self { what, reader, decoder: Decoder::Unknown(Vec::new()), ended: false })
     }
 
-    /// The next unpacked bytes, possibly none yet; nothing at the end of a whole file.
+    /// The next decompressed bytes, possibly empty. None after the end of a complete file.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>> {
         if self.ended {
             return Ok(None);
@@ -80,20 +81,20 @@ impl Download {
         let done = Reflect::get(&result, &"done".into()).map_err(broke)?.is_truthy();
         if done {
             self.ended = true;
-            return self.unpack.finish().map(Some).map_err(|_| damaged(self.what));
+            return self.decoder.finish().map(Some).map_err(|_| damaged(self.what));
         }
         let chunk: Uint8Array = Reflect::get(&result, &"value".into()).map_err(broke)?.dyn_into().map_err(broke)?;
-        self.unpack.feed(chunk.to_vec()).map(Some).map_err(|_| damaged(self.what))
+        self.decoder.feed(chunk.to_vec()).map(Some).map_err(|_| damaged(self.what))
     }
 
-    /// For people: what is being fetched.
+    /// Description for messages.
     pub(super) fn what(&self) -> &'static str {
         self.what
     }
 }
 
 impl Drop for Download {
-    /// Nobody reads on: the connection need not stay open.
+    /// Closes the connection of an unfinished download.
     fn drop(&mut self) {
         if !self.ended {
             drop(self.reader.cancel());
@@ -101,36 +102,36 @@ impl Drop for Download {
     }
 }
 
-impl Unpack {
+impl Decoder {
     fn feed(&mut self, chunk: Vec<u8>) -> std::io::Result<Vec<u8>> {
         match self {
-            Unpack::Plain => Ok(chunk),
-            Unpack::Gzip(decoder) => {
+            Decoder::Plain => Ok(chunk),
+            Decoder::Gzip(decoder) => {
                 decoder.write_all(&chunk)?;
                 Ok(std::mem::take(decoder.get_mut()))
             }
-            Unpack::Unknown(start) => {
+            Decoder::Unknown(start) => {
                 start.extend(chunk);
                 if start.len() < GZIP_MAGIC.len() {
                     return Ok(Vec::new());
                 }
                 let start = std::mem::take(start);
                 *self = if start.starts_with(&GZIP_MAGIC) {
-                    Unpack::Gzip(MultiGzDecoder::new(Vec::new()))
+                    Decoder::Gzip(MultiGzDecoder::new(Vec::new()))
                 } else {
-                    Unpack::Plain
+                    Decoder::Plain
                 };
                 self.feed(start)
             }
         }
     }
 
-    /// What the decoder still held back. A packed file that ends before its checksum is an error.
+    /// The remaining bytes. A gzip file that ends before its checksum is an error.
     fn finish(&mut self) -> std::io::Result<Vec<u8>> {
         match self {
-            Unpack::Plain => Ok(Vec::new()),
-            Unpack::Unknown(_) => Err(std::io::ErrorKind::UnexpectedEof.into()),
-            Unpack::Gzip(decoder) => {
+            Decoder::Plain => Ok(Vec::new()),
+            Decoder::Unknown(_) => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Decoder::Gzip(decoder) => {
                 decoder.try_finish()?;
                 Ok(std::mem::take(decoder.get_mut()))
             }
@@ -138,12 +139,12 @@ impl Unpack {
     }
 }
 
-/// A file that did not come.
+/// The error of a failed download.
 fn failed(what: &str, why: &str, remedy: &str) -> Error {
     Error::Data(format!("The page could not fetch {what}: {why}. {remedy}"))
 }
 
-/// A file that came and is not what it should be.
+/// The error of a damaged file.
 pub(super) fn damaged(what: &str) -> Error {
     Error::Data(format!(
         "What the server sent as {what} is damaged or cut short. Run `make data` and build the page again."

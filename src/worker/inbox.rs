@@ -1,4 +1,4 @@
-//! What waits for the engine: messages of the page, data that arrived, the shelf.
+//! The engine's input queue: commands of the page, data, the opened run store.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -8,17 +8,17 @@ use std::task::{Poll, Waker};
 
 use super::dataset::Delivery;
 use super::protocol::Command;
-use super::run_store::Shelf;
+use super::run_store::RunStore;
 
-/// One thing to deal with.
+/// An input of the engine.
 pub(super) enum Input {
     Command(Command),
     Data(Delivery),
-    /// The place for runs is open, or it is known why not.
-    Shelf(Box<Shelf>),
+    /// The run store, open or with the reason why not.
+    RunStore(Box<RunStore>),
 }
 
-/// A queue that the engine empties between two steps, and sleeps on when there is nothing to do.
+/// A queue that the engine empties between two steps and awaits when it is idle. Copies share the queue.
 #[derive(Clone, Default)]
 pub(super) struct Inbox(Rc<RefCell<Waiting>>);
 
@@ -38,12 +38,12 @@ impl Inbox {
         sleeper.into_iter().for_each(Waker::wake);
     }
 
-    /// The next input, if one is there.
+    /// The next input, if there is one.
     pub(super) fn take(&self) -> Option<Input> {
         self.0.borrow_mut().inputs.pop_front()
     }
 
-    /// The next input, as soon as there is one.
+    /// Waits for the next input.
     pub(super) async fn next(&self) -> Input {
         poll_fn(|context| {
             let mut waiting = self.0.borrow_mut();

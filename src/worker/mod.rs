@@ -1,4 +1,4 @@
-//! The engine behind the page: it owns device, data and run, and talks in messages.
+//! The engine behind the page, in a worker of its own: it owns device, data and run, and communicates by messages.
 
 #[cfg(target_family = "wasm")]
 mod autosave;

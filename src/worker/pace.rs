@@ -1,25 +1,33 @@
-//! How often the engine looks at a run, by what it runs on.
+//! Intervals of readback, health checks and probes, by device.
 
 use super::protocol::ReadbackPace;
 use crate::device::Kind;
 use crate::probe::ProbeSettings;
 use crate::session::schedule::{Pace, ProbePace};
 
-/// The pace for a run on such a device. A read stalls a GPU, and probing shall take no more than about a fifth of the time.
-pub(super) fn of(kind: Kind, looks: ReadbackPace) -> Pace {
-    let (read_every, held_out, probe_every) = match kind {
-        Kind::Cpu => (1, 500, 150),
-        Kind::Gpu => (10, 2000, 300),
-        // each step takes seconds, and the visitor wants to see each
-        Kind::SoftwareGpu => (1, 250, 0),
+/// Defaults of a device.
+struct Defaults {
+    read_every: usize,
+    probe_every: usize,
+    held_out: usize,
+}
+
+/// The pace of a run on a device of this kind: `asked`, completed by defaults. Readback stalls a GPU, so it is rarer there;
+/// probes take about a fifth of the time.
+pub(super) fn of(kind: Kind, asked: ReadbackPace) -> Pace {
+    let defaults = match kind {
+        Kind::Cpu => Defaults { read_every: 1, probe_every: 150, held_out: 500 },
+        Kind::Gpu => Defaults { read_every: 10, probe_every: 300, held_out: 2000 },
+        // a step takes seconds, so each one is shown
+        Kind::SoftwareGpu => Defaults { read_every: 1, probe_every: 0, held_out: 250 },
     };
-    let every = looks.probe_every.unwrap_or(probe_every);
+    let every = asked.probe_every.unwrap_or(defaults.probe_every);
     let settings =
         ProbeSettings { train_images: 1000, test_images: 500, penalties: vec![1e-1], ..ProbeSettings::default() };
     Pace {
-        read_every: looks.read_every.unwrap_or(read_every),
+        read_every: asked.read_every.unwrap_or(defaults.read_every),
         health_every: 25,
-        held_out,
+        held_out: defaults.held_out,
         probe: (every > 0).then_some(ProbePace { every, settings }),
     }
 }

@@ -1,4 +1,5 @@
-//! The messages between the page and the engine in its worker. Both sides are this crate, so the types are the contract.
+//! Messages between the page and the engine in its worker. Both programs are built from this crate, so the types are the
+//! contract.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,39 +9,39 @@ use crate::method::{Needs, Unit};
 use crate::session::event::Event;
 use crate::session::picture::Picture;
 
-pub use super::run_history::Story;
+pub use super::run_history::RunHistory;
 
-/// Where the built page keeps the files of data sets, a folder each, relative to the worker's own address.
+/// Folder of the built page that holds a folder for each data set, relative to the worker's own address.
 pub const DATA_FOLDER: &str = "data/";
-/// Channels of the encoder's first stage on the CPU path, where something shall happen within seconds.
+/// Encoder width on the CPU, narrow enough for the first steps to take seconds.
 pub const CPU_WIDTH: usize = 16;
 
-/// A method as the page shows it: the facts of [`crate::method::Info`], and its presets as full configurations.
+/// A method as the page shows it: the fields of its `Info`, and its presets as full configurations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MethodCard {
-    /// The name in links.
+    /// Id in links.
     pub id: String,
-    /// The name among people.
+    /// Display name.
     pub title: String,
     /// Year of the paper.
     pub year: u16,
     /// Authors and title.
     pub paper: String,
-    /// Where the paper is.
+    /// Address of the paper.
     pub url: String,
-    /// What the network is asked to do.
+    /// The pretext task in a sentence.
     pub task: String,
-    /// Why that needs no labels.
+    /// The reason why the task needs no labels.
     pub lesson: String,
-    /// The name of the method's own measure.
+    /// Name of the method's own measure.
     pub metric: String,
-    /// What guessing gives, where that is defined.
+    /// Value of the measure under guessing, if that is defined.
     pub chance: Option<f64>,
-    /// How the measure is written.
+    /// Unit of the measure.
     pub unit: Unit,
-    /// What the data must have.
+    /// Requirements on the data.
     pub needs: Needs,
-    /// Every preset for every data set as a full configuration.
+    /// Full configurations: every preset for every data set.
     pub presets: Vec<RunConfig>,
     /// True if published learning rates follow the batch: [`RunConfig::follow_batch`].
     pub linear_rate: bool,
@@ -48,34 +49,34 @@ pub struct MethodCard {
 
 /// A data set as the page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetCard {
-    /// The name in links.
+pub struct DatasetCard {
+    /// Name in links.
     pub name: String,
-    /// The name among people.
+    /// Display name.
     pub title: String,
-    /// What is in it, in a few words.
+    /// Contents in a few words.
     pub about: String,
-    /// Whether its images have colours.
+    /// True if the images have three channels.
     pub colour: bool,
-    /// Whether they are frames of clips.
+    /// True if the images are frames of video clips.
     pub clips: bool,
-    /// Where it is not part of this site, a sentence that says so and how it gets there.
+    /// A sentence for a data set that this site lacks: how to add it.
     pub missing: Option<String>,
 }
 
-/// What a visitor can choose from.
+/// The methods and data sets on offer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Menu {
-    /// Every method, in the order menus show them.
+    /// All methods in menu order.
     pub methods: Vec<MethodCard>,
-    /// The id of the one that who has not chosen yet sees.
-    pub first: String,
-    /// Every data set; of those that suit a method the first is taken by default.
-    pub sets: Vec<SetCard>,
+    /// Id of the default method.
+    pub default_method: String,
+    /// All data sets. The default for a method is the first that suits it.
+    pub datasets: Vec<DatasetCard>,
 }
 
 impl MethodCard {
-    /// The configuration the page starts from: the preset's, with the small encoder narrowed on the CPU.
+    /// Configuration that the form starts from: the preset, its small encoder narrowed to [`CPU_WIDTH`] on the CPU.
     pub fn config(&self, preset: Preset, data: &str, kind: Kind) -> Option<RunConfig> {
         let mut config = self.published(preset, data)?.clone();
         if preset == Preset::Small && kind == Kind::Cpu {
@@ -84,171 +85,171 @@ impl MethodCard {
         Some(config)
     }
 
-    /// The preset for data of this name as it is.
+    /// The preset for the data set `data`, unchanged.
     pub fn published(&self, preset: Preset, data: &str) -> Option<&RunConfig> {
         self.presets.iter().find(|config| config.preset == preset && config.data == data)
     }
 }
 
-/// How often a run looks at itself; what is left out, the engine chooses by the device.
+/// Intervals of readback and probes, in steps. The engine chooses the missing ones by the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadbackPace {
-    /// Read the loss back every so many steps.
+    /// Steps between two readbacks of the loss.
     pub read_every: Option<usize>,
-    /// Probe every so many steps; 0 means never.
+    /// Steps between two rounds of probes; 0 switches them off.
     pub probe_every: Option<usize>,
 }
 
-/// The largest checkpoint that is read, in bytes: what a browser's memory holds a few times.
+/// Size limit of a checkpoint in bytes: restoring one takes a few copies in the browser's memory.
 pub const LARGEST_CHECKPOINT: u64 = 512 << 20;
 
-/// A run that the browser keeps.
+/// A run saved in the browser's storage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct SavedRun {
     /// Method id.
     pub method: String,
-    /// The name of the data set.
+    /// Name of the data set.
     pub data: String,
     /// Steps taken.
     pub step: usize,
-    /// Whether they are all there were to take.
+    /// True if no step is left.
     pub finished: bool,
-    /// When it was saved, in milliseconds since 1970.
+    /// Time of saving, in milliseconds since 1970.
     pub saved: f64,
-    /// Whether a later state was saved and is damaged.
+    /// True if a later checkpoint exists and is damaged.
     pub damaged: bool,
 }
 
 /// From the page to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
-    /// Choose and test a device, and begin to load the data. Answered by [`Reply::Device`] and, once the first images are
-    /// there, [`Reply::Ready`], or by [`Reply::Failed`]. May be sent again to choose another device; drops the run.
+    /// Choose and test a device, and start loading the data. Drops the run. Answered by [`Reply::Device`], then
+    /// [`Reply::Ready`] once a run can start, or by [`Reply::Failed`].
     Prepare {
-        /// What the visitor asked for.
+        /// The device asked for.
         device: DeviceChoice,
-        /// The name of the data set.
+        /// Name of the data set.
         data: String,
     },
-    /// Load another data set. Answered like [`Command::Prepare`], but for the device; drops the run.
+    /// Load another data set on the same device. Drops the run. Answered by [`Reply::Ready`] or [`Reply::Failed`].
     Load {
-        /// The name of the data set.
+        /// Name of the data set.
         data: String,
     },
-    /// Set up a run and train, or take one step and pause when `paused`.
+    /// Set up a new run and train.
     Start {
-        /// The whole configuration.
+        /// The full configuration.
         config: Box<RunConfig>,
-        /// Set up and stay paused; [`Command::Step`] and [`Command::Resume`] go on.
+        /// True to set up only; [`Command::Step`] or [`Command::Resume`] then takes the first step.
         paused: bool,
-        /// How often the run looks at itself.
-        looks: ReadbackPace,
+        /// Intervals of readback and probes.
+        pace: ReadbackPace,
     },
-    /// Stop after the current step; the run is kept.
+    /// Pause after the current step.
     Pause,
-    /// Go on after a pause.
+    /// Continue a paused run.
     Resume,
     /// Take one step and pause.
     Step,
-    /// Drop the run. Answered by [`Reply::Kept`].
+    /// Drop the run. Answered by [`Reply::SavedRun`].
     Reset,
-    /// Go on with a checkpoint: of a run whose device was lost, or out of a file. Answered by [`Reply::Past`].
+    /// Continue from a checkpoint: of a run whose device was lost, or out of a file. Answered by [`Reply::History`].
     Restore {
-        /// The bytes of a file, of [`Reply::Saved`] or of [`Reply::File`].
+        /// The bytes of a file, of [`Reply::Checkpoint`] or of [`Reply::File`].
         #[serde(with = "serde_bytes")]
         checkpoint: Vec<u8>,
-        /// What is known beside it.
-        story: Story,
+        /// The pace and the events of the run so far.
+        history: RunHistory,
     },
-    /// Go on with the run that the browser keeps. Answered like [`Command::Restore`].
-    GoOn,
-    /// Keep it no longer.
-    Forget,
-    /// Hand out the run as it is now, or else the one that is kept. Answered by [`Reply::File`].
+    /// Continue the run saved in the browser. Answered like [`Command::Restore`].
+    ResumeSaved,
+    /// Delete the run saved in the browser.
+    DeleteSaved,
+    /// Send the current run as a file, or the saved one if there is none. Answered by [`Reply::File`].
     Download,
 }
 
-/// What a failure leaves the page with.
+/// Extent of a failure, and so the ways out of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Failure {
-    /// The run, or the attempt to set one up, ended; the engine listens.
+pub enum FailureKind {
+    /// The run, or the attempt to set one up, ended. The engine still takes commands.
     Run,
-    /// The device asked for cannot be used; another can be chosen.
+    /// The device asked for cannot be used. Another can be chosen.
     Device,
-    /// The device is gone: the run can go on elsewhere, in a new worker, from the last [`Reply::Saved`].
+    /// The device is lost. A new worker can continue on the CPU from the last [`Reply::Checkpoint`].
     DeviceLost,
-    /// The data did not come whole; [`Command::Prepare`] tries again.
+    /// The data did not arrive in full. [`Command::Prepare`] tries again.
     Data,
-    /// The engine itself is gone; a new worker is needed.
+    /// The engine has stopped. A new worker is needed.
     Engine,
 }
 
 /// From the worker to the page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Reply {
-    /// Progress of the engine's own download, told by the script that starts it (`www/engine.js`).
+    /// Progress of the engine's own download, from the script that starts it (`www/engine.js`).
     Fetching {
-        /// Bytes that arrived.
+        /// Bytes received.
         loaded: f64,
-        /// Bytes there will be, where the server says so.
+        /// Bytes in all, if the server announces them.
         total: Option<f64>,
     },
-    /// The engine runs and listens.
+    /// The engine is up and takes commands.
     Awake {
-        /// What there is to choose from.
+        /// The methods and data sets on offer.
         menu: Menu,
     },
     /// The device is chosen and tested.
     Device(Readout),
-    /// How much of the data is there.
-    Loading {
-        /// The name of the data, for a person.
-        what: String,
-        /// Training images that can be used already.
+    /// Progress of loading the data.
+    LoadingData {
+        /// Display name of the data set.
+        title: String,
+        /// Training images received.
         images: usize,
-        /// Training images there will be.
+        /// Training images in all.
         total: usize,
     },
-    /// Device and first images are there: a run can start.
+    /// A run can start: the device is tested and the first images are loaded.
     Ready,
-    /// The features are about to be examined, which takes a moment; the next event ends it.
-    Examining,
-    /// Some of what the run that goes on has said before, in order. [`Event::Started`] ends it.
-    Past(Vec<Event>),
-    /// The run said something.
+    /// A round of probes begins. The next event ends it.
+    Probing,
+    /// Some of the earlier events of a continued run, in order. [`Event::Started`] follows the last.
+    History(Vec<Event>),
+    /// An event of the run.
     Event(Box<Event>),
-    /// The latest batch, drawn.
+    /// The latest batch as pixels.
     Picture(Picture),
-    /// Whether steps are being taken.
+    /// True if the run is training, false if it is paused.
     Running(bool),
-    /// A copy of the run, kept by the page in case the device is lost.
-    Saved {
+    /// A checkpoint for the page's own memory, in case the device is lost.
+    Checkpoint {
         /// Steps taken.
         step: usize,
-        /// A checkpoint as [`crate::session::checkpoint`] writes it.
+        /// The checkpoint file.
         #[serde(with = "serde_bytes")]
         checkpoint: Vec<u8>,
     },
-    /// The run that the browser keeps, if there is one.
-    Kept(Option<Kept>),
-    /// The browser does not keep the run; it goes on all the same.
-    Unkept {
-        /// A sentence that says why.
+    /// The run saved in the browser, if there is one.
+    SavedRun(Option<SavedRun>),
+    /// Saving the run in the browser failed. Training continues.
+    NotSaved {
+        /// The reason, as a sentence.
         message: String,
     },
-    /// A run as a file.
+    /// A run as a file for the visitor.
     File {
-        /// A name for it.
+        /// The proposed file name.
         name: String,
-        /// A checkpoint as [`crate::session::checkpoint`] writes it.
+        /// The checkpoint file.
         #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     },
-    /// Something failed; the sentence says what to do.
+    /// A failure.
     Failed {
-        /// The sentence.
+        /// A sentence that says what is wrong and what to do.
         message: String,
-        /// What is left.
-        what: Failure,
+        /// Extent of the failure.
+        kind: FailureKind,
     },
 }

@@ -1,6 +1,6 @@
-//! One run under way: what is done next, and what of it the page gets to see.
+//! The current run: its next unit of work, and the replies that come of it.
 
-use super::protocol::{Kept, ReadbackPace, Reply, Story};
+use super::protocol::{ReadbackPace, Reply, RunHistory, SavedRun};
 use super::{pace, page};
 use crate::config::RunConfig;
 use crate::data::Dataset;
@@ -11,98 +11,113 @@ use crate::session::event::Event;
 use crate::session::event_log::Past;
 use crate::session::{Progress, Session};
 
-/// Seconds between two pictures: more often nobody can look.
+/// Seconds between two pictures, about as often as a person can follow.
 const PICTURE_EVERY: f64 = 0.3;
-/// Seconds between two saved states.
+/// Seconds between two saves.
 const SAVE_EVERY: f64 = 10.0;
-/// How many times as long as it takes to save one is trained at least before the next.
+/// Shortest training between two saves, as a multiple of the time that a save takes.
 const SAVE_SHARE: f64 = 20.0;
-/// Events that the page is told at once when a run goes on: it shall not stand still over them.
-const TOLD_AT_ONCE: usize = 500;
+/// Events in one message of a continued run's history, few enough not to block the page.
+const HISTORY_CHUNK: usize = 500;
 
-/// What a run is doing.
+/// Mode of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Running,
-    /// Until a step beyond this one is taken.
+    /// Running until a step after this one is taken.
     Stepping(usize),
     Paused,
-    /// At its end, or failed.
-    Over,
+    /// Finished or failed.
+    Ended,
 }
 
-/// What a piece of work came to.
+/// Outcome of a unit of work.
 pub(super) enum Work {
-    /// Something was done; this is for the page.
-    Went(Vec<Reply>),
+    /// It is done, with these replies for the page.
+    Done(Vec<Reply>),
     /// The images of the next step have not arrived.
-    Waits,
+    WaitingForData,
 }
 
-/// A session with its clocks.
+/// A session with the times of its pictures and saves.
 pub(super) struct Run {
     session: Session,
     kind: Kind,
-    looks: ReadbackPace,
-    past: Past,
+    pace: ReadbackPace,
+    events: Past,
     mode: Mode,
-    starved: bool,
-    drawn: f64,
-    saved: Saved,
+    waiting_for_data: bool,
+    drawn_at: f64,
+    last_save: LastSave,
 }
 
-/// The latest saved state: of which step, when, and how many seconds it took.
-struct Saved {
+/// The latest save.
+struct LastSave {
     step: Option<usize>,
+    /// Time of it, in seconds of [`platform::now`].
     at: f64,
+    /// Seconds that it took.
     took: f64,
 }
 
 impl Run {
     pub(super) async fn fresh(
         config: RunConfig,
-        looks: ReadbackPace,
+        pace: ReadbackPace,
         data: Dataset,
         selected: &Selected,
     ) -> Result<Self> {
         let kind = selected.readout.kind;
-        let session = Session::new(config, data, selected, pace::of(kind, looks)).await?;
-        Ok(Self::of(session, kind, looks, Past::default()))
+        let session = Session::new(config, data, selected, pace::of(kind, pace)).await?;
+        Ok(Self::of(session, kind, pace, Past::default()))
     }
 
-    /// Goes on with a checkpoint. A finished run that was never probed is probed.
-    pub(super) async fn restored(checkpoint: &[u8], story: Story, data: Dataset, selected: &Selected) -> Result<Self> {
-        let (kind, Story { looks, events }) = (selected.readout.kind, story);
-        let mut session = Session::restore(checkpoint, data, selected, pace::of(kind, looks)).await?;
+    /// A run continued from a checkpoint. A finished run that was never probed is probed first.
+    pub(super) async fn restored(
+        checkpoint: &[u8],
+        history: RunHistory,
+        data: Dataset,
+        selected: &Selected,
+    ) -> Result<Self> {
+        let kind = selected.readout.kind;
+        let RunHistory { pace, events } = history;
+        let mut session = Session::restore(checkpoint, data, selected, pace::of(kind, pace)).await?;
         let step = session.step();
         let probed = events.iter().any(|event| matches!(event, Event::Probe(probe) if probe.step == step));
         if session.is_finished() && !probed {
             session.probe_next();
         }
-        let mut past = Past::default();
-        events.into_iter().for_each(|event| past.hear(event));
-        past.rewind(step, session.is_about_to_probe());
-        past.events().iter().for_each(|event| session.recall(event));
-        Ok(Self::of(session, kind, looks, past))
+        let mut log = Past::default();
+        events.into_iter().for_each(|event| log.hear(event));
+        log.rewind(step, session.is_about_to_probe());
+        log.events().iter().for_each(|event| session.recall(event));
+        Ok(Self::of(session, kind, pace, log))
     }
 
-    fn of(session: Session, kind: Kind, looks: ReadbackPace, past: Past) -> Self {
-        let saved = Saved { step: None, at: platform::now(), took: 0.0 };
-        let (mode, starved, drawn) = (Mode::Paused, false, f64::NEG_INFINITY);
-        Self { session, kind, looks, past, mode, starved, drawn, saved }
+    fn of(session: Session, kind: Kind, pace: ReadbackPace, events: Past) -> Self {
+        Self {
+            session,
+            kind,
+            pace,
+            events,
+            mode: Mode::Paused,
+            waiting_for_data: false,
+            drawn_at: f64::NEG_INFINITY,
+            last_save: LastSave { step: None, at: platform::now(), took: 0.0 },
+        }
     }
 
-    /// What there is to say at its start: all that it said before, and the plan.
-    pub(super) fn introduce(&mut self) -> Vec<Reply> {
-        let told = self.past.events().chunks(TOLD_AT_ONCE).map(|some| Reply::Past(some.to_vec()));
-        let mut replies: Vec<Reply> = told.collect();
-        replies.push(self.tell(Event::Started(self.session.started())));
+    /// Replies at the start: the history of a continued run, then the start event.
+    pub(super) fn opening_replies(&mut self) -> Vec<Reply> {
+        let history = self.events.events().chunks(HISTORY_CHUNK).map(|chunk| Reply::History(chunk.to_vec()));
+        let mut replies: Vec<Reply> = history.collect();
+        replies.push(self.log(Event::Started(self.session.started())));
         replies
     }
 
-    /// An event for the page, which is remembered.
-    fn tell(&mut self, event: Event) -> Reply {
-        self.past.hear(event.clone());
+    /// Logs an event and makes it a reply.
+    fn log(&mut self, event: Event) -> Reply {
+        self.events.hear(event.clone());
         Reply::Event(Box::new(event))
     }
 
@@ -110,12 +125,12 @@ impl Run {
         self.session.data_mut()
     }
 
-    /// Whether there is work that can be done now.
+    /// True if there is work that can be done now.
     pub(super) fn is_busy(&self) -> bool {
-        !self.starved && matches!(self.mode, Mode::Running | Mode::Stepping(_))
+        !self.waiting_for_data && matches!(self.mode, Mode::Running | Mode::Stepping(_))
     }
 
-    /// Each change answers with what the page shall be told: running or not.
+    /// Pauses the run. This and the next two return the new state of [`Reply::Running`], if the page needs to know it.
     pub(super) fn pause(&mut self) -> Option<bool> {
         self.change(Mode::Paused, false)
     }
@@ -124,13 +139,13 @@ impl Run {
         self.change(Mode::Running, true)
     }
 
-    pub(super) fn single(&mut self) -> Option<bool> {
+    pub(super) fn step_once(&mut self) -> Option<bool> {
         self.session.read_next();
         self.change(Mode::Stepping(self.session.step()), false).filter(|_| false)
     }
 
     fn change(&mut self, mode: Mode, running: bool) -> Option<bool> {
-        if self.mode == Mode::Over {
+        if self.mode == Mode::Ended {
             return None;
         }
         self.mode = mode;
@@ -138,74 +153,74 @@ impl Run {
     }
 
     pub(super) fn stop(&mut self) {
-        self.mode = Mode::Over;
+        self.mode = Mode::Ended;
     }
 
-    /// Sleeps until images arrive.
-    pub(super) fn wait(&mut self) {
-        self.starved = true;
+    /// Waits until images arrive.
+    pub(super) fn wait_for_data(&mut self) {
+        self.waiting_for_data = true;
     }
 
-    pub(super) fn wake(&mut self) {
-        self.starved = false;
+    pub(super) fn data_arrived(&mut self) {
+        self.waiting_for_data = false;
     }
 
-    /// One unit of work.
-    pub(super) async fn work(&mut self) -> Result<Work> {
+    /// Does one unit of work.
+    pub(super) async fn advance(&mut self) -> Result<Work> {
         let before = self.session.step();
         if self.session.is_about_to_probe() {
-            page::post(&Reply::Examining);
+            page::post(&Reply::Probing);
         }
         let events = match self.session.advance().await? {
             Progress::Events(events) => events,
-            Progress::WaitingForData => return Ok(Work::Waits),
+            Progress::WaitingForData => return Ok(Work::WaitingForData),
             Progress::Finished => {
-                self.mode = Mode::Over;
-                return Ok(Work::Went(Vec::new()));
+                self.mode = Mode::Ended;
+                return Ok(Work::Done(Vec::new()));
             }
         };
-        let over = events.iter().any(|event| matches!(event, Event::Done(_)));
-        let mut replies: Vec<Reply> = events.into_iter().map(|event| self.tell(event)).collect();
+        let ended = events.iter().any(|event| matches!(event, Event::Done(_)));
+        let mut replies: Vec<Reply> = events.into_iter().map(|event| self.log(event)).collect();
         let stepped = self.session.step() > before;
         if matches!(self.mode, Mode::Stepping(from) if self.session.step() > from) {
             self.mode = Mode::Paused;
             replies.push(Reply::Running(false));
         }
-        if over {
-            self.mode = Mode::Over;
+        if ended {
+            self.mode = Mode::Ended;
         }
         if stepped {
-            self.look(&mut replies).await?;
+            self.draw(&mut replies).await?;
         }
-        Ok(Work::Went(replies))
+        Ok(Work::Done(replies))
     }
 
-    /// Draws when it is time to; a paused run is always drawn.
-    async fn look(&mut self, replies: &mut Vec<Reply>) -> Result<()> {
+    /// Adds a picture if one is due. Single steps are always drawn.
+    async fn draw(&mut self, replies: &mut Vec<Reply>) -> Result<()> {
         let now = platform::now();
-        if self.mode != Mode::Running || now - self.drawn >= PICTURE_EVERY {
-            self.drawn = now;
+        if self.mode != Mode::Running || now - self.drawn_at >= PICTURE_EVERY {
+            self.drawn_at = now;
             replies.push(Reply::Picture(self.session.picture().await?));
         }
         Ok(())
     }
 
-    /// Whether it is time to save its state: at every pause and at the end, and often enough in between.
-    pub(super) fn is_to_be_saved(&self) -> bool {
-        if self.saved.step.unwrap_or_default() == self.session.step() {
+    /// True if a save is due: at every pause, at the end, and every [`SAVE_EVERY`] seconds in between.
+    pub(super) fn is_save_due(&self) -> bool {
+        if self.last_save.step.unwrap_or_default() == self.session.step() {
             return false;
         }
-        let waited = platform::now() - self.saved.at;
-        self.mode != Mode::Running || waited >= SAVE_EVERY.max(SAVE_SHARE * self.saved.took)
+        let waited = platform::now() - self.last_save.at;
+        self.mode != Mode::Running || waited >= SAVE_EVERY.max(SAVE_SHARE * self.last_save.took)
     }
 
-    /// Remembers that its state was saved, which began at the moment `since`.
-    pub(super) fn set_saved(&mut self, since: f64) {
+    /// Records a save that began at `start`, in seconds of [`platform::now`].
+    pub(super) fn set_saved(&mut self, start: f64) {
         let at = platform::now();
-        self.saved = Saved { step: Some(self.session.step()), at, took: at - since };
+        self.last_save = LastSave { step: Some(self.session.step()), at, took: at - start };
     }
 
-    /// Whether it could lose its device.
+    /// True if the run could lose its device.
     pub(super) fn is_on_gpu(&self) -> bool {
         self.kind != Kind::Cpu
     }
@@ -218,16 +233,21 @@ impl Run {
         self.session.checkpoint().await
     }
 
-    /// What is kept beside its checkpoint.
-    pub(super) fn story(&self) -> Story {
-        Story { looks: self.looks, events: self.past.events().to_vec() }
+    /// Pace and events, to be saved next to the checkpoint.
+    pub(super) fn history(&self) -> RunHistory {
+        RunHistory { pace: self.pace, events: self.events.events().to_vec() }
     }
 
-    /// How the page names it once it is kept.
-    pub(super) fn label(&self) -> Kept {
+    /// Description of the run as saved now.
+    pub(super) fn saved_run(&self) -> SavedRun {
         let config = self.session.config();
-        let (method, data) = (config.method.clone(), config.data.clone());
-        let (step, finished) = (self.session.step(), self.session.is_finished());
-        Kept { method, data, step, finished, saved: js_sys::Date::now(), damaged: false }
+        SavedRun {
+            method: config.method.clone(),
+            data: config.data.clone(),
+            step: self.session.step(),
+            finished: self.session.is_finished(),
+            saved: js_sys::Date::now(),
+            damaged: false,
+        }
     }
 }

@@ -1,19 +1,19 @@
-//! A curve that grows for hours and still fits the screen.
+//! Curves of bounded size, for runs of any length.
 
 use crate::session::event_log::thin;
 
-/// Points kept at most; a chart is narrower than that.
+/// Largest number of points; a chart has fewer pixels across.
 pub const LIMIT: usize = 2048;
 
-/// Points in the order of their x. When there are too many, every second of the older three quarters is dropped: the
-/// newest stay exact.
+/// Points in the order of their x. Beyond [`LIMIT`], every second of the older three quarters is dropped: the newest stay
+/// exact.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curve {
     points: Vec<(f64, f64)>,
 }
 
 impl Curve {
-    /// Adds the newest point. One that is no number is left out: it cannot be drawn.
+    /// Adds the newest point. NaN and infinity are left out: they cannot be drawn.
     pub fn push(&mut self, x: f64, y: f64) {
         if !y.is_finite() {
             return;
@@ -24,7 +24,7 @@ impl Curve {
         }
     }
 
-    /// The points.
+    /// All points.
     pub fn points(&self) -> &[(f64, f64)] {
         &self.points
     }
@@ -35,9 +35,9 @@ impl Curve {
     }
 }
 
-/// Values that a smoothed curve averages over at most.
+/// Largest window of a smoothed curve, in values.
 const WIDEST: f64 = 20.0;
-/// The share of all values so far that it averages over: the lag stays small beside the width of the chart.
+/// Window as a share of all values so far, so that the lag stays small beside the width of the chart.
 const SHARE: f64 = 1.0 / 20.0;
 
 /// A running mean `m_n = m_{n-1} + (x_n - m_{n-1}) / k` with `k = n / 20`, at least 1 and at most 20.
@@ -48,7 +48,7 @@ pub struct Smooth {
 }
 
 impl Smooth {
-    /// The mean with `value` taken in; one that is no number is passed over.
+    /// The mean after `value`. NaN and infinity are skipped.
     pub fn next(&mut self, value: f64) -> f64 {
         if value.is_finite() {
             self.count += 1.0;

@@ -1,53 +1,57 @@
-//! Which data a method learns from.
+//! Choice of the data set for a method.
 
 use crate::error::{Error, Result};
 use crate::method::Needs;
-use crate::worker::protocol::{MethodCard, SetCard};
+use crate::worker::protocol::{DatasetCard, MethodCard};
 
-/// Names in links that stand for longer ones.
+/// Short names in links, and the full ones.
 const ALIASES: [(&str, &str); 1] = [("shapes", "moving-shapes")];
 
-/// The full name of a data set.
+/// Full name of a data set.
 pub fn full_name(name: &str) -> &str {
     ALIASES.iter().find(|(short, _)| *short == name).map_or(name, |(_, long)| long)
 }
 
-/// Why a method cannot learn from such data, in a word or two; nothing where it can.
-pub fn obstacle(needs: Needs, set: &SetCard) -> Option<&'static str> {
+/// The reason why a method cannot learn from this data set, in a few words.
+pub fn obstacle(needs: Needs, dataset: &DatasetCard) -> Option<&'static str> {
     match needs {
-        _ if set.missing.is_some() => Some("not on this site"),
-        Needs { clips: true, .. } if !set.clips => Some("no clips"),
-        Needs { colour: true, .. } if !set.colour => Some("no colours"),
+        _ if dataset.missing.is_some() => Some("not on this site"),
+        Needs { clips: true, .. } if !dataset.clips => Some("no clips"),
+        Needs { colour: true, .. } if !dataset.colour => Some("no colours"),
         _ => None,
     }
 }
 
-/// The data set asked for; where none is, the first there is that suits the method.
+/// The data set called `asked`, or if that is empty the first that suits the method.
 ///
 /// # Errors
-/// When it does not exist, is not part of this site, or lacks what the method needs; the sentence says which.
-pub fn choose<'a>(asked: &str, card: &MethodCard, sets: &'a [SetCard]) -> Result<&'a SetCard> {
+/// If it does not exist, is not part of this site, or does not meet the method's needs.
+pub fn choose<'a>(asked: &str, card: &MethodCard, datasets: &'a [DatasetCard]) -> Result<&'a DatasetCard> {
     if asked.is_empty() {
-        let suitable = sets.iter().find(|set| obstacle(card.needs, set).is_none());
+        let suitable = datasets.iter().find(|dataset| obstacle(card.needs, dataset).is_none());
         return suitable.ok_or_else(|| Error::Config(format!("this site has no data that {} can use", card.title)));
     }
-    let Some(set) = sets.iter().find(|set| set.name == asked) else {
-        let known: Vec<_> = sets.iter().map(|set| set.name.as_str()).collect();
+    let Some(dataset) = datasets.iter().find(|dataset| dataset.name == asked) else {
+        let known: Vec<_> = datasets.iter().map(|dataset| dataset.name.as_str()).collect();
         return Err(Error::Config(format!("there is no data set `{asked}` here; there are: {}", known.join(", "))));
     };
-    match (&set.missing, obstacle(card.needs, set)) {
+    match (&dataset.missing, obstacle(card.needs, dataset)) {
         (Some(missing), _) => Err(Error::Config(missing.clone())),
-        (None, Some(obstacle)) => {
-            Err(Error::Config(format!("{} has {obstacle}, which {} needs: choose other data", set.title, card.title)))
-        }
-        (None, None) => Ok(set),
+        (None, Some(obstacle)) => Err(Error::Config(format!(
+            "{} has {obstacle}, which {} needs: choose other data",
+            dataset.title, card.title
+        ))),
+        (None, None) => Ok(dataset),
     }
 }
 
-/// What the visitor should know of the data chosen by itself: that there would be better, and how to get it.
-pub fn advice(card: &MethodCard, sets: &[SetCard], chosen: &SetCard) -> Option<String> {
-    let suits = |set: &&SetCard| obstacle(card.needs, &SetCard { missing: None, ..(*set).clone() }).is_none();
-    let missing = sets.iter().find(suits)?.missing.as_ref()?;
+/// Advice on a default that is second best: the better data set that this site lacks, and how to add it.
+pub fn advice(card: &MethodCard, datasets: &[DatasetCard], chosen: &DatasetCard) -> Option<String> {
+    let suits = |dataset: &&DatasetCard| {
+        let installed = DatasetCard { missing: None, ..(*dataset).clone() };
+        obstacle(card.needs, &installed).is_none()
+    };
+    let missing = datasets.iter().find(suits)?.missing.as_ref()?;
     Some(format!("{missing}. Until then this method learns from: {}.", chosen.title))
 }
 
@@ -55,12 +59,12 @@ pub fn advice(card: &MethodCard, sets: &[SetCard], chosen: &SetCard) -> Option<S
 pub(crate) mod tests {
     use super::*;
 
-    fn set(name: &str, colour: bool, clips: bool) -> SetCard {
-        SetCard { name: name.into(), title: name.into(), about: String::new(), colour, clips, missing: None }
+    fn set(name: &str, colour: bool, clips: bool) -> DatasetCard {
+        DatasetCard { name: name.into(), title: name.into(), about: String::new(), colour, clips, missing: None }
     }
 
     /// Gray images, colour images and clips.
-    pub fn sets() -> Vec<SetCard> {
+    pub fn sets() -> Vec<DatasetCard> {
         vec![set("fashion-mnist", false, false), set("cifar-10", true, false), set("moving-shapes", true, true)]
     }
 
@@ -70,7 +74,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_method_takes_the_first_data_that_suits_it() {
-        let name = |colour, clips, sets: &[SetCard]| {
+        let name = |colour, clips, sets: &[DatasetCard]| {
             choose("", &card(colour, clips), sets).expect("something suits").name.clone()
         };
         assert_eq!(name(false, false, &sets()), "fashion-mnist");

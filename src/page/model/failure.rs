@@ -1,25 +1,25 @@
-//! What went wrong, and what the visitor can do about it.
+//! Failures as the page shows them, with a remedy.
 
-use crate::worker::protocol::Failure;
+use crate::worker::protocol::FailureKind;
 
-/// A way out, offered as a button.
+/// A remedy, offered as a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Choose the CPU.
+    /// Switch to the CPU.
     UseCpu,
-    /// Go on with the run on the CPU from the last state that was saved.
+    /// Continue the run on the CPU from its last checkpoint.
     ContinueOnCpu {
-        /// Steps it had taken.
+        /// Step of the checkpoint.
         step: usize,
     },
-    /// Fetch what is missing again.
+    /// Load the data again.
     TryAgain,
-    /// Replace the worker.
+    /// Start a new worker.
     RestartEngine,
 }
 
 impl Remedy {
-    /// What its button says.
+    /// Label of its button.
     pub fn words(self) -> String {
         match self {
             Remedy::UseCpu => "Use the CPU".into(),
@@ -32,37 +32,37 @@ impl Remedy {
 
 /// A failure as the page shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// A sentence that says what is wrong and, where we know it, what to do.
+pub struct Failure {
+    /// A sentence that says what is wrong and what to do.
     pub message: String,
-    /// What is left.
-    pub what: Failure,
-    /// The way out, where one is needed.
+    /// Extent of the failure.
+    pub kind: FailureKind,
+    /// The remedy, if one is needed.
     pub remedy: Option<Remedy>,
 }
 
-impl Trouble {
-    /// `saved` is the step of the run's last saved state; `choosing` whether the engine was testing a GPU, which may have
-    /// been too much for it.
-    pub fn new(message: &str, what: Failure, saved: Option<usize>, choosing: bool) -> Self {
-        let remedy = match what {
-            Failure::Run => None,
-            Failure::Device => Some(Remedy::UseCpu),
-            Failure::DeviceLost => Some(saved.map_or(Remedy::UseCpu, |step| Remedy::ContinueOnCpu { step })),
-            Failure::Data => Some(Remedy::TryAgain),
-            Failure::Engine if choosing => Some(Remedy::UseCpu),
-            Failure::Engine => Some(Remedy::RestartEngine),
+impl Failure {
+    /// A failure with its remedy. `checkpoint` is the step of the run's last checkpoint; `testing_gpu` tells that the engine
+    /// was testing a GPU, which may be the cause.
+    pub fn new(message: &str, kind: FailureKind, checkpoint: Option<usize>, testing_gpu: bool) -> Self {
+        let remedy = match kind {
+            FailureKind::Run => None,
+            FailureKind::Device => Some(Remedy::UseCpu),
+            FailureKind::DeviceLost => Some(checkpoint.map_or(Remedy::UseCpu, |step| Remedy::ContinueOnCpu { step })),
+            FailureKind::Data => Some(Remedy::TryAgain),
+            FailureKind::Engine if testing_gpu => Some(Remedy::UseCpu),
+            FailureKind::Engine => Some(Remedy::RestartEngine),
         };
         let mut message = super::words::title(message);
         if !message.ends_with(['.', '!', '?']) {
             message.push('.');
         }
-        Self { message, what, remedy }
+        Self { message, kind, remedy }
     }
 
-    /// Whether the engine that told of it is of no more use.
+    /// True if the engine that reported it has stopped.
     pub fn needs_new_engine(&self) -> bool {
-        matches!(self.what, Failure::DeviceLost | Failure::Engine)
+        matches!(self.kind, FailureKind::DeviceLost | FailureKind::Engine)
     }
 }
 
@@ -72,13 +72,13 @@ mod tests {
 
     #[test]
     fn a_lost_gpu_offers_to_go_on_from_the_saved_step() {
-        let trouble = Trouble::new("the GPU stopped answering", Failure::DeviceLost, Some(1200), false);
-        assert_eq!(trouble.message, "The GPU stopped answering.");
-        assert_eq!(trouble.remedy.expect("a way out").words(), "Continue on the CPU from step 1,200");
-        let remedy = |what, saved, choosing| Trouble::new("Wrong.", what, saved, choosing).remedy;
-        assert_eq!(remedy(Failure::DeviceLost, None, false), Some(Remedy::UseCpu));
-        assert_eq!(remedy(Failure::Run, Some(3), false), None);
-        assert_eq!(remedy(Failure::Engine, None, false), Some(Remedy::RestartEngine));
-        assert_eq!(remedy(Failure::Engine, None, true), Some(Remedy::UseCpu));
+        let failure = Failure::new("the GPU stopped answering", FailureKind::DeviceLost, Some(1200), false);
+        assert_eq!(failure.message, "The GPU stopped answering.");
+        assert_eq!(failure.remedy.expect("a way out").words(), "Continue on the CPU from step 1,200");
+        let remedy = |kind, saved, choosing| Failure::new("Wrong.", kind, saved, choosing).remedy;
+        assert_eq!(remedy(FailureKind::DeviceLost, None, false), Some(Remedy::UseCpu));
+        assert_eq!(remedy(FailureKind::Run, Some(3), false), None);
+        assert_eq!(remedy(FailureKind::Engine, None, false), Some(Remedy::RestartEngine));
+        assert_eq!(remedy(FailureKind::Engine, None, true), Some(Remedy::UseCpu));
     }
 }

@@ -1,30 +1,35 @@
-//! How far the page has come before a run can start.
+//! Loading progress of engine and data, until a run can start.
 
 use super::words;
 
-/// What has been fetched and begun.
+/// Loading progress of engine and data.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Loading {
-    /// Bytes of the engine, and all of them where the server says how many.
-    pub engine: (f64, Option<f64>),
-    /// Whether the engine runs.
+pub struct LoadProgress {
+    /// Bytes of the engine received.
+    pub engine_bytes: f64,
+    /// Bytes of the engine in all, if the server announces them.
+    pub engine_total: Option<f64>,
+    /// True once the engine is up.
     pub awake: bool,
-    /// Whether the device is chosen and tested.
+    /// True once the device is chosen and tested.
     pub device: bool,
-    /// The name of the data.
-    pub data: String,
-    /// Images that are there, and all there will be.
-    pub images: (usize, usize),
+    /// Display name of the data set.
+    pub dataset: String,
+    /// Training images received.
+    pub images: usize,
+    /// Training images in all.
+    pub total_images: usize,
 }
 
-impl Loading {
-    /// What is being waited for.
+impl LoadProgress {
+    /// The current stage as a sentence.
     pub fn words(&self) -> String {
-        match self.engine {
-            (loaded, Some(total)) if !self.awake && loaded < total => {
+        let loaded = self.engine_bytes;
+        match self.engine_total {
+            Some(total) if !self.awake && loaded < total => {
                 format!("Fetching the engine: {} of {}", words::megabytes(loaded), words::megabytes(total))
             }
-            (loaded, None) if !self.awake && loaded > 0.0 => {
+            None if !self.awake && loaded > 0.0 => {
                 format!("Fetching the engine: {}", words::megabytes(loaded))
             }
             _ if !self.awake => "Starting the engine".into(),
@@ -33,23 +38,24 @@ impl Loading {
         }
     }
 
-    /// The share that is done; nothing where it cannot be known.
+    /// Loaded share of the engine, 0 to 1, if its size is known.
     pub fn share(&self) -> Option<f64> {
-        match self.engine {
+        match self.engine_total {
             _ if self.awake => Some(1.0),
-            (loaded, Some(total)) if total > 0.0 => Some((loaded / total).min(1.0)),
+            Some(total) if total > 0.0 => Some((self.engine_bytes / total).min(1.0)),
             _ => None,
         }
     }
 
-    /// What is there of the data.
+    /// The loaded part of the data as a sentence, if any is known.
     pub fn data_words(&self) -> Option<String> {
-        let (here, total) = self.images;
-        let (here, total, name) = (words::count(here), words::count(total), &self.data);
-        match self.images {
-            (0, 0) => None,
-            (a, b) if a == b => Some(format!("{name}: {total} images")),
-            _ => Some(format!("{name}: {here} of {total} images, the rest is on its way")),
+        let name = &self.dataset;
+        let loaded = words::count(self.images);
+        let total = words::count(self.total_images);
+        match self.total_images {
+            0 => None,
+            all if all == self.images => Some(format!("{name}: {total} images")),
+            _ => Some(format!("{name}: {loaded} of {total} images, the rest is on its way")),
         }
     }
 }
@@ -59,12 +65,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_says_what_it_waits_for() {
-        let mut loading = Loading::default();
+    fn each_stage_of_loading_has_its_sentence() {
+        let mut loading = LoadProgress::default();
         assert_eq!((loading.words().as_str(), loading.share()), ("Starting the engine", None));
-        loading.engine = (2_500_000.0, Some(10_000_000.0));
+        loading.engine_bytes = 2_500_000.0;
+        loading.engine_total = Some(10_000_000.0);
         assert_eq!((loading.words().as_str(), loading.share()), ("Fetching the engine: 2.5 MB of 10.0 MB", Some(0.25)));
-        loading.engine = (2_500_000.0, None);
+        loading.engine_total = None;
         assert_eq!((loading.words().as_str(), loading.share()), ("Fetching the engine: 2.5 MB", None));
         loading.awake = true;
         assert_eq!((loading.words().as_str(), loading.share()), ("Choosing and testing a processor", Some(1.0)));
@@ -74,11 +81,12 @@ mod tests {
 
     #[test]
     fn data_is_counted_until_it_is_whole() {
-        let mut loading = Loading { data: "Some".into(), ..Loading::default() };
+        let mut loading = LoadProgress { dataset: "Some".into(), ..LoadProgress::default() };
         assert_eq!(loading.data_words(), None);
-        loading.images = (5000, 60_000);
+        loading.images = 5000;
+        loading.total_images = 60_000;
         assert_eq!(loading.data_words().as_deref(), Some("Some: 5,000 of 60,000 images, the rest is on its way"));
-        loading.images = (60_000, 60_000);
+        loading.images = 60_000;
         assert_eq!(loading.data_words().as_deref(), Some("Some: 60,000 images"));
     }
 }

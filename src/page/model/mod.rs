@@ -1,4 +1,4 @@
-//! The page's values without a browser: settings, curves, scales, texts.
+//! Values behind the page that need no browser: settings, curves, scales, texts. Tested natively.
 
 pub mod curve;
 pub mod dataset_choice;

@@ -1,20 +1,20 @@
-//! What the page is doing, and which buttons that leaves.
+//! Phases of the page, and the buttons that are open in each.
 
-/// The states of the page, as `data-state` of the status names them.
+/// Phase of the page: `data-state` of its status line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// Engine, device or the first images are on their way.
+    /// Engine, device or the first images are not ready yet.
     #[default]
     Loading,
     /// A run can start.
     Ready,
-    /// Steps are being taken.
+    /// A run is training.
     Running,
-    /// A run waits.
+    /// A run is paused.
     Paused,
     /// A run has ended.
     Done,
-    /// Something failed; a sentence says what.
+    /// Something failed; the message says what.
     Error,
 }
 
@@ -31,7 +31,7 @@ impl Phase {
         }
     }
 
-    /// For people.
+    /// The phase in a word, as the page shows it.
     pub fn words(self) -> &'static str {
         match self {
             Phase::Loading => "Loading",
@@ -43,34 +43,34 @@ impl Phase {
         }
     }
 
-    /// Whether a run is under way, so that its settings are fixed.
+    /// True if a run is in progress, so that its settings are fixed.
     pub fn is_busy(self) -> bool {
         matches!(self, Phase::Running | Phase::Paused)
     }
 }
 
-/// What a button does to a run.
+/// The action of a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start a run or go on with a paused one.
+    /// Start a run or continue a paused one.
     Start,
-    /// Pause it.
+    /// Pause the run.
     Pause,
-    /// Take one step, setting up a run first where there is none.
+    /// Take one step, of a new run if there is none.
     Step,
-    /// Drop it.
+    /// Drop the run.
     Reset,
 }
 
 impl Action {
-    /// Whether there is something to do in `phase`; `able` says whether the engine could start a run at all.
-    pub fn is_open(self, phase: Phase, able: bool) -> bool {
+    /// True if the action applies in `phase`; `can_start` tells that the engine can start a run.
+    pub fn is_open(self, phase: Phase, can_start: bool) -> bool {
         match self {
             Action::Start | Action::Step => {
-                able && matches!(phase, Phase::Ready | Phase::Paused | Phase::Done | Phase::Error)
+                can_start && matches!(phase, Phase::Ready | Phase::Paused | Phase::Done | Phase::Error)
             }
             Action::Pause => phase == Phase::Running,
-            Action::Reset => able && matches!(phase, Phase::Running | Phase::Paused | Phase::Done | Phase::Error),
+            Action::Reset => can_start && matches!(phase, Phase::Running | Phase::Paused | Phase::Done | Phase::Error),
         }
     }
 }
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn buttons_are_open_where_they_do_something() {
-        let open = |phase, able| {
-            [Action::Start, Action::Pause, Action::Step, Action::Reset].map(|action| action.is_open(phase, able))
+        let open = |phase, can_start| {
+            [Action::Start, Action::Pause, Action::Step, Action::Reset].map(|action| action.is_open(phase, can_start))
         };
         assert_eq!(open(Phase::Loading, false), [false; 4]);
         assert_eq!(open(Phase::Ready, true), [true, false, true, false]);

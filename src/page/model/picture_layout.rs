@@ -1,26 +1,26 @@
-//! How the rows of a picture are laid out: rows of as many images stand under one another, image by image, so that two
-//! views of one thing stay together however the tiles wrap; a row of one image is a plate of its own.
+//! Layout of a picture's rows. Neighbouring rows with equally many images form a group that is drawn image by image, so that
+//! the views of one image stay together however the tiles wrap. A row of one image is drawn alone.
 
 use crate::session::picture::{Caption, Picture, PictureFigure, PictureRow};
 
-/// From so many rows on, a picture is read from top to bottom, and its images are drawn fewer and larger.
+/// Smallest number of rows of a tall group, which is read from top to bottom, with fewer and larger images.
 const TALL: usize = 3;
-/// Images of a row that are drawn then.
+/// Images drawn of each row of a tall group.
 const FEW: usize = 8;
 
-/// Rows that are drawn together. Only what decides the layout: pixels come and go, tiles stay.
+/// Rows that are drawn together. It holds no pixels, so that new ones leave the tiles in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The rows, by their place in the picture, and their titles.
+    /// Index and title of each row.
     pub rows: Vec<(usize, String)>,
-    /// Images drawn of each of them.
+    /// Images drawn of each row.
     pub count: usize,
-    /// The row whose captions stand under the tiles.
+    /// Index of the row whose captions stand under the tiles.
     pub captions: Option<usize>,
 }
 
 impl Group {
-    /// Whether it is read from top to bottom, row by row.
+    /// True if the group is read from top to bottom, row by row.
     pub fn is_tall(&self) -> bool {
         self.rows.len() >= TALL
     }
@@ -30,7 +30,8 @@ impl Group {
 pub fn groups(picture: &Picture) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (place, row) in picture.rows.iter().enumerate() {
-        let (count, captions) = (images(row), (!row.captions.is_empty()).then_some(place));
+        let count = images(row);
+        let captions = (!row.captions.is_empty()).then_some(place);
         let entry = (place, row.title.clone());
         match groups.last_mut() {
             Some(group) if group.count == count && count > 1 => {
@@ -44,12 +45,12 @@ pub fn groups(picture: &Picture) -> Vec<Group> {
     groups
 }
 
-/// Images in a row; pixels that make no whole image are not counted.
+/// Whole images in a row.
 pub fn images(row: &PictureRow) -> usize {
     row.pixels.len() / (row.width * row.height * row.channels).max(1)
 }
 
-/// One image as red, green, blue, opaque; nothing where the row has no such image.
+/// One image as RGBA bytes, if the row has it.
 pub fn rgba(row: &PictureRow, index: usize) -> Option<Vec<u8>> {
     let channels = row.channels.max(1);
     let bytes = row.width * row.height * channels;
@@ -62,19 +63,19 @@ pub fn rgba(row: &PictureRow, index: usize) -> Option<Vec<u8>> {
     Some(image.chunks_exact(channels).flat_map(colours).collect())
 }
 
-/// A matrix as gray pixels, red, green, blue, opaque; nothing where its cells are not rows times columns.
+/// A matrix as gray RGBA bytes, if its cells are rows times columns.
 pub fn gray(figure: &PictureFigure) -> Option<Vec<u8>> {
     let whole = figure.cells.len() == figure.rows * figure.columns && !figure.cells.is_empty();
     whole.then(|| figure.cells.iter().flat_map(|&cell| [cell, cell, cell, 255]).collect())
 }
 
-/// What a caption says to somebody who does not see it.
+/// A caption for screen readers.
 pub fn spoken(caption: &Caption) -> String {
     let verdict = if caption.right { "right" } else { "wrong" };
     format!("guessed {}, it is {}: {verdict}", caption.guess, caption.truth)
 }
 
-/// How many of the captions that are drawn are right, and how many there are.
+/// Right captions among those drawn, and their number; none for a picture without captions.
 pub fn score(picture: &Picture) -> Option<(usize, usize)> {
     let groups = groups(picture);
     let captions = || {
@@ -133,8 +134,15 @@ mod tests {
 
     #[test]
     fn a_matrix_is_drawn_whole_or_not_at_all() {
-        let (title, caption, cells) = (String::new(), String::new(), vec![0, 128, 255, 7]);
-        let figure = PictureFigure { title, caption, columns: 2, rows: 2, low: -1.0, high: 1.0, cells };
+        let figure = PictureFigure {
+            title: String::new(),
+            caption: String::new(),
+            columns: 2,
+            rows: 2,
+            low: -1.0,
+            high: 1.0,
+            cells: vec![0, 128, 255, 7],
+        };
         assert_eq!(gray(&figure).expect("whole rows")[4..12], [128, 128, 128, 255, 255, 255, 255, 255]);
         assert_eq!(gray(&PictureFigure { rows: 3, ..figure }), None);
     }

@@ -1,4 +1,4 @@
-//! A run as the page knows it: everything its events have said so far, ready to be drawn.
+//! A run as the page knows it: the sum of its events, ready to be drawn.
 
 use std::collections::VecDeque;
 
@@ -6,53 +6,53 @@ use super::curve::{Curve, Smooth};
 use crate::session::event::{Done, Event, Health, Pretext, Probe, Started, Step};
 use crate::session::event_log::Past;
 
-/// Step events from which the time left is told.
+/// Step events that the remaining time is estimated from.
 const PACE_OVER: usize = 40;
 
-/// What the page knows of a run.
+/// A run, summed up from its events.
 #[derive(Clone, Debug, Default)]
-pub struct Record {
-    /// The plan, once the run is set up.
+pub struct RunState {
+    /// The start event, once the run is set up.
     pub plan: Option<Started>,
-    /// The latest step that said something.
+    /// The latest step whose loss was read back.
     pub step: Option<Step>,
-    /// The loss of each step.
+    /// Loss of each step.
     pub loss: Curve,
-    /// The same, smoothed.
+    /// Smoothed loss.
     pub loss_mean: Curve,
-    /// The method's measure of each step.
+    /// The method's own measure of each step.
     pub metric: Curve,
-    /// The same, smoothed.
+    /// Smoothed measure.
     pub metric_mean: Curve,
-    /// How far the network's answers spread.
+    /// Spread of the embeddings; see [`Embedding::spread`](crate::session::event::Embedding::spread).
     pub spread: Curve,
-    /// The share of the directions there could be that they differ in.
+    /// Effective rank of the centred embeddings as a share of the largest possible.
     pub directions: Curve,
-    /// The latest look at the run's health.
+    /// The latest health check.
     pub health: Option<Health>,
-    /// The rounds of probes.
+    /// All rounds of probes.
     pub probes: Vec<Probe>,
-    /// The task on held-out images.
+    /// The pretext task on held-out images.
     pub pretext: Option<Pretext>,
-    /// What the run warned of.
+    /// Warnings of the run.
     pub warnings: Vec<String>,
-    /// How it ended.
+    /// The end event.
     pub done: Option<Done>,
     smooth: [Smooth; 2],
     pace: VecDeque<(usize, f64)>,
     log: Past,
 }
 
-impl Record {
-    /// Takes in what the run said.
-    pub fn hear(&mut self, event: Event) {
+impl RunState {
+    /// Applies an event of the run.
+    pub fn apply(&mut self, event: Event) {
         self.log.hear(event.clone());
         match event {
             Event::Started(plan) => {
                 self.pace.clear();
                 self.plan = Some(plan);
             }
-            Event::Step(step) => self.advance(step),
+            Event::Step(step) => self.apply_step(step),
             Event::Probe(probe) => self.probes.push(probe),
             Event::Health(health) => {
                 if let Some(embedding) = &health.embedding {
@@ -69,7 +69,7 @@ impl Record {
         }
     }
 
-    /// Every event in order, the older steps thinned out in very long runs.
+    /// All events in order; in very long runs older steps are thinned out.
     pub fn log(&self) -> &[Event] {
         self.log.events()
     }
@@ -80,20 +80,21 @@ impl Record {
         self.step.as_ref().map_or(resumed, |step| step.step)
     }
 
-    /// Seconds of training still to come, at the latest steps' pace.
+    /// Estimated seconds of training left, from the pace of the latest steps.
     pub fn seconds_left(&self) -> Option<f64> {
-        let (first, last) = (self.pace.front()?, self.pace.back()?);
+        let first = self.pace.front()?;
+        let last = self.pace.back()?;
         let steps = last.0.checked_sub(first.0).filter(|steps| *steps > 0)?;
         let left = self.plan.as_ref()?.total_steps.saturating_sub(last.0);
         Some((last.1 - first.1) / steps as f64 * left as f64)
     }
 
-    /// The share of the planned steps that is taken.
+    /// Share of the planned steps that is taken, 0 to 1.
     pub fn progress(&self) -> f64 {
         self.plan.as_ref().map_or(0.0, |plan| self.steps() as f64 / plan.total_steps.max(1) as f64)
     }
 
-    fn advance(&mut self, step: Step) {
+    fn apply_step(&mut self, step: Step) {
         let at = step.step as f64;
         self.loss.push(at, step.loss);
         self.loss_mean.push(at, self.smooth[0].next(step.loss));
@@ -155,23 +156,23 @@ pub(crate) mod tests {
 
     #[test]
     fn the_time_left_follows_the_pace() {
-        let mut record = Record::default();
-        record.hear(plan(100, 0));
-        assert_eq!((record.steps(), record.seconds_left()), (0, None));
-        (1..=20).for_each(|at| record.hear(step(at, 1.0, None)));
-        assert_eq!(record.seconds_left(), Some(40.0));
-        assert_eq!(record.progress(), 0.2);
+        let mut run = RunState::default();
+        run.apply(plan(100, 0));
+        assert_eq!((run.steps(), run.seconds_left()), (0, None));
+        (1..=20).for_each(|at| run.apply(step(at, 1.0, None)));
+        assert_eq!(run.seconds_left(), Some(40.0));
+        assert_eq!(run.progress(), 0.2);
     }
 
     #[test]
     fn a_run_that_goes_on_has_its_steps_and_a_pace_of_its_own() {
-        let mut record = Record::default();
-        record.hear(plan(100, 0));
-        (1..=20).for_each(|at| record.hear(step(at, 1.0 / at as f64, Some(0.5))));
-        record.hear(plan(100, 20));
-        assert_eq!((record.steps(), record.seconds_left()), (20, None));
-        record.hear(step(21, 0.3, Some(0.5)));
-        assert_eq!((record.loss.points().len(), record.metric.last()), (21, Some((21.0, 0.5))));
-        assert_eq!(record.log().len(), 23);
+        let mut run = RunState::default();
+        run.apply(plan(100, 0));
+        (1..=20).for_each(|at| run.apply(step(at, 1.0 / at as f64, Some(0.5))));
+        run.apply(plan(100, 20));
+        assert_eq!((run.steps(), run.seconds_left()), (20, None));
+        run.apply(step(21, 0.3, Some(0.5)));
+        assert_eq!((run.loss.points().len(), run.metric.last()), (21, Some((21.0, 0.5))));
+        assert_eq!(run.log().len(), 23);
     }
 }

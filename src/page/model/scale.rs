@@ -1,65 +1,67 @@
-//! Axes: which numbers stand at them, and where a value falls.
+//! Axes: their ticks, and the mapping of values to pixels.
 
-/// A straight mapping from values to pixels.
+/// A linear mapping of values to pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
     /// Lowest and highest value.
     pub values: (f64, f64),
-    /// Where they fall.
+    /// Pixels of the two.
     pub pixels: (f64, f64),
 }
 
 impl Scale {
-    /// Where `value` falls.
+    /// Pixel of `value`.
     pub fn place(&self, value: f64) -> f64 {
-        let ((low, high), (start, end)) = (self.values, self.pixels);
+        let (low, high) = self.values;
+        let (start, end) = self.pixels;
         let span = if high > low { high - low } else { 1.0 };
         start + (value - low) / span * (end - start)
     }
 
-    /// The value that falls on `pixel`.
+    /// Value at `pixel`.
     pub fn value(&self, pixel: f64) -> f64 {
-        let ((low, high), (start, end)) = (self.values, self.pixels);
+        let (low, high) = self.values;
+        let (start, end) = self.pixels;
         low + (pixel - start) / (end - start) * (high - low)
     }
 }
 
-/// The numbers at an axis: multiples of 1, 2 or 5 times a power of ten, about `wanted` of them.
+/// Ticks of an axis: multiples of 1, 2 or 5 times a power of ten.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ticks {
-    /// Ascending.
+    /// Tick values, ascending.
     pub values: Vec<f64>,
-    /// The distance of two.
+    /// Distance of two ticks.
     pub step: f64,
 }
 
 impl Ticks {
-    /// Ticks that lie between `low` and `high`.
+    /// About `wanted` ticks between `low` and `high`.
     pub fn between(low: f64, high: f64, wanted: usize) -> Self {
         let span = (high - low).max(f64::MIN_POSITIVE);
         let rough = span / wanted.max(1) as f64;
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough * 0.999);
         let step = step.unwrap_or(10.0 * power);
-        let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
+        let first = (low / step - 1e-9).ceil() as i64;
+        let last = (high / step + 1e-9).floor() as i64;
         Self { values: (first..=last).map(|multiple| multiple as f64 * step).collect(), step }
     }
 
-    /// A tick's number with as many decimals as the step needs.
+    /// A tick's label, with as many decimals as the step needs.
     pub fn text(&self, value: f64) -> String {
         let decimals = (-self.step.log10() - 1e-9).ceil().max(0.0) as usize;
         format!("{value:.decimals$}").replace('-', "−")
     }
 
-    /// The same for shares, in per cent.
+    /// A tick's label in per cent, for shares.
     pub fn percent(&self, value: f64) -> String {
         let hundredfold = Self { values: Vec::new(), step: self.step * 100.0 };
         format!("{}%", hundredfold.text(value * 100.0))
     }
 }
 
-/// Moves `places` apart so that neighbours are at least `gap` apart, each as little as possible off its own place and none
-/// outside `bounds` as long as there is room. The order is kept.
+/// Moves `places` so that neighbours are at least `gap` apart and, as long as there is room, within `bounds`. Keeps the order.
 pub fn spread(places: &[f64], gap: f64, bounds: (f64, f64)) -> Vec<f64> {
     let mut order: Vec<usize> = (0..places.len()).collect();
     order.sort_by(|&a, &b| places[a].total_cmp(&places[b]));

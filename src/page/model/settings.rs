@@ -1,4 +1,4 @@
-//! What a visitor has chosen, as the form and the link hold it, and the run that comes of it.
+//! The visitor's choices, as form and link hold them, and the configuration that they describe.
 
 use std::collections::BTreeMap;
 
@@ -8,34 +8,34 @@ use super::dataset_choice;
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind};
 use crate::error::{Error, Result};
-use crate::worker::protocol::{Menu, MethodCard, ReadbackPace, SetCard};
+use crate::worker::protocol::{DatasetCard, Menu, MethodCard, ReadbackPace};
 
-/// Whole numbers above this are not exact in a browser.
+/// Largest integer that JavaScript represents exactly.
 const LARGEST_WHOLE: u64 = (1 << 53) - 1;
-/// Short names in links and what they are called in a configuration.
+/// Short names in links, and the paths in a configuration.
 const SHORT: [(&str, &str); 2] = [("lr", "optimizer.lr"), ("width", "encoder.width")];
-/// Settings with a field of their own, by their names in links.
+/// Settings with a field outside "More settings", by their names in links.
 pub const FIELDS: [&str; 5] = ["seed", "batch", "lr", "epochs", "steps"];
-/// How often the run looks at itself: part of the link, not of the run.
-const LOOKS: [&str; 2] = ["read_every", PROBE_EVERY];
-/// The name in links of the steps between two probes.
+/// Intervals of readback and probes: part of the link, not of the configuration.
+const PACE_KEYS: [&str; 2] = ["read_every", PROBE_EVERY];
+/// Name in links of the steps between two rounds of probes.
 pub const PROBE_EVERY: &str = "probe_every";
 
-/// The choices. What is not chosen, the method's preset decides.
+/// The visitor's choices. The method's preset fills in the rest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Method id; empty stands for the one that the menu begins with.
+    /// Method id; empty for the default method.
     pub method: String,
-    /// The preset.
+    /// Preset.
     pub preset: Preset,
-    /// The data set asked for; empty leaves it to the method.
+    /// Data set asked for; empty for the default of the method.
     pub data: String,
-    /// The processor asked for.
+    /// Device asked for.
     pub device: DeviceChoice,
-    /// Everything else by its name in links, as typed: right or wrong is found out by [`Settings::config`]. What was
-    /// emptied is as in the preset.
+    /// All other settings by their names in links, as typed; checked by [`Settings::config`]. An empty text stands for the
+    /// preset's value.
     pub changed: BTreeMap<String, String>,
-    /// Whether the run begins by itself.
+    /// True if the run starts by itself.
     pub autostart: bool,
 }
 
@@ -53,7 +53,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads a link's query. What cannot be read is left at its default; the sentences say what.
+    /// Reads a link's query. An unreadable setting stays at its default and gives a sentence.
     pub fn read<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<String>) {
         let mut settings = Self::default();
         let problems = pairs.into_iter().filter_map(|(key, text)| settings.take(key, text.trim()).err());
@@ -61,10 +61,10 @@ impl Settings {
         (settings, problems)
     }
 
-    /// Changes one setting by its name in links.
+    /// Changes the setting that links call `key`.
     ///
     /// # Errors
-    /// When the value cannot be one of it. Whatever is typed into a field is judged by [`Settings::config`].
+    /// If the value is invalid. Texts of fields are checked later, by [`Settings::config`].
     pub fn take(&mut self, key: &str, text: &str) -> Result<()> {
         match key {
             "method" => self.method = text.to_string(),
@@ -77,7 +77,7 @@ impl Settings {
         Ok(())
     }
 
-    /// What was typed for the setting called `key` in links.
+    /// Text typed for the setting that links call `key`.
     pub fn typed(&self, key: &str) -> Option<&str> {
         self.changed.get(short(key)).map(String::as_str)
     }
@@ -86,7 +86,7 @@ impl Settings {
         self.typed(key).filter(|text| !text.is_empty())
     }
 
-    /// The link's query that gives these settings again, every value the run depends on spelled out.
+    /// The query of a link to these settings, with every value that differs from the preset.
     pub fn write(&self, config: &RunConfig, card: &MethodCard) -> Vec<(String, String)> {
         let mut pairs = vec![
             ("method".to_string(), card.id.clone()),
@@ -99,42 +99,43 @@ impl Settings {
         for key in names(&whole) {
             let own = lookup(&whole, &key);
             let always = FIELDS.contains(&key.as_str()) && (key != "steps" || config.steps > 0);
-            // the page narrows the preset on some devices
+            // the width depends on the device, so every link states it
             if always || key == "width" || preset.as_ref().is_some_and(|preset| lookup(preset, &key) != own) {
                 pairs.push((key, own.map(text_of).unwrap_or_default()));
             }
         }
-        let looks = LOOKS.iter().filter_map(|key| Some((key.to_string(), self.filled(key)?.to_string())));
-        pairs.into_iter().chain(looks).collect()
+        let pace = PACE_KEYS.iter().filter_map(|key| Some((key.to_string(), self.filled(key)?.to_string())));
+        pairs.into_iter().chain(pace).collect()
     }
 
-    /// Takes over the settings of a run of the chosen method that is there already.
-    pub fn follow(&mut self, config: &RunConfig, card: &MethodCard) {
+    /// Takes over the settings of an existing run of the chosen method.
+    pub fn adopt(&mut self, config: &RunConfig, card: &MethodCard) {
         self.preset = config.preset;
         let pairs = self.write(config, card);
-        // what was written reads back
+        // a written query reads back without errors
         *self = Self::read(pairs.iter().map(|(key, text)| (key.as_str(), text.as_str()))).0;
     }
 
     /// The chosen method.
     ///
     /// # Errors
-    /// When there is none of this name; the sentence lists those there are.
+    /// If there is none of this name.
     pub fn card<'a>(&self, menu: &'a Menu) -> Result<&'a MethodCard> {
-        let wanted = if self.method.is_empty() { &menu.first } else { &self.method };
+        let wanted = if self.method.is_empty() { &menu.default_method } else { &self.method };
         menu.methods.iter().find(|card| card.id == *wanted).ok_or_else(|| {
             let known: Vec<_> = menu.methods.iter().map(|card| card.id.as_str()).collect();
             Error::Config(format!("there is no method `{}`; there are: {}", self.method, known.join(", ")))
         })
     }
 
-    /// The run that these settings describe on such a device.
+    /// Configuration of the run on a device of this kind.
     ///
     /// # Errors
-    /// When a name or a value does not fit the method; the sentence names it.
+    /// If a name or a value does not fit the method.
     pub fn config(&self, menu: &Menu, kind: Kind) -> Result<RunConfig> {
         let mut config = self.preset(menu, kind)?;
-        for (key, text) in self.changed.iter().filter(|(key, text)| !text.is_empty() && !LOOKS.contains(&key.as_str()))
+        for (key, text) in
+            self.changed.iter().filter(|(key, text)| !text.is_empty() && !PACE_KEYS.contains(&key.as_str()))
         {
             config.set(long(key), text)?;
         }
@@ -149,53 +150,54 @@ impl Settings {
         Ok(config)
     }
 
-    /// How often the run looks at itself.
+    /// Intervals of readback and probes.
     ///
     /// # Errors
-    /// When that is no whole number.
-    pub fn looks(&self) -> Result<ReadbackPace> {
-        let [read_every, probe_every] = LOOKS.map(|key| self.filled(key).map(|text| whole(key, text)).transpose());
+    /// If one is not a whole number.
+    pub fn pace(&self) -> Result<ReadbackPace> {
+        let [read_every, probe_every] = PACE_KEYS.map(|key| self.filled(key).map(|text| whole(key, text)).transpose());
         Ok(ReadbackPace { read_every: read_every?, probe_every: probe_every? })
     }
 
-    /// The preset with nothing changed.
+    /// Configuration of the preset, without changes.
     ///
     /// # Errors
-    /// When there is no such method, data or preset.
+    /// If there is no such method, data set or preset.
     pub fn preset(&self, menu: &Menu, kind: Kind) -> Result<RunConfig> {
-        let (card, set) = (self.card(menu)?, self.set(menu)?);
+        let card = self.card(menu)?;
+        let dataset = self.dataset(menu)?;
         let missing = || Error::Config(format!("{} has no preset `{}`", card.title, self.preset));
-        card.config(self.preset, &set.name, kind).ok_or_else(missing)
+        card.config(self.preset, &dataset.name, kind).ok_or_else(missing)
     }
 
-    /// The data set that the run learns from.
+    /// The data set to learn from.
     ///
     /// # Errors
-    /// When there is no such method or data, or the two do not fit together.
-    pub fn set<'a>(&self, menu: &'a Menu) -> Result<&'a SetCard> {
-        dataset_choice::choose(&self.data, self.card(menu)?, &menu.sets)
+    /// If there is no such method or data set, or the two do not fit together.
+    pub fn dataset<'a>(&self, menu: &'a Menu) -> Result<&'a DatasetCard> {
+        dataset_choice::choose(&self.data, self.card(menu)?, &menu.datasets)
     }
 
-    /// Leaves the data to the method where those asked for do not suit it.
-    pub fn let_go_of_data(&mut self, menu: &Menu) {
-        if self.set(menu).is_err() {
+    /// Falls back to the default data set if the method cannot use the one asked for.
+    pub fn drop_unsuitable_data(&mut self, menu: &Menu) {
+        if self.dataset(menu).is_err() {
             self.data.clear();
         }
     }
 }
 
-/// The settings beside [`FIELDS`] that a configuration has, by their names in links: the encoder's width and the method's own.
+/// Settings under "More settings", by their names in links: the encoder's width and the method's own options.
 pub fn more_names(config: &RunConfig) -> Vec<String> {
     let options = config.options.iter().filter(|(_, value)| !value.is_object() && !value.is_array());
     std::iter::once("width".to_string()).chain(options.map(|(name, _)| name.clone())).collect()
 }
 
-/// The value of the setting called `key` in links.
+/// Value of the setting that links call `key`.
 pub fn value(config: &RunConfig, key: &str) -> Option<Value> {
     lookup(&value_of(config), key)
 }
 
-/// A value as it stands in a field and in a link.
+/// A value as text, for fields and links.
 pub fn text_of(value: Value) -> String {
     match value {
         Value::String(text) => text,
@@ -212,7 +214,7 @@ fn lookup(whole: &Value, key: &str) -> Option<Value> {
     direct.or_else(|| whole.get("options")?.get(key)).cloned()
 }
 
-/// Names in links of all single values but those that stand in every link anyway.
+/// Names in links of all values, except those that every link begins with.
 fn names(whole: &Value) -> Vec<String> {
     let mut paths = Vec::new();
     collect(whole, "", &mut paths);
@@ -280,8 +282,8 @@ pub(crate) mod tests {
         colourful.presets[0].data = "cifar-10".into();
         Menu {
             methods: vec![card("other"), card("one"), colourful],
-            first: "one".into(),
-            sets: dataset_choice::tests::sets(),
+            default_method: "one".into(),
+            datasets: dataset_choice::tests::sets(),
         }
     }
 
@@ -297,7 +299,7 @@ pub(crate) mod tests {
         let config = settings.config(&menu(), Kind::Cpu).expect("all fit");
         assert_eq!((config.method.as_str(), config.seed, config.steps, config.optimizer.lr), ("other", 7, 40, 0.01));
         assert_eq!((config.encoder.width, config.options["flip"].as_bool()), (16, Some(true)));
-        assert_eq!(settings.looks().expect("a number"), ReadbackPace { read_every: None, probe_every: Some(10) });
+        assert_eq!(settings.pace().expect("a number"), ReadbackPace { read_every: None, probe_every: Some(10) });
         assert!(settings.autostart);
     }
 
@@ -312,14 +314,14 @@ pub(crate) mod tests {
         let (again, problems) = Settings::read(written.iter().map(|(key, text)| (key.as_str(), text.as_str())));
         assert_eq!(problems, [""; 0]);
         assert_eq!(again.config(&menu, Kind::Gpu).expect("all fit"), config);
-        assert_eq!(again.looks().expect("a number"), settings.looks().expect("a number"));
+        assert_eq!(again.pace().expect("a number"), settings.pace().expect("a number"));
     }
 
     #[test]
     fn the_settings_follow_a_run_that_came_with_its_own() {
         let (mut settings, menu) = (read("method=other&batch=128&device=cpu&probe_every=25").0, menu());
         let run = read("seed=9&flip=true").0.config(&menu, Kind::Gpu).expect("all fit");
-        settings.follow(&run, &card("one"));
+        settings.adopt(&run, &card("one"));
         assert_eq!(settings.config(&menu, Kind::Cpu).expect("all fit"), run);
         assert_eq!((settings.method.as_str(), settings.device), ("one", DeviceChoice::Cpu));
         assert_eq!(settings.typed(PROBE_EVERY), Some("25"));
@@ -328,8 +330,9 @@ pub(crate) mod tests {
     #[test]
     fn the_data_follow_the_method_unless_they_are_asked_for() {
         let (mut settings, menu) = (read("method=colourful").0, menu());
-        let name =
-            |settings: &Settings| settings.set(&menu).map(|set| set.name.clone()).map_err(|error| error.to_string());
+        let name = |settings: &Settings| {
+            settings.dataset(&menu).map(|dataset| dataset.name.clone()).map_err(|error| error.to_string())
+        };
         assert_eq!(name(&settings), Ok("cifar-10".into()));
         settings.take("method", "one").expect("a method");
         assert_eq!(name(&settings), Ok("fashion-mnist".into()));
@@ -338,7 +341,7 @@ pub(crate) mod tests {
         settings.take("data", "fashion-mnist").expect("a name");
         settings.take("method", "colourful").expect("a method");
         assert!(name(&settings).is_err());
-        settings.let_go_of_data(&menu);
+        settings.drop_unsuitable_data(&menu);
         assert_eq!(name(&settings), Ok("cifar-10".into()));
     }
 
@@ -362,7 +365,7 @@ pub(crate) mod tests {
             ("batch=1", "at least 2"),
         ];
         let more = [("lr=0", "lr"), ("tilt=3", "tilt"), ("seed=-1", "seed"), ("seed=99999999999999999", "seed")];
-        assert!(read("probe_every=x").0.looks().expect_err("no number").to_string().contains("probe_every"));
+        assert!(read("probe_every=x").0.pace().expect_err("no number").to_string().contains("probe_every"));
         for (query, word) in wrong.into_iter().chain(more) {
             let error = read(query).0.config(&menu(), Kind::Gpu).expect_err(query).to_string();
             assert!(error.contains(word), "{error}");
@@ -374,7 +377,7 @@ pub(crate) mod tests {
         let mut settings = read("batch=32").0;
         settings.take("batch", "").expect("emptied");
         settings.take("probe_every", "").expect("emptied");
-        assert_eq!(settings.looks().expect("as by default"), ReadbackPace::default());
+        assert_eq!(settings.pace().expect("as by default"), ReadbackPace::default());
         assert_eq!(settings.config(&menu(), Kind::Gpu).expect("all fit").batch, 64);
         assert_eq!(more_names(&config()), ["width", "flip"]);
         assert_eq!(value(&config(), "lr").map(text_of).as_deref(), Some("0.05"));

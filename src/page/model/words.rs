@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers as text.
 
 use crate::method::Unit;
 
@@ -47,7 +47,7 @@ pub fn number(value: f64) -> String {
     format!("{value:.decimals$}").replace('-', "−")
 }
 
-/// A span of time, no finer than anybody cares: `8 s`, `3 min 20 s`, `1 h 5 min`.
+/// A duration in its two largest units: `8 s`, `3 min 20 s`, `1 h 5 min`.
 pub fn duration(seconds: f64) -> String {
     let whole = if seconds.is_finite() { seconds.max(0.0).round() as u64 } else { return "unknown".into() };
     match whole {
@@ -57,7 +57,7 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// How long ago something was: `just now`, `3 min ago`, `5 h ago`, `2 days ago`.
+/// A time in the past: `just now`, `3 min ago`, `5 h ago`, `2 days ago`.
 pub fn ago(seconds: f64) -> String {
     let minutes = (seconds.max(0.0) / 60.0) as u64;
     match minutes {
@@ -73,7 +73,7 @@ pub fn megabytes(bytes: f64) -> String {
     format!("{:.1} MB", bytes / 1e6)
 }
 
-/// The value of a measure.
+/// A value of a measure in its unit.
 pub fn measure(unit: Unit, value: f64) -> String {
     match unit {
         Unit::Share => percent(value),
@@ -81,7 +81,7 @@ pub fn measure(unit: Unit, value: f64) -> String {
     }
 }
 
-/// With its first letter in upper case, to stand as a title.
+/// The text with a capital first letter.
 pub fn title(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()

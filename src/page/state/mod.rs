@@ -1,4 +1,4 @@
-//! Signals, the engine in the worker, and the browser's storage.
+//! Signals of the page, the connection to the engine, and saved runs.
 
 pub(super) mod mount;
 pub(super) mod on_reply;

@@ -1,4 +1,4 @@
-//! Where the page's program begins.
+//! Entry point of the page's program.
 
 use leptos::mount::mount_to;
 use leptos::prelude::*;
@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 
 use crate::page::ui::app::App;
 
-/// Puts the page in place of its skeleton.
+/// Mounts the page in place of its skeleton.
 pub fn run() {
     report_panics();
     let Some(place) = document().get_element_by_id("app") else { return };
@@ -14,12 +14,12 @@ pub fn run() {
     mount_to(place.unchecked_into(), App).forget();
 }
 
-/// A page that has stopped must not look as if it still ran.
+/// Shows a message on panic: a page that has stopped must not look as if it still ran.
 fn report_panics() {
     std::panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         if let Some(message) = document().get_element_by_id("broken") {
-            // nothing more can be done if even this fails
+            // if this fails too, nothing is left to try
             let _ = message.remove_attribute("hidden");
         }
     }));

@@ -1,134 +1,138 @@
-//! What the engine says, and what becomes of it. Curves and pictures are redrawn once an animation frame at most.
+//! The page's response to the engine's messages. Curves and pictures are redrawn at most once an animation frame.
 
 use leptos::prelude::*;
 
 use super::store::PageState;
-use crate::page::model::failure::Trouble;
+use crate::page::model::failure::Failure;
 use crate::page::model::phase::{Action, Phase};
-use crate::page::model::run_state::Record;
+use crate::page::model::run_state::RunState;
 use crate::session::event::Event;
 use crate::session::picture::Picture;
-use crate::worker::protocol::{Command, Failure, Menu, Reply, Story};
+use crate::worker::protocol::{Command, FailureKind, Menu, Reply, RunHistory};
 
 impl PageState {
-    /// Takes in one message of the engine.
-    pub(crate) fn hear(self, reply: Reply) {
+    /// Applies one message of the engine.
+    pub(crate) fn on_reply(self, reply: Reply) {
         match reply {
-            Reply::Fetching { loaded, total } => self.loading.update(|loading| loading.engine = (loaded, total)),
-            Reply::Awake { menu } => self.wake(menu),
+            Reply::Fetching { loaded, total } => self.load_progress.update(|progress| {
+                progress.engine_bytes = loaded;
+                progress.engine_total = total;
+            }),
+            Reply::Awake { menu } => self.on_awake(menu),
             Reply::Device(readout) => {
-                self.loading.update(|loading| loading.device = true);
+                self.load_progress.update(|progress| progress.device = true);
                 self.readout.set(Some(readout));
             }
-            Reply::Loading { what, images, total } => self.loading.update(|loading| {
-                loading.data = what;
-                loading.images = (images, total);
+            Reply::LoadingData { title, images, total } => self.load_progress.update(|progress| {
+                progress.dataset = title;
+                progress.images = images;
+                progress.total_images = total;
             }),
-            Reply::Ready => self.be_ready(),
-            Reply::Examining => self.examining.set(true),
-            Reply::Past(events) => self.hear_past(events),
-            Reply::Event(event) => self.hear_event(*event),
-            Reply::Picture(picture) => self.hear_picture(picture),
-            Reply::Running(running) => self.hear_running(running),
-            Reply::Saved { step, checkpoint } if self.is_live() => {
-                self.line.update_value(|line| line.saved = Some((step, checkpoint)));
+            Reply::Ready => self.on_ready(),
+            Reply::Probing => self.probing.set(true),
+            Reply::History(events) => self.on_history(events),
+            Reply::Event(event) => self.on_event(*event),
+            Reply::Picture(picture) => self.on_picture(picture),
+            Reply::Running(running) => self.on_running(running),
+            Reply::Checkpoint { step, checkpoint } if self.is_live() => {
+                self.link.update_value(|link| link.checkpoint = Some((step, checkpoint)));
             }
-            Reply::Saved { .. } => {}
-            // until the new run begins, what is said of kept ones is of another
-            Reply::Kept(_) | Reply::Unkept { .. } if self.line.with_value(|line| line.pending) => {}
-            Reply::Kept(kept) => {
-                self.kept.set(kept);
-                self.unkept.set(None);
+            Reply::Checkpoint { .. } => {}
+            // until the requested run begins, reports on saving are about the run before it
+            Reply::SavedRun(_) | Reply::NotSaved { .. } if self.link.with_value(|link| link.pending) => {}
+            Reply::SavedRun(saved) => {
+                self.saved_run.set(saved);
+                self.save_error.set(None);
             }
-            Reply::Unkept { message } => self.unkept.set(Some(message)),
-            Reply::File { name, bytes } => self.hand_out(&name, &bytes),
-            Reply::Failed { message, what } => self.hear_failure(&message, what),
+            Reply::NotSaved { message } => self.save_error.set(Some(message)),
+            Reply::File { name, bytes } => self.save_to_disk(&name, &bytes),
+            Reply::Failed { message, kind } => self.on_failure(&message, kind),
         }
     }
 
     fn is_live(self) -> bool {
-        self.line.with_value(|line| line.live)
+        self.link.with_value(|link| link.live)
     }
 
-    /// A picture of step 0 shows some of the data.
-    fn hear_picture(self, picture: Picture) {
+    /// Shows the picture. That of step 0 is a sample of the data.
+    fn on_picture(self, picture: Picture) {
         if picture.step == 0 {
-            self.line.update_value(|line| line.sample = Some(picture.clone()));
+            self.link.update_value(|link| link.sample = Some(picture.clone()));
         }
         if self.is_live() || picture.step == 0 {
             self.picture.set(Some(picture));
         }
     }
 
-    fn wake(self, menu: Menu) {
+    fn on_awake(self, menu: Menu) {
         self.menu.set(menu);
-        self.loading.update(|loading| loading.awake = true);
+        self.load_progress.update(|progress| progress.awake = true);
         self.prepare();
-        if let Some(checkpoint) = self.line.try_update_value(|line| line.restore.take()).flatten() {
-            self.line.update_value(|line| line.pending = true);
-            let looks = self.settings.with_untracked(|settings| settings.looks()).unwrap_or_default();
-            let events = self.record.with_untracked(|record| record.log().to_vec());
-            self.record.set(Record::default());
-            self.send(&Command::Restore { checkpoint, story: Story { looks, events } });
+        if let Some(checkpoint) = self.link.try_update_value(|link| link.to_restore.take()).flatten() {
+            self.link.update_value(|link| link.pending = true);
+            let pace = self.settings.with_untracked(|settings| settings.pace()).unwrap_or_default();
+            let events = self.run.with_untracked(|run| run.log().to_vec());
+            self.run.set(RunState::default());
+            self.send(&Command::Restore { checkpoint, history: RunHistory { pace, events } });
         }
     }
 
-    /// What a run said before it went on comes before its start.
-    fn hear_past(self, events: Vec<Event>) {
-        if self.line.with_value(|line| line.pending && line.stale == 0) {
-            self.record.update_untracked(|record| events.into_iter().for_each(|event| record.hear(event)));
+    /// Applies the earlier events of a continued run, which arrive before its start.
+    fn on_history(self, events: Vec<Event>) {
+        if self.link.with_value(|link| link.pending && link.dropped == 0) {
+            self.run.update_untracked(|run| events.into_iter().for_each(|event| run.apply(event)));
         }
     }
 
-    fn be_ready(self) {
-        self.able.set(true);
-        // a run that goes on from a saved state starts by itself
-        if self.phase.get_untracked() != Phase::Loading || self.line.with_value(|line| line.pending) {
+    fn on_ready(self) {
+        self.can_start.set(true);
+        // a run restored from a checkpoint starts by itself
+        if self.phase.get_untracked() != Phase::Loading || self.link.with_value(|link| link.pending) {
             return;
         }
         self.phase.set(Phase::Ready);
         let auto = self.settings.try_update(|settings| std::mem::take(&mut settings.autostart));
         if auto == Some(true) {
-            let misread = self.misread.get_untracked();
-            match misread.first() {
+            let errors = self.link_errors.get_untracked();
+            match errors.first() {
                 None => self.act(Action::Start),
-                Some(first) => self.trouble_with_link(first),
+                Some(first) => self.refuse_autostart(first),
             }
         }
     }
 
-    /// A link that was to start a run and cannot: scripts wait for `done` or `error`.
-    fn trouble_with_link(self, message: &str) {
-        self.trouble.set(Some(Trouble::new(message, Failure::Run, None, false)));
-        self.misread.set(Vec::new());
+    /// Reports an autostart link with errors as a failure: scripts wait for `done` or `error`.
+    fn refuse_autostart(self, message: &str) {
+        self.failure.set(Some(Failure::new(message, FailureKind::Run, None, false)));
+        self.link_errors.set(Vec::new());
         self.phase.set(Phase::Error);
     }
 
-    fn hear_event(self, event: Event) {
-        if matches!(event, Event::Started(_)) {
-            self.line.update_value(|line| {
-                line.live = line.stale == 0;
-                line.pending = line.pending && !line.live;
-                line.stale = line.stale.saturating_sub(1);
+    fn on_event(self, event: Event) {
+        let started = matches!(event, Event::Started(_));
+        if started {
+            self.link.update_value(|link| {
+                link.live = link.dropped == 0;
+                link.pending = link.pending && !link.live;
+                link.dropped = link.dropped.saturating_sub(1);
             });
         }
         if !self.is_live() {
             return;
         }
-        self.examining.set(false);
+        self.probing.set(false);
         let done = matches!(event, Event::Done(_));
-        let begun = matches!(event, Event::Started(_));
-        let often = matches!(event, Event::Step(_));
-        self.record.update_untracked(|record| record.hear(event));
-        if often {
+        let frequent = matches!(event, Event::Step(_));
+        self.run.update_untracked(|run| run.apply(event));
+        if frequent {
             self.redraw_soon();
         } else {
-            self.record.notify();
+            self.run.notify();
         }
-        if begun {
-            // what was told before is of another run
-            self.kept.set(None);
-            self.follow_run();
+        if started {
+            // the last report was about another run
+            self.saved_run.set(None);
+            self.adopt_run_settings();
         }
         if done {
             self.phase.set(Phase::Done);
@@ -136,32 +140,32 @@ impl PageState {
     }
 
     fn redraw_soon(self) {
-        let due = self.line.try_update_value(|line| std::mem::replace(&mut line.frame_due, true));
+        let due = self.link.try_update_value(|link| std::mem::replace(&mut link.frame_due, true));
         if due == Some(false) {
             request_animation_frame(move || {
-                self.line.update_value(|line| line.frame_due = false);
-                self.record.notify();
+                self.link.update_value(|link| link.frame_due = false);
+                self.run.notify();
             });
         }
     }
 
-    fn hear_running(self, running: bool) {
+    fn on_running(self, running: bool) {
         if self.is_live() && self.phase.get_untracked() != Phase::Done {
             self.phase.set(if running { Phase::Running } else { Phase::Paused });
         }
     }
 
-    fn hear_failure(self, message: &str, what: Failure) {
-        // a broken engine may be noticed more than once; the first to say so knows best
-        let known = self.trouble.with_untracked(|trouble| trouble.as_ref().is_some_and(Trouble::needs_new_engine));
-        if known && matches!(what, Failure::Engine | Failure::DeviceLost) {
+    fn on_failure(self, message: &str, kind: FailureKind) {
+        // a stopped engine may be reported several times; the first report is the most precise
+        let known = self.failure.with_untracked(|failure| failure.as_ref().is_some_and(Failure::needs_new_engine));
+        if known && matches!(kind, FailureKind::Engine | FailureKind::DeviceLost) {
             return;
         }
-        // an attempt that was given up meanwhile
-        if what == Failure::Run && self.line.with_value(|line| line.stale > 0) {
-            return self.line.update_value(|line| line.stale -= 1);
+        // the failure of a request that was dropped meanwhile
+        if kind == FailureKind::Run && self.link.with_value(|link| link.dropped > 0) {
+            return self.link.update_value(|link| link.dropped -= 1);
         }
-        self.line.update_value(|line| line.pending = false);
-        self.fail(message, what);
+        self.link.update_value(|link| link.pending = false);
+        self.fail(message, kind);
     }
 }

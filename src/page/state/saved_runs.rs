@@ -1,4 +1,4 @@
-//! Runs that outlive the page: taken up again, forgotten, saved as a file, opened out of one.
+//! Runs beyond the life of the page: continued or deleted in the browser's storage, saved to a file, opened from one.
 
 use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
@@ -9,105 +9,104 @@ use web_sys::{Blob, File, HtmlAnchorElement, Url};
 use super::store::PageState;
 use crate::page::model::phase::Phase;
 use crate::page::model::words;
-use crate::worker::protocol::{Command, Failure, LARGEST_CHECKPOINT, Story};
+use crate::worker::protocol::{Command, FailureKind, LARGEST_CHECKPOINT, RunHistory};
 
-/// How long a downloaded file stays in memory for the browser to read.
+/// Time during which a downloaded file stays in memory for the browser to read.
 const READ_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl PageState {
-    /// Goes on with the run that the browser keeps.
-    pub fn go_on(self) {
-        self.expect_run();
-        self.send(&Command::GoOn);
+    /// Continues the run saved in the browser.
+    pub fn resume_saved(self) {
+        self.expect_restored_run();
+        self.send(&Command::ResumeSaved);
     }
 
-    /// Has the browser keep it no longer.
-    pub fn forget(self) {
-        self.send(&Command::Forget);
+    /// Deletes the run saved in the browser.
+    pub fn delete_saved(self) {
+        self.send(&Command::DeleteSaved);
     }
 
-    /// Asks for the run as a file.
+    /// Requests the run as a file.
     pub fn download(self) {
-        if self.has_file() {
+        if self.can_download() {
             self.send(&Command::Download);
         }
     }
 
-    /// Whether there is a run to download: the one on show, or one that is kept.
-    pub fn has_file(self) -> bool {
-        let able = self.able.get();
+    /// True if there is a run to download: the current or the saved one.
+    pub fn can_download(self) -> bool {
+        let can_start = self.can_start.get();
         match self.phase.get() {
             Phase::Running | Phase::Paused | Phase::Done => true,
-            Phase::Ready | Phase::Error => able && self.kept.with(Option::is_some),
+            Phase::Ready | Phase::Error => can_start && self.saved_run.with(Option::is_some),
             Phase::Loading => false,
         }
     }
 
-    /// Whether a file can be opened now.
+    /// True if a file can be opened now.
     pub fn can_open(self) -> bool {
-        self.able.get() && matches!(self.phase.get(), Phase::Ready | Phase::Done | Phase::Error)
+        self.can_start.get() && matches!(self.phase.get(), Phase::Ready | Phase::Done | Phase::Error)
     }
 
-    /// Goes on with the run in a file.
+    /// Continues the run in a file.
     pub fn open(self, file: File) {
         if file.size() > LARGEST_CHECKPOINT as f64 {
-            let (size, most) = (words::megabytes(file.size()), words::megabytes(LARGEST_CHECKPOINT as f64));
-            let message = format!("{} has {size}; the page opens runs of at most {most}.", file.name());
-            return self.fail(&message, Failure::Run);
+            let size = words::megabytes(file.size());
+            let limit = words::megabytes(LARGEST_CHECKPOINT as f64);
+            let message = format!("{} has {size}; the page opens runs of at most {limit}.", file.name());
+            return self.fail(&message, FailureKind::Run);
         }
-        self.expect_run();
+        self.expect_restored_run();
         spawn_local(async move {
             match JsFuture::from(file.array_buffer()).await {
                 Ok(buffer) => {
-                    let looks = self.settings.with_untracked(|settings| settings.looks()).unwrap_or_default();
-                    let (checkpoint, events) = (Uint8Array::new(&buffer).to_vec(), Vec::new());
-                    self.send(&Command::Restore { checkpoint, story: Story { looks, events } });
+                    let pace = self.settings.with_untracked(|settings| settings.pace()).unwrap_or_default();
+                    let history = RunHistory { pace, events: Vec::new() };
+                    self.send(&Command::Restore { checkpoint: Uint8Array::new(&buffer).to_vec(), history });
                 }
                 Err(_) => {
                     let message = format!("{} could not be read. Choose it again.", file.name());
-                    self.line.update_value(|line| line.pending = false);
-                    self.fail(&message, Failure::Run);
+                    self.link.update_value(|link| link.pending = false);
+                    self.fail(&message, FailureKind::Run);
                 }
             }
         });
     }
 
-    /// Waits for a run whose settings are not known yet.
-    fn expect_run(self) {
-        self.clear();
-        self.line.update_value(|line| {
-            line.pending = true;
-            line.follow = true;
-            line.data.clear();
+    /// Waits for a run that brings its own settings.
+    fn expect_restored_run(self) {
+        self.clear_run();
+        self.link.update_value(|link| {
+            link.pending = true;
+            link.adopt_settings = true;
+            link.data.clear();
         });
         self.phase.set(Phase::Loading);
     }
 
-    /// Has the settings agree with a run that came with its own.
-    pub(crate) fn follow_run(self) {
-        let plan = self.record.with_untracked(|record| record.plan.clone());
-        let follows = self.line.try_update_value(|line| std::mem::take(&mut line.follow)) == Some(true);
-        let Some(config) = plan.map(|plan| plan.config).filter(|_| follows) else { return };
-        self.line.update_value(|line| line.data.clone_from(&config.data));
+    /// Takes the settings of a restored run over into the form and the address.
+    pub(crate) fn adopt_run_settings(self) {
+        let adopts = self.link.try_update_value(|link| std::mem::take(&mut link.adopt_settings)) == Some(true);
+        let config = self.run.with_untracked(|run| Some(run.plan.as_ref()?.config.clone()));
+        let Some(config) = config.filter(|_| adopts) else { return };
+        self.link.update_value(|link| link.data.clone_from(&config.data));
         self.settings.update(|settings| {
             settings.method.clone_from(&config.method);
-            self.menu
-                .with_untracked(|menu| settings.card(menu).cloned())
-                .iter()
-                .for_each(|card| settings.follow(&config, card));
+            let card = self.menu.with_untracked(|menu| settings.card(menu).ok().cloned());
+            card.iter().for_each(|card| settings.adopt(&config, card));
         });
         self.write_address();
     }
 
-    /// Gives a file to the visitor.
-    pub(crate) fn hand_out(self, name: &str, bytes: &[u8]) {
+    /// Hands a file to the visitor.
+    pub(crate) fn save_to_disk(self, name: &str, bytes: &[u8]) {
         if save(name, bytes).is_none() {
-            self.fail("The browser does not let the page save files.", Failure::Run);
+            self.fail("The browser does not let the page save files.", FailureKind::Run);
         }
     }
 }
 
-/// Presses a link to the bytes, as a visitor would.
+/// Saves the bytes by clicking a link to them, the only way that works in every browser.
 fn save(name: &str, bytes: &[u8]) -> Option<()> {
     let parts = Array::of1(&Uint8Array::from(bytes));
     let blob = Blob::new_with_u8_array_sequence(&parts).ok()?;
@@ -116,7 +115,7 @@ fn save(name: &str, bytes: &[u8]) -> Option<()> {
     link.set_href(&address);
     link.set_download(name);
     link.click();
-    // a link that cannot be taken back is forgotten with the page
+    // an address that cannot be revoked lives until the page closes
     set_timeout(move || drop(Url::revoke_object_url(&address)), READ_WITHIN);
     Some(())
 }

@@ -1,187 +1,191 @@
-//! The state of the page and what visitor and engine do to it.
+//! The state of the page, and its changes by the visitor.
 
 use leptos::prelude::*;
 
 use super::url;
-use super::worker_handle::Engine;
+use super::worker_handle::WorkerHandle;
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind, Readout};
-use crate::page::model::failure::{Remedy, Trouble};
-use crate::page::model::load_progress::Loading;
+use crate::page::model::failure::{Failure, Remedy};
+use crate::page::model::load_progress::LoadProgress;
 use crate::page::model::phase::{Action, Phase};
-use crate::page::model::run_state::Record;
+use crate::page::model::run_state::RunState;
 use crate::page::model::settings::Settings;
 use crate::session::picture::Picture;
-use crate::worker::protocol::{Command, Failure, Kept, Menu, MethodCard, SetCard};
+use crate::worker::protocol::{Command, DatasetCard, FailureKind, Menu, MethodCard, SavedRun};
 
-/// Everything the components show. Copies share the state.
+/// The signals that the components show. Copies share the state.
 #[derive(Clone, Copy)]
 pub struct PageState {
-    /// What the page is doing.
+    /// Phase of the page.
     pub phase: RwSignal<Phase>,
-    /// Whether the engine could start a run: device chosen, first images there.
-    pub able: RwSignal<bool>,
-    /// Whether a round of probes is under way.
-    pub examining: RwSignal<bool>,
-    /// What has been fetched.
-    pub loading: RwSignal<Loading>,
-    /// What there is to choose from, once the engine has said so.
+    /// True if the engine can start a run: the device is tested and the first images are loaded.
+    pub can_start: RwSignal<bool>,
+    /// True during a round of probes.
+    pub probing: RwSignal<bool>,
+    /// Download progress of engine and data.
+    pub load_progress: RwSignal<LoadProgress>,
+    /// Methods and data sets on offer; empty until the engine has sent them.
     pub menu: RwSignal<Menu>,
     /// The device in use.
     pub readout: RwSignal<Option<Readout>>,
     /// The visitor's choices.
     pub settings: RwSignal<Settings>,
-    /// What the link said that cannot be.
-    pub misread: RwSignal<Vec<String>>,
+    /// Errors in the link that opened the page.
+    pub link_errors: RwSignal<Vec<String>>,
     /// The chosen method.
     pub card: Memo<Option<MethodCard>>,
-    /// The data it learns from.
-    pub set: Memo<Option<SetCard>>,
-    /// The run that the choices describe, or why they describe none.
+    /// The data set it learns from.
+    pub dataset: Memo<Option<DatasetCard>>,
+    /// Configuration that the settings describe, or the reason why they describe none.
     pub config: Memo<Result<RunConfig, String>>,
-    /// What the run has said.
-    pub record: RwSignal<Record>,
+    /// The current run, from its events.
+    pub run: RwSignal<RunState>,
     /// The latest images.
     pub picture: RwSignal<Option<Picture>>,
-    /// What went wrong last.
-    pub trouble: RwSignal<Option<Trouble>>,
-    /// The run that the browser keeps.
-    pub kept: RwSignal<Option<Kept>>,
-    /// Why it does not keep the one on show.
-    pub unkept: RwSignal<Option<String>>,
-    pub(crate) line: StoredValue<EngineLink, LocalStorage>,
+    /// The latest failure.
+    pub failure: RwSignal<Option<Failure>>,
+    /// The run saved in the browser.
+    pub saved_run: RwSignal<Option<SavedRun>>,
+    /// Reason why the current run cannot be saved in the browser.
+    pub save_error: RwSignal<Option<String>>,
+    pub(crate) link: StoredValue<EngineLink, LocalStorage>,
 }
 
-/// The connection to the engine, and which of its messages still matter.
+/// The connection to the engine, and which of its messages still count.
 #[derive(Default)]
 pub(crate) struct EngineLink {
-    pub(crate) engine: Option<Engine>,
-    /// Whether what comes in belongs to the run on show: messages of a dropped run may still be under way.
+    pub(crate) worker: Option<WorkerHandle>,
+    /// True if messages belong to the run on show. Those of a dropped run may still arrive.
     pub(crate) live: bool,
-    /// Whether a run was asked for that has not begun yet.
+    /// True between the request for a run and its first event.
     pub(crate) pending: bool,
-    /// Whether it comes with settings of its own, which the form shall show.
-    pub(crate) follow: bool,
-    /// Runs asked for and dropped before they began.
-    pub(crate) stale: usize,
-    /// Some of the data, shown while there is no run.
+    /// True if the requested run brings its own settings, which the form takes over.
+    pub(crate) adopt_settings: bool,
+    /// Runs requested and dropped before their first event.
+    pub(crate) dropped: usize,
+    /// Images of the data set, shown while there is no run.
     pub(crate) sample: Option<Picture>,
-    /// The run's last saved state.
-    pub(crate) saved: Option<(usize, Vec<u8>)>,
-    /// A state that a new engine shall go on from.
-    pub(crate) restore: Option<Vec<u8>>,
-    /// The data that the engine has or fetches.
+    /// The run's last checkpoint and its step.
+    pub(crate) checkpoint: Option<(usize, Vec<u8>)>,
+    /// The checkpoint that a new engine continues from.
+    pub(crate) to_restore: Option<Vec<u8>>,
+    /// Name of the data set that the engine has or loads.
     pub(crate) data: String,
-    /// Whether a redraw is due at the next animation frame.
+    /// True if a redraw is scheduled for the next animation frame.
     pub(crate) frame_due: bool,
 }
 
 impl EngineLink {
-    /// Stops listening to the run there is or will be.
-    fn forget(&mut self) {
+    /// Ignores further messages of the current or requested run.
+    fn drop_run(&mut self) {
         self.live = false;
-        self.saved = None;
-        self.follow = false;
-        self.stale += usize::from(std::mem::take(&mut self.pending));
+        self.checkpoint = None;
+        self.adopt_settings = false;
+        self.dropped += usize::from(std::mem::take(&mut self.pending));
     }
 }
 
 impl PageState {
-    /// The state a link describes, before the engine is there.
+    /// The state that the page's link describes, before the engine is up.
     pub fn new() -> Self {
         let pairs = url::read();
-        let (settings, misread) = Settings::read(pairs.iter().map(|(key, text)| (key.as_str(), text.as_str())));
-        let (settings, menu, readout) =
-            (RwSignal::new(settings), RwSignal::new(Menu::default()), RwSignal::new(None::<Readout>));
+        let (settings, link_errors) = Settings::read(pairs.iter().map(|(key, text)| (key.as_str(), text.as_str())));
+        let settings = RwSignal::new(settings);
+        let menu = RwSignal::new(Menu::default());
+        let readout = RwSignal::new(None::<Readout>);
         let kind = move || readout.with(|readout| readout.as_ref().map_or(Kind::Cpu, |readout| readout.kind));
         let card =
             Memo::new(move |_| menu.with(|menu: &Menu| settings.with(|settings| settings.card(menu).ok().cloned())));
-        let set =
-            Memo::new(move |_| menu.with(|menu: &Menu| settings.with(|settings| settings.set(menu).ok().cloned())));
+        let dataset =
+            Memo::new(move |_| menu.with(|menu: &Menu| settings.with(|settings| settings.dataset(menu).ok().cloned())));
         let config = Memo::new(move |_| {
-            let made = menu
-                .with(|menu| settings.with(|settings| settings.looks().and_then(|_| settings.config(menu, kind()))));
+            let made =
+                menu.with(|menu| settings.with(|settings| settings.pace().and_then(|_| settings.config(menu, kind()))));
             made.map_err(|error| error.to_string())
         });
         Self {
             phase: RwSignal::new(Phase::default()),
-            able: RwSignal::new(false),
-            examining: RwSignal::new(false),
-            loading: RwSignal::new(Loading::default()),
+            can_start: RwSignal::new(false),
+            probing: RwSignal::new(false),
+            load_progress: RwSignal::new(LoadProgress::default()),
             menu,
             readout,
             settings,
-            misread: RwSignal::new(misread),
+            link_errors: RwSignal::new(link_errors),
             card,
-            set,
+            dataset,
             config,
-            record: RwSignal::new(Record::default()),
+            run: RwSignal::new(RunState::default()),
             picture: RwSignal::new(None),
-            trouble: RwSignal::new(None),
-            kept: RwSignal::new(None),
-            unkept: RwSignal::new(None),
-            line: StoredValue::new_local(EngineLink::default()),
+            failure: RwSignal::new(None),
+            saved_run: RwSignal::new(None),
+            save_error: RwSignal::new(None),
+            link: StoredValue::new_local(EngineLink::default()),
         }
     }
 
-    /// Starts an engine in place of the one there is.
+    /// Starts a new engine in place of the current one.
     pub fn connect(self) {
-        self.able.set(false);
+        self.can_start.set(false);
         self.readout.set(None);
-        self.loading.set(Loading::default());
+        self.load_progress.set(LoadProgress::default());
         self.phase.set(Phase::Loading);
-        self.line.update_value(|line| *line = EngineLink { restore: line.restore.take(), ..EngineLink::default() });
-        match Engine::start(move |reply| self.hear(reply)) {
-            Ok(engine) => self.line.update_value(|line| line.engine = Some(engine)),
-            Err(reply) => self.hear(reply),
+        self.link.update_value(|link| {
+            let to_restore = link.to_restore.take();
+            *link = EngineLink { to_restore, ..EngineLink::default() };
+        });
+        match WorkerHandle::start(move |reply| self.on_reply(reply)) {
+            Ok(worker) => self.link.update_value(|link| link.worker = Some(worker)),
+            Err(reply) => self.on_reply(reply),
         }
     }
 
     /// Has the engine choose and test the device.
     pub(crate) fn prepare(self) {
-        self.able.set(false);
+        self.can_start.set(false);
         self.readout.set(None);
-        self.trouble.set(None);
+        self.failure.set(None);
         self.phase.set(Phase::Loading);
-        self.loading.update(|loading| loading.device = false);
+        self.load_progress.update(|progress| progress.device = false);
         let data = self.wanted_data();
-        self.line.update_value(|line| line.data = data.clone());
+        self.link.update_value(|link| link.data = data.clone());
         self.send(&Command::Prepare { device: self.settings.with_untracked(|settings| settings.device), data });
     }
 
-    /// The name of the data to have at hand: where the settings name none that can be, the first there are.
+    /// Name of the data set to load: the one in the settings if it is valid, else the first of the menu.
     fn wanted_data(self) -> String {
-        let chosen = self.set.get_untracked().map(|set| set.name);
-        chosen.or_else(|| self.menu.with_untracked(|menu| Some(menu.sets.first()?.name.clone()))).unwrap_or_default()
+        let chosen = self.dataset.get_untracked().map(|dataset| dataset.name);
+        let first = || self.menu.with_untracked(|menu| Some(menu.datasets.first()?.name.clone()));
+        chosen.or_else(first).unwrap_or_default()
     }
 
-    /// Has the engine load other data where the settings want others.
-    fn follow_data(self) {
+    /// Has the engine load another data set if the settings name another.
+    fn load_wanted_data(self) {
         let data = self.wanted_data();
-        if self.line.with_value(|line| line.data == data || line.engine.is_none())
-            || self.readout.get_untracked().is_none()
-        {
+        let current = self.link.with_value(|link| link.data == data || link.worker.is_none());
+        if current || self.readout.get_untracked().is_none() {
             return;
         }
-        self.clear();
-        self.able.set(false);
+        self.clear_run();
+        self.can_start.set(false);
         self.phase.set(Phase::Loading);
-        self.line.update_value(|line| line.data = data.clone());
+        self.link.update_value(|link| link.data = data.clone());
         self.send(&Command::Load { data });
     }
 
-    /// Presses a button.
+    /// Carries out the action of a button.
     pub fn act(self, action: Action) {
         let phase = self.phase.get_untracked();
-        if !action.is_open(phase, self.able.get_untracked()) {
+        if !action.is_open(phase, self.can_start.get_untracked()) {
             return;
         }
         match (action, phase) {
             (Action::Start, Phase::Paused) => self.send(&Command::Resume),
             (Action::Step, Phase::Paused) => self.send(&Command::Step),
-            (Action::Start, _) => drop(self.begin(false)),
+            (Action::Start, _) => drop(self.start_run(false)),
             (Action::Step, _) => {
-                if self.begin(true) {
+                if self.start_run(true) {
                     self.send(&Command::Step);
                 }
             }
@@ -190,46 +194,46 @@ impl PageState {
         }
     }
 
-    /// Sets up a new run; says whether the settings allow one.
-    fn begin(self, paused: bool) -> bool {
-        let looks = self.settings.with_untracked(|settings| settings.looks()).map_err(|error| error.to_string());
-        let (config, looks) = match (self.config.get_untracked(), looks) {
-            (Ok(config), Ok(looks)) => (config, looks),
+    /// Sets up a new run; returns false if the settings do not allow one.
+    fn start_run(self, paused: bool) -> bool {
+        let pace = self.settings.with_untracked(|settings| settings.pace()).map_err(|error| error.to_string());
+        let (config, pace) = match (self.config.get_untracked(), pace) {
+            (Ok(config), Ok(pace)) => (config, pace),
             (Err(message), _) | (_, Err(message)) => {
-                self.fail(&message, Failure::Run);
+                self.fail(&message, FailureKind::Run);
                 return false;
             }
         };
-        self.clear();
-        // what is kept is another run
-        self.kept.set(None);
-        self.line.update_value(|line| line.pending = true);
+        self.clear_run();
+        // the saved run is another one
+        self.saved_run.set(None);
+        self.link.update_value(|link| link.pending = true);
         self.write_address();
         self.phase.set(if paused { Phase::Paused } else { Phase::Running });
-        self.send(&Command::Start { config: Box::new(config), paused, looks });
+        self.send(&Command::Start { config: Box::new(config), paused, pace });
         true
     }
 
     fn reset(self) {
-        self.clear();
-        self.picture.set(self.line.with_value(|line| line.sample.clone()));
+        self.clear_run();
+        self.picture.set(self.link.with_value(|link| link.sample.clone()));
         self.phase.set(Phase::Ready);
         self.send(&Command::Reset);
     }
 
-    /// Forgets the run on show.
-    pub(crate) fn clear(self) {
-        self.line.update_value(EngineLink::forget);
-        self.unkept.set(None);
-        self.examining.set(false);
-        self.trouble.set(None);
-        self.misread.set(Vec::new());
-        self.record.set(Record::default());
+    /// Clears the run on show and ignores its further messages.
+    pub(crate) fn clear_run(self) {
+        self.link.update_value(EngineLink::drop_run);
+        self.save_error.set(None);
+        self.probing.set(false);
+        self.failure.set(None);
+        self.link_errors.set(Vec::new());
+        self.run.set(RunState::default());
     }
 
-    /// Changes a setting by its name in links.
+    /// Changes the setting that links call `key`.
     pub fn change(self, key: &str, text: &str) {
-        self.move_on();
+        self.clear_last_error();
         let mut outcome = Ok(());
         self.settings.update(|settings| {
             if matches!(key, "method" | "preset") {
@@ -237,107 +241,107 @@ impl PageState {
             }
             outcome = settings.take(key, text.trim());
             if key == "method" {
-                self.menu.with_untracked(|menu| settings.let_go_of_data(menu));
+                self.menu.with_untracked(|menu| settings.drop_unsuitable_data(menu));
             }
         });
         match outcome {
             Ok(()) if key == "device" => {
-                self.clear();
+                self.clear_run();
                 self.prepare();
             }
-            Ok(()) => self.follow_data(),
-            Err(error) => self.misread.update(|misread| misread.push(error.to_string())),
+            Ok(()) => self.load_wanted_data(),
+            Err(error) => self.link_errors.update(|errors| errors.push(error.to_string())),
         }
         self.write_address();
     }
 
-    /// What was wrong with the last attempt says nothing about the next.
-    fn move_on(self) {
-        self.misread.set(Vec::new());
-        if self.trouble.with_untracked(|trouble| trouble.as_ref().is_some_and(|trouble| trouble.what == Failure::Run)) {
-            self.trouble.set(None);
-            if self.able.get_untracked() {
+    /// Clears the message of the last attempt: it does not apply to the next one.
+    fn clear_last_error(self) {
+        self.link_errors.set(Vec::new());
+        let failed_run = |failure: &Option<Failure>| failure.as_ref().is_some_and(|it| it.kind == FailureKind::Run);
+        if self.failure.with_untracked(failed_run) {
+            self.failure.set(None);
+            if self.can_start.get_untracked() {
                 self.phase.set(Phase::Ready);
             }
         }
     }
 
     /// Chooses another device.
-    pub fn choose(self, device: DeviceChoice) {
+    pub fn choose_device(self, device: DeviceChoice) {
         self.change("device", &device.to_string());
     }
 
-    /// Takes the way out of a failure.
-    pub fn mend(self, remedy: Remedy) {
-        let gone = self.trouble.with_untracked(|trouble| trouble.as_ref().is_some_and(Trouble::needs_new_engine));
-        self.trouble.set(None);
+    /// Carries out the remedy offered for a failure.
+    pub fn apply_remedy(self, remedy: Remedy) {
+        let engine_gone = self.failure.with_untracked(|it| it.as_ref().is_some_and(Failure::needs_new_engine));
+        self.failure.set(None);
         match remedy {
             Remedy::TryAgain => {
-                self.clear();
+                self.clear_run();
                 self.prepare();
             }
             Remedy::RestartEngine => {
-                self.clear();
+                self.clear_run();
                 self.connect();
             }
-            Remedy::UseCpu if !gone => self.choose(DeviceChoice::Cpu),
+            Remedy::UseCpu if !engine_gone => self.choose_device(DeviceChoice::Cpu),
             Remedy::UseCpu | Remedy::ContinueOnCpu { .. } => {
                 self.settings.update(|settings| settings.device = DeviceChoice::Cpu);
                 let continues = matches!(remedy, Remedy::ContinueOnCpu { .. });
-                self.line.update_value(|line| {
-                    line.restore = line.saved.take().filter(|_| continues).map(|(_, bytes)| bytes)
+                self.link.update_value(|link| {
+                    let checkpoint = link.checkpoint.take().filter(|_| continues);
+                    link.to_restore = checkpoint.map(|(_, bytes)| bytes);
                 });
                 self.connect();
             }
         }
     }
 
-    pub(crate) fn fail(self, message: &str, what: Failure) {
-        let saved = self.line.with_value(|line| line.saved.as_ref().map(|(step, _)| *step));
+    pub(crate) fn fail(self, message: &str, kind: FailureKind) {
+        let saved_step = self.link.with_value(|link| link.checkpoint.as_ref().map(|(step, _)| *step));
         let on_cpu = self.settings.with_untracked(|settings| settings.device == DeviceChoice::Cpu);
-        let choosing = self.loading.with_untracked(|loading| loading.awake && !loading.device) && !on_cpu;
-        self.trouble.set(Some(Trouble::new(message, what, saved, choosing)));
-        if what != Failure::Run {
-            self.able.set(false);
+        let testing = self.load_progress.with_untracked(|progress| progress.awake && !progress.device) && !on_cpu;
+        self.failure.set(Some(Failure::new(message, kind, saved_step, testing)));
+        if kind != FailureKind::Run {
+            self.can_start.set(false);
         }
         self.phase.set(Phase::Error);
     }
 
     pub(crate) fn send(self, command: &Command) {
-        let sent = self.line.with_value(|line| line.engine.as_ref().map_or(Ok(()), |engine| engine.send(command)));
+        let sent = self.link.with_value(|link| link.worker.as_ref().map_or(Ok(()), |worker| worker.send(command)));
         if let Err(reply) = sent {
-            self.hear(reply);
+            self.on_reply(reply);
         }
     }
 
-    /// Makes the address a link to the run that the settings describe.
+    /// Writes the settings into the address, which becomes a link to the same run.
     pub(crate) fn write_address(self) {
-        let config = self.config.get_untracked();
-        let card = self.card.get_untracked();
-        if let (Ok(config), Some(card)) = (config, card) {
+        if let (Ok(config), Some(card)) = (self.config.get_untracked(), self.card.get_untracked()) {
             url::write(&self.settings.with_untracked(|settings| settings.write(&config, &card)));
         }
     }
 
-    /// The chosen preset on the device in use, nothing changed.
-    pub fn base(self) -> Option<RunConfig> {
+    /// Configuration of the chosen preset on the current device, without the visitor's changes.
+    pub fn preset_config(self) -> Option<RunConfig> {
         let kind = self.readout.with(|readout| readout.as_ref().map_or(Kind::Cpu, |readout| readout.kind));
         self.menu.with(|menu| self.settings.with(|settings| settings.preset(menu, kind).ok()))
     }
 
-    /// The run that the browser keeps, where there is a choice whether to go on with it.
-    pub fn offered(self) -> Option<Kept> {
-        let idle = self.able.get() && matches!(self.phase.get(), Phase::Ready | Phase::Error);
-        self.kept.get().filter(|_| idle && !self.settings.with(|settings| settings.autostart))
+    /// The saved run, while the visitor can choose to continue it.
+    pub fn offered_run(self) -> Option<SavedRun> {
+        let idle = self.can_start.get() && matches!(self.phase.get(), Phase::Ready | Phase::Error);
+        self.saved_run.get().filter(|_| idle && !self.settings.with(|settings| settings.autostart))
     }
 
-    /// Whether a GPU is in use, real or played.
+    /// True if the device is a GPU, real or emulated.
     pub fn on_gpu(self) -> bool {
         self.readout.with(|readout| readout.as_ref().is_some_and(|readout| readout.kind != Kind::Cpu))
     }
 
-    /// Whether the chosen preset is meant for another kind of machine than this.
-    pub fn is_overdone(self) -> bool {
+    /// True if the full preset is chosen on a device other than a GPU.
+    pub fn is_preset_too_large(self) -> bool {
         let kind = self.readout.with(|readout| readout.as_ref().map(|readout| readout.kind));
         self.settings.with(|settings| settings.preset) == Preset::Full && kind.is_some_and(|kind| kind != Kind::Gpu)
     }

@@ -1,10 +1,10 @@
-//! The page's address: its query holds the settings, so that a link gives the run again.
+//! The page's address, whose query holds the settings: a link repeats the run.
 
 use leptos::prelude::window;
 use wasm_bindgen::JsValue;
 use web_sys::UrlSearchParams;
 
-/// The query's names and values.
+/// Names and values in the query.
 pub fn read() -> Vec<(String, String)> {
     let query = window().location().search().unwrap_or_default();
     let Ok(params) = UrlSearchParams::new_with_str(&query) else { return Vec::new() };
@@ -13,13 +13,13 @@ pub fn read() -> Vec<(String, String)> {
     pairs.map(|pair| js_sys::Array::from(&pair)).map(|pair| (text(&pair, 0), text(&pair, 1))).collect()
 }
 
-/// Writes the query without reloading the page and without a new entry in the browser's history.
+/// Replaces the query without a reload and without a new entry in the browser's history.
 pub fn write(pairs: &[(String, String)]) {
     let Ok(params) = UrlSearchParams::new() else { return };
     pairs.iter().for_each(|(key, text)| params.append(key, text));
     let query = format!("?{}", String::from(params.to_string()));
     if let Ok(history) = window().history() {
-        // pages opened from a file may not change their address: the page works without
+        // a page opened from a file must not change its address, and works without
         let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&query));
     }
 }

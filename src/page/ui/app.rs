@@ -1,4 +1,4 @@
-//! The page put together.
+//! The root component.
 
 use leptos::prelude::*;
 
@@ -13,13 +13,13 @@ use super::training_panel::Learning;
 use crate::page::state::store::PageState;
 use crate::page::state::test_hooks;
 
-/// Controls at the side, the lesson beside them. Headline and explanation stand in `index.html` already.
+/// Controls at the side and the lesson next to them. Headline and explanation are part of `index.html`.
 #[component]
 pub fn App() -> impl IntoView {
-    let bench = PageState::new();
-    provide_context(bench);
-    test_hooks::install(bench.record);
-    bench.connect();
+    let state = PageState::new();
+    provide_context(state);
+    test_hooks::install(state.run);
+    state.connect();
     view! {
         <div class="side">
             <Notice/>
@@ -38,13 +38,13 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// What is there of the data.
+/// The loaded part of the data, and the size of the network.
 #[component]
 fn Data() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let words = Memo::new(move |_| bench.loading.with(|loading| loading.data_words()));
+    let state = expect_context::<PageState>();
+    let words = Memo::new(move |_| state.load_progress.with(|progress| progress.data_words()));
     let parameters = Memo::new(move |_| {
-        bench.record.with(|record| record.plan.as_ref().map(|plan| crate::page::model::words::count(plan.parameters)))
+        state.run.with(|run| run.plan.as_ref().map(|plan| crate::page::model::words::count(plan.parameters)))
     });
     view! {
         <p class="hint" data-testid="data">{move || words.get().map(|words| format!("{words}."))}</p>

@@ -1,4 +1,4 @@
-//! The drawing of a chart as SVG: axes with ticks, level lines, curves and the reader's place on them.
+//! A chart as SVG: axes with ticks, reference lines, curves and the cursor.
 
 use leptos::prelude::*;
 
@@ -7,20 +7,20 @@ use crate::page::model::plot::{Level, Look, Plot, Series};
 use crate::page::model::scale::{Scale, Ticks, spread};
 use crate::page::model::words;
 
-/// Room for the numbers left of the plot.
+/// Space for the tick labels left of the plot, in pixels.
 const LEFT: f64 = 44.0;
-/// Room for the numbers below it.
+/// Space for the tick labels below the plot.
 const BOTTOM: f64 = 26.0;
-/// Room above and right of it, so that lines and end numbers are not cut.
+/// Space above and right of the plot, so that lines and labels are not cut.
 const EDGE: f64 = 10.0;
-/// Pixels between two numbers of the step axis at least.
+/// Smallest distance of two tick labels of the step axis.
 const APART: f64 = 90.0;
-/// Pixels between the names of two level lines.
+/// Smallest distance of the names of two reference lines.
 const LABEL_GAP: f64 = 15.0;
-/// A curve that ends so little above a line stands where the line's name would.
+/// Space that the name of a line needs above it: a curve that ends within it moves the name below the line.
 const LABEL_ROOM: f64 = 22.0;
 
-/// The size of a chart in pixels.
+/// Size of a chart in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Frame {
     width: f64,
@@ -28,33 +28,35 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A chart of this size.
+    /// A frame of this size.
     pub fn new(width: f64, height: f64) -> Self {
         Self { width: width.max(2.0 * LEFT), height }
     }
 
-    /// Steps across.
+    /// Scale of the steps.
     pub fn x(&self, plot: &Plot) -> Scale {
         Scale { values: plot.x, pixels: (LEFT, self.width - EDGE) }
     }
 
-    /// Values upwards.
+    /// Scale of the values, upwards.
     pub fn y(&self, plot: &Plot) -> Scale {
         Scale { values: plot.y, pixels: (self.height - BOTTOM, EDGE) }
     }
 }
 
-/// The whole chart. Readers who do not see it have its summary and its slider.
+/// The whole chart. Screen readers skip it: its summary and its slider say the same.
 pub fn draw(plot: &Plot, frame: &Frame, cursor: Option<usize>) -> impl IntoView + use<> {
-    let (x, y) = (frame.x(plot), frame.y(plot));
-    let (width, height) = (frame.width.to_string(), frame.height.to_string());
+    let x = frame.x(plot);
+    let y = frame.y(plot);
+    let width = frame.width.to_string();
+    let height = frame.height.to_string();
     view! {
         <svg width=width height=height aria-hidden="true">
             <g class="grid">{values(plot, &y, frame)}{steps(&x, frame)}</g>
             <g class="levels">{levels(&plot.levels, &y, frame)}</g>
             <g class="curves">{plot.series.iter().map(|series| curve(series, &x, &y)).collect_view()}</g>
             <g class="names">{names(&plot.levels, plot, &y, frame)}</g>
-            {cursor.map(|at| place(plot, at, &x, &y, frame))}
+            {cursor.map(|at| cursor_mark(plot, at, &x, &y, frame))}
         </svg>
     }
 }
@@ -62,10 +64,11 @@ pub fn draw(plot: &Plot, frame: &Frame, cursor: Option<usize>) -> impl IntoView 
 fn values(plot: &Plot, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
     let ticks = Ticks::between(plot.y.0, plot.y.1, 4);
     let unit = plot.unit;
-    let (scale, right) = (*y, number(frame.width - EDGE));
+    let scale = *y;
+    let right = number(frame.width - EDGE);
     let lines = ticks.values.clone().into_iter().map(move |value| {
-        let (at, text) =
-            (number(scale.place(value)), if unit == Unit::Share { ticks.percent(value) } else { ticks.text(value) });
+        let at = number(scale.place(value));
+        let text = if unit == Unit::Share { ticks.percent(value) } else { ticks.text(value) };
         view! {
             <line x1=number(LEFT) x2=right.clone() y1=at.clone() y2=at.clone()></line>
             <text x=number(LEFT - 8.0) y=at dy="0.32em" text-anchor="end">{text}</text>
@@ -77,7 +80,8 @@ fn values(plot: &Plot, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
 fn steps(x: &Scale, frame: &Frame) -> impl IntoView + use<> {
     let room = (frame.width - LEFT - EDGE) / APART;
     let ticks = Ticks::between(x.values.0, x.values.1, room.max(1.0) as usize);
-    let (scale, foot) = (*x, frame.height - BOTTOM);
+    let scale = *x;
+    let foot = frame.height - BOTTOM;
     let whole = ticks.values.into_iter().filter(|value| value.fract() == 0.0);
     let marks = whole.map(move |value| {
         let at = number(scale.place(value));
@@ -92,7 +96,8 @@ fn steps(x: &Scale, frame: &Frame) -> impl IntoView + use<> {
 }
 
 fn levels(levels: &[Level], y: &Scale, frame: &Frame) -> impl IntoView + use<> {
-    let (scale, right) = (*y, number(frame.width - EDGE));
+    let scale = *y;
+    let right = number(frame.width - EDGE);
     let lines = levels.iter().map(move |level| {
         let at = number(scale.place(level.value));
         let class = format!("level pattern{}", level.pattern);
@@ -101,8 +106,8 @@ fn levels(levels: &[Level], y: &Scale, frame: &Frame) -> impl IntoView + use<> {
     lines.collect_view()
 }
 
-/// The names stand on their lines at the right, or below them where a curve ends just above, moved apart where two lines are
-/// close.
+/// Names of the reference lines, at the right end above each line, or below it if a curve ends just above; moved apart if two
+/// lines are close.
 fn names(levels: &[Level], plot: &Plot, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
     let ends = || plot.series.iter().filter_map(|series| series.points.last());
     let own = levels.iter().map(|level| {
@@ -137,8 +142,8 @@ fn curve(series: &Series, x: &Scale, y: &Scale) -> impl IntoView + use<> {
     view! { <path class=class d=path></path>{dots.collect_view()} }
 }
 
-/// The reader's place: a line through the chart and a ring on each curve.
-fn place(plot: &Plot, at: usize, x: &Scale, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
+/// The cursor: a line through the chart and a ring on each curve.
+fn cursor_mark(plot: &Plot, at: usize, x: &Scale, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
     let step = plot.walk().get(at).map(|point| point.0);
     step.map(|step| {
         let across = number(x.place(step));

@@ -1,15 +1,15 @@
-//! Start, pause, single step, reset.
+//! The buttons of a run: start, pause, single step, reset.
 
 use leptos::prelude::*;
 
 use crate::page::model::phase::{Action, Phase};
 use crate::page::state::store::PageState;
 
-/// The four buttons. A closed one keeps the keyboard's focus, so it is only marked as disabled.
+/// The four buttons. A disabled one is marked by `aria-disabled` alone, so that it keeps the keyboard's focus.
 #[component]
 pub fn Buttons() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let start = move || if bench.phase.get() == Phase::Paused { "Go on" } else { "Start training" };
+    let state = expect_context::<PageState>();
+    let start = move || if state.phase.get() == Phase::Paused { "Continue" } else { "Start training" };
     view! {
         <div class="buttons" role="group" aria-label="Run">
             <Press action=Action::Start testid="start" class="primary">{start}</Press>
@@ -22,15 +22,15 @@ pub fn Buttons() -> impl IntoView {
 
 #[component]
 fn Press(action: Action, testid: &'static str, class: &'static str, children: Children) -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let closed = move || !action.is_open(bench.phase.get(), bench.able.get());
+    let state = expect_context::<PageState>();
+    let closed = move || !action.is_open(state.phase.get(), state.can_start.get());
     view! {
         <button
             type="button"
             class=class
             data-testid=testid
             aria-disabled=move || if closed() { "true" } else { "false" }
-            on:click=move |_| bench.act(action)
+            on:click=move |_| state.act(action)
         >
             {children()}
         </button>

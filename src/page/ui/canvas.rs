@@ -1,9 +1,9 @@
-//! Painting pixels.
+//! Pixels on a canvas.
 
 use wasm_bindgen::{Clamped, JsCast};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 
-/// Paints `rgba` over the whole canvas, which takes on its size. A browser that refuses leaves it as it is.
+/// Resizes the canvas to `width` x `height` and paints `rgba` on it. None if the browser refuses.
 pub fn paint(canvas: &HtmlCanvasElement, rgba: &[u8], width: usize, height: usize) -> Option<()> {
     let (width, height) = (width as u32, height as u32);
     if (canvas.width(), canvas.height()) != (width, height) {

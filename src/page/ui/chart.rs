@@ -1,4 +1,4 @@
-//! A chart: an SVG over a slider that walks along the curve, by pointer, touch or arrow keys.
+//! A chart: an SVG under an invisible slider that moves a cursor along the curve, by pointer, touch or arrow keys.
 
 use leptos::ev;
 use leptos::html::Div;
@@ -8,22 +8,22 @@ use super::axes::{Frame, draw};
 use super::use_width::use_width;
 use crate::page::model::plot::Plot;
 
-/// Pixels down.
+/// Height in pixels.
 const HEIGHT: f64 = 210.0;
 
-/// A chart of `plot`. `value` is the number of the moment, shown large and found by tests under `testid`.
+/// A chart with its title, its latest value and a line of text: the values under the cursor, else the summary.
 #[component]
 pub fn Chart(
-    /// What is measured.
+    /// Name of the measure.
     #[prop(into)]
     title: Signal<String>,
-    /// What is drawn.
+    /// Contents of the chart.
     #[prop(into)]
     plot: Signal<Plot>,
-    /// The latest value in words.
+    /// The latest value as text.
     #[prop(into)]
     value: Signal<String>,
-    /// The name tests know the value by.
+    /// Test id of the value.
     #[prop(into)]
     testid: String,
 ) -> impl IntoView {

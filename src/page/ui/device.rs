@@ -1,4 +1,4 @@
-//! Which processor computes, why, and the choice of another.
+//! The field for the device, and the device in use.
 
 use leptos::prelude::*;
 
@@ -7,16 +7,16 @@ use crate::page::state::store::PageState;
 
 const CHOICES: [(&str, &str); 3] = [("auto", "Best there is"), ("gpu", "GPU (WebGPU)"), ("cpu", "CPU")];
 
-/// The choice and the readout. Closed while a run is under way.
+/// The choice, the device in use with the reason, and a button for the other one.
 #[component]
 pub fn Device() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let chosen = move || bench.settings.with(|settings| settings.device.to_string());
+    let state = expect_context::<PageState>();
+    let chosen = move || state.settings.with(|settings| settings.device.to_string());
     let name = move || {
-        bench.readout.with(|readout| readout.as_ref().map_or_else(|| "…".to_string(), |readout| readout.name.clone()))
+        state.readout.with(|readout| readout.as_ref().map_or_else(|| "…".to_string(), |readout| readout.name.clone()))
     };
-    let why = move || bench.readout.with(|readout| readout.as_ref().map(|readout| readout.why.clone()));
-    // what the link asked for may be none of the three: it is offered too, so that the form shows what is
+    let why = move || state.readout.with(|readout| readout.as_ref().map(|readout| readout.why.clone()));
+    // a link may name a choice beyond the three: the form shows it too
     let extra = move || Some(chosen()).filter(|choice| CHOICES.iter().all(|(value, _)| value != choice));
     view! {
         <div class="device">
@@ -26,7 +26,7 @@ pub fn Device() -> impl IntoView {
                 name="device"
                 data-testid="device"
                 prop:value=chosen
-                on:change=move |event| bench.change("device", &event_target_value(&event))
+                on:change=move |event| state.change("device", &event_target_value(&event))
             >
                 {CHOICES.map(|(value, words)| view! { <option value=value selected=move || chosen() == value>{words}</option> }).collect_view()}
                 {move || extra().map(|value| view! { <option value=value.clone() selected>{value.clone()}</option> })}
@@ -35,14 +35,14 @@ pub fn Device() -> impl IntoView {
                 <strong data-testid="device-name">{name}</strong>" "
                 <span data-testid="device-why">{why}</span>
             </p>
-            {move || other(bench.readout.get()).map(|(choice, words)| view! {
-                <button type="button" class="link" data-testid="device-other" on:click=move |_| bench.choose(choice)>{words}</button>
+            {move || other(state.readout.get()).map(|(choice, words)| view! {
+                <button type="button" class="link" data-testid="device-other" on:click=move |_| state.choose_device(choice)>{words}</button>
             })}
         </div>
     }
 }
 
-/// The choice that leads to the other processor, where there is one.
+/// The choice of the other device, if there is one.
 fn other(readout: Option<Readout>) -> Option<(DeviceChoice, &'static str)> {
     match readout? {
         Readout { kind: Kind::Gpu | Kind::SoftwareGpu, .. } => Some((DeviceChoice::Cpu, "Use the CPU instead")),

@@ -1,4 +1,4 @@
-//! One labelled setting.
+//! A field for one setting.
 
 use leptos::prelude::*;
 use serde_json::Value;
@@ -6,26 +6,28 @@ use serde_json::Value;
 use crate::page::model::settings;
 use crate::page::state::store::PageState;
 
-/// A field for the setting called `key` in links: a box to tick for what is on or off, a line of text for the rest. It
-/// shows the preset's value until something is typed, and pale when it is emptied.
+/// A field for the setting that links call `key`: a check box for a boolean, else a line of text. It shows the preset's value
+/// until something is typed, and as a placeholder when it is empty.
 #[component]
 pub fn Field(
     #[prop(into)] key: String,
     #[prop(into)] label: String,
     #[prop(optional)] placeholder: &'static str,
 ) -> impl IntoView {
-    let bench = expect_context::<PageState>();
+    let state = expect_context::<PageState>();
     let name = StoredValue::new(key.clone());
-    let base = Memo::new(move |_| bench.base().and_then(|config| name.with_value(|key| settings::value(&config, key))));
-    let typed = move || bench.settings.with(|settings| name.with_value(|key| settings.typed(key).map(str::to_string)));
+    let base = Memo::new(move |_| {
+        state.preset_config().and_then(|config| name.with_value(|key| settings::value(&config, key)))
+    });
+    let typed = move || state.settings.with(|settings| name.with_value(|key| settings.typed(key).map(str::to_string)));
     let preset = move || base.get().filter(|value| value.as_u64() != Some(0)).map(settings::text_of);
     let shown = move || typed().or_else(preset).unwrap_or_default();
     let wrong = move || {
-        let said = bench.config.with(|config| config.as_ref().err().cloned()).unwrap_or_default();
+        let said = state.config.with(|config| config.as_ref().err().cloned()).unwrap_or_default();
         typed().is_some() && name.with_value(|key| said.contains(key.as_str()))
     };
     let id = format!("set-{key}");
-    // a method may call a setting what the page calls something else: `task`, `loss`
+    // the prefix keeps options called `task` or `loss` apart from the page's own test ids
     let common = settings::FIELDS.contains(&key.as_str()) || key == settings::PROBE_EVERY;
     let testid = if common { key } else { format!("option-{key}") };
     let switch = base.with_untracked(|value| matches!(value, Some(Value::Bool(_))));
@@ -36,7 +38,7 @@ pub fn Field(
                 id=id.clone()
                 data-testid=testid
                 prop:checked=move || shown() == "true"
-                on:change=move |event| name.with_value(|key| bench.change(key, &event_target_checked(&event).to_string()))
+                on:change=move |event| name.with_value(|key| state.change(key, &event_target_checked(&event).to_string()))
             />
         }.into_any()
     } else {
@@ -50,7 +52,7 @@ pub fn Field(
                 placeholder=move || preset().unwrap_or_else(|| placeholder.to_string())
                 prop:value=shown
                 aria-invalid=move || if wrong() { "true" } else { "false" }
-                on:change=move |event| name.with_value(|key| bench.change(key, &event_target_value(&event)))
+                on:change=move |event| name.with_value(|key| state.change(key, &event_target_value(&event)))
             />
         }
         .into_any()

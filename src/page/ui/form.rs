@@ -1,4 +1,4 @@
-//! What a run is made of: method, preset, device, seed and the rest.
+//! The settings of a run.
 
 use leptos::prelude::*;
 
@@ -9,11 +9,11 @@ use crate::page::model::settings::{self, PROBE_EVERY};
 use crate::page::model::words;
 use crate::page::state::store::PageState;
 
-/// All settings. They are fixed while a run is under way.
+/// The form with all settings. They are fixed while a run is in progress.
 #[component]
 pub fn Form() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let fixed = Memo::new(move |_| bench.phase.get().is_busy());
+    let state = expect_context::<PageState>();
+    let fixed = Memo::new(move |_| state.phase.get().is_busy());
     view! {
         <details class="settings" open=is_wide()>
             <summary>"Settings"</summary>
@@ -41,7 +41,7 @@ pub fn Form() -> impl IntoView {
     }
 }
 
-/// On a narrow screen the settings are folded away: the lesson is what matters there.
+/// True on a wide screen. On a narrow one the settings start folded, so that the lesson is in sight.
 fn is_wide() -> bool {
     let query = window().match_media("(min-width: 40rem)").ok().flatten();
     query.is_none_or(|query| query.matches())
@@ -49,13 +49,13 @@ fn is_wide() -> bool {
 
 #[component]
 fn Method() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let chosen = move || match bench.card.get() {
+    let state = expect_context::<PageState>();
+    let chosen = move || match state.card.get() {
         Some(card) => card.id,
-        None => bench.settings.with(|settings| settings.method.clone()),
+        None => state.settings.with(|settings| settings.method.clone()),
     };
     let known = move || {
-        bench
+        state
             .menu
             .with(|menu| menu.methods.iter().map(|card| (card.id.clone(), card.title.clone())).collect::<Vec<_>>())
     };
@@ -69,7 +69,7 @@ fn Method() -> impl IntoView {
     view! {
         <div class="field wide">
             <label for="method">"Method"</label>
-            <select id="method" data-testid="method" prop:value=chosen on:change=move |event| bench.change("method", &event_target_value(&event))>
+            <select id="method" data-testid="method" prop:value=chosen on:change=move |event| state.change("method", &event_target_value(&event))>
                 {move || options().into_iter().map(|(id, title)| {
                     let selected = id == chosen();
                     view! { <option value=id selected=selected>{title}</option> }
@@ -81,27 +81,28 @@ fn Method() -> impl IntoView {
 
 #[component]
 fn PresetChoice() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let chosen = move || bench.settings.with(|settings| settings.preset.to_string());
-    let options = [("small", "Small: minutes, here"), ("full", "Full: as published")];
+    let state = expect_context::<PageState>();
+    let chosen = move || state.settings.with(|settings| settings.preset.to_string());
+    let options = [("small", "Small: a few minutes in this tab"), ("full", "Full: as published")];
     view! {
         <div class="field wide">
             <label for="preset">"Preset"</label>
-            <select id="preset" data-testid="preset" prop:value=chosen on:change=move |event| bench.change("preset", &event_target_value(&event))>
+            <select id="preset" data-testid="preset" prop:value=chosen on:change=move |event| state.change("preset", &event_target_value(&event))>
                 {options.map(|(value, words)| view! { <option value=value selected=move || chosen() == value>{words}</option> }).collect_view()}
             </select>
-            {move || bench.is_overdone().then(|| view! {
+            {move || state.is_preset_too_large().then(|| view! {
                 <p class="hint">"This preset is made for a desktop GPU. On this processor a single step may take minutes."</p>
             })}
         </div>
     }
 }
 
-/// The encoder's width and whatever settings the method has of its own.
+/// The encoder's width and the method's own options.
 #[component]
 fn More() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let names = Memo::new(move |_| bench.base().map(|config| settings::more_names(&config)).unwrap_or_default());
+    let state = expect_context::<PageState>();
+    let names =
+        Memo::new(move |_| state.preset_config().map(|config| settings::more_names(&config)).unwrap_or_default());
     let label = |name: &str| match name {
         "width" => "Width of the network".to_string(),
         other => words::title(&other.replace('_', " ")),

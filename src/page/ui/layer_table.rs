@@ -1,4 +1,4 @@
-//! The table layer by layer: where in the network the useful features live.
+//! Probe accuracies layer by layer.
 
 use leptos::prelude::*;
 
@@ -7,11 +7,11 @@ use crate::page::model::words;
 use crate::page::state::store::PageState;
 use crate::session::event::{Probe, Source};
 
-/// Trained against untrained, for every layer and every kind of probe.
+/// A table for each kind of probe: the trained and the untrained encoder, for every layer.
 #[component]
 pub fn Layers() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let latest = Memo::new(move |_| bench.record.with(|record| record.probes.last().cloned()));
+    let state = expect_context::<PageState>();
+    let latest = Memo::new(move |_| state.run.with(|run| run.probes.last().cloned()));
     move || {
         latest.get().map(|probe| {
         let kinds = probe_summary::kinds(&probe);

@@ -1,4 +1,4 @@
-//! A matrix that shows what the loss does, as a live picture.
+//! A matrix of the loss, such as similarities, as a live picture.
 
 use leptos::html::Canvas;
 use leptos::prelude::*;
@@ -8,22 +8,23 @@ use crate::page::model::{picture_layout, words};
 use crate::page::state::store::PageState;
 use crate::session::picture::PictureFigure;
 
-/// The matrix at place `index` of the latest picture.
+/// Matrix `index` of the latest picture.
 #[component]
 pub fn Matrix(index: usize) -> impl IntoView {
-    let bench = expect_context::<PageState>();
+    let state = expect_context::<PageState>();
     let canvas = NodeRef::<Canvas>::new();
     let part = move |text: fn(&PictureFigure) -> String| {
         Memo::new(move |_| {
-            bench.picture.with(|picture| picture.as_ref()?.figures.get(index).map(text)).unwrap_or_default()
+            state.picture.with(|picture| picture.as_ref()?.figures.get(index).map(text)).unwrap_or_default()
         })
     };
-    let (title, caption) = (part(|figure| figure.title.clone()), part(|figure| figure.caption.clone()));
-    let (low, high) =
-        (part(|figure| words::number(figure.low.into())), part(|figure| words::number(figure.high.into())));
+    let title = part(|figure| figure.title.clone());
+    let caption = part(|figure| figure.caption.clone());
+    let low = part(|figure| words::number(figure.low.into()));
+    let high = part(|figure| words::number(figure.high.into()));
     Effect::new(move || {
         let Some(canvas) = canvas.get() else { return };
-        bench.picture.with(|picture| {
+        state.picture.with(|picture| {
             let figure = picture.as_ref()?.figures.get(index)?;
             paint(&canvas, &picture_layout::gray(figure)?, figure.columns, figure.rows)
         });

@@ -1,4 +1,4 @@
-//! The components of the page.
+//! Components of the page.
 
 pub(super) mod app;
 pub(super) mod axes;

@@ -1,31 +1,31 @@
-//! What went wrong, with a way out.
+//! Failures and warnings.
 
 use leptos::prelude::*;
 
 use crate::page::state::store::PageState;
 
-/// Failures, misread links, impossible settings and the run's own warnings, where there are any.
+/// Failures with their remedy, errors in the link or the settings, and warnings of the run.
 #[component]
 pub fn Notice() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let impossible = move || {
-        let known = bench.menu.with(|menu| !menu.methods.is_empty());
-        bench.config.with(|config| config.as_ref().err().filter(|_| known).cloned())
+    let state = expect_context::<PageState>();
+    let invalid = move || {
+        let known = state.menu.with(|menu| !menu.methods.is_empty());
+        state.config.with(|config| config.as_ref().err().filter(|_| known).cloned())
     };
-    let told = move || bench.trouble.with(|trouble| trouble.as_ref().map(|trouble| trouble.message.clone()));
+    let shown = move || state.failure.with(|failure| failure.as_ref().map(|failure| failure.message.clone()));
     let more = Memo::new(move |_| {
-        let misread = bench.misread.get().into_iter().chain(impossible());
-        misread.map(|text| sentence(&text)).filter(|text| told().as_ref() != Some(text)).collect::<Vec<_>>()
+        let link_errors = state.link_errors.get().into_iter().chain(invalid());
+        link_errors.map(|text| sentence(&text)).filter(|text| shown().as_ref() != Some(text)).collect::<Vec<_>>()
     });
-    let warnings = Memo::new(move |_| bench.record.with(|record| record.warnings.clone()));
+    let warnings = Memo::new(move |_| state.run.with(|run| run.warnings.clone()));
     view! {
         <div class="notices">
             <div role="alert" data-testid="message">
-                {move || bench.trouble.get().map(|trouble| view! {
+                {move || state.failure.get().map(|failure| view! {
                     <div class="notice">
-                        <p>{trouble.message}</p>
-                        {trouble.remedy.map(|remedy| view! {
-                            <button type="button" class="plain" data-testid="remedy" on:click=move |_| bench.mend(remedy)>
+                        <p>{failure.message}</p>
+                        {failure.remedy.map(|remedy| view! {
+                            <button type="button" class="plain" data-testid="remedy" on:click=move |_| state.apply_remedy(remedy)>
                                 {remedy.words()}
                             </button>
                         })}

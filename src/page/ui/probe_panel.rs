@@ -1,4 +1,4 @@
-//! The third part: whether what it learned is good for something else.
+//! The third part of the lesson: probes of the frozen features.
 
 use leptos::prelude::*;
 
@@ -10,13 +10,13 @@ use crate::page::model::words;
 use crate::page::state::store::PageState;
 use crate::session::event::Source;
 
-/// Probes over the steps, against their controls, and layer by layer.
+/// Charts of the probes with their controls, and the table layer by layer.
 #[component]
 pub fn Probes() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    // before the first round the two usual probes hold their place
+    let state = expect_context::<PageState>();
+    // empty charts hold the place until the first round
     let kinds = Memo::new(move |_| {
-        let measured = bench.record.with(|record| record.probes.last().map(probe_summary::kinds));
+        let measured = state.run.with(|run| run.probes.last().map(probe_summary::kinds));
         measured.unwrap_or_else(|| vec!["linear".into(), "knn".into()])
     });
     view! {
@@ -39,26 +39,27 @@ pub fn Probes() -> impl IntoView {
 
 #[component]
 fn Kind(kind: String) -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let (title, testid) = (probe_name(&kind), kind.clone());
+    let state = expect_context::<PageState>();
+    let title = probe_name(&kind);
+    let testid = kind.clone();
     let name = StoredValue::new(kind);
-    let plot = Memo::new(move |_| name.with_value(|kind| bench.record.with(|record| plot::probe(record, kind))));
+    let plot = Memo::new(move |_| name.with_value(|kind| state.run.with(|run| plot::probe(run, kind))));
     let value = Memo::new(move |_| {
-        let best = |record: &crate::page::model::run_state::Record| {
-            name.with_value(|kind| probe_summary::best(record.probes.last()?, Source::Trained, kind))
+        let best = |run: &crate::page::model::run_state::RunState| {
+            name.with_value(|kind| probe_summary::best(run.probes.last()?, Source::Trained, kind))
         };
-        bench.record.with(best).map_or_else(|| "–".to_string(), |best| words::percent(best.accuracy))
+        state.run.with(best).map_or_else(|| "–".to_string(), |best| words::percent(best.accuracy))
     });
     view! { <Chart title plot value testid/> }
 }
 
-/// How much the numbers can be trusted.
+/// Sampling error of the accuracies.
 #[component]
 fn Small() -> impl IntoView {
-    let bench = expect_context::<PageState>();
+    let state = expect_context::<PageState>();
     let text = Memo::new(move |_| {
-        bench.record.with(|record| {
-        let probe = record.probes.last()?;
+        state.run.with(|run| {
+        let probe = run.probes.last()?;
         let best = probe_summary::best(probe, Source::Trained, probe_summary::kinds(probe).first()?)?;
         let off = probe_summary::uncertainty(best.accuracy, probe.test_images) * 100.0;
         Some(format!(
@@ -72,7 +73,7 @@ fn Small() -> impl IntoView {
     view! { <p class="hint">{text}</p> }
 }
 
-/// What the probes and the lines mean.
+/// Explanation of probes and controls.
 #[component]
 fn Reading() -> impl IntoView {
     view! {

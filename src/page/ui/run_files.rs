@@ -1,4 +1,4 @@
-//! The run that the browser keeps, and runs as files.
+//! The saved run, and runs as files.
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -7,27 +7,29 @@ use web_sys::HtmlInputElement;
 use crate::page::model::phase::Phase;
 use crate::page::model::saved_run_text;
 use crate::page::state::store::PageState;
-use crate::worker::protocol::Kept;
+use crate::worker::protocol::SavedRun;
 
-/// For somebody who comes back: what is kept, to go on with or to forget. Nobody else sees anything.
+/// The offer to continue or delete the saved run, if there is one.
 #[component]
 pub fn Offer() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let shown = Memo::new(move |_| bench.offered());
-    let said = move |kept: &Kept| {
-        let menu = bench.menu.get();
-        let method = menu.methods.iter().find(|card| card.id == kept.method).map_or(&kept.method, |card| &card.title);
-        let data = menu.sets.iter().find(|set| set.name == kept.data).map_or(&kept.data, |set| &set.title);
-        saved_run_text::offer(kept, method, data, js_sys::Date::now())
+    let state = expect_context::<PageState>();
+    let shown = Memo::new(move |_| state.offered_run());
+    let text = move |saved: &SavedRun| {
+        let menu = state.menu.get();
+        let method = menu.methods.iter().find(|card| card.id == saved.method);
+        let method = method.map_or(&saved.method, |card| &card.title);
+        let dataset = menu.datasets.iter().find(|dataset| dataset.name == saved.data);
+        let dataset = dataset.map_or(&saved.data, |dataset| &dataset.title);
+        saved_run_text::offer(saved, method, dataset, js_sys::Date::now())
     };
     move || {
-        shown.get().map(|kept| {
+        shown.get().map(|saved| {
             view! {
-                <section class="kept" data-testid="kept" aria-label="The run that is kept">
-                    <p>{said(&kept)}</p>
+                <section class="kept" data-testid="kept" aria-label="The saved run">
+                    <p>{text(&saved)}</p>
                     <div class="pair">
-                        <button type="button" data-testid="go-on" on:click=move |_| bench.go_on()>{saved_run_text::taking_up(&kept)}</button>
-                        <button type="button" data-testid="forget" on:click=move |_| bench.forget()>"Forget it"</button>
+                        <button type="button" data-testid="go-on" on:click=move |_| state.resume_saved()>{saved_run_text::resume_label(&saved)}</button>
+                        <button type="button" data-testid="forget" on:click=move |_| state.delete_saved()>"Delete it"</button>
                     </div>
                 </section>
             }
@@ -35,23 +37,23 @@ pub fn Offer() -> impl IntoView {
     }
 }
 
-/// Saving the run as a file, opening one, and what is safe already.
+/// The buttons to save the run as a file and to open one, and the saved part of the current run.
 #[component]
 pub fn Files() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let on_show = move || matches!(bench.phase.get(), Phase::Running | Phase::Paused | Phase::Done);
-    let refused = Memo::new(move |_| bench.unkept.get().filter(|_| on_show()));
+    let state = expect_context::<PageState>();
+    let on_show = move || matches!(state.phase.get(), Phase::Running | Phase::Paused | Phase::Done);
+    let refused = Memo::new(move |_| state.save_error.get().filter(|_| on_show()));
     let safe = Memo::new(move |_| {
-        let kept = bench.kept.get().filter(|_| on_show() && refused.with(Option::is_none));
-        kept.map(|kept| saved_run_text::safe(&kept))
+        let saved = state.saved_run.get().filter(|_| on_show() && refused.with(Option::is_none));
+        saved.map(|saved| saved_run_text::safe(&saved))
     });
     let choose = move |event: web_sys::Event| {
         let input: Option<HtmlInputElement> = event.target().and_then(|target| target.dyn_into().ok());
         let Some(input) = input else { return };
         let file = input.files().and_then(|files| files.get(0));
-        // so that the same file can be chosen again
+        // allows the same file to be chosen again
         input.set_value("");
-        file.into_iter().for_each(|file| bench.open(file));
+        file.into_iter().for_each(|file| state.open(file));
     };
     view! {
         <div class="files">
@@ -59,18 +61,18 @@ pub fn Files() -> impl IntoView {
                 <button
                     type="button"
                     data-testid="download"
-                    aria-disabled=move || if bench.has_file() { "false" } else { "true" }
-                    on:click=move |_| bench.download()
+                    aria-disabled=move || if state.can_download() { "false" } else { "true" }
+                    on:click=move |_| state.download()
                 >
-                    "Download"
+                    "Save run to a file"
                 </button>
                 <label class="file">
-                    "Open a file"
-                    <input type="file" data-testid="open" accept=".safetensors" disabled=move || !bench.can_open() on:change=choose/>
+                    "Open a saved run"
+                    <input type="file" data-testid="open" accept=".safetensors" disabled=move || !state.can_open() on:change=choose/>
                 </label>
             </div>
             <p class="hint" data-testid="safe">{safe}</p>
-            <div role="status" data-testid="unkept">
+            <div role="status" data-testid="save_error">
                 {move || refused.get().map(|message| view! { <p class="notice">{message}</p> })}
             </div>
         </div>

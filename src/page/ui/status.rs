@@ -1,4 +1,4 @@
-//! Where the page and its run are: the state in a word, progress, and the numbers of the moment.
+//! The status line, the progress bar and the latest numbers.
 
 use leptos::prelude::*;
 
@@ -6,54 +6,55 @@ use crate::page::model::phase::Phase;
 use crate::page::model::words;
 use crate::page::state::store::PageState;
 
-/// The state and the numbers.
+/// Status line, progress bar and numbers.
 #[component]
 pub fn Status() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let state = move || bench.phase.get().name();
-    let said = Memo::new(move |_| sentence(bench));
+    let state = expect_context::<PageState>();
+    let phase = move || state.phase.get().name();
+    let said = Memo::new(move |_| sentence(state));
     view! {
         <section class="status" aria-label="Progress">
-            <p class="state" data-testid="status" data-state=state role="status" aria-live="polite">{said}</p>
+            <p class="state" data-testid="status" data-state=phase role="status" aria-live="polite">{said}</p>
             <Bar/>
             <Numbers/>
         </section>
     }
 }
 
-/// What is said when the state changes; numbers that change all the time stand elsewhere, or nobody could listen.
-fn sentence(bench: PageState) -> String {
-    match bench.phase.get() {
-        Phase::Loading => format!("{} …", bench.loading.with(|loading| loading.words())),
-        Phase::Ready if bench.offered().is_some() => {
-            "Ready. Press Start training, or take up the run that is kept.".into()
+/// The status as a sentence. It holds no numbers that change with every step: screen readers speak each change.
+fn sentence(state: PageState) -> String {
+    match state.phase.get() {
+        Phase::Loading => format!("{} …", state.load_progress.with(|progress| progress.words())),
+        Phase::Ready if state.offered_run().is_some() => {
+            "Ready. Press Start training, or continue your saved run.".into()
         }
         Phase::Ready => "Ready. Press Start training.".into(),
-        Phase::Done => bench.record.with(|record| match &record.done {
+        Phase::Done => state.run.with(|run| match &run.done {
             Some(done) => {
-                let (steps, time) = (words::count(done.step), words::duration(done.elapsed_seconds));
+                let steps = words::count(done.step);
+                let time = words::duration(done.elapsed_seconds);
                 format!("Done: {steps} steps in {time}.")
             }
             None => "Done.".into(),
         }),
-        Phase::Running if bench.examining.get() => "Training: examining the features …".into(),
-        Phase::Running if bench.record.with(|record| record.step.is_none()) && bench.on_gpu() => {
+        Phase::Running if state.probing.get() => "Training: testing what it has learned …".into(),
+        Phase::Running if state.run.with(|run| run.step.is_none()) && state.on_gpu() => {
             "Training: the GPU prepares its first step …".into()
         }
         other => other.words().into(),
     }
 }
 
-/// The share of what is being waited for: the engine first, the run later.
+/// Progress of loading, then of the run.
 #[component]
 fn Bar() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let share = Memo::new(move |_| match bench.phase.get() {
-        Phase::Loading => bench.loading.with(|loading| loading.share()),
-        Phase::Running if bench.examining.get() && bench.record.with(|record| record.step.is_none()) => None,
-        _ => Some(bench.record.with(|record| record.progress())),
+    let state = expect_context::<PageState>();
+    let share = Memo::new(move |_| match state.phase.get() {
+        Phase::Loading => state.load_progress.with(|progress| progress.share()),
+        Phase::Running if state.probing.get() && state.run.with(|run| run.step.is_none()) => None,
+        _ => Some(state.run.with(|run| run.progress())),
     });
-    let label = move || if bench.phase.get() == Phase::Loading { "Loading" } else { "Steps of the run" };
+    let label = move || if state.phase.get() == Phase::Loading { "Loading" } else { "Steps of the run" };
     view! {
         <progress
             data-testid="progress"
@@ -66,17 +67,17 @@ fn Bar() -> impl IntoView {
 
 #[component]
 fn Numbers() -> impl IntoView {
-    let bench = expect_context::<PageState>();
+    let state = expect_context::<PageState>();
     let of_step = move |text: fn(&crate::session::event::Step) -> String| {
-        Memo::new(move |_| bench.record.with(|record| record.step.as_ref().map_or_else(|| "–".to_string(), text)))
+        Memo::new(move |_| state.run.with(|run| run.step.as_ref().map_or_else(|| "–".to_string(), text)))
     };
-    let steps = Memo::new(move |_| bench.record.with(|record| words::count(record.steps())));
+    let steps = Memo::new(move |_| state.run.with(|run| words::count(run.steps())));
     let total = Memo::new(move |_| {
-        bench.record.with(|record| record.plan.as_ref().map(|plan| format!(" of {}", words::count(plan.total_steps))))
+        state.run.with(|run| run.plan.as_ref().map(|plan| format!(" of {}", words::count(plan.total_steps))))
     });
     let left = Memo::new(move |_| {
-        let known = bench.record.with(|record| record.seconds_left());
-        known.filter(|_| bench.phase.get().is_busy()).map_or_else(|| "–".to_string(), words::duration)
+        let known = state.run.with(|run| run.seconds_left());
+        known.filter(|_| state.phase.get().is_busy()).map_or_else(|| "–".to_string(), words::duration)
     });
     let speed = of_step(|step| words::count(step.images_per_second.round() as usize));
     let epoch = of_step(|step| format!("{:.2}", step.epoch));

@@ -1,20 +1,22 @@
-//! The first part of the lesson: what the network is asked to do, and the images it was just asked about.
+//! The first part of the lesson: the pretext task and the latest batch.
 
 use leptos::prelude::*;
 
 use super::view_strip::Strip;
 use crate::page::state::store::PageState;
 
-/// What the chosen method asks of the network.
+/// The pretext task of the chosen method, in words and pictures.
 #[component]
 pub fn Task() -> impl IntoView {
-    let bench = expect_context::<PageState>();
+    let state = expect_context::<PageState>();
     let of_card = move |part: fn(&crate::worker::protocol::MethodCard) -> String| {
-        Memo::new(move |_| bench.card.with(|card| card.as_ref().map(part).unwrap_or_default()))
+        Memo::new(move |_| state.card.with(|card| card.as_ref().map(part).unwrap_or_default()))
     };
-    let (title, task, lesson) =
-        (of_card(|card| card.title.clone()), of_card(|card| card.task.clone()), of_card(|card| card.lesson.clone()));
-    let (url, paper) = (of_card(|card| card.url.clone()), of_card(|card| format!("{} ({})", card.paper, card.year)));
+    let title = of_card(|card| card.title.clone());
+    let task = of_card(|card| card.task.clone());
+    let lesson = of_card(|card| card.lesson.clone());
+    let url = of_card(|card| card.url.clone());
+    let paper = of_card(|card| format!("{} ({})", card.paper, card.year));
     view! {
         <section class="part" aria-labelledby="part-task">
             <h2 id="part-task"><span class="count" aria-hidden="true">"1"</span>"A puzzle that marks itself"</h2>

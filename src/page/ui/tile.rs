@@ -1,4 +1,4 @@
-//! One place of the strip: its images above one another, and what the network said.
+//! A tile of the strip: the images of one sample, and the prediction.
 
 use leptos::html::Canvas;
 use leptos::prelude::*;
@@ -8,13 +8,13 @@ use crate::page::model::picture_layout;
 use crate::page::state::store::PageState;
 use crate::session::picture::Caption;
 
-/// The images at `index` of the picture's `rows`, with the caption of row `captions`.
+/// Image `index` of each of the picture's `rows`, with the caption from row `captions`.
 #[component]
 pub fn Tile(rows: Vec<usize>, index: usize, captions: Option<usize>) -> impl IntoView {
-    let bench = expect_context::<PageState>();
+    let state = expect_context::<PageState>();
     let caption = Memo::new(move |_| {
         let row = captions?;
-        bench.picture.with(|picture| picture.as_ref()?.rows.get(row)?.captions.get(index).cloned())
+        state.picture.with(|picture| picture.as_ref()?.rows.get(row)?.captions.get(index).cloned())
     });
     let verdict =
         move || caption.with(|caption| caption.as_ref().map(|caption| if caption.right { "right" } else { "wrong" }));
@@ -35,11 +35,11 @@ pub fn Tile(rows: Vec<usize>, index: usize, captions: Option<usize>) -> impl Int
 
 #[component]
 fn Image(row: usize, index: usize, caption: Memo<Option<Caption>>) -> impl IntoView {
-    let bench = expect_context::<PageState>();
+    let state = expect_context::<PageState>();
     let canvas = NodeRef::<Canvas>::new();
     Effect::new(move || {
         let Some(canvas) = canvas.get() else { return };
-        bench.picture.with(|picture| {
+        state.picture.with(|picture| {
             let row = picture.as_ref()?.rows.get(row)?;
             paint(&canvas, &picture_layout::rgba(row, index)?, row.width, row.height)
         });

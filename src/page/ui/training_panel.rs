@@ -1,4 +1,4 @@
-//! The second part: whether the network gets better at its puzzle.
+//! The second part of the lesson: progress on the pretext task.
 
 use leptos::prelude::*;
 
@@ -7,15 +7,13 @@ use crate::page::model::plot::{self, Measure, Plot};
 use crate::page::model::words;
 use crate::page::state::store::PageState;
 
-/// Loss and the method's own measure, step by step.
+/// Charts of the loss, the method's own measure and the variety of the embeddings.
 #[component]
 pub fn Learning() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let loss = Signal::derive(move || bench.record.with(plot::loss));
+    let state = expect_context::<PageState>();
+    let loss = Signal::derive(move || state.run.with(plot::loss));
     let latest = Memo::new(move |_| {
-        bench
-            .record
-            .with(|record| record.step.as_ref().map_or_else(|| "–".to_string(), |step| words::number(step.loss)))
+        state.run.with(|run| run.step.as_ref().map_or_else(|| "–".to_string(), |step| words::number(step.loss)))
     });
     view! {
         <section class="part" aria-labelledby="part-learning">
@@ -34,18 +32,18 @@ pub fn Learning() -> impl IntoView {
     }
 }
 
-/// The chart of the method's own measure, where it has one.
+/// Chart of the method's own measure, if it has one.
 #[component]
 fn Metric() -> impl IntoView {
-    let bench = expect_context::<PageState>();
+    let state = expect_context::<PageState>();
     let measure = Memo::new(move |_| {
-        bench.card.with(|card| {
+        state.card.with(|card| {
             card.as_ref().map(|card| Measure { name: card.metric.clone(), chance: card.chance, unit: card.unit })
         })
     });
-    let plot = move || measure.with(|measure| bench.record.with(|record| plot::metric(record, measure.as_ref()?)));
+    let plot = move || measure.with(|measure| state.run.with(|run| plot::metric(run, measure.as_ref()?)));
     let value = Memo::new(move |_| {
-        let latest = bench.record.with(|record| record.metric.last());
+        let latest = state.run.with(|run| run.metric.last());
         let unit = measure.with(|measure| measure.as_ref().map(|measure| measure.unit));
         latest.zip(unit).map_or_else(|| "–".to_string(), |((_, value), unit)| words::measure(unit, value))
     });
@@ -55,20 +53,18 @@ fn Metric() -> impl IntoView {
     view! { <Optional title plot=Signal::derive(plot) value testid="accuracy"/> }
 }
 
-/// How different the network's answers are, where the run watches that.
+/// Chart of the variety of the embeddings, if the run monitors it.
 #[component]
 fn Variety() -> impl IntoView {
-    let bench = expect_context::<PageState>();
-    let plot = move || bench.record.with(plot::variety);
+    let state = expect_context::<PageState>();
+    let plot = move || state.run.with(plot::variety);
     let value = Memo::new(move |_| {
-        bench
-            .record
-            .with(|record| record.directions.last().map_or_else(|| "–".to_string(), |(_, value)| words::percent(value)))
+        state.run.with(|run| run.directions.last().map_or_else(|| "–".to_string(), |(_, value)| words::percent(value)))
     });
     view! { <Optional title="Variety of the answers" plot=Signal::derive(plot) value testid="variety"/> }
 }
 
-/// A chart that is there only while there is something to draw.
+/// A chart that is absent while there is nothing to draw.
 #[component]
 fn Optional(
     #[prop(into)] title: Signal<String>,
@@ -81,14 +77,15 @@ fn Optional(
     move || has.get().then(|| view! { <Chart title plot=drawn value testid/> })
 }
 
-/// The same task on images the network never trained on, at the end of a run.
+/// The pretext task on held-out images, at the end of a run.
 #[component]
 fn HeldOut() -> impl IntoView {
-    let bench = expect_context::<PageState>();
+    let state = expect_context::<PageState>();
     let text = Memo::new(move |_| {
-        bench.record.with(|record| {
-            record.pretext.as_ref().map(|pretext| {
-                let (name, value) = (words::title(&pretext.name), words::measure(pretext.unit, pretext.value));
+        state.run.with(|run| {
+            run.pretext.as_ref().map(|pretext| {
+                let name = words::title(&pretext.name);
+                let value = words::measure(pretext.unit, pretext.value);
                 format!("{name} on {} images it never trained on: {value}.", words::count(pretext.images))
             })
         })

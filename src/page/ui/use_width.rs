@@ -1,10 +1,10 @@
-//! The width an element has on the screen, kept up to date.
+//! The width of an element on the screen, as a signal.
 
 use leptos::html::Div;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 
-/// Taken until the element has been measured.
+/// Width in pixels until the element has been measured.
 const FIRST: f64 = 420.0;
 
 #[wasm_bindgen]
@@ -21,7 +21,7 @@ extern "C" {
     fn disconnect(this: &ResizeObserver);
 }
 
-/// The width of the element in `place`, whatever makes it change: the window, a neighbour, a phone that is turned.
+/// Width of the element in `place`, updated whatever changes it: the window, a neighbour, a phone that is turned.
 pub fn use_width(place: NodeRef<Div>) -> RwSignal<f64> {
     let width = RwSignal::new(FIRST);
     let measure = Closure::<dyn FnMut()>::new(move || {

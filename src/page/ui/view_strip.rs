@@ -1,4 +1,4 @@
-//! The very images the network was just given, with its answers and what the loss makes of them.
+//! The latest batch: the views, the predictions and the matrices of the loss.
 
 use leptos::prelude::*;
 
@@ -8,16 +8,16 @@ use crate::page::model::picture_layout::{self, Group};
 use crate::page::model::words;
 use crate::page::state::store::PageState;
 
-/// All rows of the latest picture.
+/// All rows and matrices of the latest picture.
 #[component]
 pub fn Strip() -> impl IntoView {
-    let bench = expect_context::<PageState>();
+    let state = expect_context::<PageState>();
     let groups = Memo::new(move |_| {
-        bench.picture.with(|picture| picture.as_ref().map(picture_layout::groups).unwrap_or_default())
+        state.picture.with(|picture| picture.as_ref().map(picture_layout::groups).unwrap_or_default())
     });
     let figures =
-        Memo::new(move |_| bench.picture.with(|picture| picture.as_ref().map_or(0, |picture| picture.figures.len())));
-    let score = Memo::new(move |_| bench.picture.with(|picture| picture.as_ref().and_then(picture_layout::score)));
+        Memo::new(move |_| state.picture.with(|picture| picture.as_ref().map_or(0, |picture| picture.figures.len())));
+    let score = Memo::new(move |_| state.picture.with(|picture| picture.as_ref().and_then(picture_layout::score)));
     view! {
         <div class="strip" data-testid="strip">
             {move || groups.get().into_iter().map(|group| view! { <Tiles group/> }).collect_view()}
@@ -29,7 +29,7 @@ pub fn Strip() -> impl IntoView {
     }
 }
 
-/// The tiles of one group, or a single large plate.
+/// The tiles of one group, or a single large image.
 #[component]
 fn Tiles(group: Group) -> impl IntoView {
     let kind = match () {

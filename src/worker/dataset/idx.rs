@@ -1,6 +1,6 @@
-//! A data set in four files: images and labels, for training and for tests.
+//! A data set of four IDX files: images and labels, for training and for tests.
 
-use super::loader::{Arrived, Feed, Side};
+use super::loader::{Arrived, Loader, SplitKind};
 use super::sets::address;
 use crate::data::catalogue::{Entry, Holds, Part};
 use crate::data::{Dataset, Size, Split, idx};
@@ -9,13 +9,13 @@ use crate::platform;
 use crate::session::SHARD;
 use crate::worker::fetch::{Download, damaged};
 
-/// Bytes of the header of an image file.
+/// Bytes in the header of an image file.
 const HEADER: usize = 16;
-/// Test images handed over at a time.
+/// Test images per delivery.
 const TEST_SHARD: usize = 1000;
 
-/// Fetches labels, then images.
-pub(super) async fn load(entry: &Entry, feed: &Feed) -> Result<()> {
+/// Loads labels, then images.
+pub(super) async fn load(entry: &Entry, loader: &Loader) -> Result<()> {
     let file = |part, holds| format!("{}.gz", address(entry, entry.file(part, holds).name));
     let train_labels = labels("the training labels", &file(Part::Train, Holds::Labels)).await?;
     let test_labels = labels("the test labels", &file(Part::Test, Holds::Labels)).await?;
@@ -27,15 +27,17 @@ pub(super) async fn load(entry: &Entry, feed: &Feed) -> Result<()> {
     if test.size != train.size || [train_labels.len(), test_labels.len()] != [train.total, test.total] {
         return Err(damaged("the data set"));
     }
-    feed.give(Arrived::Opened(data));
-    // in turns, so that the first probe does not wait for the last training image
-    while feed.is_wanted() {
-        let (some, more) = (test.next().await?, train.next().await?);
-        if some.is_none() && more.is_none() {
+    loader.send(Arrived::Opened(data));
+    // alternating, so that the first probe does not wait for the last training image
+    while loader.is_current() {
+        let test_pixels = test.next().await?;
+        let train_pixels = train.next().await?;
+        if test_pixels.is_none() && train_pixels.is_none() {
             break;
         }
-        let parts = some.map(|pixels| (Side::Test, pixels)).into_iter().chain(more.map(|pixels| (Side::Train, pixels)));
-        parts.for_each(|(side, pixels)| feed.give_images(side, pixels, Vec::new()));
+        for (split, pixels) in [(SplitKind::Test, test_pixels), (SplitKind::Train, train_pixels)] {
+            pixels.into_iter().for_each(|pixels| loader.send_images(split, pixels, Vec::new()));
+        }
     }
     Ok(())
 }
@@ -49,7 +51,7 @@ fn empty(entry: &Entry, size: Size, [train, test]: [usize; 2]) -> Dataset {
     }
 }
 
-/// All labels of a file.
+/// Downloads all labels of a file.
 async fn labels(what: &'static str, address: &str) -> Result<Vec<u8>> {
     let mut download = Download::open(what, address).await?;
     let mut bytes = Vec::new();
@@ -64,7 +66,7 @@ async fn labels(what: &'static str, address: &str) -> Result<Vec<u8>> {
     Ok(labels)
 }
 
-/// The images of a file, handed on in shards.
+/// The images of a file in shards.
 struct Images {
     download: Download,
     buffer: Vec<u8>,
@@ -75,7 +77,7 @@ struct Images {
 }
 
 impl Images {
-    /// Reads until size and number are known.
+    /// Opens a file and reads its header.
     async fn open(what: &'static str, address: &str, shard: usize) -> Result<Self> {
         let mut download = Download::open(what, address).await?;
         let mut buffer = Vec::new();
@@ -88,7 +90,7 @@ impl Images {
         Ok(Self { download, buffer, size: Size { channels: 1, height, width }, total, shard, given: 0 })
     }
 
-    /// The next shard, the rest at the end, nothing after that.
+    /// The pixels of the next shard; the last one may be smaller. None at the end.
     async fn next(&mut self) -> Result<Option<Vec<u8>>> {
         if self.given == self.total {
             return Ok(None);
@@ -109,7 +111,7 @@ impl Images {
         Ok(Some(pixels))
     }
 
-    /// Hears the checksum at the end of the file.
+    /// Reads to the end of the file, where gzip has its checksum.
     async fn end(&mut self) -> Result<()> {
         while let Some(more) = self.download.next().await? {
             self.buffer.extend(more);

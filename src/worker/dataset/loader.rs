@@ -1,4 +1,4 @@
-//! The way of a data set from where it comes from to the engine.
+//! Delivery of a data set from its source to the engine.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,64 +7,64 @@ use crate::data::Dataset;
 use crate::error::Error;
 use crate::worker::inbox::{Inbox, Input};
 
-/// Which part of the data set.
+/// Split of the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::worker) enum Side {
+pub(in crate::worker) enum SplitKind {
     Train,
     Test,
 }
 
-/// What came.
+/// Contents of a delivery.
 pub(in crate::worker) enum Arrived {
-    /// Sizes and numbers are known, labels may be; no image is there yet.
+    /// The data set without images: sizes and counts, and the labels if they come first.
     Opened(Dataset),
-    /// Some images, and their labels where those did not come before.
-    Images { side: Side, pixels: Vec<u8>, labels: Vec<u16> },
-    /// It ended before its time.
+    /// Images, with their labels unless those came first.
+    Images { split: SplitKind, pixels: Vec<u8>, labels: Vec<u16> },
+    /// Loading failed.
     Failed(Error),
 }
 
-/// Something that came, and what it was sent for.
+/// A message of a loader to the engine.
 pub(in crate::worker) struct Delivery {
     load: usize,
     pub(super) arrived: Arrived,
 }
 
-/// One load's line to the engine. Whoever begins another load cuts it.
+/// Loading of one data set. [`Loader::renew`] makes the one before obsolete.
 #[derive(Clone)]
-pub(super) struct Feed {
+pub(super) struct Loader {
     inbox: Inbox,
     load: usize,
     latest: Rc<Cell<usize>>,
 }
 
-impl Feed {
+impl Loader {
     pub(super) fn new(inbox: Inbox) -> Self {
         Self { inbox, load: 0, latest: Rc::default() }
     }
 
-    /// The line of the next load; this one is of no more use.
+    /// A loader for the next data set. This one becomes obsolete.
     pub(super) fn renew(&self) -> Self {
         let load = self.latest.get() + 1;
         self.latest.set(load);
         Self { load, ..self.clone() }
     }
 
-    /// Whether anybody still wants the images.
-    pub(super) fn is_wanted(&self) -> bool {
+    /// True unless another data set is loaded meanwhile.
+    pub(super) fn is_current(&self) -> bool {
         self.load == self.latest.get()
     }
 
-    pub(super) fn give(&self, arrived: Arrived) {
+    pub(super) fn send(&self, arrived: Arrived) {
         self.inbox.push(Input::Data(Delivery { load: self.load, arrived }));
     }
 
-    /// Hands over images and labels that came together.
-    pub(super) fn give_images(&self, side: Side, pixels: Vec<u8>, labels: Vec<u16>) {
-        self.give(Arrived::Images { side, pixels, labels });
+    /// Sends images, with their labels unless those came first.
+    pub(super) fn send_images(&self, split: SplitKind, pixels: Vec<u8>, labels: Vec<u16>) {
+        self.send(Arrived::Images { split, pixels, labels });
     }
 
-    /// Whether a delivery came over this line.
+    /// True if the delivery is from this loader.
     pub(super) fn sent(&self, delivery: &Delivery) -> bool {
         delivery.load == self.load
     }

@@ -1,4 +1,4 @@
-//! The data sets in the page: fetched or made piece by piece, lent to the run that learns from them.
+//! The data sets in the worker: loaded or generated piece by piece, lent to the run that learns from them.
 
 mod generated;
 mod idx;
@@ -13,91 +13,94 @@ use crate::data::{Dataset, Size, Split};
 use crate::error::{Error, Result};
 use crate::session::SHARD;
 use crate::session::picture::PictureRow;
-use loader::Feed;
-pub(super) use loader::{Arrived, Delivery, Side};
-use sets::Set;
+use loader::Loader;
+pub(super) use loader::{Arrived, Delivery, SplitKind};
+use sets::PageDataset;
 pub(super) use sets::{NAMES, cards};
 
-/// Images shown before the first step.
+/// Number of images shown before the first step.
 const SAMPLE: usize = 16;
 
-/// The data set while no run has it.
-pub(super) struct Store {
-    feed: Feed,
-    set: Option<&'static Set>,
+/// The chosen data set. While a run borrows the images, `data` is its outline.
+pub(super) struct DatasetStore {
+    loader: Loader,
+    chosen: Option<&'static PageDataset>,
     loading: bool,
     ready: bool,
     data: Option<Dataset>,
-    broken: Option<Error>,
+    error: Option<Error>,
 }
 
-impl Store {
+impl DatasetStore {
     pub(super) fn new(inbox: Inbox) -> Self {
-        Self { feed: Feed::new(inbox), set: None, loading: false, ready: false, data: None, broken: None }
+        let loader = Loader::new(inbox);
+        Self { loader, chosen: None, loading: false, ready: false, data: None, error: None }
     }
 
-    /// Begins to load the data set of this name, unless that has been done.
+    /// Starts loading the data set called `name`, unless it is loaded or loading already.
     ///
     /// # Errors
-    /// When the page knows of none.
+    /// If there is none of this name.
     pub(super) fn load(&mut self, name: &str) -> Result<()> {
-        let set = sets::find(name)?;
-        let known = self.set.is_some_and(|known| known.name == set.name);
-        let whole = self.data.as_ref().is_some_and(|data| data.train.is_complete() && data.test.is_complete());
-        if known && (self.loading || whole) {
+        let wanted = sets::find(name)?;
+        let is_chosen = self.chosen.is_some_and(|chosen| chosen.name == wanted.name);
+        let complete = self.data.as_ref().is_some_and(|data| data.train.is_complete() && data.test.is_complete());
+        if is_chosen && (self.loading || complete) {
             return Ok(());
         }
-        let feed = self.feed.renew();
-        *self = Self { feed: feed.clone(), set: Some(set), loading: true, ready: false, data: None, broken: None };
-        page::post(&Reply::Loading { what: set.title().into(), images: 0, total: 0 });
-        wasm_bindgen_futures::spawn_local(load(set, feed));
+        let loader = self.loader.renew();
+        *self =
+            Self { loader: loader.clone(), chosen: Some(wanted), loading: true, ready: false, data: None, error: None };
+        page::post(&Reply::LoadingData { title: wanted.title().into(), images: 0, total: 0 });
+        wasm_bindgen_futures::spawn_local(load(wanted, loader));
         Ok(())
     }
 
-    /// Whether a run can start.
+    /// True if a run can start.
     pub(super) fn is_ready(&self) -> bool {
         self.ready && self.data.is_some()
     }
 
-    /// A data set of the same shape without images: a run is built on it, so that a refused one costs no data.
-    pub(super) fn skeleton(&self) -> Dataset {
-        self.data.as_ref().map_or_else(nothing, hollow)
+    /// The data set without images. A run is built on it, so that a refused one loses no data.
+    pub(super) fn outline(&self) -> Dataset {
+        self.data.as_ref().map_or_else(empty, without_images)
     }
 
-    /// Gives the images to a run built on [`Self::skeleton`].
+    /// Lends the images to a run built on [`Self::outline`].
     pub(super) fn lend(&mut self, run: &mut Dataset) {
         if let Some(data) = &mut self.data {
             std::mem::swap(data, run);
         }
     }
 
-    /// Takes the images back from a run that ends.
+    /// Takes the images back from a run.
     pub(super) fn take_back(&mut self, run: &mut Dataset) {
         self.lend(run);
     }
 
-    /// Why no more images will come, once.
-    pub(super) fn take_broken(&mut self) -> Option<Error> {
-        self.broken.take()
+    /// The error that ended the loading, once.
+    pub(super) fn take_error(&mut self) -> Option<Error> {
+        self.error.take()
     }
 
-    /// Some images as they are, for the page to show before anything is trained.
+    /// A sample of the training images, shown before the first step.
     pub(super) fn sample(&self) -> Option<PictureRow> {
         let train = &self.data.as_ref()?.train;
         let Size { channels, height, width } = train.size();
         let count = SAMPLE.min(train.len());
-        let (plane, apart) = (height * width, train.len() / count.max(1));
-        let images = (0..count).map(|index| train.image(index * apart));
+        let plane = height * width;
+        let stride = train.len() / count.max(1);
+        let images = (0..count).map(|index| train.image(index * stride));
         let pixels =
             images.flat_map(|image| (0..plane).flat_map(move |at| (0..channels).map(move |c| image[c * plane + at])));
         let title = "Some of the training images".to_string();
         Some(PictureRow { title, width, height, channels, pixels: pixels.collect(), captions: Vec::new() })
     }
 
-    /// Adds what arrived to the data of the run, or to its own where there is none; what was sent for another data set is
-    /// let go. A download that ends before its time does not end a run at once: it may have all it needs.
+    /// Adds a delivery to the data of the run, or to the store if there is no run. Deliveries of an obsolete loader are
+    /// dropped. A failed download does not end a run at once: the run may have all the images that it needs.
     pub(super) fn receive(&mut self, delivery: Delivery, run: Option<&mut Dataset>) -> Result<()> {
-        if !self.feed.sent(&delivery) {
+        if !self.loader.sent(&delivery) {
             return Ok(());
         }
         match delivery.arrived {
@@ -106,49 +109,50 @@ impl Store {
                 if run.is_none() {
                     return Err(error);
                 }
-                self.broken = Some(error);
+                self.error = Some(error);
                 Ok(())
             }
             Arrived::Opened(data) => {
                 self.data = Some(data);
                 Ok(())
             }
-            Arrived::Images { side, pixels, labels } => {
+            Arrived::Images { split, pixels, labels } => {
                 let Some(data) = run.or(self.data.as_mut()) else { return Ok(()) };
-                let split = match side {
-                    Side::Train => &mut data.train,
-                    Side::Test => &mut data.test,
+                let split = match split {
+                    SplitKind::Train => &mut data.train,
+                    SplitKind::Test => &mut data.test,
                 };
                 split.push_images(&pixels)?;
                 split.push_labels(&labels)?;
-                let (images, total) = (data.train.len(), data.train.total());
+                let images = data.train.len();
+                let total = data.train.total();
                 self.loading = !(data.train.is_complete() && data.test.is_complete());
-                self.tell(images, total);
+                self.report_progress(images, total);
                 Ok(())
             }
         }
     }
 
-    fn tell(&mut self, images: usize, total: usize) {
-        let what = self.set.map(Set::title).unwrap_or_default().to_string();
-        page::post(&Reply::Loading { what, images, total });
+    fn report_progress(&mut self, images: usize, total: usize) {
+        let title = self.chosen.map(PageDataset::title).unwrap_or_default().to_string();
+        page::post(&Reply::LoadingData { title, images, total });
         self.ready = self.ready || images >= SHARD.min(total);
     }
 }
 
-/// What a run is refused on before any data is there.
-fn nothing() -> Dataset {
+/// An empty data set.
+fn empty() -> Dataset {
     let none = || Split::expecting(Size { channels: 1, height: 1, width: 1 }, 0);
     Dataset { name: String::new(), classes: Vec::new(), train: none(), test: none() }
 }
 
-fn hollow(data: &Dataset) -> Dataset {
+fn without_images(data: &Dataset) -> Dataset {
     let Dataset { name, classes, train, test } = data;
     Dataset { name: name.clone(), classes: classes.clone(), train: train.hollow(), test: test.hollow() }
 }
 
-async fn load(set: &Set, feed: Feed) {
-    if let Err(error) = set.load(&feed).await {
-        feed.give(Arrived::Failed(error));
+async fn load(dataset: &PageDataset, loader: Loader) {
+    if let Err(error) = dataset.load(&loader).await {
+        loader.send(Arrived::Failed(error));
     }
 }

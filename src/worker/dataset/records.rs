@@ -1,6 +1,6 @@
-//! A data set in files of records: each an image with its label.
+//! A data set in files of records, each an image with its label, such as CIFAR-10.
 
-use super::loader::{Arrived, Feed, Side};
+use super::loader::{Arrived, Loader, SplitKind};
 use super::sets::address;
 use crate::data::catalogue::{Entry, File, Part};
 use crate::data::format::Format;
@@ -10,38 +10,43 @@ use crate::error::Result;
 use crate::platform;
 use crate::worker::fetch::{Download, damaged};
 
-/// Training images handed over at a time: a fifth of what a run needs to begin.
+/// Training images per delivery: a fifth of those that a run needs to start.
 const TRAIN_SHARD: usize = 1000;
-/// Test images handed over at a time, so that both parts end together.
+/// Test images per delivery, few enough that both splits end together.
 const TEST_SHARD: usize = 200;
 
-/// Fetches both parts in turns, so that the first probe does not wait for the last training image.
-pub(super) async fn load(entry: &'static Entry, feed: &Feed) -> Result<()> {
+/// Loads both splits in turns, so that the first probe does not wait for the last training image.
+pub(super) async fn load(entry: &'static Entry, loader: &Loader) -> Result<()> {
     let mut train = Batches::of(entry, Part::Train);
     let mut test = Batches::of(entry, Part::Test);
-    let (name, classes) = (entry.name.into(), entry.classes.iter().map(ToString::to_string).collect());
-    let [train_split, test_split] = [&train, &test].map(|batches| Split::expecting(entry.size, batches.total()));
-    feed.give(Arrived::Opened(Dataset { name, classes, train: train_split, test: test_split }));
-    while feed.is_wanted() {
-        let (some, more) = (test.next(TEST_SHARD).await?, train.next(TRAIN_SHARD).await?);
-        if some.is_none() && more.is_none() {
+    loader.send(Arrived::Opened(Dataset {
+        name: entry.name.into(),
+        classes: entry.classes.iter().map(ToString::to_string).collect(),
+        train: Split::expecting(entry.size, train.total()),
+        test: Split::expecting(entry.size, test.total()),
+    }));
+    while loader.is_current() {
+        let test_records = test.next(TEST_SHARD).await?;
+        let train_records = train.next(TRAIN_SHARD).await?;
+        if test_records.is_none() && train_records.is_none() {
             break;
         }
-        let parts = some.map(|records| (Side::Test, records)).into_iter().chain(more.map(|more| (Side::Train, more)));
-        parts.for_each(|(side, Records { pixels, labels })| feed.give_images(side, pixels, labels));
+        for (split, records) in [(SplitKind::Test, test_records), (SplitKind::Train, train_records)] {
+            records.into_iter().for_each(|Records { pixels, labels }| loader.send_images(split, pixels, labels));
+        }
     }
     Ok(())
 }
 
-/// The files of one part, one after the other, in pieces.
+/// The records of one split, read from its files one after the other.
 struct Batches {
     entry: &'static Entry,
     layout: Layout,
     what: &'static str,
-    /// Those not begun, the next one last.
+    /// Files not opened yet, the next one last.
     files: Vec<&'static File>,
     open: Option<Download>,
-    /// Bytes still to come of the open file.
+    /// Remaining bytes of the open file.
     left: usize,
     buffer: Vec<u8>,
 }
@@ -61,7 +66,7 @@ impl Batches {
         Self { entry, layout, what, files, open: None, left: 0, buffer: Vec::new() }
     }
 
-    /// Bytes of a record.
+    /// Bytes per record.
     fn record(&self) -> usize {
         self.layout.label_bytes + self.layout.size.bytes()
     }
@@ -71,7 +76,7 @@ impl Batches {
         self.files.iter().map(|file| file.bytes as usize / self.record()).sum()
     }
 
-    /// The next records, up to so many; nothing at the end.
+    /// The next records, at most `count`. None at the end.
     async fn next(&mut self, count: usize) -> Result<Option<Records>> {
         let wanted = count * self.record();
         while self.buffer.len() < wanted && self.fetch().await? {
@@ -87,7 +92,7 @@ impl Batches {
         Ok(Some(records))
     }
 
-    /// Takes in some bytes; says whether more may come.
+    /// Reads more bytes into the buffer; returns false at the end of the last file.
     async fn fetch(&mut self) -> Result<bool> {
         let Some(open) = &mut self.open else {
             let Some(file) = self.files.pop() else { return Ok(false) };

@@ -1,60 +1,64 @@
-//! The data sets a page may have, in the order in which methods choose among them.
+//! The data sets of a page. The first one that suits a method is its default.
 
-use super::loader::Feed;
+use super::loader::Loader;
 use super::{generated, idx, records};
 use crate::data::catalogue::{self, CIFAR_10, Entry, FASHION_MNIST};
 use crate::data::shapes;
 use crate::error::{Error, Result};
 use crate::worker::fetch;
-use crate::worker::protocol::{DATA_FOLDER, SetCard};
+use crate::worker::protocol::{DATA_FOLDER, DatasetCard};
 
 /// A data set of the page.
-pub(super) struct Set {
-    /// The name in links.
+pub(super) struct PageDataset {
+    /// Name in links.
     pub(super) name: &'static str,
-    /// What is in it, for a newcomer.
+    /// Contents in a few words.
     about: &'static str,
-    origin: Origin,
+    source: Source,
 }
 
-/// Where the images come from.
-enum Origin {
-    /// Four files that every built page has.
+/// Source of the images.
+enum Source {
+    /// Four IDX files, part of every built page.
     Idx(&'static Entry),
-    /// Files of records, which a page has where its builder wanted them.
+    /// Files of records, part of some built pages.
     Records(&'static Entry),
-    /// They are made here.
-    Drawn,
+    /// Generated in the worker.
+    Generated,
 }
 
-const SETS: [Set; 3] = [
-    Set { name: FASHION_MNIST.name, about: "60,000 gray photographs of clothes", origin: Origin::Idx(&FASHION_MNIST) },
-    Set {
+const SETS: [PageDataset; 3] = [
+    PageDataset {
+        name: FASHION_MNIST.name,
+        about: "60,000 gray photographs of clothes",
+        source: Source::Idx(&FASHION_MNIST),
+    },
+    PageDataset {
         name: CIFAR_10.name,
         about: "50,000 colour photographs of animals and vehicles",
-        origin: Origin::Records(&CIFAR_10),
+        source: Source::Records(&CIFAR_10),
     },
-    Set {
+    PageDataset {
         name: shapes::NAME,
-        about: "short films in colour of shapes that move, drawn in this tab",
-        origin: Origin::Drawn,
+        about: "short colour clips of shapes that move, drawn in this tab",
+        source: Source::Generated,
     },
 ];
 
-/// Their names.
+/// Names of the data sets.
 pub(in crate::worker) const NAMES: [&str; 3] = [SETS[0].name, SETS[1].name, SETS[2].name];
 
-/// The data set of this name.
-pub(super) fn find(name: &str) -> Result<&'static Set> {
-    static KNOWN: [Set; 3] = SETS;
+/// The data set called `name`.
+pub(super) fn find(name: &str) -> Result<&'static PageDataset> {
+    static KNOWN: [PageDataset; 3] = SETS;
     KNOWN
         .iter()
         .find(|set| set.name == name)
         .ok_or_else(|| Error::Config(format!("the page has no data set `{name}`; there are: {}", NAMES.join(", "))))
 }
 
-/// All of them as the page shows them, once the site has said which it has.
-pub(in crate::worker) async fn cards() -> Vec<SetCard> {
+/// All data sets as the page shows them, after asking the site for the optional ones.
+pub(in crate::worker) async fn cards() -> Vec<DatasetCard> {
     let mut cards = Vec::new();
     for set in SETS {
         cards.push(set.card().await);
@@ -62,23 +66,23 @@ pub(in crate::worker) async fn cards() -> Vec<SetCard> {
     cards
 }
 
-impl Set {
-    /// The name among people.
+impl PageDataset {
+    /// Display name.
     pub(super) fn title(&self) -> &'static str {
-        match self.origin {
-            Origin::Idx(entry) | Origin::Records(entry) => entry.title,
-            Origin::Drawn => "Moving shapes",
+        match self.source {
+            Source::Idx(entry) | Source::Records(entry) => entry.title,
+            Source::Generated => "Moving shapes",
         }
     }
 
-    async fn card(&self) -> SetCard {
-        let (colour, clips) = match self.origin {
-            Origin::Idx(entry) | Origin::Records(entry) => (entry.size.channels == 3, false),
-            Origin::Drawn => (true, true),
+    async fn card(&self) -> DatasetCard {
+        let (colour, clips) = match self.source {
+            Source::Idx(entry) | Source::Records(entry) => (entry.size.channels == 3, false),
+            Source::Generated => (true, true),
         };
-        let missing = match self.origin {
-            Origin::Records(entry) => !fetch::is_there(&address(entry, entry.files[0].name)).await,
-            Origin::Idx(_) | Origin::Drawn => false,
+        let missing = match self.source {
+            Source::Records(entry) => !fetch::exists(&address(entry, entry.files[0].name)).await,
+            Source::Idx(_) | Source::Generated => false,
         };
         let missing = missing.then(|| {
             format!(
@@ -88,21 +92,27 @@ impl Set {
                 self.name
             )
         });
-        let (name, title, about) = (self.name.into(), self.title().into(), self.about.into());
-        SetCard { name, title, about, colour, clips, missing }
+        DatasetCard {
+            name: self.name.into(),
+            title: self.title().into(),
+            about: self.about.into(),
+            colour,
+            clips,
+            missing,
+        }
     }
 
-    /// Brings all of it to the engine, or as much as is wanted.
-    pub(super) async fn load(&self, feed: &Feed) -> Result<()> {
-        match self.origin {
-            Origin::Idx(entry) => idx::load(entry, feed).await,
-            Origin::Records(entry) => records::load(entry, feed).await,
-            Origin::Drawn => generated::load(feed).await,
+    /// Sends the data set to the engine, until another one is loaded.
+    pub(super) async fn load(&self, loader: &Loader) -> Result<()> {
+        match self.source {
+            Source::Idx(entry) => idx::load(entry, loader).await,
+            Source::Records(entry) => records::load(entry, loader).await,
+            Source::Generated => generated::load(loader).await,
         }
     }
 }
 
-/// Where a file of a data set lies.
+/// Address of a file of a data set.
 pub(super) fn address(entry: &catalogue::Entry, file: &str) -> String {
     format!("{DATA_FOLDER}{}/{file}", entry.name)
 }

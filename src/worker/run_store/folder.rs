@@ -1,5 +1,5 @@
-//! A folder of the browser's private file system (OPFS), as much of it as a shelf needs. It is declared here, not taken
-//! from web-sys, so that what takes time is an `async fn`.
+//! Bindings to a folder of the browser's private file system (OPFS). They are declared here, not taken from web-sys, so that
+//! slow calls are `async fn`.
 
 use js_sys::{ArrayBuffer, AsyncIterator, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -55,37 +55,39 @@ extern "C" {
     fn close(this: &Access);
 }
 
-/// A folder.
+/// A folder of the private file system.
 pub(super) struct Folder(Directory);
 
-/// A file that nobody else can open for writing until this worker ends.
-pub(super) struct Held(Access);
+/// Exclusive access to a file, until it is dropped or the worker ends.
+pub(super) struct FileLock(Access);
 
-/// What a file holds, and since when, in milliseconds since 1970.
-pub(super) struct Stored {
+/// Contents of a file.
+pub(super) struct StoredFile {
     pub(super) bytes: Vec<u8>,
+    /// Time of the last change, in milliseconds since 1970.
     pub(super) modified: f64,
 }
 
 impl Folder {
-    /// The folder of this name at the root of what the browser lets this site have.
+    /// Opens the folder called `name` in the root of this site's file system; creates it if it is missing.
     pub(super) async fn at_root(name: &str) -> Result<Self> {
         let storage = Reflect::get(&scope().navigator(), &"storage".into()).ok().filter(JsValue::is_object);
         let storage =
-            storage.ok_or_else(|| Error::Run("pages that did not come over https may keep nothing".into()))?;
+            storage.ok_or_else(|| Error::Run("pages that did not come over https may store nothing".into()))?;
         let root = storage.unchecked_into::<Storage>().root().await.map_err(refused)?;
         Self(root.unchecked_into()).folder(name).await
     }
 
-    /// The folder of this name in it, which is made where there is none.
+    /// Opens the subfolder called `name`; creates it if it is missing.
     pub(super) async fn folder(&self, name: &str) -> Result<Self> {
         let found = self.0.directory(name, &option("create")).await.map_err(refused)?;
         Ok(Self(found.unchecked_into()))
     }
 
-    /// The names of all files and folders in it.
+    /// Names of all files and folders in it.
     pub(super) async fn names(&self) -> Result<Vec<String>> {
-        let (entries, mut names) = (self.0.keys(), Vec::new());
+        let entries = self.0.keys();
+        let mut names = Vec::new();
         loop {
             let next = JsFuture::from(entries.next().map_err(refused)?).await.map_err(refused)?;
             let value = Reflect::get(&next, &"value".into()).map_err(refused)?;
@@ -96,18 +98,18 @@ impl Folder {
         }
     }
 
-    /// Reads a file of at most so many bytes.
-    pub(super) async fn read(&self, name: &str, most: u64) -> Result<Stored> {
+    /// Reads a file of at most `limit` bytes.
+    pub(super) async fn read(&self, name: &str, limit: u64) -> Result<StoredFile> {
         let handle: Handle = self.0.file(name, &JsValue::UNDEFINED).await.map_err(refused)?.unchecked_into();
         let content: Content = handle.content().await.map_err(refused)?.unchecked_into();
-        if content.size() > most as f64 {
-            return Err(Error::Run(format!("{name} is larger than anything that was written here")));
+        if content.size() > limit as f64 {
+            return Err(Error::Run(format!("{name} is larger than any file of this page")));
         }
         let buffer: ArrayBuffer = content.bytes().await.map_err(refused)?.unchecked_into();
-        Ok(Stored { bytes: Uint8Array::new(&buffer).to_vec(), modified: content.modified() })
+        Ok(StoredFile { bytes: Uint8Array::new(&buffer).to_vec(), modified: content.modified() })
     }
 
-    /// Writes a file and brings it to disk; leaves none where that fails.
+    /// Writes a file and flushes it to disk. Leaves no file on failure.
     pub(super) async fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let access = self.open(name).await.map_err(refused)?;
         let written = access.truncate(0.0).and_then(|()| access.write(bytes)).and_then(|count| {
@@ -115,25 +117,25 @@ impl Folder {
             Ok(count)
         });
         access.close();
-        let whole = match written {
+        let failure = match written {
             Ok(count) if count == bytes.len() as f64 => return Ok(()),
             Ok(_) => Error::Run(FULL.into()),
             Err(error) => refused(error),
         };
-        // what is there of it is of no use; that it is in the way is said anyway
+        // the failure is reported even if the partial file cannot be removed
         let _ = self.remove(name).await;
-        Err(whole)
+        Err(failure)
     }
 
-    /// Removes a file, or a folder with all that is in it.
+    /// Removes a file, or a folder with its contents.
     pub(super) async fn remove(&self, name: &str) -> Result<()> {
         self.0.remove(name, &option("recursive")).await.map(drop).map_err(refused)
     }
 
-    /// Opens a file so that nobody else can; nothing where somebody else has.
-    pub(super) async fn hold(&self, name: &str) -> Result<Option<Held>> {
+    /// Locks a file. None if another tab holds the lock.
+    pub(super) async fn lock(&self, name: &str) -> Result<Option<FileLock>> {
         match self.open(name).await {
-            Ok(access) => Ok(Some(Held(access))),
+            Ok(access) => Ok(Some(FileLock(access))),
             Err(error) if name_of(&error) == "NoModificationAllowedError" => Ok(None),
             Err(error) => Err(refused(error)),
         }
@@ -145,16 +147,16 @@ impl Folder {
     }
 }
 
-impl Drop for Held {
+impl Drop for FileLock {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
-/// For people: there is no room.
+/// The reason of a failed write.
 const FULL: &str = "there is no more room for this site";
 
-/// An object that says yes to this option.
+/// An options object `{name: true}`.
 fn option(name: &str) -> JsValue {
     let options = Object::new();
     // setting a property of a fresh object cannot fail
@@ -165,7 +167,7 @@ fn option(name: &str) -> JsValue {
 fn refused(error: JsValue) -> Error {
     Error::Run(match name_of(&error).as_str() {
         "QuotaExceededError" => FULL.into(),
-        "SecurityError" | "NotAllowedError" => "pages may keep nothing here, as in a private window".into(),
+        "SecurityError" | "NotAllowedError" => "pages may store nothing here, as in a private window".into(),
         _ => text_of(&error, "message"),
     })
 }

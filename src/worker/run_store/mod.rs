@@ -1,153 +1,155 @@
-//! Where the browser keeps a run: a folder of its private file system for each, with the last two checkpoints and what the
-//! run had said by then. One tab at a time has the shelf. What is found here is checked like any file from elsewhere.
+//! The run saved in the browser: a folder in its private file system (OPFS) with the last two checkpoints and the history at
+//! each. One tab at a time holds the store. Files read from it are checked like any others.
 
 mod folder;
 
-use super::protocol::{Kept, LARGEST_CHECKPOINT, Story};
+use super::protocol::{LARGEST_CHECKPOINT, RunHistory, SavedRun};
 use crate::error::{Error, Result};
 use crate::session::checkpoint;
-use folder::{Folder, Held, Stored};
+use folder::{FileLock, Folder, StoredFile};
 
 const ROOT: &str = "nolabel";
-/// The file that the tab holds which keeps runs.
+/// Lock file, held by the one tab that may save runs.
 const LOCK: &str = "lock";
-/// How often it is tried again to get hold of it, and after how many milliseconds: a page that is reloaded takes a while to
-/// let go.
-const TRIES: usize = 15;
-const PAUSE: u32 = 200;
-/// Checkpoints that are kept: one to go on from, and one for the case that it is damaged.
+/// Attempts to lock the file: a page that is reloaded takes a while to release it.
+const ATTEMPTS: usize = 15;
+/// Milliseconds between two attempts.
+const RETRY_AFTER: u32 = 200;
+/// Checkpoints per run: the newest, and the one before in case the newest is damaged.
 const GENERATIONS: usize = 2;
 
-/// The shelf of this tab, or why it has none.
-pub(super) struct Shelf(Result<Place>);
+/// The run store of this tab, or the reason why it has none.
+pub(super) struct RunStore(Result<OpenStore>);
 
-struct Place {
+struct OpenStore {
     root: Folder,
-    _held: Held,
-    /// The number of the run that is being kept; the next one gets a folder of its own.
+    _lock: FileLock,
+    /// Number of the run that checkpoints belong to. None for a run that has not been saved yet.
     run: Option<usize>,
-    kept: Option<Kept>,
+    saved: Option<SavedRun>,
 }
 
-/// A run as it was found.
-pub(super) struct Found {
+/// A saved state of a run, read from the store.
+pub(super) struct SavedState {
     pub(super) checkpoint: Vec<u8>,
-    pub(super) story: Story,
-    pub(super) spot: Spot,
-    kept: Kept,
+    pub(super) history: RunHistory,
+    pub(super) place: Place,
+    saved: SavedRun,
 }
 
-/// Where it lies: the number of the run, and the step.
+/// Place of a state in the store: the number of the run, and the step.
 #[derive(Clone, Copy)]
-pub(super) struct Spot {
+pub(super) struct Place {
     run: usize,
     step: usize,
 }
 
-impl Shelf {
-    /// Opens the shelf and looks at what is there.
+impl RunStore {
+    /// Opens the store and reads the saved run, if there is one.
     pub(super) async fn open() -> Self {
-        let mut shelf = Self(Place::open().await);
-        if let Ok(place) = &mut shelf.0 {
-            // what cannot be read cannot be gone on from
-            place.kept = place.newest().await.ok().flatten().map(|found| found.kept);
+        let mut store = Self(OpenStore::open().await);
+        if let Ok(open) = &mut store.0 {
+            // an unreadable run counts as none
+            open.saved = open.newest().await.ok().flatten().map(|state| state.saved);
         }
-        shelf
+        store
     }
 
-    /// The run that is kept.
-    pub(super) fn kept(&self) -> Option<Kept> {
-        self.0.as_ref().ok().and_then(|place| place.kept.clone())
+    /// The saved run.
+    pub(super) fn saved_run(&self) -> Option<SavedRun> {
+        self.0.as_ref().ok().and_then(|open| open.saved.clone())
     }
 
-    /// Reads the run that is kept.
+    /// Reads the newest state of the saved run.
     ///
     /// # Errors
-    /// When the browser refuses.
-    pub(super) async fn newest(&self) -> Result<Option<Found>> {
-        self.place()?.newest().await
+    /// If the browser refuses.
+    pub(super) async fn newest(&self) -> Result<Option<SavedState>> {
+        self.get()?.newest().await
     }
 
-    /// What is saved from now on belongs to another run.
-    pub(super) fn begin(&mut self) {
-        if let Ok(place) = &mut self.0 {
-            place.run = None;
+    /// Starts a new run: checkpoints from now on belong to it.
+    pub(super) fn start_run(&mut self) {
+        if let Ok(open) = &mut self.0 {
+            open.run = None;
         }
     }
 
-    /// What is saved from now on belongs to the run that was found.
+    /// Continues a saved run: checkpoints from now on belong to it.
     ///
     /// # Errors
-    /// When the browser refuses.
-    pub(super) async fn go_on(&mut self, Spot { run, step }: Spot) -> Result<()> {
-        let place = self.place_mut()?;
-        place.run = Some(run);
-        let folder = place.root.folder(&name_of(run)).await?;
-        // later ones were damaged
+    /// If the browser refuses.
+    pub(super) async fn resume(&mut self, Place { run, step }: Place) -> Result<()> {
+        let open = self.get_mut()?;
+        open.run = Some(run);
+        let folder = open.root.folder(&run_folder(run)).await?;
+        // later checkpoints are damaged
         for later in steps(&folder).await?.into_iter().filter(|&later| later > step) {
-            drop_step(&folder, later).await?;
+            delete_state(&folder, later).await?;
         }
         Ok(())
     }
 
-    /// Keeps a state of the run under way; lets go of older ones and of other runs.
+    /// Saves a state of the current run, then deletes older states and other runs.
     ///
     /// # Errors
-    /// When the browser refuses or has no room. What was kept before still is.
-    pub(super) async fn save(&mut self, checkpoint: &[u8], story: &Story, kept: Kept) -> Result<()> {
-        let place = self.place_mut()?;
-        let runs = place.runs().await?;
-        let run = place.run.unwrap_or_else(|| runs.first().map_or(1, |last| last + 1));
-        let (folder, step) = (place.root.folder(&name_of(run)).await?, kept.step);
-        // the checkpoint last: without it the rest is nothing
-        folder.write(&story_of(step), &story.to_lines()).await?;
-        folder.write(&checkpoint_of(step), checkpoint).await?;
-        place.run = Some(run);
-        place.kept = Some(kept);
+    /// If the browser refuses or the disk is full. Earlier states are kept then.
+    pub(super) async fn save(&mut self, checkpoint: &[u8], history: &RunHistory, saved: SavedRun) -> Result<()> {
+        let open = self.get_mut()?;
+        let runs = open.runs().await?;
+        let run = open.run.unwrap_or_else(|| runs.first().map_or(1, |last| last + 1));
+        let folder = open.root.folder(&run_folder(run)).await?;
+        let step = saved.step;
+        // the checkpoint is written last: a state counts only with it
+        folder.write(&history_file(step), &history.to_lines()).await?;
+        folder.write(&checkpoint_file(step), checkpoint).await?;
+        open.run = Some(run);
+        open.saved = Some(saved);
         for old in steps(&folder).await?.into_iter().skip(GENERATIONS) {
-            drop_step(&folder, old).await?;
+            delete_state(&folder, old).await?;
         }
         for other in runs.into_iter().filter(|&other| other != run) {
-            place.root.remove(&name_of(other)).await?;
+            open.root.remove(&run_folder(other)).await?;
         }
         Ok(())
     }
 
-    /// Keeps nothing any more, until the next state is saved.
+    /// Deletes all saved runs.
     ///
     /// # Errors
-    /// When the browser refuses.
-    pub(super) async fn forget(&mut self) -> Result<()> {
-        let place = self.place_mut()?;
-        for run in place.runs().await? {
-            place.root.remove(&name_of(run)).await?;
+    /// If the browser refuses.
+    pub(super) async fn delete_all(&mut self) -> Result<()> {
+        let open = self.get_mut()?;
+        for run in open.runs().await? {
+            open.root.remove(&run_folder(run)).await?;
         }
-        (place.run, place.kept) = (None, None);
+        open.run = None;
+        open.saved = None;
         Ok(())
     }
 
-    fn place(&self) -> Result<&Place> {
+    fn get(&self) -> Result<&OpenStore> {
         self.0.as_ref().map_err(|error| Error::Run(error.to_string()))
     }
 
-    fn place_mut(&mut self) -> Result<&mut Place> {
+    fn get_mut(&mut self) -> Result<&mut OpenStore> {
         self.0.as_mut().map_err(|error| Error::Run(error.to_string()))
     }
 }
 
-impl Place {
+impl OpenStore {
     async fn open() -> Result<Self> {
         let root = Folder::at_root(ROOT).await?;
-        for _ in 0..TRIES {
-            if let Some(held) = root.hold(LOCK).await? {
-                return Ok(Self { root, _held: held, run: None, kept: None });
+        for _ in 0..ATTEMPTS {
+            if let Some(lock) = root.lock(LOCK).await? {
+                return Ok(Self { root, _lock: lock, run: None, saved: None });
             }
-            gloo::timers::future::TimeoutFuture::new(PAUSE).await;
+            gloo::timers::future::TimeoutFuture::new(RETRY_AFTER).await;
         }
-        Err(Error::Run("another tab of this page is keeping its own".into()))
+        Err(Error::Run("another tab of this page saves its own".into()))
     }
 
-    /// The numbers of the runs there are, the newest first.
+    /// Numbers of the saved runs, the newest first.
     async fn runs(&self) -> Result<Vec<usize>> {
         let names = self.root.names().await?;
         let mut runs: Vec<usize> = names.iter().filter_map(|name| name.strip_prefix("run-")?.parse().ok()).collect();
@@ -155,14 +157,14 @@ impl Place {
         Ok(runs)
     }
 
-    /// The newest run with a whole checkpoint, at the newest of them.
-    async fn newest(&self) -> Result<Option<Found>> {
+    /// The newest undamaged state of the newest run that has one.
+    async fn newest(&self) -> Result<Option<SavedState>> {
         for run in self.runs().await? {
-            let folder = self.root.folder(&name_of(run)).await?;
+            let folder = self.root.folder(&run_folder(run)).await?;
             let mut damaged = false;
             for step in steps(&folder).await? {
-                match read(&folder, Spot { run, step }, damaged).await {
-                    Ok(found) => return Ok(Some(found)),
+                match read(&folder, Place { run, step }, damaged).await {
+                    Ok(state) => return Ok(Some(state)),
                     Err(_) => damaged = true,
                 }
             }
@@ -171,20 +173,24 @@ impl Place {
     }
 }
 
-async fn read(folder: &Folder, spot: Spot, damaged: bool) -> Result<Found> {
-    let step = spot.step;
-    let Stored { bytes, modified } = folder.read(&checkpoint_of(step), LARGEST_CHECKPOINT).await?;
+async fn read(folder: &Folder, place: Place, damaged: bool) -> Result<SavedState> {
+    let StoredFile { bytes, modified } = folder.read(&checkpoint_file(place.step), LARGEST_CHECKPOINT).await?;
     let header = checkpoint::header(&bytes)?;
-    // without its story a run goes on just as well; only the curves begin anew
-    let story = folder.read(&story_of(step), LARGEST_CHECKPOINT).await.ok();
-    let story = story.map(|story| Story::from_lines(&story.bytes)).unwrap_or_default();
-    let (method, data) = (header.config.method.clone(), header.config.data.clone());
-    let (saved, finished) = (modified, header.is_finished());
-    let kept = Kept { method, data, step: header.step, finished, saved, damaged };
-    Ok(Found { checkpoint: bytes, story, spot, kept })
+    // a run without its history continues too; only its curves start anew
+    let history = folder.read(&history_file(place.step), LARGEST_CHECKPOINT).await.ok();
+    let history = history.map(|file| RunHistory::from_lines(&file.bytes)).unwrap_or_default();
+    let saved = SavedRun {
+        method: header.config.method.clone(),
+        data: header.config.data.clone(),
+        step: header.step,
+        finished: header.is_finished(),
+        saved: modified,
+        damaged,
+    };
+    Ok(SavedState { checkpoint: bytes, history, place, saved })
 }
 
-/// The steps of the checkpoints in a run's folder, the newest first.
+/// Steps of the checkpoints in a run's folder, the newest first.
 async fn steps(folder: &Folder) -> Result<Vec<usize>> {
     let names = folder.names().await?;
     let step = |name: &String| name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok();
@@ -193,21 +199,21 @@ async fn steps(folder: &Folder) -> Result<Vec<usize>> {
     Ok(steps)
 }
 
-async fn drop_step(folder: &Folder, step: usize) -> Result<()> {
-    folder.remove(&checkpoint_of(step)).await?;
-    // it may never have been written
-    drop(folder.remove(&story_of(step)).await);
+async fn delete_state(folder: &Folder, step: usize) -> Result<()> {
+    folder.remove(&checkpoint_file(step)).await?;
+    // the history may be missing
+    drop(folder.remove(&history_file(step)).await);
     Ok(())
 }
 
-fn name_of(run: usize) -> String {
+fn run_folder(run: usize) -> String {
     format!("run-{run}")
 }
 
-fn checkpoint_of(step: usize) -> String {
+fn checkpoint_file(step: usize) -> String {
     format!("step-{step:08}.safetensors")
 }
 
-fn story_of(step: usize) -> String {
+fn history_file(step: usize) -> String {
     format!("step-{step:08}.jsonl")
 }
