@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints what a visitor downloads, in bytes, and fails where it has grown too large: as it is, and packed by gzip and by
-# Brotli, which is what hosts of static pages send.
+# Prints the download size of a built page in bytes, plain and compressed by gzip and Brotli, and fails where the Brotli
+# size, which static hosts send, is above its budget.
 set -euo pipefail
 
 dist=${1:?usage: budget.sh DIR}

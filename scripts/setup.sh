@@ -5,18 +5,18 @@ cd "$(dirname "$0")/.."
 
 TRUNK=0.21.14
 DENY=0.20.2
-# the command line tool must be of the very version that the crate is compiled against
+# the tool must have the version of the crate
 BINDGEN=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
 
-# Tools run for seconds: compiling them with little effort saves minutes. A tool's own lock file may name a crate that
-# was withdrawn since; then its nearest neighbours serve.
+# Tools run for seconds: a low optimisation level saves minutes. A tool's lock file may name a crate that has been yanked;
+# then its dependencies are resolved again.
 install_tool() {
     export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
     local target=${CARGO_TARGET_DIR:-target}/tools
     cargo install --locked --target-dir "$target" "$1" --version "$2" || cargo install --target-dir "$target" "$1" --version "$2"
 }
 
-# Debian packages, by hand elsewhere.
+# Installs Debian packages; elsewhere asks for them.
 packages() {
     if ! command -v apt-get > /dev/null; then
         echo "please install: $*" >&2
@@ -48,6 +48,6 @@ for part in "$@"; do
         ffmpeg) command -v ffmpeg > /dev/null || packages ffmpeg ;;
         deny) [ "$(cargo deny --version 2> /dev/null)" = "cargo-deny $DENY" ] || install_tool cargo-deny "$DENY" ;;
         reference) reference ;;
-        *) echo "setup.sh knows no part '$part'" >&2; exit 2 ;;
+        *) echo "setup.sh: there is no part '$part'" >&2; exit 2 ;;
     esac
 done

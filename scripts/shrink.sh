@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Optimises every wasm file of a built page in place.
+# Shrinks every wasm file of a built page in place, by wasm-opt.
 set -euo pipefail
 
-# what rustc's wasm target and wasm-bindgen make use of; more than that would let the optimiser write what browsers lack
+# the features that rustc's wasm target and wasm-bindgen use; with more, wasm-opt may emit what browsers do not have
 FEATURES=(--enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int
     --enable-reference-types --enable-sign-ext --enable-simd)
 
-# Binaryen 108, which Debian 12 has, exports another table than it was told to, and the page then stops at its first line.
+# Binaryen 108, which Debian 12 has, exports the wrong table, and the page stops at its first line.
 recent() {
     local version
     version=$(wasm-opt --version 2> /dev/null | grep -oE '[0-9]+' | head -n 1)
