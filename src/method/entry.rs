@@ -25,6 +25,7 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
+    /// The entry of a method, given by its type.
     pub const fn of<M: Method>() -> Self {
         Self {
             info: &M::INFO,

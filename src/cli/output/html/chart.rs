@@ -169,7 +169,7 @@ impl Chart {
         let mut words = vec![self.title.clone()];
         for line in &self.lines {
             let finite = || line.points.iter().filter(|point| is_finite(point));
-            if let (Some(first), Some(last)) = (finite().next(), finite().last()) {
+            if let (Some(first), Some(last)) = (finite().next(), finite().next_back()) {
                 words.push(format!("{}: from {} to {}", line.name, value(first.1), value(last.1)));
             }
         }
