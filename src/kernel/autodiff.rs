@@ -1,4 +1,4 @@
-//! The kernels as nodes of the graph that gradients flow back through.
+//! The kernels as nodes of Burn's autodiff graph.
 
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -9,36 +9,36 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
 use burn_flex::FlexTensor;
 
-use super::{Window, batch_norm, convolution as convolve, max_pool};
+use super::{ConvGeometry, batch_norm, convolution, max_pool};
 
 type Tracked = FloatTensor<Autodiff<Flex>>;
 
 #[derive(Debug)]
-struct Convolved;
+struct ConvolutionNode;
 
-impl Backward<Flex, 2> for Convolved {
-    type State = (NodeId, NodeId, Window);
+impl Backward<Flex, 2> for ConvolutionNode {
+    type State = (NodeId, NodeId, ConvGeometry);
 
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [parent_x, parent_w] = ops.parents;
         let g = gradients.consume::<Flex>(&ops.node);
-        let (x, w, window) = ops.state;
+        let (x, w, geometry) = ops.state;
         let [x, w] = [x, w].map(|node| checkpointer.retrieve_node_output::<FlexTensor>(node));
         if let Some(node) = parent_x {
-            gradients.register::<Flex>(node.id, convolve::of_data(&x, &w, &g, window));
+            gradients.register::<Flex>(node.id, convolution::input_gradient(&x, &w, &g, geometry));
         }
         if let Some(node) = parent_w {
-            gradients.register::<Flex>(node.id, convolve::of_weights(&x, &w, &g, window));
+            gradients.register::<Flex>(node.id, convolution::weight_gradient(&x, &w, &g, geometry));
         }
     }
 }
 
-/// The value, remembered with what its gradient takes.
-pub(super) fn convolution<C: CheckpointStrategy>(x: Tracked, w: Tracked, window: Window) -> Tracked {
-    let y = convolve::value(x.primitive(), w.primitive(), window);
-    match Convolved.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
+/// Forward pass; the graph keeps x and w for the two gradients.
+pub(super) fn convolution<C: CheckpointStrategy>(x: Tracked, w: Tracked, geometry: ConvGeometry) -> Tracked {
+    let y = convolution::forward(x.primitive(), w.primitive(), geometry);
+    match ConvolutionNode.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
         OpsKind::Tracked(mut node) => {
-            let state = (node.checkpoint(&x), node.checkpoint(&w), window);
+            let state = (node.checkpoint(&x), node.checkpoint(&w), geometry);
             node.finish(state, y)
         }
         OpsKind::UnTracked(node) => node.finish(y),
@@ -46,9 +46,9 @@ pub(super) fn convolution<C: CheckpointStrategy>(x: Tracked, w: Tracked, window:
 }
 
 #[derive(Debug)]
-struct Pooled;
+struct MaxPoolNode;
 
-impl Backward<Flex, 1> for Pooled {
+impl Backward<Flex, 1> for MaxPoolNode {
     type State = NodeId;
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
@@ -61,10 +61,10 @@ impl Backward<Flex, 1> for Pooled {
     }
 }
 
-/// The value, remembered with what its gradient takes.
-pub(super) fn max_of_cells<C: CheckpointStrategy>(x: Tracked) -> Tracked {
-    let y = max_pool::value(x.primitive());
-    match Pooled.prepare::<C>([x.node()]).compute_bound().stateful() {
+/// Forward pass; the graph keeps x, from which the gradient finds the maxima again.
+pub(super) fn max_pool_2x2<C: CheckpointStrategy>(x: Tracked) -> Tracked {
+    let y = max_pool::forward(x.primitive());
+    match MaxPoolNode.prepare::<C>([x.node()]).compute_bound().stateful() {
         OpsKind::Tracked(mut node) => {
             let state = node.checkpoint(&x);
             node.finish(state, y)
@@ -74,9 +74,9 @@ pub(super) fn max_of_cells<C: CheckpointStrategy>(x: Tracked) -> Tracked {
 }
 
 #[derive(Debug)]
-struct Normalised;
+struct BatchNormNode;
 
-impl Backward<Flex, 3> for Normalised {
+impl Backward<Flex, 3> for BatchNormNode {
     type State = (NodeId, NodeId, FlexTensor, f64);
 
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
@@ -84,8 +84,8 @@ impl Backward<Flex, 3> for Normalised {
         let g = gradients.consume::<Flex>(&ops.node);
         let (x, scale, moments, epsilon) = ops.state;
         let [x, scale] = [x, scale].map(|node| checkpointer.retrieve_node_output::<FlexTensor>(node));
-        let found = batch_norm::gradients(&x, &scale, &moments, &g, epsilon);
-        for (parent, gradient) in parents.into_iter().zip(found) {
+        let gradients_of_parents = batch_norm::gradients(&x, &scale, &moments, &g, epsilon);
+        for (parent, gradient) in parents.into_iter().zip(gradients_of_parents) {
             if let Some(node) = parent {
                 gradients.register::<Flex>(node.id, gradient);
             }
@@ -93,12 +93,12 @@ impl Backward<Flex, 3> for Normalised {
     }
 }
 
-/// The value, remembered with what its gradients take: x, scale and shift have one.
+/// Forward pass; the graph keeps x, scale and the batch statistics for the gradients of x, scale and shift.
 pub(super) fn normalised<C: CheckpointStrategy>(parents: [Tracked; 3], moments: Tracked, epsilon: f64) -> Tracked {
     let [x, scale, shift] = parents;
     let moments = moments.into_primitive();
-    let y = batch_norm::value(x.primitive(), scale.primitive(), shift.primitive(), &moments, epsilon);
-    match Normalised.prepare::<C>([x.node(), scale.node(), shift.node()]).compute_bound().stateful() {
+    let y = batch_norm::forward(x.primitive(), scale.primitive(), shift.primitive(), &moments, epsilon);
+    match BatchNormNode.prepare::<C>([x.node(), scale.node(), shift.node()]).compute_bound().stateful() {
         OpsKind::Tracked(mut node) => {
             let state = (node.checkpoint(&x), node.checkpoint(&scale), moments, epsilon);
             node.finish(state, y)

@@ -1,45 +1,46 @@
-//! Batch normalisation by the batch's own statistics, and its gradients: each value is read once for the statistics and once
-//! to be normalised, and likewise on the way back. Composed of Burn's operations it is read and written some twenty times.
+//! Batch normalisation in training mode and its gradients. Each value is read once for the statistics and once to be
+//! normalised, and the backward pass reads twice as well. Composed of Burn's operations, the tensor is read and written about
+//! twenty times.
 
 use burn_flex::FlexTensor;
 
-use super::parallel::{PARTS, made, of_each};
+use super::parallel::{CHUNKS, fill_chunks, map_chunks};
 use super::tensor;
 
-/// Sums that run beside one another, so that the processor can add as many values at once.
+/// Accumulators of a sum. Independent accumulators let the compiler use SIMD lanes, for a float sum in order could not.
 const LANES: usize = 16;
 
-/// Images, channels and the places of each channel.
+/// Sizes of a batch `[images, channels, positions]`; positions are pixels, or 1 for features.
 #[derive(Clone, Copy)]
-struct Plan {
+struct BatchShape {
     images: usize,
     channels: usize,
-    places: usize,
+    positions: usize,
 }
 
-impl Plan {
+impl BatchShape {
     fn of(x: &FlexTensor) -> Self {
         let shape = x.layout().shape();
-        Self { images: shape[0], channels: shape[1], places: shape[2] }
+        Self { images: shape[0], channels: shape[1], positions: shape[2] }
     }
 
-    /// Values of an image.
+    /// Values an image.
     fn image(&self) -> usize {
-        self.channels * self.places
+        self.channels * self.positions
     }
 
-    /// Values of a part of the batch.
-    fn part(&self) -> usize {
-        self.images.div_ceil(PARTS).max(1) * self.image()
+    /// Values a chunk of the batch.
+    fn chunk(&self) -> usize {
+        self.images.div_ceil(CHUNKS).max(1) * self.image()
     }
 
-    /// Values of a channel.
+    /// Values a channel has over the whole batch.
     fn count(&self) -> f64 {
-        (self.images * self.places) as f64
+        (self.images * self.positions) as f64
     }
 }
 
-/// What normalises a channel.
+/// Statistics and scale of a channel, as the inner loops take them.
 #[derive(Clone, Copy)]
 struct Channel {
     mean: f32,
@@ -57,7 +58,7 @@ fn channels(moments: &FlexTensor, scale: &FlexTensor, epsilon: f64) -> Vec<Chann
     means.iter().zip(variances).zip(scale.storage::<f32>()).map(channel).collect()
 }
 
-/// The sum of `term` over the values.
+/// `sum_i term(values[i])`.
 fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0f32; LANES];
     let whole = values.chunks_exact(LANES);
@@ -68,35 +69,38 @@ fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// The sums of the second values, and of the products of both, the first less `mean`.
+/// `sum_i g[i]` and `sum_i g[i] (x[i] - mean)`.
 fn sums_with(x: &[f32], g: &[f32], mean: f32) -> [f32; 2] {
-    let (mut alone, mut both) = ([0f32; LANES], [0f32; LANES]);
+    let mut alone = [0f32; LANES];
+    let mut both = [0f32; LANES];
     let mut add = |x: &[f32; LANES], g: &[f32; LANES]| {
         for lane in 0..LANES {
             alone[lane] += g[lane];
             both[lane] += g[lane] * (x[lane] - mean);
         }
     };
-    let ((x, x_rest), (g, g_rest)) = (x.as_chunks(), g.as_chunks());
+    let (x, x_rest) = x.as_chunks();
+    let (g, g_rest) = g.as_chunks();
     x.iter().zip(g).for_each(|(x, g)| add(x, g));
     let rest = x_rest.iter().zip(g_rest).fold([0f32; 2], |[alone, both], (x, g)| [alone + g, both + g * (x - mean)]);
     [alone.iter().sum::<f32>() + rest[0], both.iter().sum::<f32>() + rest[1]]
 }
 
-/// Mean and squared deviations of so many values, merged with those of others (Chan, Golub and LeVeque 1979).
+/// Count, mean and sum of squared deviations of some values, which merge with those of other values without cancellation
+/// (Chan, Golub and LeVeque 1979).
 #[derive(Clone, Copy, Default)]
-struct Spread {
+struct Moments {
     count: f64,
     mean: f64,
     squares: f64,
 }
 
-impl Spread {
+impl Moments {
     fn of(values: &[f32]) -> Self {
         let count = values.len() as f64;
         let mean = f64::from(sum(values, |value| value)) / count;
         let near = mean as f32;
-        // about a mean that is rounded: what it lies beside the true one counts too much, once for each value
+        // deviations from the rounded mean are too large by count * (mean - rounded mean)^2, which is taken off again
         let squares = f64::from(sum(values, |value| (value - near) * (value - near)));
         Self { count, mean, squares: (squares - count * (mean - f64::from(near)).powi(2)).max(0.0) }
     }
@@ -105,38 +109,39 @@ impl Spread {
         if self.count == 0.0 {
             return other;
         }
-        let (count, off) = (self.count + other.count, other.mean - self.mean);
+        let count = self.count + other.count;
+        let difference = other.mean - self.mean;
         let share = other.count / count;
-        let squares = self.squares + other.squares + off * off * self.count * share;
-        Self { count, mean: self.mean + off * share, squares }
+        let squares = self.squares + other.squares + difference * difference * self.count * share;
+        Self { count, mean: self.mean + difference * share, squares }
     }
 }
 
-/// Mean and biased variance of each channel: `[n, c, s]` -> `[2, c]`.
+/// Mean (row 0) and biased variance (row 1) of each channel: `[n, c, s]` -> `[2, c]`.
 pub(super) fn moments(x: &FlexTensor) -> FlexTensor {
     let x = x.to_contiguous();
-    let plan = Plan::of(&x);
-    let of_part = |[x]: [&[f32]; 1]| {
-        let mut spreads = vec![Spread::default(); plan.channels];
-        for image in x.chunks_exact(plan.image()) {
-            for (spread, values) in spreads.iter_mut().zip(image.chunks_exact(plan.places)) {
-                *spread = spread.with(Spread::of(values));
+    let shape = BatchShape::of(&x);
+    let of_chunk = |[x]: [&[f32]; 1]| {
+        let mut channels = vec![Moments::default(); shape.channels];
+        for image in x.chunks_exact(shape.image()) {
+            for (channel, values) in channels.iter_mut().zip(image.chunks_exact(shape.positions)) {
+                *channel = channel.with(Moments::of(values));
             }
         }
-        spreads
+        channels
     };
-    let parts = of_each([(x.storage(), plan.part())], of_part);
-    let mut spreads = vec![Spread::default(); plan.channels];
-    for part in parts {
-        spreads.iter_mut().zip(part).for_each(|(all, part)| *all = all.with(part));
+    let chunks = map_chunks([(x.storage(), shape.chunk())], of_chunk);
+    let mut channels = vec![Moments::default(); shape.channels];
+    for chunk in chunks {
+        channels.iter_mut().zip(chunk).for_each(|(all, chunk)| *all = all.with(chunk));
     }
-    let means = spreads.iter().map(|spread| spread.mean as f32);
-    let variances = spreads.iter().map(|spread| (spread.squares / spread.count) as f32);
-    tensor(means.chain(variances).collect(), &[2, plan.channels])
+    let means = channels.iter().map(|channel| channel.mean as f32);
+    let variances = channels.iter().map(|channel| (channel.squares / channel.count) as f32);
+    tensor(means.chain(variances).collect(), &[2, shape.channels])
 }
 
-/// `y = (x - mean) / sqrt(var + epsilon) * scale + shift`.
-pub(super) fn value(
+/// `y = (x - mean) / sqrt(var + epsilon) * scale + shift`: `[n, c, s]`, with `scale` and `shift` `[c]` and `moments` `[2, c]`.
+pub(super) fn forward(
     x: &FlexTensor,
     scale: &FlexTensor,
     shift: &FlexTensor,
@@ -144,23 +149,25 @@ pub(super) fn value(
     epsilon: f64,
 ) -> FlexTensor {
     let [x, scale, shift] = [x, scale, shift].map(FlexTensor::to_contiguous);
-    let (plan, channels) = (Plan::of(&x), channels(moments, &scale, epsilon));
+    let shape = BatchShape::of(&x);
+    let channels = channels(moments, &scale, epsilon);
     let shift: &[f32] = shift.storage();
     let work = |_: &mut (), y: &mut [f32], [x]: [&[f32]; 1]| {
-        let maps = y.chunks_exact_mut(plan.places).zip(x.chunks_exact(plan.places));
+        let maps = y.chunks_exact_mut(shape.positions).zip(x.chunks_exact(shape.positions));
         for ((y, x), (channel, &shift)) in maps.zip(channels.iter().zip(shift)) {
-            let (mean, factor) = (channel.mean, channel.inverse * channel.scale);
+            let mean = channel.mean;
+            let factor = channel.inverse * channel.scale;
             y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * factor + shift);
         }
     };
-    let image = plan.image();
-    let y = made((plan.images * image, image), [(x.storage(), image)], || (), work);
-    tensor(y, &[plan.images, plan.channels, plan.places])
+    let image = shape.image();
+    let y = fill_chunks((shape.images * image, image), [(x.storage(), image)], || (), work);
+    tensor(y, &[shape.images, shape.channels, shape.positions])
 }
 
-/// The gradients with respect to x, scale and shift, from that with respect to y. With `q = (x - mean) / sqrt(var + epsilon)`:
-/// `dx = scale / sqrt(var + epsilon) (g - mean(g) - q mean(g q))`, `dscale = sum(g q)`, `dshift = sum(g)` (Ioffe and Szegedy
-/// 2015, section 3).
+/// Gradients of the loss in x, scale and shift, given its gradient `g` in y. With `q = (x - mean) / sqrt(var + epsilon)`:
+/// `dx = scale / sqrt(var + epsilon) (g - mean(g) - q mean(g q))`, `dscale = sum(g q)`, `dshift = sum(g)`. Ioffe and Szegedy
+/// 2015, section 3.
 pub(super) fn gradients(
     x: &FlexTensor,
     scale: &FlexTensor,
@@ -169,30 +176,34 @@ pub(super) fn gradients(
     epsilon: f64,
 ) -> [FlexTensor; 3] {
     let [x, scale, g] = [x, scale, g].map(FlexTensor::to_contiguous);
-    let (plan, channels) = (Plan::of(&x), channels(moments, &scale, epsilon));
-    let sums = gradient_sums(&plan, &channels, x.storage(), g.storage());
+    let shape = BatchShape::of(&x);
+    let channels = channels(moments, &scale, epsilon);
+    let sums = gradient_sums(&shape, &channels, x.storage(), g.storage());
     let work = |_: &mut (), dx: &mut [f32], [x, g]: [&[f32]; 2]| {
-        let maps = dx.chunks_exact_mut(plan.places).zip(x.chunks_exact(plan.places)).zip(g.chunks_exact(plan.places));
-        for (((dx, x), g), (channel, sums)) in maps.zip(channels.iter().zip(&sums)) {
-            let [alone, both] = sums.map(|sum| (sum / plan.count()) as f32);
-            let (mean, factor, along) = (channel.mean, channel.inverse * channel.scale, channel.inverse * both);
+        let inputs = x.chunks_exact(shape.positions).zip(g.chunks_exact(shape.positions));
+        let maps = dx.chunks_exact_mut(shape.positions).zip(inputs);
+        for ((dx, (x, g)), (channel, sums)) in maps.zip(channels.iter().zip(&sums)) {
+            let [alone, both] = sums.map(|sum| (sum / shape.count()) as f32);
+            let mean = channel.mean;
+            let factor = channel.inverse * channel.scale;
+            let along = channel.inverse * both;
             for ((dx, &x), &g) in dx.iter_mut().zip(x).zip(g) {
                 *dx = factor * (g - alone - (x - mean) * along);
             }
         }
     };
-    let image = plan.image();
-    let dx = made((plan.images * image, image), [(x.storage(), image), (g.storage(), image)], || (), work);
-    let sum = |which: usize| tensor(sums.iter().map(|sums| sums[which] as f32).collect(), &[plan.channels]);
-    [tensor(dx, &[plan.images, plan.channels, plan.places]), sum(1), sum(0)]
+    let image = shape.image();
+    let dx = fill_chunks((shape.images * image, image), [(x.storage(), image), (g.storage(), image)], || (), work);
+    let sum = |index: usize| tensor(sums.iter().map(|sums| sums[index] as f32).collect(), &[shape.channels]);
+    [tensor(dx, &[shape.images, shape.channels, shape.positions]), sum(1), sum(0)]
 }
 
-/// `sum(g)` and `sum(g q)` of each channel.
-fn gradient_sums(plan: &Plan, channels: &[Channel], x: &[f32], g: &[f32]) -> Vec<[f64; 2]> {
-    let of_part = |[x, g]: [&[f32]; 2]| {
-        let mut sums = vec![[0f64; 2]; plan.channels];
-        for (x, g) in x.chunks_exact(plan.image()).zip(g.chunks_exact(plan.image())) {
-            let maps = x.chunks_exact(plan.places).zip(g.chunks_exact(plan.places));
+/// `sum(g)` and `sum(g q)` of each channel, in double precision.
+fn gradient_sums(shape: &BatchShape, channels: &[Channel], x: &[f32], g: &[f32]) -> Vec<[f64; 2]> {
+    let of_chunk = |[x, g]: [&[f32]; 2]| {
+        let mut sums = vec![[0f64; 2]; shape.channels];
+        for (x, g) in x.chunks_exact(shape.image()).zip(g.chunks_exact(shape.image())) {
+            let maps = x.chunks_exact(shape.positions).zip(g.chunks_exact(shape.positions));
             for ((sums, channel), (x, g)) in sums.iter_mut().zip(channels).zip(maps) {
                 let [alone, both] = sums_with(x, g, channel.mean).map(f64::from);
                 *sums = [sums[0] + alone, sums[1] + both * f64::from(channel.inverse)];
@@ -200,9 +211,9 @@ fn gradient_sums(plan: &Plan, channels: &[Channel], x: &[f32], g: &[f32]) -> Vec
         }
         sums
     };
-    let mut sums = vec![[0f64; 2]; plan.channels];
-    for part in of_each([(x, plan.part()), (g, plan.part())], of_part) {
-        sums.iter_mut().zip(part).for_each(|(all, part)| *all = [all[0] + part[0], all[1] + part[1]]);
+    let mut sums = vec![[0f64; 2]; shape.channels];
+    for chunk in map_chunks([(x, shape.chunk()), (g, shape.chunk())], of_chunk) {
+        sums.iter_mut().zip(chunk).for_each(|(all, chunk)| *all = [all[0] + chunk[0], all[1] + chunk[1]]);
     }
     sums
 }
@@ -229,14 +240,18 @@ mod tests {
     }
 
     #[test]
-    fn values_moments_and_gradients_are_burns() {
+    fn batch_norm_and_its_gradients_agree_with_burns() {
         let device = Device::flex().autodiff();
-        // more and fewer images than parts, places that fill lanes and that do not
+        // more and fewer images than chunks, positions that are and are not a multiple of the lanes
         for shape in [[3, 2, 5], [40, 3, 49], [17, 4, 16], [1, 2, 64]] {
-            let (n, channels) = (shape.iter().product::<usize>(), shape[1]);
+            let n: usize = shape.iter().product();
+            let channels = shape[1];
             let leaf =
                 |seed, n: usize| Tensor::<1>::from_data(TensorData::new(random(seed, n), [n]), &device).require_grad();
-            let (x, scale, shift, weights) = (leaf(1, n), leaf(2, channels), leaf(3, channels), leaf(4, n).detach());
+            let x = leaf(1, n);
+            let scale = leaf(2, channels);
+            let shift = leaf(3, channels);
+            let weights = leaf(4, n).detach();
             let [ours, burns] = [true, false].map(|own| {
                 let input = x.clone().reshape(shape) * 3.0 + 20.0;
                 let (y, mean, variance) = if own {
@@ -266,8 +281,8 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_that_is_small_beside_the_mean_is_seen() {
-        // 1000 and 1000.5 by turns: variance 1/16 in steps of single precision
+    fn a_variance_far_below_the_mean_is_exact() {
+        // 1000 and 1000.5 in turn: variance 1/16, which E[x^2] - E[x]^2 would lose in single precision
         let values: Vec<f32> = (0..640).map(|at| 1000.0 + 0.5 * (at % 2) as f32).collect();
         let x = Tensor::<3>::from_data(TensorData::new(values, [20, 1, 32]), &Device::flex().autodiff());
         let ones = Tensor::<1>::ones([1], &x.device());
@@ -278,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_view_is_read_as_it_looks() {
+    fn a_transposed_tensor_is_read_in_its_logical_order() {
         let device = Device::flex().autodiff();
         let turned = Tensor::<3>::from_data(TensorData::new(random(5, 60), [4, 5, 3]), &device).swap_dims(1, 2);
         let copied = Tensor::from_data(turned.clone().into_data(), &device);

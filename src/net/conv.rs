@@ -7,7 +7,7 @@ use burn::tensor::ops::ConvOptions;
 
 use super::computation_graph::Convolution;
 use super::{Init, Start};
-use crate::kernel::{self, Window};
+use crate::kernel::{self, ConvGeometry};
 
 /// `y[n, o] = sum_i x[n, i] * w[o, i] (+ b[o])`, cross-correlated over rows and columns.
 ///
@@ -78,10 +78,10 @@ impl Conv2d {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
         let Self { stride, padding, dilation, groups, .. } = *self;
-        if !kernel::has(&x.device()) {
+        if !kernel::is_supported(&x.device()) {
             return conv2d(x, weight, bias, ConvOptions::new([stride; 2], [padding; 2], [dilation; 2], groups));
         }
-        let y = kernel::convolve(x, weight, Window { stride, padding, dilation, groups });
+        let y = kernel::convolve(x, weight, ConvGeometry { stride, padding, dilation, groups });
         match bias {
             Some(bias) => y + bias.reshape([1, -1, 1, 1]),
             None => y,

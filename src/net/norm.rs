@@ -98,7 +98,7 @@ impl BatchNorm {
 /// On the CPU maps go through a kernel of our own, and single values through steps whose gradients Burn derives: Burn's own
 /// operation copies its input four times into another order there and takes about three times as long as those.
 fn normalise(x: Tensor<3>, scale: Tensor<1>, shift: Tensor<1>) -> BatchNormTrainOutput<3> {
-    if !kernel::has(&x.device()) {
+    if !kernel::is_supported(&x.device()) {
         return batch_norm_train(x, scale, shift, EPSILON);
     }
     let [_, channels, places] = x.dims();

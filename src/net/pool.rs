@@ -62,9 +62,9 @@ impl Pool {
     }
 }
 
-/// Maximum over 2x2 cells: `[n, c, h, w]` -> `[n, c, h / 2, w / 2]`. On the CPU by [`kernel::max_of_cells`], on a GPU by Burn.
+/// Maximum over 2x2 cells: `[n, c, h, w]` -> `[n, c, h / 2, w / 2]`. On the CPU by [`kernel::max_pool_2x2`], on a GPU by Burn.
 fn max2(x: Tensor<4>) -> Tensor<4> {
-    if kernel::has(&x.device()) { kernel::max_of_cells(x) } else { max_pool2d(x, MaxPoolOptions::new([2, 2])) }
+    if kernel::is_supported(&x.device()) { kernel::max_pool_2x2(x) } else { max_pool2d(x, MaxPoolOptions::new([2, 2])) }
 }
 
 /// Mean over the cells of a grid: `[n, c, h, w]` -> `[n, c * g * g]` with `g = min(grid, h, w)`.

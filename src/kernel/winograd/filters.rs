@@ -1,77 +1,79 @@
-//! Filters transformed, and the gradients of filters from those of the transformed ones.
+//! Transformed filters, and the filter gradient from the gradient of the transformed filters.
 
 use burn_flex::FlexTensor;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::simd::{MOST, Place};
-use super::tiles::{SQUARE, points};
-use super::transform::{FILTER, OfFilter, ToFilter, Transform};
+use super::simd::{MAX_LANES, SquareLayout};
+use super::tiles::{TILE_POINTS, points};
+use super::transform::{FILTER, FilterTransform, FilterTransposed, Transform};
 use crate::kernel::matmul::Matrix;
 
-/// Points of a filter.
-pub(super) const TAPS: usize = FILTER * FILTER;
+/// Values of a 3x3 filter.
+pub(super) const FILTER_POINTS: usize = FILTER * FILTER;
 
-/// Where the points of a filter lie in lines of their own.
-const ROWS: Place = Place { first: 0, down: FILTER, across: 1 };
+/// Layout of filters whose values lie one after another, each of as many filters as there are SIMD lanes.
+const ROWS: SquareLayout = SquareLayout { first: 0, down: FILTER, across: 1 };
 
-/// Whether filters are read as they lie or turned by half a turn.
+/// Order in which the values of a filter are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    None,
-    Half,
+pub(super) enum FilterOrder {
+    Stored,
+    /// Rotated by 180 degrees, as the gradient in the input takes them.
+    Rotated,
 }
 
-/// Matrices `[out, in]`, one for each of 36 points.
-pub(super) struct Filters {
+/// Transformed filters: a matrix `[out, in]` for each of the 36 points of a tile.
+pub(super) struct TransformedFilters {
     values: Vec<f32>,
     sides: [usize; 2],
 }
 
-impl Filters {
-    /// Nothing but zeros.
+impl TransformedFilters {
+    /// Zeros, to which the gradients of blocks are added.
     pub(super) fn zeros(sides: [usize; 2]) -> Self {
-        Self { values: vec![0.0; SQUARE * Self::step(sides)], sides }
+        Self { values: vec![0.0; TILE_POINTS * Self::step(sides)], sides }
     }
 
-    /// From `[out, in, 3, 3]`.
-    pub(super) fn of(w: &FlexTensor, turn: Turn) -> Self {
-        let (w, [output, input]) = (w.to_contiguous(), [0, 1].map(|side| w.layout().shape()[side]));
-        let mut filters = Self::zeros([output, input]);
-        Arch::new().dispatch(Fill { to: &mut filters, w: w.storage(), turn });
+    /// Transforms filters `w`: `[out, in, 3, 3]`.
+    pub(super) fn of(w: &FlexTensor, order: FilterOrder) -> Self {
+        let w = w.to_contiguous();
+        let sides = [0, 1].map(|side| w.layout().shape()[side]);
+        let mut filters = Self::zeros(sides);
+        Arch::new().dispatch(Fill { to: &mut filters, w: w.storage(), order });
         filters
     }
 
-    /// Values from one point to the next.
+    /// Values from the matrix of a point to that of the next, a multiple of the SIMD lanes.
     fn step([output, input]: [usize; 2]) -> usize {
-        (output * input).next_multiple_of(MOST)
+        (output * input).next_multiple_of(MAX_LANES)
     }
 
-    /// `[out, in]` at a point.
+    /// Matrix `[out, in]` of a point.
     pub(super) fn at(&self, point: usize) -> Matrix<'_> {
         let [output, input] = self.sides;
         Matrix::new(&self.values[point * Self::step(self.sides)..][..output * input], output)
     }
 
-    /// The same, to be written.
+    /// Mutable matrix `[out, in]` of a point, row by row.
     pub(super) fn at_mut(&mut self, point: usize) -> &mut [f32] {
         let [output, input] = self.sides;
         &mut self.values[point * Self::step(self.sides)..][..output * input]
     }
 
-    /// The gradients with respect to `[out, in, 3, 3]`, of those that these are.
-    pub(super) fn back(&self) -> Vec<f32> {
+    /// Gradient in the filters `[out, in, 3, 3]`, where `self` is the gradient in the transformed filters.
+    pub(super) fn filter_gradient(&self) -> Vec<f32> {
         let [output, input] = self.sides;
-        let mut w = vec![0.0; TAPS * output * input];
+        let mut w = vec![0.0; FILTER_POINTS * output * input];
         Arch::new().dispatch(Back { from: self, w: &mut w });
         w
     }
 }
 
-/// Transforms filters.
+/// Transforms filters `w` into `to`, a filter a SIMD lane.
 struct Fill<'a> {
-    to: &'a mut Filters,
+    to: &'a mut TransformedFilters,
     w: &'a [f32],
-    turn: Turn,
+    order: FilterOrder,
 }
 
 impl WithSimd for Fill<'_> {
@@ -79,26 +81,26 @@ impl WithSimd for Fill<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { to, w, turn } = self;
-        let step = Filters::step(to.sides) / S::F32_LANES;
+        let Self { to, w, order } = self;
+        let step = TransformedFilters::step(to.sides) / S::F32_LANES;
         let (values, _) = S::as_mut_simd_f32s(&mut to.values);
-        let mut lines = [0.0; TAPS * MOST];
-        for (at, filters) in w.chunks(TAPS * S::F32_LANES).enumerate() {
-            for (lane, filter) in filters.chunks_exact(TAPS).enumerate() {
+        let mut lines = [0.0; FILTER_POINTS * MAX_LANES];
+        for (at, filters) in w.chunks(FILTER_POINTS * S::F32_LANES).enumerate() {
+            for (lane, filter) in filters.chunks_exact(FILTER_POINTS).enumerate() {
                 for (tap, value) in filter.iter().enumerate() {
-                    let tap = if turn == Turn::Half { TAPS - 1 - tap } else { tap };
+                    let tap = if order == FilterOrder::Rotated { FILTER_POINTS - 1 - tap } else { tap };
                     lines[tap * S::F32_LANES + lane] = *value;
                 }
             }
             let taps = ROWS.read(simd, S::as_simd_f32s(&lines).0);
-            points(at, step).write(OfFilter.both(taps), values);
+            points(at, step).write(FilterTransform.both(taps), values);
         }
     }
 }
 
-/// Goes the way back.
+/// Applies the transposed transform to `from`, the gradient in the transformed filters, and writes the result into `w`.
 struct Back<'a> {
-    from: &'a Filters,
+    from: &'a TransformedFilters,
     w: &'a mut [f32],
 }
 
@@ -108,13 +110,13 @@ impl WithSimd for Back<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { from, w } = self;
-        let step = Filters::step(from.sides) / S::F32_LANES;
+        let step = TransformedFilters::step(from.sides) / S::F32_LANES;
         let (values, _) = S::as_simd_f32s(&from.values);
-        let mut lines = [0.0; TAPS * MOST];
-        for (at, filters) in w.chunks_mut(TAPS * S::F32_LANES).enumerate() {
-            let taps = ToFilter.both(points(at, step).read(simd, values));
+        let mut lines = [0.0; FILTER_POINTS * MAX_LANES];
+        for (at, filters) in w.chunks_mut(FILTER_POINTS * S::F32_LANES).enumerate() {
+            let taps = FilterTransposed.both(points(at, step).read(simd, values));
             ROWS.write(taps, S::as_mut_simd_f32s(&mut lines).0);
-            for (lane, filter) in filters.chunks_exact_mut(TAPS).enumerate() {
+            for (lane, filter) in filters.chunks_exact_mut(FILTER_POINTS).enumerate() {
                 filter.iter_mut().enumerate().for_each(|(tap, value)| *value = lines[tap * S::F32_LANES + lane]);
             }
         }

@@ -1,13 +1,13 @@
-//! Arithmetic on as many numbers beside one another as the processor at hand computes with.
+//! SIMD lanes: arithmetic on a vector register of whatever width the processor has.
 
 use std::ops::{Add, Mul, Sub};
 
 use pulp::Simd;
 
-/// The most numbers that any processor computes with at once: what is read and written in lanes comes in multiples of them.
-pub(super) const MOST: usize = 16;
+/// Most lanes of any processor. Buffers have a multiple of them, so that every width divides their length.
+pub(super) const MAX_LANES: usize = 16;
 
-/// One number of several tiles, channels or filters.
+/// One register: the same value of several channels or filters, one a lane.
 #[derive(Clone, Copy)]
 pub(super) struct Lanes<S: Simd> {
     simd: S,
@@ -21,18 +21,18 @@ impl<S: Simd> Lanes<S> {
     }
 }
 
-/// A square of numbers, each by its row and column.
+/// Square of registers, by row and column.
 pub(super) type Square<S, const N: usize> = [[Lanes<S>; N]; N];
 
-/// Where a square lies in memory: its first number, and how far it is from there to the one below it and to the one beside it.
+/// Layout of a square in memory, counted in registers: offset of its first entry, strides to the next row and next column.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct SquareLayout {
     pub(super) first: usize,
     pub(super) down: usize,
     pub(super) across: usize,
 }
 
-impl Place {
+impl SquareLayout {
     #[inline(always)]
     pub(super) fn read<S: Simd, const N: usize>(self, simd: S, from: &[S::f32s]) -> Square<S, N> {
         let mut square = [[Lanes::new(simd, simd.splat_f32s(0.0)); N]; N];
