@@ -1,4 +1,4 @@
-//! Telling classes apart.
+//! Classification: cross-entropy and accuracy.
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
@@ -12,7 +12,7 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).mean().neg()
 }
 
-/// The share of rows whose largest logit is at the label.
+/// Share of rows whose largest logit is at the label, in 0 to 1.
 ///
 /// `logits`: `[n, k]`; `labels`: `[n]` -> `[1]`.
 pub fn accuracy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
@@ -34,7 +34,7 @@ mod tests {
         Tensor::from_data(TensorData::new(values.to_vec(), [values.len() / k, k]), device)
     }
 
-    /// The formula, row by row in double precision.
+    /// The formula row by row, in double precision.
     fn slowly(values: &[f32], k: usize, labels: &[i64]) -> f64 {
         let rows = values.chunks(k).zip(labels);
         let losses = rows.map(|(row, &label)| {
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_the_formula_and_counts_hits() {
+    fn cross_entropy_and_accuracy_agree_with_a_slow_loop() {
         let device = Device::flex();
         let z = logits(&Z, 4, &device);
         let loss: f32 = cross_entropy(z.clone(), labels(&Y, &device)).into_scalar();

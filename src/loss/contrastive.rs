@@ -1,38 +1,38 @@
-//! Finding one's partner among others: NT-Xent (SimCLR) and InfoNCE with a queue (MoCo).
+//! Contrastive losses: NT-Xent (SimCLR) and InfoNCE with a queue of negatives (MoCo).
 
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::cosine::{against, unit_rows};
+use super::cosine::{similarities, unit_rows};
 use super::{accuracy, cross_entropy};
 
-/// Taken off the similarity of a row with itself: far below every other logit, and still a number in half precision.
-const OUT_OF_SIGHT: f64 = 1e4;
+/// Subtracted from the similarity of a row with itself: far below every other logit, and still finite in half precision.
+const SELF_MASK: f64 = 1e4;
 
-/// A contrast as a question with one right answer a row.
+/// Contrastive task as a classification: each row finds its positive among the columns.
 #[derive(Clone, Debug)]
 pub struct Contrast {
     /// Cosines over temperature: `[m, k]`.
     pub logits: Tensor<2>,
-    /// Where each row's partner stands: `[m]`.
+    /// Column of each row's positive: `[m]`.
     pub labels: Tensor<1, Int>,
 }
 
 impl Contrast {
-    /// Softmax cross-entropy, the mean over all rows: `[1]`.
+    /// Softmax cross-entropy in nats, the mean over all rows: `[1]`.
     pub fn loss(&self) -> Tensor<1> {
         cross_entropy(self.logits.clone(), self.labels.clone())
     }
 
-    /// The share of rows that are closer to their partner than to anything else, without gradient: `[1]`.
+    /// Contrastive accuracy, the share of rows closest to their positive, without gradient: `[1]`.
     pub fn accuracy(&self) -> Tensor<1> {
         accuracy(self.logits.clone().detach(), self.labels.clone())
     }
 }
 
-/// NT-Xent: among all 2n rows of both views each row looks for the other view of its image.
+/// NT-Xent: each of the 2n rows of both views finds the other view of its image among all other rows.
 ///
 /// `L = mean_i -log(exp(s_ip / tau) / sum_{j != i} exp(s_ij / tau))` over the 2n rows `[a; b]`, with s the cosine and p
-/// the partner at `i + n` modulo 2n: 2n - 1 terms a row. (The official code adds the means of both halves: twice this.)
+/// the positive at `i + n` modulo 2n: 2n - 1 terms a row. (The official code adds the means of both halves: twice this.)
 ///
 /// `a`, `b`: `[n, d]`, row i of both from one image -> logits `[2n, 2n]`. Chen et al. 2020, equation 1.
 pub fn nt_xent(a: Tensor<2>, b: Tensor<2>, tau: f64) -> Contrast {
@@ -41,23 +41,23 @@ pub fn nt_xent(a: Tensor<2>, b: Tensor<2>, tau: f64) -> Contrast {
     let device = a.device();
     let z = unit_rows(Tensor::cat(vec![a, b], 0)); // [2n, d]
     let itself = Tensor::<2>::eye(2 * n, &device.clone().inner());
-    let logits = z.clone().matmul(z.transpose()) / tau - itself * OUT_OF_SIGHT;
-    let partners: Vec<i32> = (0..2 * n).map(|i| ((i + n) % (2 * n)) as i32).collect();
-    Contrast { logits, labels: Tensor::from_data(TensorData::new(partners, [2 * n]), &device) }
+    let logits = z.clone().matmul(z.transpose()) / tau - itself * SELF_MASK;
+    let positives: Vec<i32> = (0..2 * n).map(|i| ((i + n) % (2 * n)) as i32).collect();
+    Contrast { logits, labels: Tensor::from_data(TensorData::new(positives, [2 * n]), &device) }
 }
 
-/// InfoNCE with a queue: each query looks for its own key among the keys of earlier batches.
+/// InfoNCE with a queue: each query finds its own key among the keys of earlier batches.
 ///
 /// `L = mean_i -log(exp(q_i . k_i / tau) / (exp(q_i . k_i / tau) + sum_j exp(q_i . c_j / tau)))` with q and k brought
-/// to length 1. Neither the keys nor the queue c get a gradient. With rows of a memory bank in place of keys and queue
-/// it is PIRL's loss in the form of a cross-entropy.
+/// to length 1. Neither the keys nor the queue c get a gradient. With rows of a memory bank as keys and queue, this is the
+/// cross-entropy form of PIRL's loss.
 ///
 /// `q`, `k`: `[n, d]`; `queue`: `[m, d]`, unit rows -> logits `[n, 1 + m]`. He et al. 2020, equation 1.
 pub fn info_nce(q: Tensor<2>, k: Tensor<2>, queue: Tensor<2>, tau: f64) -> Contrast {
-    first_of(against(q, k.detach(), queue.detach()) / tau)
+    first_of(similarities(q, k.detach(), queue.detach()) / tau)
 }
 
-/// The question whose right answer is the first column.
+/// Contrast whose positives are the first column.
 fn first_of(logits: Tensor<2>) -> Contrast {
     let [n, _] = logits.dims();
     let labels = Tensor::zeros([n], &logits.device().inner());
@@ -68,7 +68,7 @@ fn first_of(logits: Tensor<2>) -> Contrast {
 mod tests {
     use super::*;
     use crate::loss::test_support::{
-        Rows, axes, cosine, differences_agree, dot, gradient, number, reach, rows, table, tensor, unit,
+        Rows, axes, cosine, differences_agree, dot, gradient, max_gradient, number, rows, table, tensor, unit,
     };
     use burn::tensor::Device;
 
@@ -94,6 +94,10 @@ mod tests {
         terms.sum::<f64>() / q.len() as f64
     }
 
+    fn two_views() -> (Rows, Rows) {
+        (table(4, 3, 0.0), table(4, 3, 0.5))
+    }
+
     fn pair_loss(a: &Rows, b: &Rows, tau: f64) -> f64 {
         let device = Device::flex();
         number(nt_xent(tensor(a, &device), tensor(b, &device), tau).loss())
@@ -106,7 +110,8 @@ mod tests {
 
     #[test]
     fn golden_values() {
-        let (a, b, queue) = (table(4, 3, 0.0), table(4, 3, 0.5), unit(&table(5, 3, 2.0)));
+        let (a, b) = two_views();
+        let queue = unit(&table(5, 3, 2.0));
         for (tau, expected) in [(0.5, 1.309_621), (0.1, 0.969_382), (1.0, 1.546_671)] {
             assert!((pair_loss(&a, &b, tau) - expected).abs() < 1e-5, "NT-Xent at {tau}");
             assert!((nt_xent_slowly(&a, &b, tau) - expected).abs() < 1e-6, "the loop at {tau}");
@@ -120,37 +125,39 @@ mod tests {
     #[test]
     fn closed_forms() {
         let same: Rows = vec![vec![0.3, -0.4, 1.2]; 128];
-        // all similarities tie: ln of the number of terms
+        // all similarities are equal: ln of the number of terms
         assert!((pair_loss(&same, &same, 0.1) - 5.5413).abs() < 1e-4, "ln 255");
         let queue = unit(&vec![vec![0.3, -0.4, 1.2]; 4096]);
         assert!((queue_loss(&same[..2].to_vec(), &same[..2].to_vec(), &queue, 0.1) - 8.3180).abs() < 1e-4, "ln 4097");
-        // partners equal, all others orthogonal
+        // positives equal, negatives orthogonal
         let apart = axes(128, 128);
         assert!((pair_loss(&apart, &apart, 0.5) - 3.566).abs() < 1e-3, "ln(1 + 254 e^-2)");
-        let (q, queue) = (axes(1, 65), axes(65, 65)[1..].to_vec());
+        let q = axes(1, 65);
+        let queue = axes(65, 65)[1..].to_vec();
         let expected = (1.0 + 64.0 * (-1.0f64 / 0.2).exp()).ln();
         assert!((queue_loss(&q, &q, &queue, 0.2) - expected).abs() < 1e-5);
     }
 
     #[test]
-    fn neither_length_nor_the_order_of_the_views_counts() {
-        let (a, b) = (table(4, 3, 0.0), table(4, 3, 0.5));
+    fn nt_xent_is_symmetric_and_ignores_length() {
+        let (a, b) = two_views();
         let longer: Rows = b.iter().map(|row| row.iter().map(|x| 9.0 * x).collect()).collect();
         let loss = pair_loss(&a, &b, 0.5);
         assert!((pair_loss(&b, &a, 0.5) - loss).abs() < 1e-6);
         assert!((pair_loss(&a, &longer, 0.5) - loss).abs() < 1e-6);
-        assert!((pair_loss(&a, &b, 1e4) - 7f64.ln()).abs() < 1e-3, "at a high temperature all terms tie");
+        assert!((pair_loss(&a, &b, 1e4) - 7f64.ln()).abs() < 1e-3, "at a high temperature all terms are equal");
     }
 
     #[test]
-    fn gradients_agree_with_central_differences_and_stand_across_the_rows() {
+    fn gradients_agree_with_central_differences() {
         let device = Device::flex().autodiff();
-        let (a, b, queue) = (table(4, 3, 0.0), table(4, 3, 0.5), unit(&table(5, 3, 2.0)));
+        let (a, b) = two_views();
+        let queue = unit(&table(5, 3, 2.0));
         let leaf = tensor(&a, &device).require_grad();
         let slopes = gradient(&leaf, nt_xent(leaf.clone(), tensor(&b, &device), 0.5).loss());
         differences_agree(&a, &slopes, |a| nt_xent_slowly(a, &b, 0.5));
         for (row, slope) in a.iter().zip(&slopes) {
-            assert!(dot(row, slope).abs() < 1e-6, "length does not count, so no slope points along a row");
+            assert!(dot(row, slope).abs() < 1e-6, "the loss ignores length, so the gradient is orthogonal to the row");
         }
         let leaf = tensor(&a, &device).require_grad();
         let contrast = info_nce(leaf.clone(), tensor(&b, &device), tensor(&queue, &device), 0.2);
@@ -158,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_queue_get_no_gradient_and_would_without_the_stop() {
+    fn only_the_stop_keeps_gradients_from_keys_and_queue() {
         let device = Device::flex().autodiff();
         let leaves = || {
             let leaf = |s: f64, n: usize| tensor(&unit(&table(n, 3, s)), &device).require_grad();
@@ -167,16 +174,16 @@ mod tests {
         let stopped =
             |q: &Tensor<2>, k: &Tensor<2>, c: &Tensor<2>| info_nce(q.clone(), k.clone(), c.clone(), 0.2).loss();
         let open = |q: &Tensor<2>, k: &Tensor<2>, c: &Tensor<2>| {
-            first_of(against(q.clone(), k.clone(), c.clone()) / 0.2).loss()
+            first_of(similarities(q.clone(), k.clone(), c.clone()) / 0.2).loss()
         };
         let (q, k, c) = leaves();
-        assert_eq!((reach(&k, stopped(&q, &k, &c)), reach(&c, stopped(&q, &k, &c))), (0.0, 0.0));
-        assert!(reach(&q, stopped(&q, &k, &c)) > 1e-3);
-        assert!(reach(&k, open(&q, &k, &c)) > 1e-3 && reach(&c, open(&q, &k, &c)) > 1e-3);
+        assert_eq!((max_gradient(&k, stopped(&q, &k, &c)), max_gradient(&c, stopped(&q, &k, &c))), (0.0, 0.0));
+        assert!(max_gradient(&q, stopped(&q, &k, &c)) > 1e-3);
+        assert!(max_gradient(&k, open(&q, &k, &c)) > 1e-3 && max_gradient(&c, open(&q, &k, &c)) > 1e-3);
     }
 
     #[test]
-    fn partners_stand_n_apart_and_hits_are_counted() {
+    fn positives_lie_n_columns_apart() {
         let device = Device::flex();
         let contrast = nt_xent(tensor(&axes(3, 3), &device), tensor(&axes(3, 3), &device), 0.5);
         assert_eq!(number(contrast.accuracy()), 1.0);

@@ -1,40 +1,40 @@
-//! Nearness of directions: unit rows, cosines, and the two losses that only pull together (SimSiam, BYOL).
+//! Cosine similarity and the two losses without negatives (SimSiam, BYOL).
 
 use burn::tensor::Tensor;
 
-/// Smallest length that a row is divided by.
+/// Least norm that a row is divided by.
 const SHORTEST: f64 = 1e-12;
 
-/// `l2(x)_i = x_i / max(|x_i|, 1e-12)`: every row at length 1, rows of zeros at 0 and without gradient trouble.
+/// L2 normalisation of rows, `l2(x)_i = x_i / max(|x_i|, 1e-12)`. Rows of zeros stay 0, with a finite gradient.
 ///
 /// `[n, d]` -> `[n, d]`.
 pub fn unit_rows(x: Tensor<2>) -> Tensor<2> {
-    // the guard goes under the root: the root's slope at 0 is infinite
+    // clamped under the root, because the root's derivative at 0 is infinite
     let squares = x.clone().square().sum_dim(1).clamp_min(SHORTEST * SHORTEST); // [n, 1]
     x / squares.sqrt()
 }
 
-/// The cosine of each row of `a` with its partner in `b`: `[n, d]` twice -> `[n, 1]`.
+/// Cosine similarity of each row of `a` with the same row of `b`: `[n, d]`, `[n, d]` -> `[n, 1]`.
 pub fn cosines(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     assert_eq!(a.dims(), b.dims(), "cosines: b must match a");
     (unit_rows(a) * unit_rows(b)).sum_dim(1)
 }
 
-/// Each row of `a` against its own partner and against all of `others`: `[l2(a_i) . l2(b_i), l2(a_i) . c_1, ...,
-/// l2(a_i) . c_k]`.
+/// Similarities of each row of `a` with its positive in `b` (first column) and with all negatives: `[l2(a_i) . l2(b_i),
+/// l2(a_i) . c_1, ..., l2(a_i) . c_k]`.
 ///
-/// `a`, `b`: `[n, d]`; `others` c: `[k, d]`, taken as they are (a queue or a bank holds unit rows) -> `[n, 1 + k]`.
-pub(super) fn against(a: Tensor<2>, b: Tensor<2>, others: Tensor<2>) -> Tensor<2> {
-    let (a, b) = (unit_rows(a), unit_rows(b));
-    let own = (a.clone() * b).sum_dim(1); // [n, 1]
-    Tensor::cat(vec![own, a.matmul(others.transpose())], 1)
+/// `a`, `b`: `[n, d]`; `negatives` c: `[k, d]`, not normalised here (a queue or a bank holds unit rows) -> `[n, 1 + k]`.
+pub(super) fn similarities(a: Tensor<2>, b: Tensor<2>, negatives: Tensor<2>) -> Tensor<2> {
+    let a = unit_rows(a);
+    let own = (a.clone() * unit_rows(b)).sum_dim(1); // [n, 1]
+    Tensor::cat(vec![own, a.matmul(negatives.transpose())], 1)
 }
 
-/// One half of SimSiam's loss: `D(p, z) = -mean_i l2(p_i) . l2(sg z_i)`, in -1 to 1.
+/// Negative cosine similarity, one half of SimSiam's loss: `D(p, z) = -mean_i l2(p_i) . l2(sg z_i)`, in -1 to 1.
 ///
-/// With `stop_gradient` z is a constant. Without it both sides move towards each other and everything collapses into
-/// one point: the lesson of the paper. The whole loss is `D(p1, z2) / 2 + D(p2, z1) / 2`, where `p1 = h(z1)` is made
-/// from the z that is not stopped.
+/// With `stop_gradient`, z is a constant (`sg`). Without it both sides move towards each other and all embeddings collapse into
+/// one point, which is the paper's main finding. The whole loss is `D(p1, z2) / 2 + D(p2, z1) / 2`, where `p1 = h(z1)` is the
+/// prediction from the z that does get a gradient.
 ///
 /// `p`, `z`: `[n, d]` -> `[1]`. Chen and He 2021, equations 1 and 3.
 pub fn negative_cosine(p: Tensor<2>, z: Tensor<2>, stop_gradient: bool) -> Tensor<1> {
@@ -42,7 +42,8 @@ pub fn negative_cosine(p: Tensor<2>, z: Tensor<2>, stop_gradient: bool) -> Tenso
     cosines(p, z).mean().neg()
 }
 
-/// One direction of BYOL's loss: `mean_i |l2(q_i) - l2(sg z_i)|^2 = mean_i (2 - 2 cos(q_i, z_i))`, in 0 to 4.
+/// Squared distance of unit vectors, one direction of BYOL's loss: `mean_i |l2(q_i) - l2(sg z_i)|^2 = mean_i (2 - 2 cos(q_i,
+/// z_i))`, in 0 to 4.
 ///
 /// The whole loss is the sum, not the mean, of both directions. `stop_gradient` as in [`negative_cosine`].
 ///
@@ -84,7 +85,7 @@ mod tests {
         let loss = |p: &Tensor<2>, z: &Tensor<2>| number(negative_cosine(p.clone(), z.clone(), true));
         assert!((loss(&a, &a) + 1.0).abs() < 1e-6, "equal directions");
         assert!((loss(&a, &a.clone().neg()) - 1.0).abs() < 1e-6, "opposite directions");
-        assert!((loss(&a, &(b.clone() * 7.0)) - loss(&a, &b)).abs() < 1e-6, "lengths do not count");
+        assert!((loss(&a, &(b.clone() * 7.0)) - loss(&a, &b)).abs() < 1e-6, "the loss ignores length");
         let regression = |p: &Tensor<2>, z: &Tensor<2>| number(cosine_regression(p.clone(), z.clone(), true));
         assert!(regression(&a, &a).abs() < 1e-6 && (regression(&a, &a.clone().neg()) - 4.0).abs() < 1e-6);
         let apart = (unit_rows(a.clone()) - unit_rows(b.clone())).square().sum_dim(1).mean();
@@ -92,9 +93,9 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_the_formula_and_with_central_differences() {
+    fn the_loss_and_its_gradient_agree_with_a_slow_loop() {
         let device = Device::flex().autodiff();
-        let (p, z) = (table(4, 3, 0.0), table(4, 3, 0.5));
+        let [p, z] = [0.0, 0.5].map(|s| table(4, 3, s));
         let leaf = tensor(&p, &device).require_grad();
         let loss = negative_cosine(leaf.clone(), tensor(&z, &device), true);
         assert!((number(loss.clone()) - slowly(&p, &z)).abs() < 1e-6);
@@ -102,23 +103,24 @@ mod tests {
     }
 
     #[test]
-    fn the_target_gets_a_gradient_only_when_it_is_not_stopped() {
+    fn only_the_stop_keeps_gradients_from_the_target() {
         let device = Device::flex().autodiff();
         for loss in [negative_cosine, cosine_regression] {
-            let reach = |stop| {
+            let max_gradient = |stop| {
                 let (p, z) = pair(&device);
-                let (p, z) = (p.require_grad(), z.require_grad());
+                let p = p.require_grad();
+                let z = z.require_grad();
                 let gradients = loss(p.clone(), z.clone(), stop).backward();
-                assert!(p.grad(&gradients).is_some(), "the prediction always learns");
+                assert!(p.grad(&gradients).is_some(), "the prediction always gets a gradient");
                 z.grad(&gradients).map(|g| number(g.abs().max()))
             };
-            assert!(reach(true).is_none_or(|size| size == 0.0));
-            assert!(reach(false).is_some_and(|size| size > 1e-3));
+            assert!(max_gradient(true).is_none_or(|size| size == 0.0));
+            assert!(max_gradient(false).is_some_and(|size| size > 1e-3));
         }
     }
 
     #[test]
-    fn a_row_of_zeros_stays_and_gives_finite_gradients() {
+    fn a_row_of_zeros_stays_zero_with_a_finite_gradient() {
         let device = Device::flex().autodiff();
         let x = Tensor::<2>::from_floats([[0.0, 0.0], [3.0, 4.0]], &device).require_grad();
         let y = unit_rows(x.clone());

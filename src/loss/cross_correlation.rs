@@ -1,41 +1,41 @@
-//! Features that agree between views and do not repeat each other (Barlow Twins).
+//! Redundancy reduction: the cross-correlation matrix of two views goes to the identity (Barlow Twins).
 
 use burn::tensor::Tensor;
 
 /// Added to the variance under the root, as in batch normalisation.
 const EPSILON: f64 = 1e-5;
 
-/// The loss with the matrix it is made of.
+/// The loss and the cross-correlation matrix it is computed from.
 #[derive(Clone, Debug)]
-pub struct Redundancy {
-    /// What is minimised `[1]`.
+pub struct CrossCorrelation {
+    /// Loss to minimise: `[1]`.
     pub loss: Tensor<1>,
-    /// The mean of its diagonal, without gradient `[1]`: how far twin features agree.
-    pub twins: Tensor<1>,
-    /// The cross-correlation of the features, rows from the first view, columns from the second, without gradient: `[d,
-    /// d]`.
+    /// Mean of the matrix's diagonal, without gradient: `[1]`. 1 if each feature agrees between the views.
+    pub diagonal: Tensor<1>,
+    /// Cross-correlation matrix, rows from the first view and columns from the second, without gradient: `[d, d]`.
     pub correlation: Tensor<2>,
 }
 
-/// Barlow Twins: the correlation of each feature with itself across views goes to 1, with every other to 0.
+/// Barlow Twins: the correlation of each feature with itself across views goes to 1, with every other feature to 0.
 ///
 /// `L = scale (sum_i (1 - C_ii)^2 + lambda sum_{i != j} C_ij^2)` with `C = a^T b / n`, each feature of a and b first
-/// brought to mean 0 and (biased) variance 1 over the batch. Both views learn.
+/// brought to mean 0 and (biased) variance 1 over the batch. Gradients reach both views.
 ///
 /// `a`, `b`: `[n, d]`, row i of both from one image. Zbontar et al. 2021, equation 1.
-pub fn barlow_twins(a: Tensor<2>, b: Tensor<2>, lambda: f64, scale: f64) -> Redundancy {
+pub fn barlow_twins(a: Tensor<2>, b: Tensor<2>, lambda: f64, scale: f64) -> CrossCorrelation {
     let [n, _] = a.dims();
     assert_eq!(b.dims(), a.dims(), "barlow_twins: b must match a");
-    let (a, b) = (standardised(a), standardised(b));
-    // the diagonal is computed for itself: a mask of d^2 numbers is much where d is 8192
+    let a = standardised(a);
+    let b = standardised(b);
+    // the diagonal is computed on its own, without a d x d mask: d may be 8192
     let own = (a.clone() * b.clone()).mean_dim(0); // [1, d]
     let correlation = a.transpose().matmul(b) / n as f64;
     let off_diagonal = correlation.clone().square().sum() - own.clone().square().sum();
     let loss = ((own.clone() - 1.0).square().sum() + off_diagonal * lambda) * scale;
-    Redundancy { loss, twins: own.detach().mean(), correlation: correlation.detach() }
+    CrossCorrelation { loss, diagonal: own.detach().mean(), correlation: correlation.detach() }
 }
 
-/// `(x - mean) / sqrt(var + 1e-5)` of every column.
+/// `(x - mean) / sqrt(var + 1e-5)` of each column, with its biased variance: `[n, d]` -> `[n, d]`.
 fn standardised(x: Tensor<2>) -> Tensor<2> {
     let x = x.clone() - x.mean_dim(0);
     let variance = x.clone().square().mean_dim(0); // [1, d]
@@ -45,7 +45,7 @@ fn standardised(x: Tensor<2>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::loss::test_support::{Rows, differences_agree, gradient, number, reach, rows, table, tensor};
+    use crate::loss::test_support::{Rows, differences_agree, gradient, max_gradient, number, rows, table, tensor};
     use burn::tensor::Device;
 
     fn correlation_slowly(a: &Rows, b: &Rows) -> Rows {
@@ -60,9 +60,10 @@ mod tests {
         (0..a[0].len()).map(|i| (0..b[0].len()).map(|j| product(i, j)).collect()).collect()
     }
 
-    /// Both sums of the formula.
-    fn parts(c: &Rows) -> (f64, f64) {
-        let (mut on, mut off) = (0.0, 0.0);
+    /// Invariance term `sum_i (1 - C_ii)^2` and redundancy term `sum_{i != j} C_ij^2`.
+    fn terms(c: &Rows) -> (f64, f64) {
+        let mut on = 0.0;
+        let mut off = 0.0;
         for (i, row) in c.iter().enumerate() {
             for (j, value) in row.iter().enumerate() {
                 if i == j { on += (1.0 - value).powi(2) } else { off += value.powi(2) }
@@ -72,24 +73,24 @@ mod tests {
     }
 
     fn slowly(a: &Rows, b: &Rows, lambda: f64) -> f64 {
-        let (on, off) = parts(&correlation_slowly(a, b));
+        let (on, off) = terms(&correlation_slowly(a, b));
         on + lambda * off
     }
 
-    fn quickly(a: &Rows, b: &Rows, lambda: f64, scale: f64) -> Redundancy {
+    fn quickly(a: &Rows, b: &Rows, lambda: f64, scale: f64) -> CrossCorrelation {
         barlow_twins(tensor(a, &Device::flex()), tensor(b, &Device::flex()), lambda, scale)
     }
 
     #[test]
     fn golden_values() {
-        let (a, b) = (table(4, 3, 0.0), table(4, 3, 0.5));
+        let [a, b] = [0.0, 0.5].map(|s| table(4, 3, s));
         let found = quickly(&a, &b, 0.005, 1.0);
         assert!((number(found.loss) - 0.239_132).abs() < 1e-5);
         let c = rows(found.correlation);
         for (found, expected) in c[0].iter().zip([0.556_707, -0.833_967, -0.874_593]) {
             assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
         }
-        let (on, off) = parts(&c);
+        let (on, off) = terms(&c);
         assert!((on - 0.226_251).abs() < 1e-5 && (off - 2.576_220).abs() < 1e-5, "{on}, {off}");
         assert!((number(quickly(&a, &a, 0.005, 1.0).loss) - 0.020_226_6).abs() < 1e-5);
         assert!((number(quickly(&a, &b, 0.005, 0.1).loss) - 0.023_913_2).abs() < 1e-6, "the scale is a factor");
@@ -101,18 +102,18 @@ mod tests {
         let signs: Rows =
             vec![vec![1.0, 1.0, 1.0], vec![-1.0, 1.0, -1.0], vec![1.0, -1.0, -1.0], vec![-1.0, -1.0, 1.0]];
         assert!(number(quickly(&signs, &signs, 1.0, 1.0).loss).abs() < 1e-6);
-        // one feature three times: the diagonal is right and all six others are 1
+        // the same feature three times: the diagonal is 1 as it should be, and so are the six other entries
         let copies: Rows = [0.3, -1.0, 2.0, 0.7].iter().map(|&x| vec![x; 3]).collect();
         assert!((number(quickly(&copies, &copies, 0.5, 1.0).loss) - 3.0).abs() < 1e-3);
     }
 
     #[test]
-    fn scale_and_shift_of_a_feature_do_not_count_and_swapping_views_transposes() {
-        let (a, b) = (table(5, 3, 0.0), table(5, 3, 0.5));
+    fn the_loss_ignores_scale_shift_and_order_of_views() {
+        let [a, b] = [0.0, 0.5].map(|s| table(5, 3, s));
         let stretched: Rows = a.iter().map(|row| vec![50.0 * row[0] + 3.0, row[1], row[2]]).collect();
-        let (plain, moved) = (quickly(&a, &b, 0.005, 1.0), quickly(&stretched, &b, 0.005, 1.0));
+        let [plain, moved, swapped] = [(&a, &b), (&stretched, &b), (&b, &a)].map(|(a, b)| quickly(a, b, 0.005, 1.0));
         assert!((number(plain.loss) - number(moved.loss)).abs() < 1e-4);
-        let (c, swapped) = (rows(plain.correlation), rows(quickly(&b, &a, 0.005, 1.0).correlation));
+        let [c, swapped] = [plain, swapped].map(|found| rows(found.correlation));
         for i in 0..3 {
             for j in 0..3 {
                 assert!((c[i][j] - swapped[j][i]).abs() < 1e-6 && c[i][j].abs() <= 1.0 + 1e-6);
@@ -121,9 +122,9 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_the_formula_and_with_central_differences_for_both_views() {
+    fn the_loss_and_both_gradients_agree_with_a_slow_loop() {
         let device = Device::flex().autodiff();
-        let (a, b) = (table(5, 3, 0.0), table(5, 3, 0.5));
+        let [a, b] = [0.0, 0.5].map(|s| table(5, 3, s));
         let leaves = || (tensor(&a, &device).require_grad(), tensor(&b, &device).require_grad());
         let (x, y) = leaves();
         let loss = barlow_twins(x.clone(), y, 0.3, 1.0).loss;
@@ -134,11 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn no_view_is_stopped_and_a_stop_would_show() {
+    fn gradients_reach_both_views() {
         let device = Device::flex().autodiff();
-        let leaf = |s: f64| tensor(&table(5, 3, s), &device).require_grad();
-        let (a, b) = (leaf(0.0), leaf(0.5));
-        assert!(reach(&b, barlow_twins(a.clone(), b.clone(), 0.005, 1.0).loss) > 1e-3);
-        assert_eq!(reach(&b, barlow_twins(a, b.clone().detach(), 0.005, 1.0).loss), 0.0);
+        let [a, b] = [0.0, 0.5].map(|s| tensor(&table(5, 3, s), &device).require_grad());
+        assert!(max_gradient(&b, barlow_twins(a.clone(), b.clone(), 0.005, 1.0).loss) > 1e-3);
+        assert_eq!(max_gradient(&b, barlow_twins(a, b.clone().detach(), 0.005, 1.0).loss), 0.0);
     }
 }

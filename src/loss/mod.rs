@@ -1,4 +1,4 @@
-//! Losses: pure functions of tensors.
+//! Losses and the metrics beside them: pure functions of tensors.
 
 mod classification;
 mod colour;
@@ -15,15 +15,17 @@ mod triplet;
 
 pub use classification::{accuracy, cross_entropy};
 pub use colour::{
-    SoftCode, annealed_mean, coloured, entropy, frequencies, gradient_scaled, nearest_bin, rebalanced, soft_code,
+    SoftCode, annealed_mean, class_frequencies, entropy, has_colour, nearest_bin, rebalancing_weights, scale_gradient,
+    soft_code,
 };
 pub use contrastive::{Contrast, info_nce, nt_xent};
 pub use cosine::{cosine_regression, cosines, negative_cosine, unit_rows};
-pub use cross_correlation::{Redundancy, barlow_twins};
-pub use nce::{Nce, noise_contrast, partition};
+pub use cross_correlation::{CrossCorrelation, barlow_twins};
+pub use nce::{Nce, nce_loss, nce_partition};
 pub use pixel::{
-    fixed_overlap, judged, mask_cross_entropy, overlap, pixel_maps, pixel_rows, share_of_fixed, weighted_squares,
+    adversarial_loss, best_fixed_iou, iou, mask_cross_entropy, pixel_maps, pixel_rows, unexplained_variance,
+    weighted_squared_error,
 };
-pub use regression::{explained, squared_error};
+pub use regression::{explained_variance, squared_error};
 pub use swapped_prediction::{Sinkhorn, sinkhorn, sinkhorn_with_queue, swapped_prediction};
 pub use triplet::triplet;

@@ -1,11 +1,11 @@
-//! Numbers to be said rather than classes.
+//! Regression: squared error and explained variance.
 
 use burn::tensor::Tensor;
 
-/// Keeps targets that do not vary from dividing by 0.
+/// Least variance that errors are divided by, for targets that are all equal.
 const NO_VARIANCE: f64 = 1e-12;
 
-/// `mean_ij (p_ij - t_ij)^2`: the mean over rows and numbers.
+/// Mean squared error `mean_ij (p_ij - t_ij)^2`, over rows and columns.
 ///
 /// `prediction` p, `target` t: `[n, d]` -> `[1]`.
 pub fn squared_error(prediction: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
@@ -13,13 +13,12 @@ pub fn squared_error(prediction: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
     (prediction - target).square().mean()
 }
 
-/// The share of the targets' variance that the predictions explain: `1 - sum_ij (p_ij - t_ij)^2 / sum_ij (t_ij - m_j)^2` with
-/// m the mean target of the batch. Who always says m explains 0, who knows everything 1; it can be negative.
+/// Explained variance (R squared): `1 - sum_ij (p_ij - t_ij)^2 / sum_ij (t_ij - m_j)^2` with m the mean target of the batch.
 ///
-/// `prediction` p, `target` t: `[n, d]` -> `[1]`.
-pub fn explained(prediction: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
-    let spread = (target.clone() - target.clone().mean_dim(0)).square().mean();
-    (squared_error(prediction, target) / spread.clamp_min(NO_VARIANCE)).neg() + 1.0
+/// `prediction` p, `target` t: `[n, d]` -> `[1]`: 1 for perfect predictions, 0 for predicting m, negative for worse.
+pub fn explained_variance(prediction: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
+    let variance = (target.clone() - target.clone().mean_dim(0)).square().mean();
+    (squared_error(prediction, target) / variance.clamp_min(NO_VARIANCE)).neg() + 1.0
 }
 
 #[cfg(test)]
@@ -29,9 +28,9 @@ mod tests {
     use burn::tensor::Device;
 
     #[test]
-    fn agrees_with_the_formula_and_with_central_differences() {
+    fn squared_error_and_its_gradient_agree_with_a_slow_loop() {
         let device = Device::flex().autodiff();
-        let (p, t) = (table(4, 3, 0.0), table(4, 3, 0.5));
+        let [p, t] = [0.0, 0.5].map(|s| table(4, 3, s));
         let slowly = |p: &crate::loss::test_support::Rows| {
             let squares = p.iter().zip(&t).flat_map(|(p, t)| p.iter().zip(t).map(|(p, t)| (p - t).powi(2)));
             squares.sum::<f64>() / 12.0
@@ -43,14 +42,14 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_explains_nothing_and_the_truth_everything() {
+    fn the_mean_explains_nothing_and_the_target_everything() {
         let t = tensor(&table(5, 3, 0.3), &Device::flex());
         let mean = t.clone().mean_dim(0).expand([5, 3]);
-        assert!(number(explained(mean.clone(), t.clone())).abs() < 1e-6);
-        assert!((number(explained(t.clone(), t.clone())) - 1.0).abs() < 1e-6);
-        // half way from the mean to the truth leaves a quarter of the squares
+        assert!(number(explained_variance(mean.clone(), t.clone())).abs() < 1e-6);
+        assert!((number(explained_variance(t.clone(), t.clone())) - 1.0).abs() < 1e-6);
+        // half way from the mean to the target leaves a quarter of the squared error
         let half = (mean + t.clone()) * 0.5;
-        assert!((number(explained(half, t.clone())) - 0.75).abs() < 1e-6);
-        assert!(number(explained(t.clone().neg(), t)) < 0.0);
+        assert!((number(explained_variance(half, t.clone())) - 0.75).abs() < 1e-6);
+        assert!(number(explained_variance(t.clone().neg(), t)) < 0.0);
     }
 }

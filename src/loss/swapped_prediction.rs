@@ -1,22 +1,22 @@
-//! Agreeing on assignments to prototypes (SwAV): balanced codes and their prediction from another view.
+//! Swapped prediction of cluster codes (SwAV): Sinkhorn-balanced assignments to prototypes, predicted from another view.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 
-/// How scores become codes.
+/// Settings of the Sinkhorn algorithm, which turns scores into codes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sinkhorn {
-    /// Sharpness: the smaller, the closer a code is to a single prototype. At least 0.025, below which cosines leave
-    /// the range of single precision.
+    /// Entropy regularisation: the smaller, the closer a code is to one-hot. At least 0.025, below which exponentials of cosines
+    /// leave the range of single precision.
     pub epsilon: f64,
-    /// Rounds of balancing.
+    /// Number of Sinkhorn iterations.
     pub iterations: usize,
 }
 
-/// Spreads a batch evenly over the prototypes, each sample close to those it scores high with; no gradient passes.
+/// Sinkhorn codes: soft assignments of samples to prototypes with an equal share for every prototype; no gradient passes.
 ///
-/// `Q = exp(s / epsilon)`, then so many rounds of: every prototype's sum to n/k, every sample's sum to 1. The last step
-/// is the samples', so a code sums to exactly 1 and a prototype to n/k only nearly.
+/// `Q = exp(s / epsilon)`, then in each iteration: scale every prototype's sum to n/k, then every sample's sum to 1. Samples come
+/// last, so each code sums to exactly 1 and each prototype to n/k only approximately.
 ///
 /// `scores` s: `[n, k]`, cosines -> `[n, k]`. Cuturi 2013; Caron et al. 2020, section 3.1.
 pub fn sinkhorn(scores: Tensor<2>, settings: Sinkhorn) -> Tensor<2> {
@@ -25,7 +25,8 @@ pub fn sinkhorn(scores: Tensor<2>, settings: Sinkhorn) -> Tensor<2> {
 
 fn balanced(scores: Tensor<2>, Sinkhorn { epsilon, iterations }: Sinkhorn) -> Tensor<2> {
     assert!(epsilon >= 0.025, "sinkhorn: epsilon is too small for single precision");
-    let top = scores.clone().detach().max().unsqueeze_dim(0); // [1, 1]; a common factor cancels in the first division
+    // subtracting the maximum avoids overflow; the common factor cancels in the first division
+    let top = scores.clone().detach().max().unsqueeze_dim(0); // [1, 1]
     let q = ((scores - top) / epsilon).exp();
     (0..iterations).fold(q, |q, _| {
         let q = q.clone() / q.sum_dim(0);
@@ -33,16 +34,17 @@ fn balanced(scores: Tensor<2>, Sinkhorn { epsilon, iterations }: Sinkhorn) -> Te
     })
 }
 
-/// The codes of the last `n` samples, balanced together with the rows of a queue that stand in front.
+/// Sinkhorn codes of a batch, balanced together with the scores of a queue of earlier embeddings.
 ///
-/// A batch much smaller than the number of prototypes cannot be spread over them: older embeddings, scored with the
-/// prototypes of now, fill it up. `scores`: `[n, k]`; `queue`: `[m, k]` -> `[n, k]`.
+/// A batch much smaller than the number of prototypes cannot be spread evenly over them; the queue, scored with the current
+/// prototypes, makes it larger. `scores`: `[n, k]`; `queue`: `[m, k]` -> `[n, k]`. Caron et al. 2020, section 3.1.
 pub fn sinkhorn_with_queue(scores: Tensor<2>, queue: Tensor<2>, settings: Sinkhorn) -> Tensor<2> {
-    let ([n, k], [m, _]) = (scores.dims(), queue.dims());
+    let [n, k] = scores.dims();
+    let [m, _] = queue.dims();
     sinkhorn(Tensor::cat(vec![queue, scores], 0), settings).slice([m..m + n, 0..k])
 }
 
-/// Swapped prediction: the code of each full view is predicted from every other view.
+/// Swapped prediction loss: the code of each full view is predicted from every other view.
 ///
 /// `L = 1/A sum_{a < A} 1/(V-1) sum_{v != a} mean_i -q_a,i . log softmax(s_v,i / tau)` over the A views that have a
 /// code (the first ones) and all V views. Codes get no gradient.
@@ -56,10 +58,10 @@ pub fn swapped_prediction(scores: &[Tensor<2>], codes: &[Tensor<2>], tau: f64) -
 }
 
 fn predicted(scores: &[Tensor<2>], codes: &[Tensor<2>], tau: f64) -> Tensor<1> {
-    let answers: Vec<_> = scores.iter().map(|s| log_softmax(s.clone() / tau, 1)).collect();
+    let predictions: Vec<_> = scores.iter().map(|s| log_softmax(s.clone() / tau, 1)).collect();
     let pairs = codes.iter().enumerate().flat_map(|(a, code)| {
-        let others = answers.iter().enumerate().filter(move |&(v, _)| v != a);
-        others.map(move |(_, answer)| (code.clone() * answer.clone()).sum_dim(1).mean())
+        let others = predictions.iter().enumerate().filter(move |&(v, _)| v != a);
+        others.map(move |(_, prediction)| (code.clone() * prediction.clone()).sum_dim(1).mean())
     });
     let sum = pairs.reduce(|sum, term| sum + term).expect("there are at least two views");
     sum.neg() / (codes.len() * (scores.len() - 1)) as f64
@@ -68,7 +70,9 @@ fn predicted(scores: &[Tensor<2>], codes: &[Tensor<2>], tau: f64) -> Tensor<1> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::loss::test_support::{Rows, differences_agree, dot, gradient, number, reach, rows, table, tensor, unit};
+    use crate::loss::test_support::{
+        Rows, differences_agree, dot, gradient, max_gradient, number, rows, table, tensor, unit,
+    };
     use burn::tensor::Device;
 
     const SHARP: Sinkhorn = Sinkhorn { epsilon: 0.05, iterations: 3 };
@@ -81,7 +85,8 @@ mod tests {
 
     /// The algorithm as the paper's code writes it: prototypes down, samples across.
     fn codes_slowly(scores: &Rows, settings: Sinkhorn) -> Rows {
-        let (n, k) = (scores.len(), scores[0].len());
+        let n = scores.len();
+        let k = scores[0].len();
         let mut q =
             scores.iter().map(|row| row.iter().map(|s| (s / settings.epsilon).exp()).collect()).collect::<Rows>();
         let total: f64 = q.iter().flatten().sum();
@@ -130,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_agree_with_the_loop_and_keep_their_sums() {
+    fn codes_agree_with_a_slow_loop_and_sum_to_one() {
         let device = Device::flex();
         let s: Rows = unit(&table(16, 5, 0.3));
         for iterations in [1, 3, 50] {
@@ -145,7 +150,7 @@ mod tests {
         let sums: Vec<f64> = (0..5).map(|j| settled.iter().map(|row| row[j]).sum()).collect();
         assert!(
             sums.iter().all(|sum| (sum - 16.0 / 5.0).abs() < 1e-3),
-            "after many rounds prototypes are even: {sums:?}"
+            "after many iterations prototypes have equal sums: {sums:?}"
         );
     }
 
@@ -157,16 +162,16 @@ mod tests {
         let codes = rows(sinkhorn(s.clone(), SHARP));
         assert!(same(&codes, &rows(sinkhorn(s.clone() + 3.0, SHARP))), "a constant on all scores cancels");
         let flat = rows(sinkhorn(s.clone(), Sinkhorn { epsilon: 1e6, iterations: 3 }));
-        assert!(same(&flat, &vec![vec![1.0 / 6.0; 6]; 4]), "at a large epsilon codes are even");
+        assert!(same(&flat, &vec![vec![1.0 / 6.0; 6]; 4]), "at a large epsilon codes are uniform");
         let even = Tensor::<2>::zeros([4, 6], &device);
         let loss = number(swapped_prediction(&[even.clone(), even], &[sinkhorn(s, SHARP)], 0.1));
-        assert!((loss - 6f64.ln()).abs() < 1e-5, "even predictions cost ln k whatever the codes");
+        assert!((loss - 6f64.ln()).abs() < 1e-5, "uniform predictions cost ln k for any codes");
     }
 
     #[test]
-    fn a_queue_stands_in_front_and_only_the_batch_gets_codes() {
+    fn a_queue_balances_the_batch_and_gets_no_codes() {
         let device = Device::flex();
-        let (batch, queue) = (scores(0.0), scores(1.7));
+        let [batch, queue] = [0.0, 1.7].map(scores);
         let found = rows(sinkhorn_with_queue(tensor(&batch, &device), tensor(&queue, &device), SHARP));
         let together: Rows = queue.iter().chain(&batch).cloned().collect();
         for (found, expected) in found.iter().flatten().zip(codes_slowly(&together, SHARP)[4..].iter().flatten()) {
@@ -175,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn averages_over_full_views_and_over_the_others() {
+    fn the_loss_averages_over_pairs_of_views() {
         let device = Device::flex();
         let views = [scores(0.0), scores(0.5), scores(0.9)];
         let codes = [codes_slowly(&views[0], SHARP), codes_slowly(&views[1], SHARP)];
@@ -189,7 +194,7 @@ mod tests {
     #[test]
     fn the_gradient_takes_codes_as_constants() {
         let device = Device::flex().autodiff();
-        let (s0, s1) = (scores(0.0), scores(0.5));
+        let [s0, s1] = [0.0, 0.5].map(scores);
         let codes = [codes_slowly(&s0, SHARP), codes_slowly(&s1, SHARP)];
         let leaf = tensor(&s0, &device).require_grad();
         let views = [leaf.clone(), tensor(&s1, &device)];
@@ -200,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_get_no_gradient_and_would_without_the_stops() {
+    fn only_the_stops_keep_gradients_from_the_codes() {
         let device = Device::flex().autodiff();
         let settings = Sinkhorn { epsilon: 0.25, iterations: 3 };
         let other = tensor(&scores(0.5), &device);
@@ -208,13 +213,13 @@ mod tests {
         let leaf = tensor(&scores(0.0), &device).require_grad();
         let loss = |code: Tensor<2>| swapped_prediction(&views, &[code], 0.1);
         assert!(!sinkhorn(leaf.clone(), settings).is_require_grad());
-        // the loss stops them once more, should a code come from elsewhere
+        // the loss detaches codes as well, for codes that do not come from `sinkhorn`
         let through = |code: Tensor<2>| {
             let guide = Tensor::<2>::ones([1, 1], &device).require_grad();
-            reach(&leaf, loss(code) + guide.sum())
+            max_gradient(&leaf, loss(code) + guide.sum())
         };
         assert_eq!(through(balanced(leaf.clone(), settings)), 0.0);
         assert_eq!(through(sinkhorn(leaf.clone(), settings)), 0.0);
-        assert!(reach(&leaf, predicted(&views, &[balanced(leaf.clone(), settings)], 0.1)) > 1e-3);
+        assert!(max_gradient(&leaf, predicted(&views, &[balanced(leaf.clone(), settings)], 0.1)) > 1e-3);
     }
 }

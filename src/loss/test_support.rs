@@ -1,4 +1,4 @@
-//! What the tests of the losses share: deterministic tables, unit rows in double precision, central differences.
+//! Helpers of the loss tests: deterministic tables, vector arithmetic in double precision, central differences.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -43,17 +43,17 @@ pub fn rows(x: Tensor<2>) -> Rows {
     values.chunks(width).map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect()
 }
 
-/// The gradient of `loss` with respect to `leaf`.
+/// Gradient of `loss` in `leaf`.
 pub fn gradient(leaf: &Tensor<2>, loss: Tensor<1>) -> Rows {
     rows(leaf.grad(&loss.backward()).expect("the leaf takes part in the loss"))
 }
 
-/// The largest entry of a gradient by size; 0 where there is no gradient at all.
-pub fn reach(leaf: &Tensor<2>, loss: Tensor<1>) -> f64 {
+/// Largest absolute entry of the gradient of `loss` in `leaf`; 0 if the graph has no gradient for it.
+pub fn max_gradient(leaf: &Tensor<2>, loss: Tensor<1>) -> f64 {
     leaf.grad(&loss.backward()).map_or(0.0, |gradient| number(gradient.abs().max()))
 }
 
-/// Holds a gradient against central differences of the formula in double precision.
+/// Asserts that a gradient agrees with central differences of the formula in double precision.
 pub fn differences_agree(at: &Rows, gradient: &Rows, formula: impl Fn(&Rows) -> f64) {
     let step = 1e-5;
     for i in 0..at.len() {

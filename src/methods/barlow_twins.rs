@@ -77,7 +77,7 @@ impl Method for BarlowTwins {
         let [z1, z2] = augmented_views::both(views).map(|x| self.projector.forward(self.encoder.forward(x)));
         let reduced = barlow_twins(z1.clone(), z2.clone(), self.lambda, self.scale);
         LossOutput {
-            metric: Some(reduced.twins),
+            metric: Some(reduced.diagonal),
             embeddings: vec![z1.detach(), z2.detach()],
             figures: vec![reduced.correlation],
             ..LossOutput::of(reduced.loss)

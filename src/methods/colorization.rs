@@ -10,7 +10,7 @@ use super::shared::crop::{self, CropFlip};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{
-    SoftCode, annealed_mean, coloured, entropy, gradient_scaled, pixel_maps, pixel_rows, rebalanced, share_of_fixed,
+    SoftCode, annealed_mean, has_colour, entropy, scale_gradient, pixel_maps, pixel_rows, rebalancing_weights, unexplained_variance,
     soft_code, weighted_squares,
 };
 use crate::method::presets::is_small;
@@ -142,7 +142,7 @@ impl Method for Colorization {
         let Asked { code, weights, live, prior } = self.asked(colours, position);
         let losses = code.cross_entropy(pixel_rows(found) - ((live.clone().neg() + 1.0) * NEVER).unsqueeze_dim::<2>(0));
         let metric = share(&losses, &code.dense(live.dims()[0]), &weights);
-        let loss = gradient_scaled(losses, weights).mean();
+        let loss = scale_gradient(losses, weights).mean();
         LossOutput { metric: Some(metric), maps, carry: vec![prior], ..LossOutput::of(loss) }
     }
 
@@ -178,16 +178,16 @@ impl Colorization {
     /// The loss without its trick: squares of a and b, near-gray images left out.
     fn squares(&self, found: Tensor<4>, colours: Tensor<4>) -> LossOutput {
         let [n, _, h, w] = found.dims();
-        let counts = coloured(colours.clone(), self.settings.least).reshape([n, 1, 1, 1]).expand([n, 1, h, w]);
+        let counts = has_colour(colours.clone(), self.settings.least).reshape([n, 1, 1, 1]).expand([n, 1, h, w]);
         let wanted = colours / REACH;
-        let metric = share_of_fixed(found.clone().inner(), wanted.clone(), counts.clone());
+        let metric = unexplained_variance(found.clone().inner(), wanted.clone(), counts.clone());
         LossOutput { metric: Some(metric), ..LossOutput::of(weighted_squares(found, wanted, counts)) }
     }
 
     /// Codes and weights of the pixels `[n, 2, h, w]`, on the plain device.
     fn asked(&self, colours: Tensor<4>, position: &StepPosition) -> Asked {
         let ([n, _, h, w], Settings { neighbours, sigma, lambda, .. }) = (colours.dims(), self.settings);
-        let counts = coloured(colours.clone(), self.settings.least);
+        let counts = has_colour(colours.clone(), self.settings.least);
         let counts = counts.reshape([n, 1]).expand([n, h * w]).reshape([n * h * w]);
         let code = soft_code(pixel_rows(colours), self.bins.val().inner(), neighbours, sigma);
         let prior = self.with(&code, &counts, position.step);
@@ -199,7 +199,7 @@ impl Colorization {
             Tensor::ones([q], &prior.device())
         };
         let code = code.among(live.clone());
-        let weights = rebalanced(row(0), live.clone(), lambda).select(0, code.nearest()) * counts;
+        let weights = rebalancing_weights(row(0), live.clone(), lambda).select(0, code.nearest()) * counts;
         Asked { code, weights, live, prior }
     }
 

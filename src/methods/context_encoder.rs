@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use super::shared::crop::{self, CropFlip};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
-use crate::loss::{judged, share_of_fixed, weighted_squares};
+use crate::loss::{adversarial_loss, unexplained_variance, weighted_squared_error};
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
@@ -118,12 +118,12 @@ impl Method for ContextEncoder {
         let [truth, missing, rim] = [0, 1, 2].map(|index| self.window(views.targets[index].clone()));
         let wanted = truth * 2.0 - 1.0;
         let weights = missing.clone() + rim * self.settings.overlap_weight;
-        let metric = share_of_fixed(found.clone().inner(), wanted.clone(), missing);
+        let metric = unexplained_variance(found.clone().inner(), wanted.clone(), missing);
         let maps = vec![found.clone().detach().inner()];
         if self.settings.refresh {
             self.see_whole(views);
         }
-        let painted = weighted_squares(found.clone(), wanted.clone(), weights);
+        let painted = weighted_squared_error(found.clone(), wanted.clone(), weights);
         let loss = match &self.discriminator {
             Some(discriminator) => self.judge(discriminator, painted, found, wanted),
             None => painted,
@@ -176,8 +176,8 @@ impl ContextEncoder {
         } else {
             (judge.clone(), wanted)
         };
-        let passes = judged(frozen.forward(found.clone()), true);
-        let verdicts = judged(judge.forward(real), true) + judged(judge.forward(found.detach()), false);
+        let passes = adversarial_loss(frozen.forward(found.clone()), true);
+        let verdicts = adversarial_loss(judge.forward(real), true) + adversarial_loss(judge.forward(found.detach()), false);
         painted * (1.0 - lambda) + passes * lambda + verdicts
     }
 

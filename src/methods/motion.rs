@@ -12,7 +12,7 @@ use super::shared::crop::{self, CropFlip};
 use crate::config::{Preset, RunConfig};
 use crate::data::{CLIPS, shapes};
 use crate::error::{Error, Result};
-use crate::loss::{fixed_overlap, mask_cross_entropy, overlap};
+use crate::loss::{best_fixed_iou, mask_cross_entropy, iou};
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
@@ -103,8 +103,8 @@ impl Method for Motion {
         let said = logits.clone().detach().inner();
         let found = said.clone().greater_elem(0.0).float();
         LossOutput {
-            metric: Some(overlap(found, on.clone(), known.clone())),
-            baseline: Some(fixed_overlap(on.clone(), known.clone(), FIXED)),
+            metric: Some(iou(found, on.clone(), known.clone())),
+            baseline: Some(best_fixed_iou(on.clone(), known.clone(), FIXED)),
             maps: vec![sigmoid(said)],
             ..LossOutput::of(mask_cross_entropy(logits, on, known))
         }
@@ -383,7 +383,7 @@ mod tests {
         let settings = MotionLabeller::of(&small(shapes::NAME)).expect("a preset");
         let found = flow(batch.images, batch.next.expect("clips"), &settings.plan);
         let [on, known] = settings.foreground.trimap(foreground(found, &settings.foreground));
-        let shared: f32 = overlap(on, truth.greater_elem(0.5).float(), known.clone()).into_scalar();
+        let shared: f32 = iou(on, truth.greater_elem(0.5).float(), known.clone()).into_scalar();
         let used: f32 = known.max_dim(2).max_dim(3).mean().into_scalar();
         assert!(shared > 0.7 && used > 0.6, "an overlap of {shared} where anything is known, in {used} of the frames");
     }

@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use super::shared::augmented_views::{self, Augment};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
-use crate::loss::{Nce, info_nce, noise_contrast, partition, unit_rows};
+use crate::loss::{Nce, info_nce, nce_loss, nce_partition, unit_rows};
 use crate::method::presets::is_small;
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
@@ -134,7 +134,7 @@ impl Method for Pirl {
         let own = self.bank.at_or(&views.tables[0], &v);
         let others = self.bank.rows(views.draws[0].clone());
         let z = if position.step == 0 {
-            partition(v.clone(), own.clone(), others.clone(), self.settings.nce)
+            nce_partition(v.clone(), own.clone(), others.clone(), self.settings.nce)
         } else {
             self.partition.val().detach().squeeze_dim::<1>(0)
         };
@@ -232,7 +232,7 @@ impl Settings {
         if self.cross_entropy {
             info_nce(x, own, others, self.nce.tau).loss()
         } else {
-            noise_contrast(x, own, others, z, self.nce)
+            nce_loss(x, own, others, z, self.nce)
         }
     }
 }

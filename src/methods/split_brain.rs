@@ -11,7 +11,7 @@ use crate::config::{Preset, RunConfig};
 use crate::data::catalogue;
 use crate::error::{Error, Result};
 use crate::loss::{
-    annealed_mean, cross_entropy, entropy, frequencies, nearest_bin, pixel_maps, pixel_rows, share_of_fixed,
+    annealed_mean, cross_entropy, entropy, class_frequencies, nearest_bin, pixel_maps, pixel_rows, unexplained_variance,
     weighted_squares,
 };
 use crate::method::{
@@ -150,12 +150,12 @@ impl SplitBrain {
         if self.regression {
             let wanted = self.parts[part].scaled(wanted);
             let all = Tensor::ones([n, 1, h, w], &wanted.device());
-            let share = share_of_fixed(found.clone().inner(), wanted.clone(), all.clone());
+            let share = unexplained_variance(found.clone().inner(), wanted.clone(), all.clone());
             return (weighted_squares(found.clone(), wanted, all), share);
         }
         let labels = self.labels(part, wanted);
         let loss = cross_entropy(pixel_rows(found.clone()), labels.clone());
-        let fixed = entropy(frequencies(labels, outputs)).clamp_min(1e-6);
+        let fixed = entropy(class_frequencies(labels, outputs)).clamp_min(1e-6);
         (loss.clone(), loss.inner() / fixed)
     }
 

@@ -17,7 +17,7 @@ use super::shared::fc_head::FcHead;
 use crate::config::{Preset, RunConfig};
 use crate::data::catalogue;
 use crate::error::{Error, Result};
-use crate::loss::{explained, squared_error};
+use crate::loss::{explained_variance, squared_error};
 use crate::method::presets::is_small;
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
@@ -123,7 +123,7 @@ impl Method for Aet {
             _ => unreachable!("one of the two is built"),
         };
         LossOutput {
-            metric: Some(explained(said.clone().detach(), truth.clone())),
+            metric: Some(explained_variance(said.clone().detach(), truth.clone())),
             figures: vec![said.clone().detach()],
             ..LossOutput::of(squared_error(said, truth))
         }

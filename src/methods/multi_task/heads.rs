@@ -9,7 +9,7 @@ use super::trunk::Trunk;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::loss::{
-    annealed_mean, coloured, cross_entropy, entropy, gradient_scaled, mask_cross_entropy, pixel_maps, pixel_rows,
+    annealed_mean, has_colour, cross_entropy, entropy, scale_gradient, mask_cross_entropy, pixel_maps, pixel_rows,
     soft_code, triplet,
 };
 use crate::method::{DataInfo, Views};
@@ -175,12 +175,12 @@ impl Colour {
         let logits = self.head.forward(maps); // [n, q, h, w]
         let ([n, q, h, w], centres) = (logits.dims(), self.bins.val().inner());
         let colours = thinned(colours, [h, w]); // [n, 2, h, w]
-        let counts = coloured(colours.clone(), LEAST).reshape([n, 1]).expand([n, h * w]).reshape([n * h * w]);
+        let counts = has_colour(colours.clone(), LEAST).reshape([n, 1]).expand([n, h * w]).reshape([n * h * w]);
         let rows = pixel_rows(logits); // [n h w, q]
         let code = soft_code(pixel_rows(colours), centres.clone(), NEIGHBOURS, SIGMA);
         let drawn = annealed_mean(rows.clone().detach().inner(), centres, TEMPERATURE);
         let blind = entropy(code.dense(q).mean_dim(0).squeeze_dim(0));
-        let loss = gradient_scaled(code.cross_entropy(rows), counts).mean();
+        let loss = scale_gradient(code.cross_entropy(rows), counts).mean();
         Found { map: Some(pixel_maps(drawn, [n, h, w])), ..Found::of(loss, blind) }
     }
 }
