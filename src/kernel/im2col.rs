@@ -64,12 +64,12 @@ impl Im2col {
 
     /// Values of an input image.
     pub(super) fn input_len(&self) -> usize {
-        self.input.iter().matmul()
+        self.input.iter().product()
     }
 
     /// Values of an output image.
     pub(super) fn output_len(&self) -> usize {
-        self.output.iter().matmul()
+        self.output.iter().product()
     }
 
     /// Output channels of a group.

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{Batch, DataInfo, LossOutput, Method, StepDisplay, StepPosition, Views, micro_batch};
 use crate::config::RunConfig;
 use crate::error::Result;
-use crate::net::tensors::{self, Named};
+use crate::net::tensors::{self, NamedTensor};
 use crate::net::{Encoder, Init};
 use crate::optim::Optimizer;
 use crate::rng::{Purpose, Rng, stream};
@@ -55,7 +55,7 @@ pub trait Training {
     fn advice(&self, config: &RunConfig, data_info: &DataInfo, total_steps: usize) -> Vec<String>;
 
     /// Everything a later [`Training::load`] needs, by name.
-    fn tensors(&self) -> Vec<Named>;
+    fn tensors(&self) -> Vec<NamedTensor>;
 
     /// Takes up the state that [`Training::tensors`] gave.
     ///
@@ -187,9 +187,10 @@ impl<M: Method> Training for Learner<M> {
         M::advice(config, data_info, total_steps)
     }
 
-    fn tensors(&self) -> Vec<Named> {
-        let prefixed =
-            |prefix: &'static str| move |named: Named| Named { name: format!("{prefix}{}", named.name), ..named };
+    fn tensors(&self) -> Vec<NamedTensor> {
+        let prefixed = |prefix: &'static str| {
+            move |named: NamedTensor| NamedTensor { name: format!("{prefix}{}", named.name), ..named }
+        };
         let model = tensors::gather(&self.model().valid()).into_iter().map(prefixed(MODEL));
         model.chain(self.optimizer.tensors(&self.device).into_iter().map(prefixed(OPTIMIZER))).collect()
     }

@@ -13,7 +13,7 @@ use crate::loss::cosine_regression;
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
-use crate::net::ema::{self, ema, rising_decay, slow_copy};
+use crate::net::ema::{self, ema_update, cosine_momentum, momentum_copy};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{OptimizerConfig, Schedule, scaled_rate};
 use crate::rng::Rng;
@@ -74,7 +74,7 @@ impl Method for Byol {
         augment.fit(&online.encoder, config)?;
         let width = online.projector.width();
         let predictor = MlpPlan::byol(config.option("hidden")?, width).init(width, init);
-        let target = slow_copy(&Branch::init(config, data_info, init)?);
+        let target = momentum_copy(&Branch::init(config, data_info, init)?);
         Ok(Self { online, predictor, target, augment, momentum })
     }
 
@@ -98,8 +98,8 @@ impl Method for Byol {
     }
 
     fn after_step(self, _carry: Vec<Tensor<2>>, position: &StepPosition) -> Self {
-        let m = rising_decay(self.momentum, position.step, position.total);
-        let target = ema(self.target, &self.online, m);
+        let m = cosine_momentum(self.momentum, position.step, position.total);
+        let target = ema_update(self.target, &self.online, m);
         Self { target, ..self }
     }
 

@@ -11,7 +11,7 @@ use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{
     SoftCode, annealed_mean, has_colour, entropy, scale_gradient, pixel_maps, pixel_rows, rebalancing_weights, unexplained_variance,
-    soft_code, weighted_squares,
+    soft_code, weighted_squared_error,
 };
 use crate::method::presets::is_small;
 use crate::method::{
@@ -181,7 +181,7 @@ impl Colorization {
         let counts = has_colour(colours.clone(), self.settings.least).reshape([n, 1, 1, 1]).expand([n, 1, h, w]);
         let wanted = colours / REACH;
         let metric = unexplained_variance(found.clone().inner(), wanted.clone(), counts.clone());
-        LossOutput { metric: Some(metric), ..LossOutput::of(weighted_squares(found, wanted, counts)) }
+        LossOutput { metric: Some(metric), ..LossOutput::of(weighted_squared_error(found, wanted, counts)) }
     }
 
     /// Codes and weights of the pixels `[n, 2, h, w]`, on the plain device.

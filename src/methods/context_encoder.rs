@@ -14,8 +14,8 @@ use crate::loss::{adversarial_loss, unexplained_variance, weighted_squared_error
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
-use crate::net::ema::slow_copy;
-use crate::net::{Discriminator, Encoder, EncoderConfig, EncoderKind, Init, Inpainter, InpainterPlan, Input, Pixels};
+use crate::net::ema::momentum_copy;
+use crate::net::{Discriminator, Encoder, EncoderConfig, EncoderKind, Init, InpaintingDecoder, InpaintingDecoderConfig, Input, Pixels};
 use crate::optim::{OptimizerConfig, ParamGroup, Rate, Schedule};
 use crate::rng::Rng;
 use crate::view::mask::{Holes, blocks, central, fill};
@@ -29,7 +29,7 @@ const PUBLISHED: [f64; 3] = [117.0 / 255.0, 104.0 / 255.0, 123.0 / 255.0];
 #[derive(Module, Debug)]
 pub struct ContextEncoder {
     encoder: Encoder,
-    decoder: Inpainter,
+    decoder: InpaintingDecoder,
     discriminator: Option<Discriminator>,
     #[module(skip)]
     frame: CropFlip,
@@ -88,7 +88,7 @@ impl Method for ContextEncoder {
             )));
         }
         let (bottleneck, width) = (config.option("bottleneck")?, config.option("decoder")?);
-        let plan = InpainterPlan { maps: [maps, pixels], bottleneck, width, output: [channels, side] };
+        let plan = InpaintingDecoderConfig { maps: [maps, pixels], bottleneck, width, output: [channels, side] };
         let decoder = plan.init(init);
         let discriminator = (settings.lambda > 0.0).then(|| Discriminator::init([channels, side], width, init));
         Ok(Self { encoder, decoder, discriminator, frame, settings })
@@ -172,7 +172,7 @@ impl ContextEncoder {
         let lambda = self.settings.lambda;
         // without tracking nothing learns, and statistics are the running ones
         let (frozen, real) = if found.device().is_autodiff() {
-            (slow_copy(judge), Tensor::from_inner(wanted))
+            (momentum_copy(judge), Tensor::from_inner(wanted))
         } else {
             (judge.clone(), wanted)
         };

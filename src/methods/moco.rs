@@ -13,9 +13,9 @@ use crate::loss::{Contrast, info_nce, unit_rows};
 use crate::method::{
     Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
-use crate::net::ema::{self, ema, slow_copy};
-use crate::net::memory::Queue;
-use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, Shuffle};
+use crate::net::ema::{self, ema_update, momentum_copy};
+use crate::net::memory::KeyQueue;
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, BatchShuffle};
 use crate::optim::{OptimizerConfig, Schedule, scaled_rate};
 use crate::rng::Rng;
 
@@ -41,7 +41,7 @@ impl Branch {
 pub struct Moco {
     query: Branch,
     key: Branch,
-    queue: Queue,
+    queue: KeyQueue,
     #[module(skip)]
     augment: Augment,
     #[module(skip)]
@@ -85,8 +85,8 @@ impl Method for Moco {
         augment.fit(&encoder, config)?;
         let head = plan.init(encoder.width(), init);
         let query = Branch { encoder, head };
-        let key = slow_copy(&query);
-        let queue = Queue::init(config.option("queue")?, width, settings.keys, init)?;
+        let key = momentum_copy(&query);
+        let queue = KeyQueue::init(config.option("queue")?, width, settings.keys, init)?;
         Ok(Self { query, key, queue, augment, settings })
     }
 
@@ -103,13 +103,13 @@ impl Method for Moco {
     /// not share one, or its statistics would give the pair away.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let views = self.augment.views(batch, rng);
-        let shuffle = Shuffle::draw(batch.indices.len(), rng, &batch.images.device());
-        Views { draws: vec![shuffle.order, shuffle.back], ..views }
+        let shuffle = BatchShuffle::draw(batch.indices.len(), rng, &batch.images.device());
+        Views { draws: vec![shuffle.order, shuffle.inverse], ..views }
     }
 
     fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let [x1, x2] = augmented_views::both(views);
-        let shuffle = Shuffle { order: views.draws[0].clone(), back: views.draws[1].clone() };
+        let shuffle = BatchShuffle { order: views.draws[0].clone(), inverse: views.draws[1].clone() };
         let key = |x: Tensor<4>| shuffle.undo(self.key.forward(shuffle.apply(x))).detach();
         let (q1, k2) = (self.query.forward(x1.clone()), key(x2.clone()));
         let one = self.contrast(q1.clone(), k2.clone());
@@ -126,7 +126,7 @@ impl Method for Moco {
     /// use, which is the same as in the paper.
     fn after_step(self, mut carry: Vec<Tensor<2>>, position: &StepPosition) -> Self {
         let keys = carry.pop().expect("a step hands its keys over");
-        let key = ema(self.key, &self.query, self.settings.momentum);
+        let key = ema_update(self.key, &self.query, self.settings.momentum);
         Self { key, queue: self.queue.push(keys, position.step), ..self }
     }
 
@@ -140,7 +140,7 @@ impl Method for Moco {
         let (columns, rounds) = (DRAWN.min(length), (length / self.settings.keys) as f32);
         let age = |age: Option<usize>| age.map_or(rounds, |age| age as f32);
         let mut ages: Vec<f32> =
-            Queue::ages(length, self.settings.keys, position.step + 1).into_iter().map(age).collect();
+            KeyQueue::ages(length, self.settings.keys, position.step + 1).into_iter().map(age).collect();
         ages.truncate(length / columns * columns);
         let shape = [ages.len() / columns, columns];
         let figure = Figure {

@@ -16,7 +16,7 @@ use crate::loss::{best_fixed_iou, mask_cross_entropy, iou};
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
-use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, MaskHead, MaskPlan};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, MaskHead, MaskHeadConfig};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::Rng;
 use crate::view::motion::{FlowPlan, Foreground, Look, closer, flow, foreground};
@@ -84,7 +84,7 @@ impl Method for Motion {
         if width == 0 {
             return Err(Error::Config("head must be at least 1: the mask is drawn from so many channels".into()));
         }
-        let head = MaskPlan { maps, width, bottleneck, side: watcher.mask }.init(init);
+        let head = MaskHeadConfig { maps, width, bottleneck, side: watcher.mask }.init(init);
         Ok(Self { encoder, head, frame, watcher })
     }
 

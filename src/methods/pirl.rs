@@ -16,7 +16,7 @@ use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
     micro_batch,
 };
-use crate::net::memory::{MemoryBank, places};
+use crate::net::memory::{MemoryBank, bank_indices};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{OptimizerConfig, ParamGroup, Schedule};
 use crate::rng::Rng;
@@ -121,7 +121,7 @@ impl Method for Pirl {
         let mut views = self.image.views(batch, rng);
         views.images.push(self.transform.apply(batch, &views.images[0], rng));
         let indices: Vec<usize> = batch.indices.iter().map(|index| index % rows).collect();
-        views.tables.push(places(&indices, &batch.images.device()));
+        views.tables.push(bank_indices(&indices, &batch.images.device()));
         views.draws.push(augmented_views::numbers(MemoryBank::draw(rows, self.settings.negatives, rng), &batch.images));
         views
     }

@@ -12,7 +12,7 @@ use crate::data::catalogue;
 use crate::error::{Error, Result};
 use crate::loss::{
     annealed_mean, cross_entropy, entropy, class_frequencies, nearest_bin, pixel_maps, pixel_rows, unexplained_variance,
-    weighted_squares,
+    weighted_squared_error,
 };
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
@@ -119,7 +119,7 @@ impl Method for SplitBrain {
         let truth = self.apart(views.targets[0].clone());
         let [_, _, h, w] = truth[0].dims();
         let input = self.encoder.input();
-        let drawn = |parts: [Tensor<4>; 2]| input.drawn(Tensor::cat(parts.into(), 1));
+        let drawn = |parts: [Tensor<4>; 2]| input.to_images(Tensor::cat(parts.into(), 1));
         let blank = [0, 1].map(|part| truth[part].zeros_like() + self.parts[part].blank());
         let said = [0, 1].map(|part| resized(self.decoded(part, outcome.maps[part].clone()), [h, w]));
         let [x1, x2] = truth.clone();
@@ -151,7 +151,7 @@ impl SplitBrain {
             let wanted = self.parts[part].scaled(wanted);
             let all = Tensor::ones([n, 1, h, w], &wanted.device());
             let share = unexplained_variance(found.clone().inner(), wanted.clone(), all.clone());
-            return (weighted_squares(found.clone(), wanted, all), share);
+            return (weighted_squared_error(found.clone(), wanted, all), share);
         }
         let labels = self.labels(part, wanted);
         let loss = cross_entropy(pixel_rows(found.clone()), labels.clone());

@@ -13,7 +13,7 @@ use crate::loss::{Sinkhorn, sinkhorn, sinkhorn_with_queue, swapped_prediction, u
 use crate::method::{
     Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
-use crate::net::memory::{Prototypes, RecentFeatures};
+use crate::net::memory::{Prototypes, FeatureQueue};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{OptimizerConfig, ParamGroup, Schedule, scaled_rate};
 use crate::rng::Rng;
@@ -29,7 +29,7 @@ pub struct Swav {
     encoder: Encoder,
     projector: Mlp,
     prototypes: Prototypes,
-    recent: Vec<RecentFeatures>,
+    recent: Vec<FeatureQueue>,
     #[module(skip)]
     augment: Augment,
     #[module(skip)]
@@ -78,7 +78,7 @@ impl Method for Swav {
         let queue: usize = config.option("queue")?;
         let views = if queue == 0 { 0 } else { CODED };
         let recent =
-            (0..views).map(|_| RecentFeatures::init(queue, width, config.batch, init)).collect::<Result<_>>()?;
+            (0..views).map(|_| FeatureQueue::init(queue, width, config.batch, init)).collect::<Result<_>>()?;
         Ok(Self { encoder, projector, prototypes, recent, augment, settings })
     }
 

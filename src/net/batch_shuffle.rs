@@ -1,5 +1,5 @@
-//! A batch in another order and back, so that split batch norms see other groups of keys than of queries (MoCo's
-//! "shuffling BN" on one device).
+//! Shuffling batch norm (MoCo) on one device: the keys go through the encoder in another order, so that the groups of a split
+//! batch norm differ from those of the queries.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::RngExt;
@@ -8,34 +8,34 @@ use crate::rng::Rng;
 
 /// A permutation of a batch, drawn on the host.
 #[derive(Clone, Debug)]
-pub struct Shuffle {
-    /// Which row comes to each place `[n]`.
+pub struct BatchShuffle {
+    /// Row at each position of the shuffled batch: `[n]`.
     pub order: Tensor<1, Int>,
-    /// Which place each row went to `[n]`.
-    pub back: Tensor<1, Int>,
+    /// Inverse permutation, the shuffled position of each row: `[n]`.
+    pub inverse: Tensor<1, Int>,
 }
 
-impl Shuffle {
-    /// Every order of `n` rows is equally likely (Fisher and Yates).
+impl BatchShuffle {
+    /// Draws a permutation of `n` rows, all equally likely (Fisher and Yates).
     pub fn draw(n: usize, rng: &mut Rng, device: &Device) -> Self {
         let mut order: Vec<i32> = (0..n as i32).collect();
         for last in (1..n).rev() {
             order.swap(last, rng.random_range(0..=last));
         }
-        let mut back = vec![0; n];
-        order.iter().enumerate().for_each(|(place, &row)| back[row as usize] = place as i32);
+        let mut inverse = vec![0; n];
+        order.iter().enumerate().for_each(|(position, &row)| inverse[row as usize] = position as i32);
         let tensor = |values: Vec<i32>| Tensor::from_data(TensorData::new(values, [n]), device);
-        Self { order: tensor(order), back: tensor(back) }
+        Self { order: tensor(order), inverse: tensor(inverse) }
     }
 
-    /// In the drawn order.
+    /// Shuffles the rows of `x`: `[n, ...]` -> the same shape.
     pub fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         x.select(0, self.order.clone())
     }
 
-    /// In the old order again.
+    /// Restores the order from before [`BatchShuffle::apply`]: `[n, ...]` -> the same shape.
     pub fn undo<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        x.select(0, self.back.clone())
+        x.select(0, self.inverse.clone())
     }
 }
 
@@ -45,11 +45,11 @@ mod tests {
     use crate::rng::{Purpose, stream};
 
     #[test]
-    fn an_order_is_undone_exactly() {
+    fn undo_restores_the_order_exactly() {
         let device = Device::flex();
         let x =
             Tensor::<2>::from_data(TensorData::new((0..40).map(|i| i as f32).collect::<Vec<_>>(), [20, 2]), &device);
-        let shuffle = Shuffle::draw(20, &mut stream(1, Purpose::Views, 0), &device);
+        let shuffle = BatchShuffle::draw(20, &mut stream(1, Purpose::Views, 0), &device);
         let there = shuffle.apply(x.clone());
         assert_ne!(there.clone().into_data(), x.clone().into_data());
         let mut first: Vec<f32> = there.clone().narrow(1, 0, 1).into_data().try_to_vec().expect("floats");

@@ -1,51 +1,27 @@
-//! Chains of convolutions with what papers put after them: norm before or after the activation, slopes for negative values,
-//! none of it.
+//! Sequential convolutional networks whose layers differ in norm, activation and pooling as their papers have them.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::{leaky_relu, relu};
 
-use super::computation_graph::{Operation, Writer};
-use super::{BatchNorm, Conv2d, Init, Pool};
+use super::computation_graph::{GraphBuilder, Operation};
+use super::{Activation, BatchNorm, Conv2d, Init, Pool};
 
-/// What a convolution's output goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// `max(x, 0)`.
-    Relu,
-    /// `x` above 0, `0.2 x` below (Maas et al. 2013).
-    Leaky,
-}
-
-impl Activation {
-    /// Slope of the leaky activation for negative values.
-    pub const SLOPE: f64 = 0.2;
-
-    /// Any shape -> the same.
-    pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Activation::Relu => relu(x),
-            Activation::Leaky => leaky_relu(x, Self::SLOPE),
-        }
-    }
-}
-
-/// Convolution, batch norm where wanted, activation.
+/// Convolution, optional batch norm, activation.
 #[derive(Module, Debug)]
-pub struct Link {
+pub struct ConvNormAct {
     conv: Conv2d,
     norm: Option<BatchNorm>,
     #[module(skip)]
     activation: Activation,
 }
 
-impl Link {
-    /// Without norm.
+impl ConvNormAct {
+    /// Convolution and activation, without norm.
     pub fn plain(conv: Conv2d, activation: Activation) -> Self {
         Self { conv, norm: None, activation }
     }
 
-    /// With batch norm between convolution and activation.
+    /// Convolution, batch norm and activation.
     pub fn normed(conv: Conv2d, activation: Activation, init: &mut Init) -> Self {
         let norm = BatchNorm::init(conv.channels(), true, init);
         Self { conv, norm: Some(norm), activation }
@@ -60,18 +36,18 @@ impl Link {
         })
     }
 
-    fn outline(&self, x: usize, to: &mut Writer) -> usize {
+    fn trace(&self, x: usize, to: &mut GraphBuilder) -> usize {
         let Self { conv, norm, activation } = self;
         let y = to.conv(conv, x);
         let y = norm.iter().fold(y, |y, norm| to.norm(norm, y));
-        to.step(Operation::Activation(*activation), vec![y])
+        to.push(Operation::Activation(*activation), vec![y])
     }
 }
 
-/// Some links, then a batch norm and a pooling where wanted: one named layer of an encoder.
+/// One named layer of an encoder: convolutions, then an optional batch norm and an optional pooling.
 #[derive(Module, Debug)]
-pub struct Section {
-    links: Vec<Link>,
+pub struct NamedLayer {
+    links: Vec<ConvNormAct>,
     norm: Option<BatchNorm>,
     #[module(skip)]
     pool: Pool,
@@ -79,19 +55,19 @@ pub struct Section {
     name: String,
 }
 
-impl Section {
-    /// Without norm or pooling after the links.
-    pub fn new(name: impl Into<String>, links: Vec<Link>) -> Self {
+impl NamedLayer {
+    /// Layer of these convolutions, without a last norm or pooling.
+    pub fn new(name: impl Into<String>, links: Vec<ConvNormAct>) -> Self {
         Self { links, norm: None, pool: Pool::None, name: name.into() }
     }
 
-    /// With a batch norm without scale and shift at its end, as Caffe has it.
+    /// With a batch norm without scale and shift after the last activation, as in Caffe.
     pub fn closed(self, init: &mut Init) -> Self {
         let norm = Some(BatchNorm::init(self.width(), false, init));
         Self { norm, ..self }
     }
 
-    /// With a pooling at its end.
+    /// With a pooling as its last operation.
     pub fn pooled(self, pool: Pool) -> Self {
         Self { pool, ..self }
     }
@@ -112,42 +88,42 @@ impl Section {
         })
     }
 
-    fn outline(&self, x: usize, to: &mut Writer) -> usize {
+    fn trace(&self, x: usize, to: &mut GraphBuilder) -> usize {
         let Self { links, norm, pool, name: _ } = self;
-        let y = links.iter().fold(x, |x, link| link.outline(x, to));
+        let y = links.iter().fold(x, |x, link| link.trace(x, to));
         let y = norm.iter().fold(y, |y, norm| to.norm(norm, y));
         to.pool(*pool, y)
     }
 }
 
-/// Sections one after the other.
+/// Layers in sequence.
 #[derive(Module, Debug)]
 pub struct Chain {
-    sections: Vec<Section>,
+    sections: Vec<NamedLayer>,
 }
 
 impl Chain {
-    /// In this order.
-    pub fn new(sections: Vec<Section>) -> Self {
+    /// Network of these layers, from pixels to head.
+    pub fn new(sections: Vec<NamedLayer>) -> Self {
         Self { sections }
     }
 
-    /// The names of its sections.
+    /// Names of its layers, from pixels to head.
     pub fn layer_names(&self) -> Vec<String> {
         self.sections.iter().map(|section| section.name.clone()).collect()
     }
 
-    /// Channels of the last section.
+    /// Channels of the last map.
     pub fn width(&self) -> usize {
-        self.sections.last().map_or(0, Section::width)
+        self.sections.last().map_or(0, NamedLayer::width)
     }
 
-    /// Rows or columns of the last map of images with so many; 0 where the image is too small.
+    /// Rows (or columns) of the last map, for images with `side` of them; 0 if the image is too small.
     pub fn side(&self, side: usize) -> usize {
         self.sections.iter().fold(side, |side, section| if side == 0 { 0 } else { section.side(side) })
     }
 
-    /// Hands each section's output to `see` and returns the last one's.
+    /// Calls `see` with each layer's output and returns the last one: `[n, c, h, w]` -> `[n, width, h', w']`.
     pub fn forward(&self, x: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
         self.sections.iter().fold(x, |x, section| {
             let x = section.forward(x);
@@ -156,10 +132,10 @@ impl Chain {
         })
     }
 
-    /// Writes down what [`Chain::forward`] does; returns the last value's number.
-    pub(super) fn outline(&self, x: usize, to: &mut Writer) -> usize {
+    /// Adds the operations of [`Chain::forward`] to a graph; returns the index of the last value.
+    pub(super) fn trace(&self, x: usize, to: &mut GraphBuilder) -> usize {
         self.sections.iter().fold(x, |x, section| {
-            let x = section.outline(x, to);
+            let x = section.trace(x, to);
             to.layer(x);
             x
         })
@@ -173,23 +149,17 @@ mod tests {
     use burn::tensor::Device;
 
     #[test]
-    fn a_closing_norm_comes_after_the_activation_and_has_no_parameters() {
+    fn a_closing_norm_follows_the_activation_without_parameters() {
         let device = Device::flex().autodiff();
         let mut init = Init::new(stream(1, Purpose::Weights, 0), &device);
         let conv = Conv2d::init([1, 4], 3, 1, 1, &mut init).with_bias(&mut init);
-        let section = Section::new("conv1", vec![Link::plain(conv, Activation::Relu)]).closed(&mut init);
+        let section = NamedLayer::new("conv1", vec![ConvNormAct::plain(conv, Activation::Relu)]).closed(&mut init);
         let x = Tensor::<4>::random([3, 1, 6, 6], burn::tensor::Distribution::Normal(0.0, 1.0), &device);
         let y = section.forward(x);
-        // an activation after the norm would leave nothing below 0 and no mean of 0
-        let (mean, lowest): (f32, f32) = (y.clone().mean().into_scalar(), y.min().into_scalar());
+        // with the activation after the norm, no value would be below 0 and the mean would not be 0
+        let mean: f32 = y.clone().mean().into_scalar();
+        let lowest: f32 = y.min().into_scalar();
         assert!(mean.abs() < 1e-5 && lowest < -0.1, "{mean} {lowest}");
         assert_eq!(crate::net::tensors::count(&section), 4 * 9 + 4);
-    }
-
-    #[test]
-    fn a_leaky_activation_keeps_a_fifth_of_what_is_negative() {
-        let x = Tensor::<1>::from_floats([-2.0, 0.5], &Device::flex());
-        let y: Vec<f32> = Activation::Leaky.forward(x).into_data().try_to_vec().expect("floats");
-        assert!((y[0] + 0.4).abs() < 1e-6 && y[1] == 0.5, "{y:?}");
     }
 }

@@ -1,163 +1,159 @@
-//! What a network computes, as a list of operations: what other programs' formats are written from.
+//! Computation graph of an encoder, from which it is exported to other formats (ONNX).
 
 use std::collections::HashMap;
 
 use burn::module::{Module, ParamId};
 
-use super::chain::Activation;
-use super::{BatchNorm, Conv2d, Pool, tensors};
+use super::{Activation, BatchNorm, Conv2d, Pool, tensors};
+use crate::kernel::ConvGeometry;
 
-/// What an encoder computes in inference mode of what it reads, up to its last map. The tensors that operations need are
-/// named as in [`Encoder::state`](super::Encoder::state).
+/// Operations of an encoder in inference mode, from its normalised input to its last map. Tensors are named as in
+/// [`Encoder::state`](super::Encoder::state).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outline {
-    /// In the order they are taken.
-    pub steps: Vec<Step>,
-    /// The named layers but the last, each with the value that is its output.
+pub struct ComputationGraph {
+    /// Operations in the order of their execution.
+    pub nodes: Vec<Node>,
+    /// Named layers but the last, each with the index of the value that is its output.
     pub layers: Vec<(String, usize)>,
 }
 
-/// One operation. Value 0 is what is read, normalised; value i + 1 is what step i makes.
+/// An operation and its inputs. Value 0 is the normalised input of the graph; value i + 1 is the output of node i.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// What is done.
+pub struct Node {
+    /// Operation, with the names of its tensors.
     pub operation: Operation,
-    /// To which values.
+    /// Indices of its input values.
     pub inputs: Vec<usize>,
 }
 
-/// What is done to values.
+/// Kind of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
-    /// A convolution with a square kernel.
+    /// Convolution with a square kernel.
     Conv(Convolution),
     /// Batch norm with running statistics.
     Norm {
-        /// The scale's name; 1 without.
+        /// Name of the scale; none for a scale of 1.
         weight: Option<String>,
-        /// The shift's name; 0 without.
+        /// Name of the shift; none for a shift of 0.
         bias: Option<String>,
-        /// The running mean's.
+        /// Name of the running mean.
         mean: String,
-        /// The running variance's.
+        /// Name of the running variance.
         variance: String,
     },
-    /// What is not linear.
+    /// Activation function.
     Activation(Activation),
-    /// A pooling that does something.
+    /// Pooling, never [`Pool::None`].
     Pool(Pool),
-    /// Local response normalisation, see [`local_response`](super::local_response).
-    Response,
-    /// The sum of two values.
+    /// Local response normalisation, see [`local_response_norm`](super::local_response_norm).
+    Lrn,
+    /// Sum of two values.
     Add,
-    /// Some of the channels.
-    Channels {
-        /// The first.
+    /// Range of channels.
+    Slice {
+        /// First channel.
         start: usize,
-        /// How many.
+        /// Number of channels.
         count: usize,
     },
-    /// The channels of one value, then those of another.
-    Join,
+    /// Concatenation of two values along the channels.
+    Concat,
 }
 
 impl Operation {
-    /// The names of the tensors it needs.
+    /// Names of its tensors.
     pub fn tensors(&self) -> Vec<String> {
         match self.clone() {
             Operation::Conv(conv) => std::iter::once(conv.weight).chain(conv.bias).collect(),
             Operation::Norm { weight, bias, mean, variance } => {
                 weight.into_iter().chain(bias).chain([mean, variance]).collect()
             }
-            Operation::Activation(_) | Operation::Pool(_) | Operation::Response => Vec::new(),
-            Operation::Add | Operation::Channels { .. } | Operation::Join => Vec::new(),
+            Operation::Activation(_) | Operation::Pool(_) | Operation::Lrn => Vec::new(),
+            Operation::Add | Operation::Slice { .. } | Operation::Concat => Vec::new(),
         }
     }
 }
 
-/// A convolution's tensors and geometry.
+/// Tensors and geometry of a convolution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Convolution {
-    /// The kernel's name.
+    /// Name of the kernel.
     pub weight: String,
-    /// The bias's, where there is one.
+    /// Name of the bias, if it has one.
     pub bias: Option<String>,
-    /// Pixels between two positions.
-    pub stride: usize,
-    /// Zeros put around the image.
-    pub padding: usize,
-    /// Pixels between two points of the kernel.
-    pub dilation: usize,
-    /// Parts that do not see each other's channels.
-    pub groups: usize,
+    /// Stride, padding, dilation and groups.
+    pub geometry: ConvGeometry,
 }
 
-/// Writes down what is done, one operation after the other. Each method returns the number of the value it makes.
-pub(super) struct Writer {
+/// Builds a graph node by node. Each method returns the index of its output value.
+pub(super) struct GraphBuilder {
     names: HashMap<ParamId, String>,
-    steps: Vec<Step>,
+    nodes: Vec<Node>,
     ends: Vec<usize>,
 }
 
-impl Writer {
-    /// For a network whose tensors have these names.
+impl GraphBuilder {
+    /// Builder for a network whose tensors have these names.
     pub(super) fn new(names: HashMap<ParamId, String>) -> Self {
-        Self { names, steps: Vec::new(), ends: Vec::new() }
+        Self { names, nodes: Vec::new(), ends: Vec::new() }
     }
 
-    pub(super) fn step(&mut self, operation: Operation, inputs: Vec<usize>) -> usize {
-        self.steps.push(Step { operation, inputs });
-        self.steps.len()
+    pub(super) fn push(&mut self, operation: Operation, inputs: Vec<usize>) -> usize {
+        self.nodes.push(Node { operation, inputs });
+        self.nodes.len()
     }
 
     pub(super) fn conv(&mut self, conv: &Conv2d, x: usize) -> usize {
-        let (weight, bias) = (self.owned(conv, "weight"), self.name(conv, "bias"));
-        let conv = conv.outline(weight, bias);
-        self.step(Operation::Conv(conv), vec![x])
+        let weight = self.owned(conv, "weight");
+        let bias = self.name(conv, "bias");
+        self.push(Operation::Conv(Convolution { weight, bias, geometry: conv.geometry() }), vec![x])
     }
 
     pub(super) fn norm(&mut self, norm: &BatchNorm, x: usize) -> usize {
-        let (weight, bias) = (self.name(norm, "weight"), self.name(norm, "bias"));
-        let (mean, variance) = (self.owned(norm, "running_mean"), self.owned(norm, "running_var"));
-        self.step(Operation::Norm { weight, bias, mean, variance }, vec![x])
+        let weight = self.name(norm, "weight");
+        let bias = self.name(norm, "bias");
+        let mean = self.owned(norm, "running_mean");
+        let variance = self.owned(norm, "running_var");
+        self.push(Operation::Norm { weight, bias, mean, variance }, vec![x])
     }
 
-    /// A convolution and its batch norm.
+    /// Adds a convolution and its batch norm.
     pub(super) fn normed(&mut self, conv: &Conv2d, norm: &BatchNorm, x: usize) -> usize {
         let y = self.conv(conv, x);
         self.norm(norm, y)
     }
 
     pub(super) fn relu(&mut self, x: usize) -> usize {
-        self.step(Operation::Activation(Activation::Relu), vec![x])
+        self.push(Operation::Activation(Activation::Relu), vec![x])
     }
 
     pub(super) fn pool(&mut self, pool: Pool, x: usize) -> usize {
-        if pool == Pool::None { x } else { self.step(Operation::Pool(pool), vec![x]) }
+        if pool == Pool::None { x } else { self.push(Operation::Pool(pool), vec![x]) }
     }
 
-    /// Ends a named layer.
+    /// Marks value `x` as the output of the next named layer.
     pub(super) fn layer(&mut self, x: usize) {
         self.ends.push(x);
     }
 
-    /// The layers that have ended so far, which are then forgotten.
+    /// Removes and returns the outputs of the layers marked so far.
     pub(super) fn take_layers(&mut self) -> Vec<usize> {
         std::mem::take(&mut self.ends)
     }
 
-    /// The whole, with names for the layers.
-    pub(super) fn finish(self, names: Vec<String>) -> Outline {
-        Outline { steps: self.steps, layers: names.into_iter().zip(self.ends).collect() }
+    /// Finished graph, with names for the marked layers.
+    pub(super) fn finish(self, names: Vec<String>) -> ComputationGraph {
+        ComputationGraph { nodes: self.nodes, layers: names.into_iter().zip(self.ends).collect() }
     }
 
-    /// The name within the network of a layer's tensor.
+    /// Name within the network of the tensor in `field` of a layer; none if the layer has no such tensor.
     fn name<M: Module>(&self, layer: &M, field: &str) -> Option<String> {
         let (id, _) = tensors::ids(layer).into_iter().find(|(_, name)| name == field)?;
         Some(self.names[&id].clone())
     }
 
     fn owned<M: Module>(&self, layer: &M, field: &str) -> String {
-        self.name(layer, field).expect("every such layer has this tensor")
+        self.name(layer, field).expect("layers of this type always have this tensor")
     }
 }

@@ -5,18 +5,16 @@ use burn::tensor::Tensor;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
-use super::computation_graph::Convolution;
-use super::{Init, Start};
+use super::{Init, WeightInit};
 use crate::kernel::{self, ConvGeometry};
 
-/// `y[n, o] = sum_i x[n, i] * w[o, i] (+ b[o])`, cross-correlated over rows and columns.
-///
-/// On the CPU by [`kernel::convolve`], on a GPU by Burn.
+/// Convolution layer: `y[n, o] = sum_i x[n, i] * w[o, i] (+ b[o])`, cross-correlated over rows and columns. It runs on
+/// [`kernel::convolve`] on the CPU and on Burn's kernels on a GPU.
 #[derive(Module, Debug)]
 pub struct Conv2d {
     /// `[out, in / groups, k, k]`, as in PyTorch.
     pub weight: Param<Tensor<4>>,
-    /// `[out]`; none before a batch norm, which would cancel it.
+    /// `[out]`; none before a batch norm, which would cancel a bias.
     pub bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
     stride: usize,
@@ -29,7 +27,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// A square kernel without bias, drawn from U(-b, b) with b = 1 / sqrt(fan in): PyTorch's default.
+    /// Convolution with a square kernel and without bias, drawn from U(-b, b) with b = 1 / sqrt(fan in), PyTorch's default.
     pub fn init(channels: [usize; 2], kernel: usize, stride: usize, padding: usize, init: &mut Init) -> Self {
         let [input, output] = channels;
         let bound = 1.0 / ((input * kernel * kernel) as f64).sqrt();
@@ -45,27 +43,31 @@ impl Conv2d {
         self
     }
 
-    /// Redraws the kernel.
-    pub fn redrawn(mut self, start: Start, init: &mut Init) -> Self {
+    /// Redraws the kernel by another initialisation.
+    pub fn redrawn(mut self, start: WeightInit, init: &mut Init) -> Self {
         let [_, input, height, width] = self.weight.dims();
         self.weight = start.draw(self.weight.dims(), input * height * width, init);
         self
     }
 
-    /// With a bias, which starts at 0.
+    /// With a bias of 0.
     pub fn with_bias(mut self, init: &mut Init) -> Self {
         let [output, ..] = self.weight.dims();
         self.bias = Some(init.constant([output], 0.0));
         self
     }
 
-    /// With kernels that reach further: their points lie `dilation` pixels apart (Yu and Koltun 2016). A 3x3 kernel at 2 sees
+    /// With dilation: the points of the kernel lie `dilation` pixels apart (Yu and Koltun 2016). A 3x3 kernel of dilation 2 covers
     /// 5x5 pixels and needs padding 2 to keep the size.
     pub fn with_dilation(self, dilation: usize) -> Self {
         Self { dilation, ..self }
     }
 
-    /// In `groups` parts that do not see each other's channels: as AlexNet lay on two cards (Krizhevsky et al. 2012).
+    /// As a grouped convolution: outputs of a group read the inputs of that group only, as AlexNet's two GPUs did (Krizhevsky et
+    /// al. 2012). Redraws the kernel as [`Conv2d::init`] does.
+    ///
+    /// # Panics
+    /// If `groups` does not divide both numbers of channels.
     pub fn in_groups(mut self, groups: usize, init: &mut Init) -> Self {
         let [output, input, height, width] = self.weight.dims();
         assert!(input % groups == 0 && output % groups == 0, "conv2d: {groups} groups must divide the channels");
@@ -76,30 +78,31 @@ impl Conv2d {
 
     /// `[n, in, h, w]` -> `[n, out, h', w']`, `h' = (h + 2 padding - d (k - 1) - 1) / stride + 1` with dilation d.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
-        let Self { stride, padding, dilation, groups, .. } = *self;
+        let weight = self.weight.val();
+        let bias = self.bias.as_ref().map(Param::val);
+        let ConvGeometry { stride, padding, dilation, groups } = self.geometry();
         if !kernel::is_supported(&x.device()) {
             return conv2d(x, weight, bias, ConvOptions::new([stride; 2], [padding; 2], [dilation; 2], groups));
         }
-        let y = kernel::convolve(x, weight, ConvGeometry { stride, padding, dilation, groups });
+        let y = kernel::convolve(x, weight, self.geometry());
         match bias {
             Some(bias) => y + bias.reshape([1, -1, 1, 1]),
             None => y,
         }
     }
 
-    /// All there is to say of it, its tensors having these names.
-    pub(super) fn outline(&self, weight: String, bias: Option<String>) -> Convolution {
-        let Self { weight: _, bias: _, stride, padding, dilation, groups } = *self;
-        Convolution { weight, bias, stride, padding, dilation, groups }
+    /// Stride, padding, dilation and groups.
+    pub fn geometry(&self) -> ConvGeometry {
+        let Self { stride, padding, dilation, groups, .. } = *self;
+        ConvGeometry { stride, padding, dilation, groups }
     }
 
-    /// Channels it makes.
+    /// Output channels.
     pub fn channels(&self) -> usize {
         self.weight.dims()[0]
     }
 
-    /// Rows or columns it makes of so many; 0 where the kernel does not fit.
+    /// Rows (or columns) of the output, for an input with `side` of them; 0 if the kernel does not fit.
     pub fn side(&self, side: usize) -> usize {
         let [_, _, kernel, _] = self.weight.dims();
         let reach = self.dilation * (kernel - 1) + 1;
@@ -113,7 +116,7 @@ mod tests {
     use crate::rng::{Purpose, stream, uniform};
     use burn::tensor::{Device, TensorData};
 
-    /// Batch, channels in and out, side, kernel, stride, padding.
+    /// Batch size, input and output channels, rows and columns, kernel, stride, padding.
     struct Case(usize, [usize; 2], usize, usize, usize, usize);
 
     const CASES: [Case; 13] = [
@@ -123,14 +126,14 @@ mod tests {
         Case(2, [3, 4], 5, 1, 1, 0),
         Case(2, [3, 4], 5, 1, 2, 0),
         Case(1, [2, 3], 6, 2, 2, 0),
-        // more images than are computed with at once
+        // more images than a block of the im2col matrix holds
         Case(70, [9, 2], 4, 3, 1, 1),
-        // enough channels for the transforms: tiles over the edge, more images than at once, no zeros around, more than one
+        // enough channels for Winograd's transforms: tiles over the edge, more images than a block, paddings 0 and 2
         Case(3, [9, 8], 7, 3, 1, 1),
         Case(70, [8, 10], 4, 3, 1, 1),
         Case(2, [8, 8], 7, 3, 1, 0),
         Case(2, [8, 8], 3, 3, 1, 2),
-        // more channels than any processor takes at once
+        // more channels than any processor has SIMD lanes
         Case(2, [17, 18], 3, 3, 1, 1),
         // a filter larger than the image
         Case(2, [1, 2], 1, 5, 1, 2),
@@ -140,17 +143,20 @@ mod tests {
         x.into_data().try_to_vec().expect("floats")
     }
 
-    /// The definition, one product after the other; also the sum of `g y` for finite differences.
+    /// The definition as a loop over single products, in double precision.
     fn slowly(case: &Case, x: &[f32], w: &[f32]) -> Vec<f64> {
         let &Case(n, [input, output], side, kernel, stride, padding) = case;
         let out = (side + 2 * padding - kernel) / stride + 1;
         let mut y = vec![0.0; n * output * out * out];
         for (index, y) in y.iter_mut().enumerate() {
-            let (image, o, row, column) =
-                (index / (output * out * out), index / (out * out) % output, index / out % out, index % out);
+            let image = index / (output * out * out);
+            let o = index / (out * out) % output;
+            let row = index / out % out;
+            let column = index % out;
             for i in 0..input {
                 for (r, c) in (0..kernel).flat_map(|r| (0..kernel).map(move |c| (r, c))) {
-                    let (down, across) = (row * stride + r, column * stride + c);
+                    let down = row * stride + r;
+                    let across = column * stride + c;
                     if (padding..side + padding).contains(&down) && (padding..side + padding).contains(&across) {
                         let pixel = x[((image * input + i) * side + down - padding) * side + across - padding];
                         *y += f64::from(pixel) * f64::from(w[((o * input + i) * kernel + r) * kernel + c]);
@@ -173,22 +179,22 @@ mod tests {
     }
 
     #[test]
-    fn every_way_agrees_with_the_definition() {
+    fn forward_agrees_with_a_slow_loop_on_every_device() {
         for (number, case) in CASES.iter().enumerate() {
             let (x, data) = input(case);
             let plain = build(case, &Device::flex());
             let expected = slowly(case, &x, &values(plain.weight.val()));
             let tracking = Device::flex().autodiff();
-            let ways = [
+            let outputs = [
                 plain.forward(Tensor::from_data(data.clone(), &Device::flex())),
                 build(case, &tracking).forward(Tensor::from_data(data.clone(), &tracking)),
                 build(case, &tracking).forward(Tensor::from_data(data, &tracking).require_grad()),
             ];
-            for (way, found) in ways.into_iter().enumerate() {
+            for (index, found) in outputs.into_iter().enumerate() {
                 for (found, expected) in values(found).into_iter().zip(&expected) {
                     assert!(
                         (f64::from(found) - expected).abs() < 1e-5,
-                        "case {number}, way {way}: {found} is not {expected}"
+                        "case {number}, output {index}: {found} is not {expected}"
                     );
                 }
             }
@@ -205,9 +211,9 @@ mod tests {
             let g = uniform(&mut stream(3, Purpose::Views, 0), slowly(case, &x, &w).len(), -1.0, 1.0);
             let loss =
                 |x: &[f32], w: &[f32]| slowly(case, x, w).iter().zip(&g).map(|(y, g)| y * f64::from(*g)).sum::<f64>();
-            for wanted in [false, true] {
+            for tracked in [false, true] {
                 let leaf = Tensor::<4>::from_data(data.clone(), &device);
-                let leaf = if wanted { leaf.require_grad() } else { leaf };
+                let leaf = if tracked { leaf.require_grad() } else { leaf };
                 let y = conv.forward(leaf.clone());
                 let weights = Tensor::<4>::from_data(TensorData::new(g.clone(), y.dims()), &device);
                 let gradients = (y * weights).sum().backward();
@@ -224,11 +230,12 @@ mod tests {
                         "case {number}, weight {index}: {found} is not {expected}"
                     );
                 }
-                if wanted {
+                if tracked {
                     let found = values(leaf.grad(&gradients).expect("a gradient"));
                     for (index, found) in found.into_iter().enumerate().step_by(7) {
                         let mut moved = [x.clone(), x.clone()];
-                        (moved[0][index], moved[1][index]) = (x[index] + 0.5, x[index] - 0.5);
+                        moved[0][index] += 0.5;
+                        moved[1][index] -= 0.5;
                         let expected = loss(&moved[0], &w) - loss(&moved[1], &w);
                         assert!(
                             (f64::from(found) - expected).abs() < 1e-4,
@@ -241,21 +248,21 @@ mod tests {
     }
 
     #[test]
-    fn groups_do_not_see_each_other() {
+    fn a_group_reads_its_own_channels_only() {
         let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
         for kernel in [1, 3] {
             let conv = Conv2d::init([4, 6], kernel, 1, kernel / 2, &mut init).in_groups(2, &mut init);
             assert_eq!(conv.weight.dims(), [6, 2, kernel, kernel]);
             let x = Tensor::<4>::random([1, 4, 5, 5], burn::tensor::Distribution::Default, &Device::flex());
             let other = x.clone().slice_assign([0..1, 2..4, 0..5, 0..5], Tensor::zeros([1, 2, 5, 5], &Device::flex()));
-            let (y, z) = (conv.forward(x), conv.forward(other));
+            let [y, z] = [x, other].map(|x| conv.forward(x));
             assert_eq!(y.clone().narrow(1, 0, 3).into_data(), z.clone().narrow(1, 0, 3).into_data());
             assert_ne!(y.narrow(1, 3, 3).into_data(), z.narrow(1, 3, 3).into_data());
         }
     }
 
     #[test]
-    fn sides_are_those_of_the_maps() {
+    fn side_predicts_the_size_of_the_output() {
         let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
         for (kernel, stride, padding, side) in [(11, 4, 5, 96), (11, 2, 0, 64), (5, 1, 2, 7), (3, 2, 1, 10)] {
             let conv = Conv2d::init([1, 2], kernel, stride, padding, &mut init);

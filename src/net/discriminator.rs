@@ -1,42 +1,43 @@
-//! A network that tells painted pictures from real ones.
+//! Discriminator of an adversarial loss.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::chain::{Activation, Link};
+use super::chain::ConvNormAct;
 use super::encoder::dcgan::STD;
 use super::inpainting_decoder::sides;
-use super::{Conv2d, Init, Start};
+use super::{Activation, Conv2d, Init, WeightInit};
 
-/// The discriminator of context encoders, which is DCGAN's: 4x4 convolutions at every second pixel down to four pixels or
-/// three, with w, 2w, 4w, 8w, 8w, ... channels, batch norm in all but the first, leaky ReLU; then one number for the whole
-/// map. As in the encoder, convolutions have no biases.
+/// Discriminator of context encoders, which is DCGAN's: 4x4 convolutions of stride 2 down to four or three pixels a side, with w,
+/// 2w, 4w, 8w, 8w, ... channels, batch norm in all but the first, leaky ReLU; then a convolution over the whole map to one
+/// logit. As in the encoder, convolutions have no biases.
 #[derive(Module, Debug)]
 pub struct Discriminator {
-    links: Vec<Link>,
+    links: Vec<ConvNormAct>,
     last: Conv2d,
 }
 
 impl Discriminator {
-    /// For pictures of `channels` channels and `side` pixels a side (64 at width 64 in the authors' code).
+    /// Discriminator for images of `channels` channels and `side` pixels a side (64 pixels at width 64 in the authors' code).
     pub fn init([channels, side]: [usize; 2], width: usize, init: &mut Init) -> Self {
         let sides = sides(side);
-        let (mut input, mut links) = (channels, Vec::new());
+        let mut input = channels;
+        let mut links = Vec::new();
         for level in 0..sides.len() - 1 {
             let output = width << level.min(3);
-            let conv = Conv2d::init([input, output], 4, 2, 1, init).redrawn(Start::Gaussian(STD), init);
+            let conv = Conv2d::init([input, output], 4, 2, 1, init).redrawn(WeightInit::Gaussian(STD), init);
             links.push(match level {
-                0 => Link::plain(conv, Activation::Leaky),
-                _ => Link::normed(conv, Activation::Leaky, init),
+                0 => ConvNormAct::plain(conv, Activation::Leaky),
+                _ => ConvNormAct::normed(conv, Activation::Leaky, init),
             });
             input = output;
         }
-        Self { links, last: Conv2d::init([input, 1], sides[0], 1, 0, init).redrawn(Start::Gaussian(STD), init) }
+        Self { links, last: Conv2d::init([input, 1], sides[0], 1, 0, init).redrawn(WeightInit::Gaussian(STD), init) }
     }
 
-    /// How real each picture looks, as a logit: `[n, c, side, side]` -> `[n]`.
-    pub fn forward(&self, pictures: Tensor<4>) -> Tensor<1> {
-        let maps = self.links.iter().fold(pictures, |x, link| link.forward(x));
+    /// Logit of each image being real: `[n, c, side, side]` -> `[n]`.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<1> {
+        let maps = self.links.iter().fold(images, |x, link| link.forward(x));
         let logits = self.last.forward(maps); // [n, 1, 1, 1]
         let [n, ..] = logits.dims();
         logits.reshape([n])
@@ -51,7 +52,7 @@ mod tests {
     use burn::tensor::Device;
 
     #[test]
-    fn it_has_the_published_widths_and_fits_any_side() {
+    fn kernels_have_the_published_widths_at_any_side() {
         let build = |side, width| {
             let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
             Discriminator::init([3, side], width, &mut init)

@@ -1,14 +1,12 @@
-//! Dropout, with masks that are drawn on the host like all chance.
+//! Dropout, with masks drawn on the host, so that one seed gives one mask on every device.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
 use crate::rng::Rng;
 
-/// A mask for [`dropout`]: 0 with probability `p`, otherwise `1 / (1 - p)`, so that sums keep their size (Srivastava et al.
-/// 2014, as frameworks scale it).
-///
-/// -> `shape`; none for p = 0.
+/// Mask for [`dropout`] of this shape: 0 with probability `p`, else `1 / (1 - p)`, so that the expected value stays (Srivastava
+/// et al. 2014, scaled in training as in PyTorch). `None` for p = 0.
 pub fn dropout_mask(shape: [usize; 2], p: f64, rng: &mut Rng, device: &Device) -> Option<Tensor<2>> {
     if p == 0.0 {
         return None;
@@ -18,7 +16,7 @@ pub fn dropout_mask(shape: [usize; 2], p: f64, rng: &mut Rng, device: &Device) -
     Some(Tensor::from_data(TensorData::new(values.collect::<Vec<f32>>(), shape), device))
 }
 
-/// Features with some of them dropped: while training, that is where gradients are tracked, x times the mask; x elsewhere.
+/// Dropout: `x` times the mask in training, that is on a device that tracks gradients; `x` itself in inference.
 ///
 /// `x`, `mask`: `[n, d]` -> `[n, d]`.
 pub fn dropout(x: Tensor<2>, mask: Option<&Tensor<2>>) -> Tensor<2> {
@@ -34,7 +32,7 @@ mod tests {
     use crate::rng::{Purpose, stream};
 
     #[test]
-    fn half_is_dropped_and_the_sum_keeps_its_size() {
+    fn half_is_dropped_and_the_mean_stays() {
         let mask = dropout_mask([200, 50], 0.5, &mut stream(1, Purpose::Views, 0), &Device::flex()).expect("a mask");
         let values: Vec<f32> = mask.into_data().try_to_vec().expect("floats");
         assert!(values.iter().all(|value| *value == 0.0 || *value == 2.0));
@@ -44,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_dropped_where_nothing_learns() {
+    fn nothing_is_dropped_in_inference() {
         let mask = Tensor::<2>::from_floats([[0.0, 2.0]], &Device::flex());
         let run = |device: &Device| -> Vec<f32> {
             dropout(Tensor::<2>::from_floats([[3.0, 3.0]], device), Some(&mask))

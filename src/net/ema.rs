@@ -1,4 +1,4 @@
-//! Slow copies: modules that follow another one's weights instead of learning.
+//! Momentum encoders: copies of a network whose weights are an exponential moving average (EMA) of its own.
 
 use std::collections::BTreeMap;
 
@@ -7,35 +7,36 @@ use burn::tensor::Tensor;
 
 use super::tensors::Path;
 
-/// A slow copy's decay at step `k` (from 0) of `total`, from `m0` up to 1: `m_k = 1 - (1 - m0) (cos(pi k / K) + 1) / 2` (Grill
-/// et al. 2020, section 3.3).
-pub fn rising_decay(m0: f64, k: usize, total: usize) -> f64 {
+/// Cosine schedule of the EMA momentum, from `m0` at step `k` = 0 to 1 at step K = `total`:
+/// `m_k = 1 - (1 - m0) (cos(pi k / K) + 1) / 2`. Grill et al. 2020, section 3.3.
+pub fn cosine_momentum(m0: f64, k: usize, total: usize) -> f64 {
     let share = k as f64 / total.max(1) as f64;
     1.0 - (1.0 - m0) * ((std::f64::consts::PI * share).cos() + 1.0) / 2.0
 }
 
-/// A copy of `online` that no gradient moves, with running statistics of its own.
+/// Momentum encoder of `online`: a copy with frozen parameters and running statistics of its own.
 ///
-/// It stays on the device that tracks gradients, where batch norm uses the batch's statistics as the targets of MoCo and
-/// BYOL must; nothing in it requires gradients, so its output carries none.
-pub fn slow_copy<M: Module>(online: &M) -> M {
+/// It stays on the device that tracks gradients, where batch norm uses batch statistics, as the targets of MoCo and BYOL need.
+/// Its output carries no gradient.
+pub fn momentum_copy<M: Module>(online: &M) -> M {
     // through the plain device and back: `clone` alone would share the cells that hold the running statistics
     online.valid().train().no_grad()
 }
 
-/// `xi <- m xi + (1 - m) theta` for every trainable theta of `online` and the parameter of the same name in `target`.
-/// Running statistics are no parameters: the target keeps its own.
-pub fn ema<M: Module>(target: M, online: &M, m: f64) -> M {
+/// EMA update with momentum `m`: `xi <- m xi + (1 - m) theta` for every trainable theta of `online` and the parameter xi of the
+/// same name in `target`. Running statistics are not parameters: the target keeps its own.
+pub fn ema_update<M: Module>(target: M, online: &M, m: f64) -> M {
     target.map(&mut Follow { online: trainable(online), m, path: Path::default() })
 }
 
-/// How far a slow copy lies behind: `|theta - xi| / |theta|` over every trainable theta of `online` and the parameter xi of
-/// the same name in `target`, `[1]`.
+/// Lag of a momentum encoder, its relative distance from the network: `|theta - xi| / |theta|` over every trainable theta of
+/// `online` and the parameter xi of the same name in `target`, `[1]`.
 ///
-/// Right after [`slow_copy`] it is 0. It grows with the steps that the network takes and shrinks with the copy's decay; where
-/// it goes on growing the copy has lost touch, and what it says belongs to a network of long ago.
+/// It is 0 right after [`momentum_copy`]. Larger steps of the network and a larger momentum raise it. If it keeps growing, the
+/// momentum encoder's features are those of a network many steps back.
 pub fn lag<M: Module>(target: &M, online: &M) -> Tensor<1> {
-    let (mut followed, copy) = (trainable(online), parameters(target, |_| true));
+    let mut followed = trainable(online);
+    let copy = parameters(target, |_| true);
     let pairs: Vec<_> = copy.into_iter().filter_map(|(name, xi)| Some((followed.remove(&name)?, xi))).collect();
     let sum =
         |square: fn(&(Tensor<1>, Tensor<1>)) -> Tensor<1>| Tensor::cat(pairs.iter().map(square).collect(), 0).sum();
@@ -43,12 +44,12 @@ pub fn lag<M: Module>(target: &M, online: &M) -> Tensor<1> {
     (apart / sum(|(theta, _)| theta.clone().square().sum())).sqrt()
 }
 
-/// The trainable tensors of a module, flat, by name.
+/// Trainable tensors of a module by name, flattened.
 fn trainable<M: Module>(module: &M) -> BTreeMap<String, Tensor<1>> {
     parameters(module, |tracked| tracked)
 }
 
-/// The tensors of a module that `wanted` takes, by whether they are trained; flat, by name.
+/// Tensors of a module by name, flattened: those for which `wanted`, called with whether the tensor is trainable, is true.
 fn parameters<M: Module>(module: &M, wanted: fn(bool) -> bool) -> BTreeMap<String, Tensor<1>> {
     let mut snapshot = Snapshot { wanted, path: Path::default(), found: BTreeMap::new() };
     module.visit(&mut snapshot);
@@ -97,7 +98,8 @@ impl ModuleMapper for Follow {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(theta) = self.online.remove(&self.path.name()) else { return param };
         param.map(|xi| {
-            let (shape, tracked) = (xi.dims(), xi.is_require_grad());
+            let shape = xi.dims();
+            let tracked = xi.is_require_grad();
             let moved = xi.inner().mul_scalar(self.m) + theta.reshape(shape).mul_scalar(1.0 - self.m);
             Tensor::from_inner(moved).set_require_grad(tracked)
         })
@@ -127,19 +129,21 @@ mod tests {
     }
 
     #[test]
-    fn the_decay_reaches_one_at_the_end() {
+    fn cosine_momentum_reaches_one_at_the_end() {
         for (k, expected) in [(0, 0.996), (500, 0.998), (1000, 1.0)] {
-            let decay = rising_decay(0.996, k, 1000);
-            assert!((decay - expected).abs() < 1e-12, "{k}: {decay}");
+            let momentum = cosine_momentum(0.996, k, 1000);
+            assert!((momentum - expected).abs() < 1e-12, "{k}: {momentum}");
         }
     }
 
     #[test]
     fn parameters_follow_and_running_statistics_do_not() {
-        let (online, target) = (encoder(1), slow_copy(&encoder(2)));
+        let online = encoder(1);
+        let target = momentum_copy(&encoder(2));
         online.forward(images(1));
-        let (before, theta) = (values(&target), values(&online));
-        let after = values(&ema(target, &online, 0.9));
+        let before = values(&target);
+        let theta = values(&online);
+        let after = values(&ema_update(target, &online, 0.9));
         for (name, after) in &after {
             let expected: Vec<f32> = if name.contains("running") {
                 before[name].clone()
@@ -152,10 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn the_lag_is_the_distance_that_a_slow_loop_finds() {
-        let (online, target) = (encoder(1), slow_copy(&encoder(2)));
-        let (xi, theta) = (values(&target), values(&online));
-        let (mut apart, mut whole) = (0.0, 0.0);
+    fn lag_agrees_with_a_slow_loop() {
+        let online = encoder(1);
+        let target = momentum_copy(&encoder(2));
+        let xi = values(&target);
+        let theta = values(&online);
+        let mut apart = 0.0;
+        let mut whole = 0.0;
         for (name, theta) in theta.iter().filter(|(name, _)| !name.contains("running")) {
             for (theta, xi) in theta.iter().zip(&xi[name]) {
                 apart += f64::from(theta - xi).powi(2);
@@ -164,32 +171,37 @@ mod tests {
         }
         let found = |target: &Encoder| lag(target, &online).into_scalar::<f32>();
         assert!((f64::from(found(&target)) - (apart / whole).sqrt()).abs() < 1e-5);
-        assert_eq!(found(&slow_copy(&online)), 0.0);
-        assert!(found(&ema(target.clone(), &online, 0.5)) < 0.51 * found(&target), "half of the way is made up");
+        assert_eq!(found(&momentum_copy(&online)), 0.0);
+        assert!(
+            found(&ema_update(target.clone(), &online, 0.5)) < 0.51 * found(&target),
+            "an update of momentum 0.5 halves it"
+        );
     }
 
     #[test]
-    fn the_extremes_copy_or_leave_alone() {
-        let (online, target) = (encoder(1), slow_copy(&encoder(2)));
-        assert_eq!(values(&ema(target.clone(), &online, 1.0)), values(&target));
-        let copied = values(&ema(target, &online, 0.0));
+    fn momentum_1_keeps_the_target_and_0_copies() {
+        let online = encoder(1);
+        let target = momentum_copy(&encoder(2));
+        assert_eq!(values(&ema_update(target.clone(), &online, 1.0)), values(&target));
+        let copied = values(&ema_update(target, &online, 0.0));
         assert_eq!(copied["body.stages.3.units.0.conv.weight"], values(&online)["body.stages.3.units.0.conv.weight"]);
     }
 
     #[test]
-    fn a_target_uses_batch_statistics_of_its_own_and_carries_no_gradient() {
+    fn a_target_has_own_batch_statistics_and_no_gradient() {
         let online = encoder(1);
-        let target = slow_copy(&online);
-        let (x, before) = (images(1), values(&online));
+        let target = momentum_copy(&online);
+        let x = images(1);
+        let before = values(&online);
         let from_target = target.forward(x.clone());
-        // the same weights and the batch's statistics in both
+        // both have the same weights and use batch statistics
         let expected = online.forward(x.clone()).into_data();
         from_target.clone().into_data().assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-5));
         assert_ne!(from_target.clone().inner().into_data(), target.valid().forward(x.clone().inner()).into_data());
         let name = "body.stages.0.units.0.norm.running_mean";
-        // the first forward moved the target's statistics, not those of the online network
+        // a forward pass of the target moves its running statistics, not those of the online network
         let fresh = encoder(1);
-        let copy = slow_copy(&fresh);
+        let copy = momentum_copy(&fresh);
         copy.forward(x.clone());
         assert_eq!(values(&fresh)[name], before[name]);
         assert_ne!(values(&copy)[name], before[name]);
@@ -198,7 +210,7 @@ mod tests {
         assert!(moved_by(&gradients, &online) > 0);
     }
 
-    /// Parameters that a gradient belongs to.
+    /// Number of parameters with a gradient.
     fn moved_by(gradients: &burn::tensor::Gradients, encoder: &Encoder) -> usize {
         struct Seen<'a>(&'a burn::tensor::Gradients, usize);
         impl ModuleVisitor for Seen<'_> {

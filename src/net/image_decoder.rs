@@ -1,4 +1,4 @@
-//! From a vector back to an image.
+//! Decoder from feature vectors to images.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -6,18 +6,17 @@ use burn::tensor::activation::{relu, sigmoid};
 
 use super::{BatchNorm, Conv2d, Init, Linear};
 
-/// The largest first map, to a side.
+/// Most rows and columns of the first map.
 const FIRST: usize = 8;
-/// Channels after the last doubling.
+/// Channels after the last upsampling.
 const LAST: usize = 16;
-/// No map has more channels.
+/// Most channels of any map.
 const MOST: usize = 256;
 
-/// A small decoder: a linear layer to a map of at most 8x8, then as often as needed every pixel doubled to each side and
-/// a 3x3 convolution of half as many channels with batch norm and ReLU; last a convolution to the channels of the image
-/// and a sigmoid.
+/// Image decoder: a linear layer to a map of at most 8x8; then, as often as the size needs, nearest-neighbour upsampling by 2 and
+/// a 3x3 convolution to half the channels, batch norm and ReLU; last a 3x3 convolution to the image's channels and a sigmoid.
 #[derive(Module, Debug)]
-pub struct Redraw {
+pub struct ImageDecoder {
     first: Linear,
     doublings: Vec<(Conv2d, BatchNorm)>,
     last: Conv2d,
@@ -27,8 +26,8 @@ pub struct Redraw {
     size: [usize; 2],
 }
 
-impl Redraw {
-    /// From vectors of `width` numbers to images of `channels` and `size` (rows, columns).
+impl ImageDecoder {
+    /// Decoder from `width` features to images of `channels` channels and `size` (rows, columns).
     pub fn init(width: usize, channels: usize, size: [usize; 2], init: &mut Init) -> Self {
         let [rows, columns] = size;
         let doublings = (1..).find(|&times| rows.max(columns).div_ceil(1 << times) <= FIRST).unwrap_or(1);
@@ -45,15 +44,16 @@ impl Redraw {
 
     /// `[n, width]` -> `[n, channels, rows, columns]` in 0 to 1.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<4> {
-        let ([n, _], [c, h, w]) = (x.dims(), self.map);
+        let [n, _] = x.dims();
+        let [c, h, w] = self.map;
         let map = relu(self.first.forward(x)).reshape([n, c, h, w]);
         let map = self.doublings.iter().fold(map, |map, (conv, norm)| relu(norm.forward(conv.forward(doubled(map)))));
-        // what stands over where the size is no multiple is cut off
+        // rows and columns beyond the size are cut off, if the size is no multiple of the upsampling
         sigmoid(self.last.forward(map)).narrow(2, 0, self.size[0]).narrow(3, 0, self.size[1])
     }
 }
 
-/// Every pixel four times: `[n, c, h, w]` -> `[n, c, 2 h, 2 w]`.
+/// Nearest-neighbour upsampling by 2: `[n, c, h, w]` -> `[n, c, 2 h, 2 w]`.
 fn doubled(x: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     x.reshape([n, c, h, 1, w, 1]).expand([n, c, h, 2, w, 2]).reshape([n, c, 2 * h, 2 * w])
@@ -65,12 +65,12 @@ mod tests {
     use crate::rng::{Purpose, stream};
     use burn::tensor::Device;
 
-    fn build(size: [usize; 2], device: &Device) -> Redraw {
-        Redraw::init(12, 3, size, &mut Init::new(stream(1, Purpose::Weights, 0), device))
+    fn build(size: [usize; 2], device: &Device) -> ImageDecoder {
+        ImageDecoder::init(12, 3, size, &mut Init::new(stream(1, Purpose::Weights, 0), device))
     }
 
     #[test]
-    fn images_have_the_asked_size_and_range() {
+    fn images_have_the_requested_size_and_lie_in_0_to_1() {
         let device = Device::flex();
         for size in [[28, 28], [32, 32], [30, 17], [7, 9]] {
             let y = build(size, &device).forward(Tensor::random([2, 12], burn::tensor::Distribution::Default, &device));
@@ -82,14 +82,14 @@ mod tests {
     }
 
     #[test]
-    fn pixels_are_doubled() {
+    fn upsampling_repeats_each_pixel_four_times() {
         let x = Tensor::<4>::from_data([[[[1.0f32, 2.0], [3.0, 4.0]]]], &Device::flex());
         let y: Vec<f32> = doubled(x).into_data().try_to_vec().expect("floats");
         assert_eq!(y, [1., 1., 2., 2., 1., 1., 2., 2., 3., 3., 4., 4., 3., 3., 4., 4.]);
     }
 
     #[test]
-    fn every_weight_learns() {
+    fn gradients_reach_every_weight() {
         let device = Device::flex().autodiff();
         let net = build([28, 28], &device);
         let x = Tensor::<2>::random([3, 12], burn::tensor::Distribution::Default, &device);

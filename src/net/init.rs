@@ -1,4 +1,5 @@
-//! Initial weights: drawn on the host in the order of construction, so one seed gives one network on every device.
+//! Weight initialisation. Weights are drawn on the host in the order of construction, so one seed gives one network on every
+//! device.
 
 use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -6,25 +7,24 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::error::{Error, Result};
 use crate::rng::{self, Rng};
 
-/// Values that a network may hold: with gradients and an optimiser's moments it takes four times as many. A browser tab has
-/// 4 GB; elsewhere this is a thousand million, so that a slip in a setting, or a file that claims anything, ends in a
-/// sentence.
+/// Most values of a network. Gradients and optimiser moments take memory for up to four times as many, and a browser tab has 4 GB.
+/// The native limit of 2^30 turns a typing error in a setting, or a damaged file, into an error message.
 const MOST: usize = if cfg!(target_family = "wasm") { 1 << 26 } else { 1 << 30 };
 
-/// How the weights of a layer are drawn, where a paper does not draw them as PyTorch would.
+/// Weight initialisation of a layer, for papers that do not use PyTorch's default.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Start {
+pub enum WeightInit {
     /// U(-b, b) with b = sqrt(3 / fan in): Caffe's `xavier`.
     Xavier,
-    /// N(0, this squared): Caffe's `gaussian`.
+    /// N(0, std^2) with this standard deviation: Caffe's `gaussian`.
     Gaussian(f64),
 }
 
-impl Start {
+impl WeightInit {
     pub(super) fn draw<const D: usize>(self, shape: [usize; D], fan_in: usize, init: &mut Init) -> Param<Tensor<D>> {
         match self {
-            Start::Xavier => init.uniform(shape, (3.0 / fan_in as f64).sqrt()),
-            Start::Gaussian(std) => init.normal(shape, std),
+            WeightInit::Xavier => init.uniform(shape, (3.0 / fan_in as f64).sqrt()),
+            WeightInit::Gaussian(std) => init.normal(shape, std),
         }
     }
 }
@@ -40,39 +40,41 @@ pub struct Init {
 }
 
 impl Init {
-    /// Weights come from `rng` and go to `device`, which tracks gradients if the network is to be trained.
+    /// Draws from `rng` and creates tensors on `device`, which tracks gradients if the network is to be trained.
     pub fn new(rng: Rng, device: &Device) -> Self {
         Self { rng, device: device.clone(), norm_groups: 1, values: 0, empty: false }
     }
 
-    /// Where the weights go.
+    /// Device of the weights.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// How many groups the batch norms built from now on split their batches into; see [`super::BatchNorm`]. Returns what
-    /// held before.
+    /// Sets the number of groups that batch norms built from now on split their batches into, see [`super::BatchNorm`]. Returns
+    /// the number before.
     pub fn replace_norm_groups(&mut self, groups: usize) -> usize {
         std::mem::replace(&mut self.norm_groups, groups)
     }
 
-    /// Groups of the batch norms built now.
+    /// Number of groups of batch norms built now.
     pub fn norm_groups(&self) -> usize {
         self.norm_groups
     }
 
+    /// Checks the network built so far.
+    ///
     /// # Errors
-    /// When the network has more values than there can be memory for, what was drawn beyond those only has its shape; or when a
-    /// layer has none, it got one instead.
+    /// [`Error::Config`] if the network has more values than memory can hold, or a layer without any value. Tensors beyond the
+    /// limit have their shape only, and sides of 0 were built as 1: such a network must not be used.
     pub fn check(&self) -> Result<()> {
         if self.empty {
-            let said =
+            let message =
                 "these settings make a layer without a single value: a width, or another size among the options, is 0";
-            return Err(Error::Config(said.into()));
+            return Err(Error::Config(message.into()));
         }
         if self.is_too_large() {
             return Err(Error::Config(format!(
-                "these settings make a network of more than {} million values, with all that is kept beside its weights; lower encoder.width or the sizes among the options",
+                "these settings make a network of more than {} million values, memory banks and queues included; lower encoder.width or the sizes among the options",
                 MOST >> 20
             )));
         }
@@ -83,27 +85,27 @@ impl Init {
         self.values > MOST
     }
 
-    /// A parameter drawn uniformly from `[-bound, bound)`.
+    /// Parameter drawn from U(-bound, bound).
     pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f64) -> Param<Tensor<D>> {
         self.parameter(shape, |rng, n| rng::uniform(rng, n, -bound as f32, bound as f32))
     }
 
-    /// A parameter drawn from the normal distribution with mean 0.
+    /// Parameter drawn from N(0, std^2).
     pub fn normal<const D: usize>(&mut self, shape: [usize; D], std: f64) -> Param<Tensor<D>> {
         self.parameter(shape, |rng, n| rng::normal(rng, n, std as f32))
     }
 
-    /// A parameter with one value everywhere.
+    /// Parameter filled with one value.
     pub fn constant<const D: usize>(&mut self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
         self.parameter(shape, |_, n| vec![value; n])
     }
 
-    /// Rows of length 1 in directions drawn evenly from the sphere; not to be trained.
+    /// Frozen rows drawn uniformly from the unit sphere: `[rows, d]`.
     pub fn unit_rows(&mut self, shape: [usize; 2]) -> Param<Tensor<2>> {
         self.frozen_rows(shape, |rng, n| rng::normal(rng, n, 1.0))
     }
 
-    /// Rows as `draw` draws them, set to length 1 (rows of zeros stay); not to be trained.
+    /// Frozen rows from `draw`, normalised to length 1; rows of zeros stay 0.
     pub fn frozen_rows(
         &mut self,
         shape: [usize; 2],
@@ -120,7 +122,7 @@ impl Init {
         Param::initialized(ParamId::new(), rows)
     }
 
-    /// Values as they are, not to be trained: what a model measures or has to keep beside its weights.
+    /// Frozen parameter of given values, for state that is saved with the weights but not trained.
     pub fn frozen<const D: usize>(&mut self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
         Param::initialized(ParamId::new(), self.drawn(shape, |_, _| values))
     }
@@ -135,8 +137,8 @@ impl Init {
         Param::initialized(ParamId::new(), tensor)
     }
 
-    /// Once there are too many values, no more of them are drawn: one stands for all. Sides of 0 become 1, for the network is
-    /// built to its end before anyone asks whether it can be.
+    /// Draws a tensor. Beyond the limit nothing is drawn or allocated: the tensor is one value expanded to the shape. Sides of 0
+    /// become 1. Both let construction finish, so that [`Init::check`] can report the error.
     fn drawn<const D: usize>(
         &mut self,
         shape: [usize; D],
@@ -159,10 +161,10 @@ mod tests {
     use crate::rng::{Purpose, stream};
 
     #[test]
-    fn a_network_beyond_all_memory_is_named_before_it_is_drawn() {
+    fn a_network_beyond_all_memory_is_an_error() {
         let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff());
         init.normal([3, 4], 1.0);
-        init.check().expect("twelve values are few");
+        init.check().expect("twelve values fit");
         for shape in [[1 << 15, 1 << 15], [usize::MAX / 2, 8]] {
             let weight = init.uniform(shape, 1.0);
             assert_eq!(weight.dims(), shape);
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_without_values_is_named() {
+    fn a_layer_without_values_is_an_error() {
         let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff());
         init.normal([3, 4], 1.0);
         init.check().expect("nothing is empty");

@@ -1,36 +1,35 @@
-//! The decoder of context encoders.
+//! Decoder of context encoders, for inpainting.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::chain::Activation;
-use super::channelwise_fc::ChannelWise;
+use super::channelwise_fc::ChannelwiseFc;
 use super::encoder::dcgan::STD;
-use super::{BatchNorm, Conv2d, Deconv2d, Init, Start};
+use super::{Activation, BatchNorm, Conv2d, ConvTranspose2d, Init, WeightInit};
 
-/// Maps stop shrinking, and start to grow, at this many pixels.
+/// Most rows and columns of the smallest map, from which the decoder upsamples.
 const START: usize = 4;
 
-/// A decoder to be built.
+/// Sizes of an [`InpaintingDecoder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InpainterPlan {
-    /// Channels and pixels a side of the encoder's maps.
+pub struct InpaintingDecoderConfig {
+    /// Channels and pixels a side of the encoder's last map.
     pub maps: [usize; 2],
-    /// Numbers an image is squeezed through; 0 for a channel-wise layer instead.
+    /// Width of the bottleneck between encoder and decoder; 0 for a channel-wise layer instead.
     pub bottleneck: usize,
     /// Channels before the last layer; each layer below has twice as many, up to eight times.
     pub width: usize,
-    /// Channels and pixels a side of what is painted.
+    /// Channels and pixels a side of the predicted image.
     pub output: [usize; 2],
 }
 
-/// Channels that meet: from an encoder's maps to the first maps of a decoder.
+/// Layers between the encoder's last map and the decoder's first.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a network has one bridge")]
 enum Bridge {
-    /// All maps through one vector: a convolution over the whole map, batch norm, leaky ReLU, and back.
+    /// Dense bottleneck: a convolution over the whole map to one vector, batch norm, leaky ReLU, a transposed convolution.
     Dense(Dense),
-    /// Each map by itself, then a 1x1 convolution in which they meet.
+    /// Channel-wise fully connected layer, then a 1x1 convolution that mixes the channels.
     Apart(Apart),
 }
 
@@ -38,66 +37,71 @@ enum Bridge {
 struct Dense {
     squeeze: Conv2d,
     norm: BatchNorm,
-    unfold: Deconv2d,
+    unfold: ConvTranspose2d,
 }
 
 #[derive(Module, Debug)]
 struct Apart {
-    pixels: ChannelWise,
+    pixels: ChannelwiseFc,
     channels: Conv2d,
 }
 
-/// A transposed convolution and its batch norm.
+/// Transposed convolution and batch norm.
 #[derive(Module, Debug)]
 struct Rise {
-    deconv: Deconv2d,
+    deconv: ConvTranspose2d,
     norm: BatchNorm,
 }
 
-/// The decoder of a context encoder: a bridge, transposed convolutions that double the size with batch norm and ReLU, and a
-/// last one with tanh.
+/// Decoder of a context encoder: a bottleneck or channel-wise layer, transposed convolutions that double the size, each with
+/// batch norm and ReLU, and a last one with tanh (Pathak et al. 2016, from the authors' code).
 #[derive(Module, Debug)]
-pub struct Inpainter {
+pub struct InpaintingDecoder {
     bridge: Bridge,
     norm: BatchNorm,
     rises: Vec<Rise>,
-    last: Deconv2d,
+    last: ConvTranspose2d,
 }
 
-impl InpainterPlan {
-    /// Draws it: kernels from N(0, 0.02^2), the channel-wise layer as PyTorch would. As in the encoder, convolutions have no
-    /// biases.
-    pub fn init(&self, init: &mut Init) -> Inpainter {
+impl InpaintingDecoderConfig {
+    /// Builds the decoder: kernels from N(0, 0.02^2), the channel-wise layer by PyTorch's default. As in the encoder,
+    /// convolutions have no biases.
+    ///
+    /// # Panics
+    /// If the output has fewer than 8 pixels a side.
+    pub fn init(&self, init: &mut Init) -> InpaintingDecoder {
         let [channels, side] = self.output;
         let sides = sides(side);
-        let [.., before, _] = sides[..] else { panic!("an inpainter paints at least {} pixels a side", 2 * START) };
+        let [.., before, _] = sides[..] else { panic!("the output has at least {} pixels a side", 2 * START) };
         let width = |level: usize| self.width << (sides.len() - 2 - level).min(3);
         let bridge = self.bridge(width(0), sides[0], init);
         let norm = BatchNorm::init(width(0), true, init);
         let rises = (1..sides.len() - 1).map(|level| {
-            let deconv = Deconv2d::doubling([width(level - 1), width(level)], [sides[level - 1], sides[level]], init);
+            let deconv =
+                ConvTranspose2d::doubling([width(level - 1), width(level)], [sides[level - 1], sides[level]], init);
             Rise { deconv: deconv.gaussian(STD, init), norm: BatchNorm::init(width(level), true, init) }
         });
         let rises = rises.collect();
-        let last = Deconv2d::doubling([self.width, channels], [before, side], init).gaussian(STD, init);
-        Inpainter { bridge, norm, rises, last }
+        let last = ConvTranspose2d::doubling([self.width, channels], [before, side], init).gaussian(STD, init);
+        InpaintingDecoder { bridge, norm, rises, last }
     }
 
     fn bridge(&self, width: usize, start: usize, init: &mut Init) -> Bridge {
         let [channels, side] = self.maps;
         if self.bottleneck == 0 {
-            let pixels = ChannelWise::init(channels, [side, start], init);
-            let channels = Conv2d::init([channels, width], 1, 1, 0, init).redrawn(Start::Gaussian(STD), init);
+            let pixels = ChannelwiseFc::init(channels, [side, start], init);
+            let channels = Conv2d::init([channels, width], 1, 1, 0, init).redrawn(WeightInit::Gaussian(STD), init);
             return Bridge::Apart(Apart { pixels, channels });
         }
-        let squeeze = Conv2d::init([channels, self.bottleneck], side, 1, 0, init).redrawn(Start::Gaussian(STD), init);
+        let squeeze =
+            Conv2d::init([channels, self.bottleneck], side, 1, 0, init).redrawn(WeightInit::Gaussian(STD), init);
         let norm = BatchNorm::init(self.bottleneck, true, init);
-        let unfold = Deconv2d::unfolding([self.bottleneck, width], start, init).gaussian(STD, init);
+        let unfold = ConvTranspose2d::from_one_pixel([self.bottleneck, width], start, init).gaussian(STD, init);
         Bridge::Dense(Dense { squeeze, norm, unfold })
     }
 }
 
-/// Pixels a side from the first map to `side`, each twice the one before or one more.
+/// Pixels a side of all maps up to `side`, the smallest first; each is twice the one before or one more.
 pub(super) fn sides(side: usize) -> Vec<usize> {
     let mut sides = vec![side];
     while let Some(&first) = sides.first().filter(|&&first| first > START) {
@@ -106,7 +110,7 @@ pub(super) fn sides(side: usize) -> Vec<usize> {
     sides
 }
 
-impl Inpainter {
+impl InpaintingDecoder {
     /// `[n, c, m, m]` -> `[n, channels, side, side]`, in -1 to 1.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
         let x = match &self.bridge {
@@ -137,15 +141,15 @@ mod tests {
     }
 
     #[test]
-    fn sizes_double_from_four_pixels_or_three() {
+    fn sides_double_from_four_or_three_pixels() {
         assert_eq!(sides(64), [4, 8, 16, 32, 64]);
         assert_eq!(sides(28), [3, 7, 14, 28]);
         for (maps, side) in [([8, 4], 32), ([8, 3], 28), ([5, 7], 14)] {
             for bottleneck in [0, 6] {
-                let plan = InpainterPlan { maps, bottleneck, width: 2, output: [3, side] };
-                let painted = plan.init(&mut init(&Device::flex())).forward(noise([2, maps[0], maps[1], maps[1]]));
-                assert_eq!(painted.dims(), [2, 3, side, side]);
-                let largest: f32 = painted.abs().max().into_scalar();
+                let plan = InpaintingDecoderConfig { maps, bottleneck, width: 2, output: [3, side] };
+                let predicted = plan.init(&mut init(&Device::flex())).forward(noise([2, maps[0], maps[1], maps[1]]));
+                assert_eq!(predicted.dims(), [2, 3, side, side]);
+                let largest: f32 = predicted.abs().max().into_scalar();
                 assert!(largest <= 1.0, "{largest}");
             }
         }
@@ -153,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_published_decoder_has_the_published_widths() {
-        let plan = InpainterPlan { maps: [512, 4], bottleneck: 4000, width: 64, output: [3, 64] };
+        let plan = InpaintingDecoderConfig { maps: [512, 4], bottleneck: 4000, width: 64, output: [3, 64] };
         let decoder = plan.init(&mut init(&Device::flex()));
         let shapes: Vec<_> = decoder.rises.iter().map(|rise| rise.deconv.weight.dims()).collect();
         assert_eq!(shapes, [[512, 256, 4, 4], [256, 128, 4, 4], [128, 64, 4, 4]]);

@@ -3,9 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::{Init, Start};
+use super::{Init, WeightInit};
 
-/// `y = x W^T + b`.
+/// Fully connected layer: `y = x W^T + b`.
 #[derive(Module, Debug)]
 pub struct Linear {
     /// `[out, in]`, as in PyTorch.
@@ -15,23 +15,23 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Weights from U(-b, b) with b = 1 / sqrt(in), PyTorch's default; the bias, if wanted, starts at 0.
+    /// Weights from U(-b, b) with b = 1 / sqrt(in), PyTorch's default; a bias of 0 with `bias`.
     pub fn init(input: usize, output: usize, bias: bool, init: &mut Init) -> Self {
         let weight = init.uniform([output, input], 1.0 / (input as f64).sqrt());
         let bias = bias.then(|| init.constant([output], 0.0));
         Self { weight, bias }
     }
 
-    /// Redraws the bias from U(-b, b) with b = 1 / sqrt(in): PyTorch's default, on which papers with plain `nn.Linear`
-    /// layers rely. Without a bias nothing changes.
+    /// Redraws the bias from U(-b, b) with b = 1 / sqrt(in), the default of PyTorch's `nn.Linear`. Without a bias nothing
+    /// changes.
     pub fn with_uniform_bias(mut self, init: &mut Init) -> Self {
         let [output, input] = self.weight.dims();
         self.bias = self.bias.map(|_| init.uniform([output], 1.0 / (input as f64).sqrt()));
         self
     }
 
-    /// Redraws the weights; the bias goes back to 0.
-    pub fn redrawn(self, start: Start, init: &mut Init) -> Self {
+    /// Redraws the weights by another initialisation and sets the bias to 0.
+    pub fn redrawn(self, start: WeightInit, init: &mut Init) -> Self {
         let [output, input] = self.weight.dims();
         let weight = start.draw([output, input], input, init);
         Self { weight, bias: self.bias.map(|_| init.constant([output], 0.0)) }

@@ -1,26 +1,26 @@
-//! Local response normalisation, which stood where batch norm stands today.
+//! Local response normalisation (LRN), AlexNet's norm before there was batch norm.
 
 use burn::tensor::Tensor;
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
 
-/// Neighbouring channels that count, the channel itself in their middle.
-pub const RESPONSE_CHANNELS: usize = 5;
-/// Weight of their mean square.
-pub const RESPONSE_ALPHA: f64 = 1e-4;
-/// The power.
-pub const RESPONSE_BETA: f64 = 0.75;
+/// Number of channels in the window, centred on the channel itself.
+pub const LRN_SIZE: usize = 5;
+/// Factor of the mean square over the window.
+pub const LRN_ALPHA: f64 = 1e-4;
+/// Exponent.
+pub const LRN_BETA: f64 = 0.75;
 
-/// `y_c = x_c / (1 + 1e-4 / 5 sum_d x_d^2)^0.75`, d over the five channels about c, those beyond the ends counting as 0.
+/// Local response normalisation: `y_c = x_c / (1 + 1e-4 / 5 sum_d x_d^2)^0.75`, d over the five channels about c, with zeros
+/// beyond the first and last channel.
 ///
 /// `[n, c, h, w]` -> the same. Krizhevsky et al. 2012, section 3.3, with Caffe's reading of alpha.
-pub fn local_response(x: Tensor<4>) -> Tensor<4> {
+pub fn local_response_norm(x: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     let squares = x.clone().square().reshape([n, 1, c, h * w]);
-    let window =
-        AvgPoolOptions::new([RESPONSE_CHANNELS, 1]).with_stride([1, 1]).with_padding([RESPONSE_CHANNELS / 2, 0]);
+    let window = AvgPoolOptions::new([LRN_SIZE, 1]).with_stride([1, 1]).with_padding([LRN_SIZE / 2, 0]);
     let mean = avg_pool2d(squares, window).reshape([n, c, h, w]);
-    x * ((mean * RESPONSE_ALPHA) + 1.0).powf_scalar(-RESPONSE_BETA)
+    x * ((mean * LRN_ALPHA) + 1.0).powf_scalar(-LRN_BETA)
 }
 
 #[cfg(test)]
@@ -32,7 +32,8 @@ mod tests {
 
     fn slowly(x: &[f64]) -> Vec<f64> {
         let each = |place: usize| {
-            let (channel, column) = (place / 2, place % 2);
+            let channel = place / 2;
+            let column = place % 2;
             let near = channel.saturating_sub(2)..(channel + 3).min(7);
             let sum: f64 = near.map(|c| x[2 * c + column].powi(2)).sum();
             x[place] / (1.0 + 1e-4 / 5.0 * sum).powf(0.75)
@@ -45,11 +46,11 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_the_formula_and_with_central_differences() {
+    fn lrn_and_its_gradient_agree_with_a_slow_loop() {
         let x = input();
         let floats: Vec<f32> = x.iter().map(|&v| v as f32).collect();
         let leaf = Tensor::<4>::from_data(TensorData::new(floats, SHAPE), &Device::flex().autodiff()).require_grad();
-        let y = local_response(leaf.clone());
+        let y = local_response_norm(leaf.clone());
         let found: Vec<f32> = y.to_data().try_to_vec().expect("floats");
         for (found, expected) in found.iter().zip(slowly(&x)) {
             assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} is not {expected}");

@@ -1,4 +1,4 @@
-//! Heads that say of every pixel whether it belongs to something.
+//! Segmentation heads, which predict a binary mask.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -7,20 +7,21 @@ use burn::tensor::activation::relu;
 use super::{Conv2d, Init, Linear, PixelHead};
 use crate::view::resized;
 
-/// A mask to be drawn from an encoder's maps.
+/// Sizes of a [`MaskHead`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MaskPlan {
-    /// Channels, rows and columns of the maps.
+pub struct MaskHeadConfig {
+    /// Channels, rows and columns of the encoder's last map.
     pub maps: [usize; 3],
     /// Channels within the head.
     pub width: usize,
-    /// Numbers an image is squeezed through before all pixels are drawn at once; 0 draws each from its surroundings.
+    /// Width of the bottleneck before the fully connected layer to all pixels; 0 predicts each pixel from its neighbourhood by
+    /// convolutions.
     pub bottleneck: usize,
     /// Rows and columns of the mask.
     pub side: usize,
 }
 
-/// The plan, built.
+/// Head from maps to the logits of a mask.
 #[derive(Module, Debug)]
 pub struct MaskHead {
     draw: Draw,
@@ -35,8 +36,8 @@ enum Draw {
     Local(PixelHead),
 }
 
-/// DeepMask's head (Pinheiro, Collobert and Dollar 2015, section 3.1), as Pathak et al. 2017 have it: a 1x1 convolution and
-/// ReLU, then every pixel sees all of the map through two linear layers with nothing between them.
+/// DeepMask's head (Pinheiro, Collobert and Dollar 2015, section 3.1) as Pathak et al. 2017 use it: a 1x1 convolution, ReLU, and
+/// two linear layers without an activation between them, through which every pixel depends on the whole map.
 #[derive(Module, Debug)]
 struct Whole {
     squeeze: Conv2d,
@@ -44,8 +45,8 @@ struct Whole {
     pixels: Linear,
 }
 
-impl MaskPlan {
-    /// Draws the weights.
+impl MaskHeadConfig {
+    /// Builds the head.
     pub fn init(&self, init: &mut Init) -> MaskHead {
         let Self { maps: [channels, h, w], width, bottleneck, side } = *self;
         let draw = if bottleneck == 0 {
@@ -62,7 +63,7 @@ impl MaskPlan {
 }
 
 impl MaskHead {
-    /// Logits: `[n, c, h, w]` -> `[n, 1, side, side]`.
+    /// Logits of the mask: `[n, c, h, w]` -> `[n, 1, side, side]`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
         let side = self.side;
         match &self.draw {
@@ -85,11 +86,11 @@ mod tests {
 
     fn head(bottleneck: usize) -> MaskHead {
         let mut init = Init::new(stream(3, Purpose::Weights, 0), &Device::flex().autodiff());
-        MaskPlan { maps: [8, 6, 5], width: 4, bottleneck, side: 24 }.init(&mut init)
+        MaskHeadConfig { maps: [8, 6, 5], width: 4, bottleneck, side: 24 }.init(&mut init)
     }
 
     #[test]
-    fn masks_have_the_wanted_size_and_the_layers_theirs() {
+    fn masks_and_layers_have_the_configured_sizes() {
         let maps = Tensor::<4>::random([2, 8, 6, 5], Distribution::Normal(0.0, 1.0), &Device::flex());
         for bottleneck in [0, 7] {
             assert_eq!(head(bottleneck).valid().forward(maps.clone()).dims(), [2, 1, 24, 24]);
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_far_away_matters_to_the_whole_and_not_to_a_local_mask() {
+    fn only_a_bottleneck_lets_far_pixels_matter() {
         let device = Device::flex();
         let maps = Tensor::<4>::random([1, 8, 6, 5], Distribution::Normal(0.0, 1.0), &device);
         let corner = Tensor::<4>::ones([1, 8, 1, 1], &device) * 5.0;

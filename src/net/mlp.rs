@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use super::{BatchNorm, Init, Linear, Start};
+use super::{BatchNorm, Init, Linear, WeightInit};
 
 /// What stands between a linear layer and its ReLU, or after the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +137,7 @@ pub struct Mlp {
 
 impl Mlp {
     /// Redraws the weights of every layer; biases go back to 0.
-    pub fn redrawn(mut self, start: Start, init: &mut Init) -> Self {
+    pub fn redrawn(mut self, start: WeightInit, init: &mut Init) -> Self {
         let layers = self.layers.into_iter();
         self.layers = layers.map(|layer| Layer { linear: layer.linear.redrawn(start, init), ..layer }).collect();
         self

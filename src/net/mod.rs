@@ -1,12 +1,13 @@
-//! Networks, built from thin layer types of our own so that weight names stay stable and faster kernels can go under all
-//! of them at once.
+//! Networks, built from thin layer types of our own: weight names stay stable, and one change puts a faster kernel under all of
+//! them.
 
+mod activation;
 mod batch_shuffle;
 pub mod chain;
 mod channelwise_fc;
 pub mod computation_graph;
 mod conv;
-mod deconv;
+mod conv_transpose;
 mod discriminator;
 mod dropout;
 pub mod ema;
@@ -24,21 +25,24 @@ mod pixel_head;
 mod pool;
 pub mod tensors;
 
-pub use batch_shuffle::Shuffle;
-pub use channelwise_fc::ChannelWise;
+pub use activation::Activation;
+pub use batch_shuffle::BatchShuffle;
+pub use channelwise_fc::ChannelwiseFc;
 pub use conv::Conv2d;
-pub use deconv::Deconv2d;
+pub use conv_transpose::ConvTranspose2d;
 pub use discriminator::Discriminator;
 pub use dropout::{dropout, dropout_mask};
 #[cfg(test)]
-pub(crate) use encoder::tests::{KINDS as ENCODER_KINDS, build as encoder_for_tests, lived_in as encoder_lived_in};
+pub(crate) use encoder::tests::{
+    KINDS as ENCODER_KINDS, build as encoder_for_tests, with_random_vectors as encoder_with_random_vectors,
+};
 pub use encoder::{Encoder, EncoderConfig, EncoderKind, GAP, Input, Pixels, parse_state};
-pub use image_decoder::Redraw;
-pub use init::{Init, Start};
-pub use inpainting_decoder::{Inpainter, InpainterPlan};
+pub use image_decoder::ImageDecoder;
+pub use init::{Init, WeightInit};
+pub use inpainting_decoder::{InpaintingDecoder, InpaintingDecoderConfig};
 pub use linear::Linear;
-pub use lrn::{RESPONSE_ALPHA, RESPONSE_BETA, RESPONSE_CHANNELS, local_response};
-pub use mask_head::{MaskHead, MaskPlan};
+pub use lrn::{LRN_ALPHA, LRN_BETA, LRN_SIZE, local_response_norm};
+pub use mask_head::{MaskHead, MaskHeadConfig};
 pub use mlp::{Mlp, MlpPlan, Norm};
 pub use norm::BatchNorm;
 pub use pixel_head::PixelHead;

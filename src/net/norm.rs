@@ -1,4 +1,4 @@
-//! Batch normalisation with and without scale and shift.
+//! Batch normalisation, with or without scale and shift, and with its batch split into groups.
 
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::module::{BatchNormTrainOutput, batch_norm_train};
@@ -9,35 +9,35 @@ use crate::kernel;
 
 /// Added to the variance under the root.
 const EPSILON: f64 = 1e-5;
-/// Share of the running statistics that one batch replaces.
+/// Weight of a batch in the running statistics, PyTorch's `momentum`.
 const MOMENTUM: f64 = 0.1;
 
-/// `y = (x - mean) / sqrt(var + 1e-5) * weight + bias`, per channel (Ioffe and Szegedy 2015).
+/// Batch normalisation: `y = (x - mean) / sqrt(var + 1e-5) * weight + bias` for each channel (Ioffe and Szegedy 2015).
 ///
-/// On a device that tracks gradients the statistics are those of the batch, and the running ones move by a tenth;
-/// elsewhere the running ones are used. A slow target network that needs batch statistics therefore runs on the
-/// tracking device with its parameters frozen. As in PyTorch, the batch is normalised with the biased variance and the
-/// running variance collects the unbiased one.
+/// Training mode is a device that tracks gradients: batch statistics normalise, and running statistics move by a tenth towards
+/// them. On any other device the running statistics normalise. A momentum encoder that needs batch statistics therefore runs on
+/// the tracking device with frozen parameters. As in PyTorch, the biased variance normalises a batch and the running variance
+/// collects the unbiased one.
 ///
-/// With g groups, row i of a batch belongs to group i mod g and each group is normalised by its own statistics, as on g
-/// devices; the running ones collect the groups' means. MoCo needs this on one device: with statistics over the whole
-/// batch a query could find its key by them.
+/// With g groups, row i of a batch belongs to group i mod g and each group is normalised by its own statistics, as on g devices;
+/// running statistics collect the mean over the groups. MoCo needs groups: with statistics of the whole batch, a query could find
+/// its key by them.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
-    /// Scale `[c]`; none without affine part.
+    /// Scale: `[c]`; none for a scale of 1.
     pub weight: Option<Param<Tensor<1>>>,
-    /// Shift `[c]`; none without affine part.
+    /// Shift: `[c]`; none for a shift of 0.
     pub bias: Option<Param<Tensor<1>>>,
-    /// Mean collected while training `[c]`.
+    /// Running mean: `[c]`.
     pub running_mean: RunningState<Tensor<1>>,
-    /// Variance collected while training `[c]`.
+    /// Running variance, unbiased: `[c]`.
     pub running_var: RunningState<Tensor<1>>,
     #[module(skip)]
     groups: usize,
 }
 
 impl BatchNorm {
-    /// With scale 1 and shift 0, or without either when not `affine`.
+    /// Layer with a scale of 1 and a shift of 0 to be trained, or with neither if not `affine`.
     pub fn init(channels: usize, affine: bool, init: &mut Init) -> Self {
         let device = init.device().clone();
         Self {
@@ -49,7 +49,7 @@ impl BatchNorm {
         }
     }
 
-    /// Without shift, the scale kept, as TensorFlow's `center=False`.
+    /// Removes the shift and keeps the scale, as TensorFlow's `center=False`.
     pub fn without_shift(self) -> Self {
         Self { bias: None, ..self }
     }
@@ -59,32 +59,34 @@ impl BatchNorm {
         if x.device().is_autodiff() { self.by_batch(x) } else { self.by_running(x) }
     }
 
-    /// One scale and one shift a channel, in which mean and deviation are folded up.
+    /// Inference: running statistics, scale and shift folded into one scale and one shift a channel.
     fn by_running<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let (scale, shift) = self.affine(&x.device());
         let scale = scale / (self.running_var.value_sync() + EPSILON).sqrt();
         let shift = shift - self.running_mean.value_sync() * scale.clone();
-        let (channels, mut shape) = (x.dims()[1], [1; D]);
-        shape[1] = channels;
+        let mut shape = [1; D];
+        shape[1] = x.dims()[1];
         x * scale.reshape(shape) + shift.reshape(shape)
     }
 
     fn by_batch<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let (shape, groups) = (x.dims(), self.groups);
+        let shape = x.dims();
+        let groups = self.groups;
         assert_eq!(shape[0] % groups, 0, "batch norm: the batch must divide into {groups} groups");
-        let (rows, channels) = (shape[0] / groups, shape[1] * groups);
-        let places = shape[2..].iter().product::<usize>();
+        let rows = shape[0] / groups;
+        let channels = shape[1] * groups;
+        let positions = shape[2..].iter().product::<usize>();
         let (scale, shift) = self.affine(&x.device());
-        let x = x.reshape([rows, channels, places]);
+        let x = x.reshape([rows, channels, positions]);
         let BatchNormTrainOutput { output, mean, variance } =
             normalise(x, repeat(scale, groups), repeat(shift, groups));
-        let count = (rows * places) as f64;
+        let count = (rows * positions) as f64;
         collect(&self.running_mean, mean_of(mean, groups));
         collect(&self.running_var, mean_of(variance.mul_scalar(count / (count - 1.0).max(1.0)), groups));
         output.reshape(shape)
     }
 
-    /// Scale and shift, 1 and 0 where there are none.
+    /// Scale and shift, 1 and 0 if the layer has none.
     fn affine(&self, device: &Device) -> (Tensor<1>, Tensor<1>) {
         let channels = self.running_mean.value().dims()[0];
         let scale = self.weight.as_ref().map_or_else(|| Tensor::ones([channels], device), Param::val);
@@ -93,16 +95,16 @@ impl BatchNorm {
     }
 }
 
-/// By the batch's own statistics: `[n, c, s]`, `[c]`, `[c]` -> the output, the means and the biased variances.
+/// Normalisation by batch statistics: `[n, c, s]`, `[c]`, `[c]` -> the output, the means and the biased variances.
 ///
-/// On the CPU maps go through a kernel of our own, and single values through steps whose gradients Burn derives: Burn's own
-/// operation copies its input four times into another order there and takes about three times as long as those.
+/// On the CPU, maps go through [`kernel::batch_norm`] and vectors (s = 1) through elementary operations with derived gradients.
+/// Burn's own operation permutes its input four times there and takes about three times as long.
 fn normalise(x: Tensor<3>, scale: Tensor<1>, shift: Tensor<1>) -> BatchNormTrainOutput<3> {
     if !kernel::is_supported(&x.device()) {
         return batch_norm_train(x, scale, shift, EPSILON);
     }
-    let [_, channels, places] = x.dims();
-    if places > 1 {
+    let [_, channels, positions] = x.dims();
+    if positions > 1 {
         let (output, moments) = kernel::batch_norm(x, scale, shift, EPSILON);
         let [mean, variance] = [0, 1].map(|row| moments.clone().narrow(0, row, 1).reshape([channels]));
         return BatchNormTrainOutput { output, mean, variance };
@@ -111,7 +113,8 @@ fn normalise(x: Tensor<3>, scale: Tensor<1>, shift: Tensor<1>) -> BatchNormTrain
     let wide = |x: Tensor<1>| x.reshape([1, channels, 1]);
     let mu = mean(x.clone()); // [1, c, 1]
     let centred = x - mu.clone();
-    // 2 m(q sg(q)) - sg(m(q sg(q))) has the value of m(q q) and its gradient, at one product instead of two
+    // 2 mean(q sg(q)) - sg(mean(q sg(q))) has the value and the gradient of mean(q q), with one product in the backward pass
+    // instead of two
     let half = mean(centred.clone() * centred.clone().detach());
     let variance = half.clone().mul_scalar(2.0) - half.detach();
     let output = centred * (wide(scale) / (variance.clone() + EPSILON).sqrt()) + wide(shift);
@@ -119,12 +122,12 @@ fn normalise(x: Tensor<3>, scale: Tensor<1>, shift: Tensor<1>) -> BatchNormTrain
     BatchNormTrainOutput { output, mean: flat(mu), variance: flat(variance) }
 }
 
-/// `[c]` -> `[g * c]`.
+/// One copy a group: `[c]` -> `[g * c]`.
 fn repeat(x: Tensor<1>, groups: usize) -> Tensor<1> {
     if groups == 1 { x } else { x.repeat(&[groups]) }
 }
 
-/// The mean over groups: `[g * c]` -> `[c]`.
+/// Mean over the groups: `[g * c]` -> `[c]`.
 fn mean_of(x: Tensor<1>, groups: usize) -> Tensor<1> {
     if groups == 1 {
         return x;
@@ -149,14 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn training_normalises_each_channel_and_collects_unbiased_variance() {
+    fn running_statistics_collect_the_unbiased_variance() {
         let device = Device::flex().autodiff();
         let norm = layer(true, &device);
         let x = Tensor::<2>::from_floats([[1.0, 10.0], [3.0, 30.0]], &device);
         let y = norm.forward(x);
         let expected = Tensor::<2>::from_floats([[-1.0, -1.0], [1.0, 1.0]], &device);
         y.into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-4));
-        // one batch from mean 0, variance 1: 0.1 * (2, 20) and 0.9 + 0.1 * (2, 200), the unbiased variances
+        // starting at mean 0 and variance 1: 0.1 * (2, 20) and 0.9 + 0.1 * (2, 200) with the unbiased variances
         let mean = norm.running_mean.value_sync().into_data();
         let var = norm.running_var.value_sync().into_data();
         mean.assert_approx_eq::<f32>(
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_normalised_apart_and_collected_together() {
+    fn groups_have_own_batch_and_common_running_statistics() {
         let device = Device::flex().autodiff();
         let mut init = Init::new(stream(0, Purpose::Weights, 0), &device);
         init.replace_norm_groups(2);
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_agrees_with_burns_operation_and_its_gradients() {
+    fn maps_and_vectors_agree_with_burns_batch_norm() {
         let device = Device::flex().autodiff();
         for shape in [[6, 3, 4], [8, 5, 1]] {
             let random = |seed, n| crate::rng::normal(&mut stream(seed, Purpose::Views, 0), n, 2.0);
@@ -194,10 +197,13 @@ mod tests {
             let leaf = |seed: u64, n: usize| {
                 Tensor::<1>::from_data(TensorData::new(random(seed, n), [n]), &device).require_grad()
             };
-            let (x, scale, shift, g) = (leaf(1, count), leaf(2, shape[1]), leaf(3, shape[1]), leaf(4, count).detach());
+            let x = leaf(1, count);
+            let scale = leaf(2, shape[1]);
+            let shift = leaf(3, shape[1]);
+            let g = leaf(4, count).detach();
             let both = [normalise as fn(_, _, _) -> _, |x, scale, shift| batch_norm_train(x, scale, shift, EPSILON)];
-            let results = both.map(|way| {
-                let found = way(x.clone().reshape(shape) + 3.0, scale.clone(), shift.clone());
+            let results = both.map(|batch_norm| {
+                let found = batch_norm(x.clone().reshape(shape) + 3.0, scale.clone(), shift.clone());
                 let gradients = (found.output.clone().reshape([count]) * g.clone()).sum().backward();
                 let gradient = |of: &Tensor<1>| of.grad(&gradients).expect("a gradient").into_data();
                 let values = [found.output.into_data(), found.mean.into_data(), found.variance.into_data()];
@@ -213,7 +219,7 @@ mod tests {
     fn gradient_agrees_with_central_differences() {
         let x0 = [0.3f32, -1.2, 2.0, 0.1, 1.5, -0.4];
         let weights = [0.7f32, -0.2, 1.1, 0.4, -0.9, 0.5];
-        // one channel: sum_i g_i (x_i - mean) / sqrt(var + eps)
+        // for one channel: sum_i g_i (x_i - mean) / sqrt(var + eps)
         let slowly = |x: &[f64]| {
             let mean = x.iter().sum::<f64>() / x.len() as f64;
             let var = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;

@@ -1,36 +1,35 @@
-//! From maps to something of every pixel.
+//! Dense prediction heads, with an output for every pixel.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::chain::Activation;
-use super::{Conv2d, Deconv2d, Init};
+use super::{Activation, Conv2d, ConvTranspose2d, Init};
 
-/// Says something of every pixel of a map, or of one twice as large: a transposed convolution to `width` channels, 3x3
-/// convolutions at that width, each followed by ReLU, and a 1x1 convolution. Colorization's last block is one.
+/// Dense prediction head: a transposed convolution to twice the size and `width` channels, 3x3 convolutions of that width, each
+/// followed by ReLU, and a 1x1 convolution. Colorization's last block is one.
 #[derive(Module, Debug)]
 pub struct PixelHead {
-    up: Option<Deconv2d>,
+    up: Option<ConvTranspose2d>,
     convs: Vec<Conv2d>,
     last: Conv2d,
 }
 
 impl PixelHead {
-    /// From maps of `input` channels to `output` numbers a pixel; a width of 0 leaves only the 1x1 convolution.
+    /// Head from maps of `input` channels to `output` values a pixel; with a width of 0 it is only the 1x1 convolution.
     pub fn init(input: usize, width: usize, convs: usize, output: usize, init: &mut Init) -> Self {
         if width == 0 {
             let last = Conv2d::init([input, output], 1, 1, 0, init).with_bias(init);
             return Self { up: None, convs: Vec::new(), last };
         }
-        // 1 to 2 pixels, and so any number to twice as many
-        let up = Deconv2d::doubling([input, width], [1, 2], init).with_bias(init);
+        // the layer that takes 1 pixel to 2 takes any number to twice as many
+        let up = ConvTranspose2d::doubling([input, width], [1, 2], init).with_bias(init);
         let conv = |init: &mut Init| Conv2d::init([width, width], 3, 1, 1, init).he_fan_out(init).with_bias(init);
         let convs = (0..convs).map(|_| conv(init)).collect();
         let last = Conv2d::init([width, output], 1, 1, 0, init).with_bias(init);
         Self { up: Some(up), convs, last }
     }
 
-    /// `[n, input, h, w]` -> `[n, output, h, w]`, or `[n, output, 2 h, 2 w]` where there is a width.
+    /// `[n, input, h, w]` -> `[n, output, 2 h, 2 w]`, or `[n, output, h, w]` with a width of 0.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let x = match &self.up {
             Some(up) => Activation::Relu.forward(up.forward(x)),

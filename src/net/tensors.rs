@@ -1,5 +1,5 @@
-//! Reading and writing the tensors of a module by name, without the blocking reads of Burn's own records, which a
-//! browser's GPU does not allow.
+//! Reading and writing the tensors of a module by name. Burn's own records read tensors synchronously, which a browser's GPU
+//! does not allow.
 
 use std::collections::HashMap;
 
@@ -8,39 +8,40 @@ use burn::tensor::{Tensor, TensorData, Transaction};
 
 use crate::error::{Error, Result};
 
-/// A tensor on its device, flattened, with its name and shape.
+/// Tensor on its device, flattened, with its name and shape.
 #[derive(Clone, Debug)]
-pub struct Named {
-    /// The path of fields to it, joined by dots, for example `encoder.stages.0.units.0.conv.weight`.
+pub struct NamedTensor {
+    /// Path of fields to the tensor, joined by dots, for example `encoder.stages.0.units.0.conv.weight`.
     pub name: String,
-    /// Its shape.
+    /// Shape before flattening.
     pub shape: Vec<usize>,
-    /// Its values in row-major order.
+    /// Values in row-major order.
     pub values: Tensor<1>,
 }
 
-/// The tensors of a module in the order of its fields, running statistics included. Hand in `model.valid()` of a model
-/// in training: only then do the statistics hold the last batch.
-pub fn gather<M: Module>(module: &M) -> Vec<Named> {
+/// Tensors of a module in the order of its fields, running statistics included. Pass `model.valid()` of a model in training:
+/// only then do the running statistics include the last batch.
+pub fn gather<M: Module>(module: &M) -> Vec<NamedTensor> {
     let mut gathered = Gather::default();
     module.visit(&mut gathered);
     gathered.found
 }
 
-/// The names of the same tensors by their ids.
+/// Names of the same tensors by their parameter ids.
 pub fn ids<M: Module>(module: &M) -> HashMap<ParamId, String> {
     let mut found = Ids::default();
     module.visit(&mut found);
     found.names
 }
 
-/// Copies tensors to the host in one round trip.
+/// Copies tensors to the host, all in one readback.
 ///
 /// # Errors
-/// [`Error::DeviceLost`] when the device does not answer.
-pub async fn read(tensors: Vec<Named>) -> Result<Vec<(String, TensorData)>> {
-    let (mut transaction, mut labels) = (Transaction::default(), Vec::with_capacity(tensors.len()));
-    for Named { name, shape, values } in tensors {
+/// [`Error::DeviceLost`] if the device does not answer.
+pub async fn read(tensors: Vec<NamedTensor>) -> Result<Vec<(String, TensorData)>> {
+    let mut transaction = Transaction::default();
+    let mut labels = Vec::with_capacity(tensors.len());
+    for NamedTensor { name, shape, values } in tensors {
         transaction = transaction.register(values);
         labels.push((name, shape));
     }
@@ -52,10 +53,10 @@ pub async fn read(tensors: Vec<Named>) -> Result<Vec<(String, TensorData)>> {
     Ok(shaped.collect())
 }
 
-/// Replaces the tensors of a module by those of the same names, taking them out of `values`.
+/// Loads the tensors of a module by name, removing them from `values`.
 ///
 /// # Errors
-/// When a name is missing or a shape differs.
+/// [`Error::Checkpoint`] if a name is missing or a shape differs.
 pub fn scatter<M: Module>(module: M, values: &mut HashMap<String, TensorData>) -> Result<M> {
     let mut scatter = Scatter { path: Path::default(), values, wrong: None };
     let module = module.map(&mut scatter);
@@ -65,11 +66,11 @@ pub fn scatter<M: Module>(module: M, values: &mut HashMap<String, TensorData>) -
     }
 }
 
-/// Gives every tensor of a module whose id has a name the value of that name. Slow copies of a network share its ids, and
-/// so get its values.
+/// Loads the tensors of a module by parameter id: each tensor whose id is in `names` gets the value of that name. A momentum
+/// encoder shares the ids of its network, and so gets the same values.
 ///
 /// # Errors
-/// When a value is missing or a shape differs.
+/// [`Error::Weights`] if a value is missing or a shape differs.
 pub fn adopt<M: Module>(
     module: M,
     names: &HashMap<ParamId, String>,
@@ -83,27 +84,27 @@ pub fn adopt<M: Module>(
     }
 }
 
-/// The path of names to where a visitor of a module is. Variants of an enum leave no trace in it: a name says which
-/// tensor, not which kind of module holds it.
+/// Path of field names to the current position of a module visitor. Enum variants are left out, so that a tensor's name does not
+/// depend on the variant that holds it.
 #[derive(Debug, Default)]
 pub struct Path(Vec<String>);
 
 impl Path {
-    /// Goes into a field, an element or a variant.
+    /// Enters a field, a list element or an enum variant.
     pub fn enter(&mut self, name: &str, container: &str) {
         if !is_variant(container) {
             self.0.push(name.to_string());
         }
     }
 
-    /// Comes back from it.
+    /// Leaves it again.
     pub fn exit(&mut self, container: &str) {
         if !is_variant(container) {
             self.0.pop();
         }
     }
 
-    /// The names, joined by dots.
+    /// Field names joined by dots.
     pub fn name(&self) -> String {
         self.0.join(".")
     }
@@ -113,7 +114,7 @@ fn is_variant(container: &str) -> bool {
     container.starts_with("Enum:")
 }
 
-/// Trainable numbers of a module.
+/// Number of trainable values of a module.
 pub fn count<M: Module>(module: &M) -> usize {
     let mut trainable = Count(0);
     module.visit(&mut trainable);
@@ -123,7 +124,7 @@ pub fn count<M: Module>(module: &M) -> usize {
 #[derive(Default)]
 struct Gather {
     path: Path,
-    found: Vec<Named>,
+    found: Vec<NamedTensor>,
 }
 
 impl ModuleVisitor for Gather {
@@ -137,8 +138,9 @@ impl ModuleVisitor for Gather {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val().inner();
-        let (shape, count) = (tensor.dims().to_vec(), tensor.shape().num_elements());
-        self.found.push(Named { name: self.path.name(), shape, values: tensor.reshape([count]) });
+        let shape = tensor.dims().to_vec();
+        let count = tensor.shape().num_elements();
+        self.found.push(NamedTensor { name: self.path.name(), shape, values: tensor.reshape([count]) });
     }
 }
 

@@ -12,7 +12,7 @@ use super::gradients::{Collected, clip, norm};
 use super::update::Pace;
 use super::{OptimizerConfig, ParamGroup, Rate};
 use crate::error::{Error, Result};
-use crate::net::tensors::{Named, Path};
+use crate::net::tensors::{NamedTensor, Path};
 
 /// The state of one parameter.
 #[derive(Clone, Debug)]
@@ -71,18 +71,18 @@ impl Optimizer {
     }
 
     /// The state as named tensors: `NAME#SLOT` and `NAME#updates`.
-    pub fn tensors(&self, device: &Device) -> Vec<Named> {
+    pub fn tensors(&self, device: &Device) -> Vec<NamedTensor> {
         let mut named = Vec::new();
         for (name, slots) in &self.state {
             for (index, values) in slots.tensors.iter().enumerate() {
-                named.push(Named {
+                named.push(NamedTensor {
                     name: format!("{name}#{index}"),
                     shape: values.dims().to_vec(),
                     values: values.clone(),
                 });
             }
             let updates = Tensor::from_data(split(slots.updates), device);
-            named.push(Named { name: format!("{name}#updates"), shape: vec![2], values: updates });
+            named.push(NamedTensor { name: format!("{name}#updates"), shape: vec![2], values: updates });
         }
         named
     }
@@ -202,7 +202,7 @@ mod tests {
     }
 
     fn values(net: &Net) -> HashMap<String, Vec<f32>> {
-        let read = |named: Named| (named.name, named.values.into_data().try_to_vec().expect("floats"));
+        let read = |named: NamedTensor| (named.name, named.values.into_data().try_to_vec().expect("floats"));
         tensors::gather(net).into_iter().map(read).collect()
     }
 

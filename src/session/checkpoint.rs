@@ -14,7 +14,7 @@ use crate::data::{Dataset, Size};
 use crate::device::Readout;
 use crate::digest::hex;
 use crate::error::{Error, Result};
-use crate::net::tensors::{self, Named};
+use crate::net::tensors::{self, NamedTensor};
 
 /// Raised when checkpoints written before can no longer be continued.
 pub const VERSION: u32 = 2;
@@ -132,7 +132,7 @@ mod exact {
 ///
 /// # Errors
 /// When the device is lost.
-pub async fn write(header: &Header, named: Vec<Named>) -> Result<Vec<u8>> {
+pub async fn write(header: &Header, named: Vec<NamedTensor>) -> Result<Vec<u8>> {
     let broken = |what: String| Error::Checkpoint(format!("the checkpoint could not be packed: {what}"));
     let text = serde_json::to_string(header).map_err(|error| broken(error.to_string()))?;
     let mut bytes = Vec::new();
@@ -256,7 +256,7 @@ pub(super) mod tests {
 
     fn packed(header: &Header) -> Vec<u8> {
         let values = Tensor::<1>::from_floats([0.1, -2.5, 3e-9], &Device::flex());
-        let named = Named { name: "weight".into(), shape: vec![3, 1], values };
+        let named = NamedTensor { name: "weight".into(), shape: vec![3, 1], values };
         block_on(write(header, vec![named])).expect("a checkpoint")
     }
 

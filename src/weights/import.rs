@@ -245,7 +245,7 @@ fn describe(contents: &Contents, place: &Place, config: &EncoderConfig) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{ENCODER_KINDS, Input, encoder_for_tests, encoder_lived_in};
+    use crate::net::{ENCODER_KINDS, Input, encoder_for_tests, encoder_with_random_vectors};
     use crate::weights::{About, safetensors};
     use burn::tensor::Tensor;
     use futures_lite::future::block_on;
@@ -292,7 +292,7 @@ mod tests {
         ];
         let kinds = ENCODER_KINDS.map(|kind| EncoderConfig { width: 10, ..EncoderConfig::published(kind, "mnist") });
         for config in configs.into_iter().chain(kinds) {
-            let encoder = encoder_lived_in(&config, 1);
+            let encoder = encoder_with_random_vectors(&config, 1);
             let about = About { encoder: config.clone(), channels: 1, trained: "by a test".into() };
             let bytes = block_on(safetensors(&encoder, &about)).expect("a file");
             let imported = import(&bytes, &ImportOptions::default(), 9, &cpu()).expect("ours");

@@ -22,7 +22,7 @@ use crate::method::presets::is_small;
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
-use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, Redraw};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, ImageDecoder};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::Rng;
 use crate::view::{Fill, Frames, Homography, crop_shifted, cut, flip_some, inverses, outlined, warp};
@@ -34,7 +34,7 @@ pub struct Aet {
     encoder: Encoder,
     neck: FcHead,
     numbers: Option<Linear>,
-    image: Option<Redraw>,
+    image: Option<ImageDecoder>,
     #[module(skip)]
     settings: Settings,
 }
@@ -83,7 +83,7 @@ impl Method for Aet {
         let width = neck.width(&encoder);
         let (numbers, image) = match config.option::<String>("target")?.as_str() {
             "transformation" => (Some(Linear::init(2 * width, settings.family.width(), true, init)), None),
-            "data" => (None, Some(Redraw::init(width, channels, size, init))),
+            "data" => (None, Some(ImageDecoder::init(width, channels, size, init))),
             other => return Err(Error::Config(format!("target must be transformation or data, not `{other}`"))),
         };
         Ok(Self { encoder, neck, numbers, image, settings })

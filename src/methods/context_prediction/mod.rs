@@ -20,7 +20,7 @@ use crate::method::{
     Batch, ClassPredictions, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
     Unit, Views,
 };
-use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, Norm, Start};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, Norm, WeightInit};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::Rng;
 use crate::view::cut_patches;
@@ -69,8 +69,8 @@ impl Method for ContextPrediction {
         let join = normed.init(2 * width, init);
         let head = MlpPlan::plain(width, PLACES.len()).init(width, init);
         let (neck, join, head) = if config.encoder.kind == EncoderKind::ContextAlexnet {
-            let neck = neck.map_layers(|layers| layers.redrawn(Start::Xavier, init));
-            (neck, join.redrawn(Start::Xavier, init), head.redrawn(Start::Xavier, init))
+            let neck = neck.map_layers(|layers| layers.redrawn(WeightInit::Xavier, init));
+            (neck, join.redrawn(WeightInit::Xavier, init), head.redrawn(WeightInit::Xavier, init))
         } else {
             (neck, join, head)
         };

@@ -21,7 +21,7 @@ use crate::method::{
     Batch, ClassPredictions, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
     Unit, Views,
 };
-use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, Start, dropout, dropout_mask};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, WeightInit, dropout, dropout_mask};
 use crate::optim::{OptimizerConfig, ParamGroup, Rate, Schedule};
 use crate::rng::{Purpose, Rng, stream};
 use crate::view::{PermutationSet, arrange};
@@ -71,7 +71,7 @@ impl Method for Jigsaw {
         let neck = FcHead::init(plan, &encoder, [cutter.tile; 2], config, init)?;
         let join = Linear::init(cutter.tiles() * neck.width(&encoder), hidden, true, init);
         let head = Linear::init(hidden, set.orders().len(), true, init);
-        let caffe = Start::Gaussian(0.005);
+        let caffe = WeightInit::Gaussian(0.005);
         let (neck, join, head) = if config.encoder.kind == EncoderKind::Cfn {
             let neck = neck.map_layers(|layers| layers.redrawn(caffe, init));
             (neck, join.redrawn(caffe, init), head.redrawn(caffe, init))

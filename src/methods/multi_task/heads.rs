@@ -14,7 +14,7 @@ use crate::loss::{
 };
 use crate::method::{DataInfo, Views};
 use crate::methods::context_prediction::patch_grid::PLACES;
-use crate::net::{Init, Linear, MaskHead, MaskPlan, Mlp, MlpPlan, Norm, PixelHead};
+use crate::net::{Init, Linear, MaskHead, MaskHeadConfig, Mlp, MlpPlan, Norm, PixelHead};
 use crate::view::{ab_bins, thinned};
 
 /// Neighbouring bins a colour is spread over, and how far, as in colorization's code.
@@ -105,7 +105,7 @@ impl Heads {
                 Task::Exemplar => heads.exemplar = Some(Linear::init(channels, hidden, true, init)),
                 Task::Motion => {
                     let side = plan.watcher.as_ref().map_or(0, |watcher| watcher.mask);
-                    heads.motion = Some(MaskPlan { maps, width, bottleneck: 0, side }.init(init));
+                    heads.motion = Some(MaskHeadConfig { maps, width, bottleneck: 0, side }.init(init));
                 }
             }
         }

@@ -1,16 +1,16 @@
-//! AlexNet (Krizhevsky et al. 2012) as the methods of its time used it, up to the last pooling. What follows, fully
-//! connected layers, belongs to the methods' heads.
+//! AlexNet (Krizhevsky et al. 2012) in the variants of several papers, up to the last pooling. The fully connected layers are
+//! part of the methods' heads.
 
 use super::staged::{Stage, Staged, Unit};
-use crate::net::{Conv2d, Init, Pool, Start};
+use crate::net::{Conv2d, Init, Pool, WeightInit};
 
-/// Context prediction's towers (Doersch et al. 2015, from the authors' code): 96, 256, 384, 384, 256 channels in one group;
+/// Context prediction's AlexNet (Doersch et al. 2015, from the authors' code): 96, 256, 384, 384, 256 channels in one group; max
 /// pooling and local response normalisation after the first two, batch norm without scale and shift in the last three;
-/// poolings may cut their last window; Caffe's `xavier`.
+/// poolings in ceil mode; Caffe's `xavier`.
 pub(super) fn context(width: usize, channels: usize, init: &mut Init) -> Staged {
     let [w1, w2, w3, w5] = [96, 256, 384, 256].map(|published| share(published, width, 96));
     let mut conv = |channels, kernel, stride, padding| {
-        Conv2d::init(channels, kernel, stride, padding, init).redrawn(Start::Xavier, init)
+        Conv2d::init(channels, kernel, stride, padding, init).redrawn(WeightInit::Xavier, init)
     };
     let convs = [
         conv([channels, w1], 11, 4, 5),
@@ -20,21 +20,21 @@ pub(super) fn context(width: usize, channels: usize, init: &mut Init) -> Staged 
         conv([w3, w5], 3, 1, 1),
     ];
     let stages = convs.into_iter().enumerate().map(|(index, conv)| match index {
-        0 | 1 => Stage::new(vec![Unit::plain(conv, init)], Pool::Max3Cut).with_response(),
+        0 | 1 => Stage::new(vec![Unit::plain(conv, init)], Pool::Max3Ceil).with_lrn(),
         2 | 3 => Stage::new(vec![Unit::normed(conv, false, init)], Pool::None),
-        _ => Stage::new(vec![Unit::normed(conv, false, init)], Pool::Max3Cut),
+        _ => Stage::new(vec![Unit::normed(conv, false, init)], Pool::Max3Ceil),
     });
     Staged::of_convolutions(stages.collect())
 }
 
-/// The jigsaw network's tile tower (Noroozi and Favaro 2016, from the authors' code): 96, 256, 384, 384, 256 channels, the
-/// second, fourth and fifth in two groups, the first without padding at every second pixel, not at every fourth as in
-/// AlexNet; no batch norm; kernels from N(0, 0.01^2).
+/// Context-free network of jigsaw puzzles (Noroozi and Favaro 2016, from the authors' code): 96, 256, 384, 384, 256 channels, the
+/// second, fourth and fifth in two groups, the first without padding at stride 2, where AlexNet has stride 4; no batch norm;
+/// kernels from N(0, 0.01^2).
 pub(super) fn cfn(width: usize, channels: usize, init: &mut Init) -> Staged {
     let [w1, w2, w3, w5] = [96, 256, 384, 256].map(|published| 2 * share(published / 2, width, 96));
     let mut conv = |channels, kernel, stride, padding, groups| {
         let conv = Conv2d::init(channels, kernel, stride, padding, init).in_groups(groups, init);
-        conv.redrawn(Start::Gaussian(0.01), init)
+        conv.redrawn(WeightInit::Gaussian(0.01), init)
     };
     let convs = [
         conv([channels, w1], 11, 2, 0, 1),
@@ -46,16 +46,16 @@ pub(super) fn cfn(width: usize, channels: usize, init: &mut Init) -> Staged {
     let stages = convs.into_iter().enumerate().map(|(index, conv)| {
         let units = vec![Unit::plain(conv, init)];
         match index {
-            0 | 1 => Stage::new(units, Pool::Max3Cut).with_response(),
+            0 | 1 => Stage::new(units, Pool::Max3Ceil).with_lrn(),
             2 | 3 => Stage::new(units, Pool::None),
-            _ => Stage::new(units, Pool::Max3Cut),
+            _ => Stage::new(units, Pool::Max3Ceil),
         }
     });
     Staged::of_convolutions(stages.collect())
 }
 
 /// RotNet's AlexNet for ImageNet (Gidaris et al. 2018, from the authors' code): 64, 192, 384, 256, 256 channels, batch norm
-/// in every layer, poolings that drop what no whole window covers.
+/// in every layer, poolings without padding.
 pub(super) fn batch_normed(width: usize, channels: usize, init: &mut Init) -> Staged {
     let widths = [64, 192, 384, 256, 256].map(|published| share(published, width, 64));
     let plan = [(11, 4, 2), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1)];
@@ -63,13 +63,14 @@ pub(super) fn batch_normed(width: usize, channels: usize, init: &mut Init) -> St
     let stages = plan.into_iter().zip(widths).enumerate().map(|(index, ((kernel, stride, padding), output))| {
         let conv = Conv2d::init([input, output], kernel, stride, padding, init);
         input = output;
-        let pool = if matches!(index, 0 | 1 | 4) { Pool::Max3Whole } else { Pool::None };
+        let pool = if matches!(index, 0 | 1 | 4) { Pool::Max3Valid } else { Pool::None };
         Stage::new(vec![Unit::normed(conv, true, init).he_fan_out(init)], pool)
     });
     Staged::of_convolutions(stages.collect())
 }
 
-/// So many channels as `published` has where the first layer has `first`, in proportion to its width.
+/// Channels of a layer in a network of first layer `width`, where the published network has `published` channels there and
+/// `first` in its first layer.
 pub(super) fn share(published: usize, width: usize, first: usize) -> usize {
     (published * width / first).max(1)
 }
@@ -99,14 +100,15 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_as_many_as_the_plans_say() {
+    fn parameter_counts_agree_with_the_published_plans() {
         let count = |kind| {
             let config = EncoderConfig::published(kind, "imagenet");
             tensors::count(&build(&config, 3, &Device::flex().autodiff()))
         };
         let conv = |input: usize, output: usize, kernel: usize| input * output * kernel * kernel;
-        let (c1, c3) = (conv(3, 96, 11), conv(256, 384, 3));
-        // biases where no batch norm follows
+        let c1 = conv(3, 96, 11);
+        let c3 = conv(256, 384, 3);
+        // biases only where no batch norm follows
         let context = c1 + 96 + conv(96, 256, 5) + 256 + c3 + conv(384, 384, 3) + conv(384, 256, 3);
         assert_eq!(count(EncoderKind::ContextAlexnet), context);
         let cfn = c1 + conv(48, 256, 5) + c3 + conv(192, 384, 3) + conv(192, 256, 3) + 96 + 256 + 384 + 384 + 256;
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_start_as_the_papers_draw_them() {
+    fn initial_weights_have_the_papers_deviations() {
         let deviation = |kind, name: &str| {
             let config = EncoderConfig::published(kind, "imagenet");
             let named = tensors::gather(&build(&config, 3, &Device::flex()));
@@ -126,7 +128,7 @@ mod tests {
         };
         let name = "body.stages.2.units.0.conv.weight";
         assert!((deviation(EncoderKind::Cfn, name) - 0.01).abs() < 1e-4);
-        // uniform with bound sqrt(3 / fan in): a deviation of 1 / sqrt(256 * 9)
+        // uniform with bound sqrt(3 / fan in) has the standard deviation 1 / sqrt(256 * 9)
         assert!((deviation(EncoderKind::ContextAlexnet, name) * 48.0 - 1.0).abs() < 0.01);
     }
 

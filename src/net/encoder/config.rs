@@ -1,4 +1,4 @@
-//! Which encoder, and how it reads pixels.
+//! Configuration of an encoder.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,27 +6,26 @@ use super::input::Input;
 use super::pixels::Pixels;
 use crate::error::{Error, Result};
 
-/// Which encoder, and how it reads pixels.
+/// Architecture of an encoder and the normalisation of its input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncoderConfig {
-    /// The architecture.
+    /// Architecture.
     pub kind: EncoderKind,
-    /// Channels of the first stage; the others follow in proportion. What papers have stands
-    /// with the architectures.
+    /// Channels of the first stage; all others are in proportion. The published width stands with each [`EncoderKind`].
     pub width: usize,
-    /// Whether residual blocks start as the identity: the scale of their last batch norm is 0 at first (Goyal et al. 2017).
+    /// Start residual blocks as the identity, with a scale of 0 in their last batch norm (Goyal et al. 2017).
     #[serde(default)]
     pub zero_init_residual: bool,
-    /// Batch norm takes its statistics over so many parts of the batch apart, as if each part sat on a device of its own.
+    /// Number of groups of a batch whose batch statistics are separate, as if each group were on a device of its own.
     #[serde(default = "one")]
     pub norm_groups: usize,
-    /// What is read of an image.
+    /// Channels that the encoder reads.
     #[serde(default)]
     pub input: Input,
-    /// Subtracted from what is read, for pixels values in 0 to 1: one value a channel, or one for all.
+    /// Mean subtracted from the input (pixels are in 0 to 1): one value a channel, or one for all.
     pub input_mean: Vec<f64>,
-    /// Divides it after that: one value a channel, or one for all.
+    /// Standard deviation that the input is divided by: one value a channel, or one for all.
     pub input_std: Vec<f64>,
 }
 
@@ -34,7 +33,7 @@ fn one() -> usize {
     1
 }
 
-/// The architectures.
+/// Architecture of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EncoderKind {
@@ -45,8 +44,8 @@ pub enum EncoderKind {
     /// AlexNet as context prediction has it: one group, local response normalisation after the first two layers, batch norm
     /// without scale and shift in the last three (width 96).
     ContextAlexnet,
-    /// The tile tower of the jigsaw network: AlexNet in two groups with local response normalisation, its first layer at
-    /// every second pixel (width 96).
+    /// Context-free network of jigsaw puzzles: AlexNet in two groups with local response normalisation and a first layer of stride
+    /// 2 (width 96).
     Cfn,
     /// AlexNet with batch norm, as in RotNet's ImageNet code (width 64).
     AlexnetBn,
@@ -56,9 +55,9 @@ pub enum EncoderKind {
     ExemplarMedium,
     /// Exemplar-CNN's large net: 92, 256, 512 channels (width 92).
     ExemplarLarge,
-    /// ResNet-18 with the stem for large images: 7x7 at every second pixel, then 3x3 max-pooling at every second one.
+    /// ResNet-18 with the stem for large images: a 7x7 convolution of stride 2, then 3x3 max pooling of stride 2.
     Resnet18,
-    /// ResNet-18 with the stem for images of about 32 px: 3x3 at every pixel, no pooling.
+    /// ResNet-18 with the stem for images of about 32 px: a 3x3 convolution of stride 1, no pooling.
     Resnet18Cifar,
     /// ResNet-50 with the stem for large images.
     Resnet50,
@@ -66,7 +65,7 @@ pub enum EncoderKind {
     Resnet50Cifar,
     /// Colorization's seven blocks of 3x3 convolutions, some of them dilated (width 64).
     ColourVgg,
-    /// AlexNet whose maps stay at a sixteenth of the image, fully connected layers included (width 96).
+    /// AlexNet with dilation, whose maps keep a sixteenth of the image's side, fully connected layers included (width 96).
     DilatedAlexnet,
     /// The context encoders' five 4x4 convolutions, for images of 128 px (width 64).
     Dcgan,
@@ -75,13 +74,13 @@ pub enum EncoderKind {
 }
 
 impl EncoderKind {
-    /// Its name in settings and on the command line.
+    /// Name in settings and on the command line.
     pub fn name(self) -> String {
-        let value = serde_json::to_value(self).expect("a kind is a word");
+        let value = serde_json::to_value(self).expect("a kind serialises to a word");
         value.as_str().unwrap_or_default().to_string()
     }
 
-    /// Whether it is made of residual blocks.
+    /// True if it is made of residual blocks.
     pub fn is_residual(self) -> bool {
         use EncoderKind::{Resnet18, Resnet18Cifar, Resnet50, Resnet50Cifar};
         matches!(self, Resnet18 | Resnet18Cifar | Resnet50 | Resnet50Cifar)
@@ -89,21 +88,20 @@ impl EncoderKind {
 }
 
 impl EncoderConfig {
-    /// The four-block encoder that reads pixels as they are, black as 0: zero padding then looks like a black border.
+    /// Small encoder of four blocks without input normalisation: black stays 0, so zero padding looks like a black border.
     pub fn small(width: usize) -> Self {
-        let (input, input_mean, input_std) = (Input::Pixels, vec![0.0], vec![1.0]);
         Self {
             kind: EncoderKind::Small,
             width,
             zero_init_residual: false,
             norm_groups: 1,
-            input,
-            input_mean,
-            input_std,
+            input: Input::Pixels,
+            input_mean: vec![0.0],
+            input_std: vec![1.0],
         }
     }
 
-    /// An architecture at its published width, reading pixels with the mean and deviation of the data set of this name.
+    /// Architecture at its published width, normalised with mean and standard deviation of the data set of this name.
     pub fn published(kind: EncoderKind, data: &str) -> Self {
         let width = match kind {
             EncoderKind::Small => 32,
@@ -115,20 +113,23 @@ impl EncoderConfig {
         Self { kind, ..Self::small(width) }.normalised_for(data)
     }
 
-    /// Reads pixels with the mean and deviation of the data set of this name; see [`Pixels::of`].
+    /// Normalised with mean and standard deviation of the data set of this name, see [`Pixels::of`].
     pub fn normalised_for(self, data: &str) -> Self {
         let Pixels { mean, std } = Pixels::of(data);
         Self { input_mean: mean, input_std: std, ..self }
     }
 
-    /// Reads images in another way, less `mean` and over `std` of what is then read.
+    /// Reading another `input`, normalised with its `mean` and `std`.
     pub fn reading(self, input: Input, mean: &[f64], std: &[f64]) -> Self {
         Self { input, input_mean: mean.to_vec(), input_std: std.to_vec(), ..self }
     }
 
-    /// Refuses what cannot be built.
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the setting, if the encoder cannot be built.
     pub fn check(&self) -> Result<()> {
-        let wrong = |what: &str| Err(Error::Config(what.to_string()));
+        let wrong = |message: &str| Err(Error::Config(message.to_string()));
         if self.width == 0 || self.width > 4096 {
             return wrong("encoder.width must be between 1 and 4096");
         }
@@ -144,10 +145,13 @@ impl EncoderConfig {
         self.pixels().check()
     }
 
-    /// Refuses what cannot be built for images of so many channels.
+    /// Checks the settings for images of `channels` channels.
+    ///
+    /// # Errors
+    /// [`Error::Config`] or [`Error::Data`] that names the setting, if the encoder cannot be built for them.
     pub fn check_for(&self, channels: usize) -> Result<()> {
         self.check()?;
-        self.pixels().check_for(self.input.parts(channels)?.iter().sum())
+        self.pixels().check_for(self.input.split_channels(channels)?.iter().sum())
     }
 
     pub(super) fn pixels(&self) -> Pixels {
@@ -160,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_refusal_names_its_setting() {
+    fn an_error_names_its_setting() {
         let fine = EncoderConfig::small(8);
         fine.check_for(3).expect("one value serves any number of channels");
         let cases = [
@@ -175,8 +179,8 @@ mod tests {
             (EncoderConfig { input_mean: vec![f64::NAN], ..fine.clone() }, "encoder.input_mean"),
         ];
         for (config, name) in cases {
-            let said = config.check_for(3).expect_err("must be refused").to_string();
-            assert!(said.contains(name), "{said}");
+            let message = config.check_for(3).expect_err("a wrong setting").to_string();
+            assert!(message.contains(name), "{message}");
         }
         let three = fine.normalised_for("cifar-10");
         three.check_for(3).expect("three values for three channels");
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn older_files_without_the_newer_settings_still_read() {
+    fn files_without_newer_settings_still_load() {
         let text = r#"{"kind": "resnet18-cifar", "width": 64, "input_mean": [0.5], "input_std": [0.25]}"#;
         let config: EncoderConfig = serde_json::from_str(text).expect("readable");
         assert_eq!((config.kind, config.norm_groups), (EncoderKind::Resnet18Cifar, 1));

@@ -1,24 +1,24 @@
-//! The encoder of the context encoders' inpainting network, which is the discriminator of DCGAN (Radford et al. 2016).
+//! Encoder of the context encoders' inpainting network, which is DCGAN's discriminator (Radford et al. 2016).
 
-use crate::net::chain::{Activation, Chain, Link, Section};
-use crate::net::{Conv2d, Init, Start};
+use crate::net::chain::{Chain, ConvNormAct, NamedLayer};
+use crate::net::{Activation, Conv2d, Init, WeightInit};
 
-/// Deviation of the kernels' first values, here and in what belongs to the same networks.
+/// Standard deviation of initial kernels, in the decoder and the discriminator too.
 pub(in crate::net) const STD: f64 = 0.02;
 
-/// 4x4 convolutions at every second pixel with channels w times `factors`, batch norm in all but the first, leaky ReLU.
+/// 4x4 convolutions of stride 2 with channels w times `factors`, batch norm in all but the first, leaky ReLU.
 ///
-/// The authors' code sets the biases of its convolutions to 0 after every step; these have none.
+/// The authors' code sets the biases of its convolutions to 0 after every step; these convolutions have none.
 pub(super) fn dcgan(factors: &[usize], width: usize, channels: usize, init: &mut Init) -> Chain {
     let mut input = channels;
     let sections = factors.iter().enumerate().map(|(index, factor)| {
-        let conv = Conv2d::init([input, factor * width], 4, 2, 1, init).redrawn(Start::Gaussian(STD), init);
+        let conv = Conv2d::init([input, factor * width], 4, 2, 1, init).redrawn(WeightInit::Gaussian(STD), init);
         input = factor * width;
         let link = match index {
-            0 => Link::plain(conv, Activation::Leaky),
-            _ => Link::normed(conv, Activation::Leaky, init),
+            0 => ConvNormAct::plain(conv, Activation::Leaky),
+            _ => ConvNormAct::normed(conv, Activation::Leaky, init),
         };
-        Section::new(format!("conv{}", index + 1), vec![link])
+        NamedLayer::new(format!("conv{}", index + 1), vec![link])
     });
     Chain::new(sections.collect())
 }
@@ -30,7 +30,7 @@ mod tests {
     use burn::tensor::{Device, Tensor};
 
     #[test]
-    fn maps_shrink_to_four_pixels_at_the_size_they_are_made_for() {
+    fn maps_shrink_to_four_pixels_at_the_intended_size() {
         let shapes = |kind, side| -> Vec<[usize; 2]> {
             let encoder = build(&EncoderConfig::published(kind, "cifar-10"), 3, &Device::flex());
             let maps = encoder.maps(Tensor::ones([1, 3, side, side], &Device::flex()));
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn only_norms_have_vectors() {
+    fn convolutions_have_no_biases() {
         let encoder = build(&EncoderConfig::published(EncoderKind::Dcgan, "cifar-10"), 3, &Device::flex());
         let vectors = tensors::gather(&encoder).into_iter().filter(|named| named.shape.len() == 1);
         assert!(vectors.map(|named| named.name).all(|name| name.contains(".norm.")), "a convolution has a bias");

@@ -1,13 +1,13 @@
-//! AlexNet that keeps its maps, as colorization and split-brain autoencoders have it.
+//! Dilated AlexNet of colorization and split-brain autoencoders.
 
-use crate::net::chain::{Activation, Chain, Link, Section};
-use crate::net::{Conv2d, Init, Pool};
+use crate::net::chain::{Chain, ConvNormAct, NamedLayer};
+use crate::net::{Activation, Conv2d, Init, Pool};
 
-/// AlexNet with batch norm in place of local response normalisation, poolings with a pixel of padding, the last of which
-/// keeps the size, and its fully connected layers as convolutions, the first with kernels of 6x6 points two pixels apart:
-/// 180 pixels give maps of 12 (Zhang, Isola and Efros 2017). Channels 96, 256, 384, 384, 256, then 4096 twice; in one group.
+/// AlexNet with batch norm in place of local response normalisation, poolings of padding 1, the last of which has stride 1, and
+/// fully connected layers as convolutions, the first of them 6x6 with dilation 2: 180 pixels give maps of 12 (Zhang, Isola and
+/// Efros 2017). Channels 96, 256, 384, 384, 256, then 4096 twice; in one group.
 ///
-/// The paper does not give the padding of the first layer; with 5 the maps come out at its 12.
+/// The paper does not give the padding of the first layer; a padding of 5 gives its maps of 12 pixels.
 pub(super) fn dilated_alexnet(width: usize, channels: usize, init: &mut Init) -> Chain {
     let [w1, w2, w3, w5, w6] = [96, 256, 384, 256, 4096].map(|published| (published * width / 96).max(1));
     // name, channels, kernel, stride, padding, dilation, pooling
@@ -16,7 +16,7 @@ pub(super) fn dilated_alexnet(width: usize, channels: usize, init: &mut Init) ->
         ("conv2", w2, 5, 1, 2, 1, Pool::Max3),
         ("conv3", w3, 3, 1, 1, 1, Pool::None),
         ("conv4", w3, 3, 1, 1, 1, Pool::None),
-        ("conv5", w5, 3, 1, 1, 1, Pool::Max3Dense),
+        ("conv5", w5, 3, 1, 1, 1, Pool::Max3Same),
         ("fc6", w6, 6, 1, 5, 2, Pool::None),
         ("fc7", w6, 1, 1, 0, 1, Pool::None),
     ];
@@ -24,8 +24,8 @@ pub(super) fn dilated_alexnet(width: usize, channels: usize, init: &mut Init) ->
     let sections = plan.into_iter().map(|(name, output, kernel, stride, padding, dilation, pool)| {
         let conv = Conv2d::init([input, output], kernel, stride, padding, init).with_dilation(dilation);
         input = output;
-        let link = Link::normed(conv.he_fan_out(init), Activation::Relu, init);
-        Section::new(name, vec![link]).pooled(pool)
+        let link = ConvNormAct::normed(conv.he_fan_out(init), Activation::Relu, init);
+        NamedLayer::new(name, vec![link]).pooled(pool)
     });
     Chain::new(sections.collect())
 }
@@ -37,14 +37,14 @@ mod tests {
     use burn::tensor::{Device, Tensor};
 
     #[test]
-    fn maps_of_180_pixels_end_at_12_and_halves_are_half_as_wide() {
+    fn images_of_180_pixels_give_maps_of_12() {
         let config = EncoderConfig {
             input: Input::Lab,
             input_mean: vec![50.0, 0.0, 0.0],
             input_std: vec![1.0],
             ..EncoderConfig::published(EncoderKind::DilatedAlexnet, "imagenet")
         };
-        // full width in the first layers, so that the plan is seen, a narrow network for the rest
+        // narrow, except for the one check of the full width
         let encoder = build(&EncoderConfig { width: 12, ..config.clone() }, 3, &Device::flex());
         let maps = encoder.maps(Tensor::ones([1, 3, 180, 180], &Device::flex()));
         let shapes: Vec<_> = maps.iter().map(|map| [map.dims()[1], map.dims()[2]]).collect();

@@ -1,12 +1,12 @@
-//! The networks of Exemplar-CNN.
+//! Networks of Exemplar-CNN.
 
 use super::alexnet::share;
 use super::staged::{Stage, Staged, Unit};
 use crate::net::{Conv2d, Init, Pool};
 
-/// 5x5 convolutions that keep the size, with ReLU and without norm; 2x2 max-pooling after the first two (Dosovitskiy et al.
-/// 2014, section 3). The fully connected layer that follows belongs to the method's head. `published` are the paper's
-/// channels, which follow the first in proportion.
+/// 5x5 convolutions of padding 2 with ReLU and without norm; 2x2 max pooling after the first two (Dosovitskiy et al. 2014, section
+/// 3). The fully connected layer is part of the method's head. `published` are the paper's channels, scaled to a first layer of
+/// `width`.
 pub(super) fn exemplar(published: &[usize], width: usize, channels: usize, init: &mut Init) -> Staged {
     let mut input = channels;
     let stages = published.iter().enumerate().map(|(index, &output)| {

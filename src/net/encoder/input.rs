@@ -1,11 +1,11 @@
-//! What an encoder reads of an image: all of it, its lightness alone, or two parts that its two halves read apart.
+//! Input channels of an encoder: pixels, lightness, or an image split in two for an encoder of two halves.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// What is read. Where an image is split, an encoder is two networks of half the width side by side, each of which sees its
-/// own part and nothing of the other.
+/// Input of an encoder. For a split input the encoder is two networks of half the width, each of which reads one half of the
+/// channels and nothing of the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Input {
@@ -16,18 +16,18 @@ pub enum Input {
     Lightness,
     /// Split: lightness L and the colours a, b, about -110 to 110.
     Lab,
-    /// Split: a blurred gray image, 0 to 1, and what the blur took away.
+    /// Split: a blurred gray image, 0 to 1, and the difference from the original (low and high frequencies).
     Bands,
-    /// Split: the left half of a gray image and its right half in the mirror, 0 to 1.
+    /// Split: the left half of a gray image and its mirrored right half, 0 to 1.
     Sides,
 }
 
 impl Input {
-    /// Channels of each part, of images of so many channels.
+    /// Channels that each half reads (one entry if not split), for images of `channels` channels.
     ///
     /// # Errors
-    /// When such images cannot be read so.
-    pub fn parts(self, channels: usize) -> Result<Vec<usize>> {
+    /// [`Error::Data`] if the input does not exist for such images.
+    pub fn split_channels(self, channels: usize) -> Result<Vec<usize>> {
         match (self, channels) {
             (Input::Pixels, _) => Ok(vec![channels]),
             (Input::Lightness, 1 | 3) => Ok(vec![1]),
@@ -44,12 +44,12 @@ impl Input {
         }
     }
 
-    /// Whether the encoder has two halves.
+    /// True if the encoder has two halves.
     pub fn is_split(self) -> bool {
         matches!(self, Input::Lab | Input::Bands | Input::Sides)
     }
 
-    /// Its name in settings and in exported models.
+    /// Name in settings and in exported models.
     pub fn name(self) -> &'static str {
         match self {
             Input::Pixels => "pixels",
@@ -66,10 +66,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_read_is_said_with_what_to_do() {
-        let lab = Input::Lab.parts(1).expect_err("no colour").to_string();
+    fn an_error_suggests_an_input_that_works() {
+        let lab = Input::Lab.split_channels(1).expect_err("no colour").to_string();
         assert!(lab.contains("encoder.input = lab") && lab.contains("cifar-10"), "{lab}");
-        let bands = Input::Bands.parts(3).expect_err("colour").to_string();
+        let bands = Input::Bands.split_channels(3).expect_err("colour").to_string();
         assert!(bands.contains("bands") && bands.contains("choose lab"), "{bands}");
     }
 }

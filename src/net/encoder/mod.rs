@@ -1,4 +1,4 @@
-//! The network whose features are wanted: one face over several architectures, readable after every stage.
+//! Encoders: the networks whose features are trained and measured, one type for all architectures.
 
 mod alexnet;
 mod colour_vgg;
@@ -6,10 +6,10 @@ mod config;
 pub(super) mod dcgan;
 mod dilated_alexnet;
 mod exemplar;
+mod graph;
 mod input;
 mod nin;
 mod normalise;
-mod outline;
 mod pixels;
 mod read;
 mod resnet;
@@ -29,25 +29,25 @@ use super::Init;
 use super::chain::Chain;
 use super::pool::to_grid;
 use crate::error::Result;
-use resnet::{Plan, ResNet};
+use resnet::{ResNet, ResNetConfig};
 use staged::Staged;
 
-/// The name of the mean over positions of the last stage.
+/// Name of the last layer, the global average pooling.
 pub const GAP: &str = "gap";
 
-/// An encoder. Its layers are named by its architecture, from pixels to head, and the last is [`GAP`], the mean over all
-/// positions of the last map.
+/// An encoder. Its layers are named by the architecture, from pixels to head; the last is [`GAP`], the global average pooling of
+/// the last map.
 ///
-/// Where [`EncoderConfig::input`] splits images, it is two networks that share nothing, each for one part of the image; maps
-/// and features are those of both, one after the other.
+/// If [`EncoderConfig::input`] is split, the encoder is two networks without common weights, one for each half of the channels;
+/// their maps and features are concatenated.
 #[derive(Module, Debug)]
 pub struct Encoder {
     body: Body,
-    /// For the second part of a split image.
+    /// Network of the second half, if the input is split.
     second: Option<Body>,
     #[module(skip)]
     input: Input,
-    /// Channels of the first part, and of the second.
+    /// Channels of the first half (or of the whole input), and of the second half.
     #[module(skip)]
     first: usize,
     #[module(skip)]
@@ -56,7 +56,7 @@ pub struct Encoder {
     pixels: Pixels,
 }
 
-/// The architectures' bodies. Which one it is leaves no trace in the names of tensors.
+/// Network of an architecture. The variant does not show in the names of its tensors.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a run holds one or two encoders, and a box is no module")]
 enum Body {
@@ -66,84 +66,86 @@ enum Body {
 }
 
 impl Encoder {
-    /// Builds the encoder for images of `channels` channels.
+    /// Builds an encoder for images of `channels` channels.
     ///
     /// # Errors
-    /// When the configuration cannot work with such images.
+    /// [`Error::Config`](crate::Error::Config) or [`Error::Data`](crate::Error::Data) if the configuration does not fit such images.
     pub fn init(config: &EncoderConfig, channels: usize, init: &mut Init) -> Result<Self> {
         config.check_for(channels)?;
         let groups = init.replace_norm_groups(config.norm_groups);
-        let parts = config.input.parts(channels)?;
-        let half = EncoderConfig { width: config.width / parts.len(), ..config.clone() };
-        let body = Body::init(&half, parts[0], init);
-        let second = parts.get(1).map(|&channels| Body::init(&half, channels, init));
+        let halves = config.input.split_channels(channels)?;
+        let half = EncoderConfig { width: config.width / halves.len(), ..config.clone() };
+        let body = Body::init(&half, halves[0], init);
+        let second = halves.get(1).map(|&channels| Body::init(&half, channels, init));
         init.replace_norm_groups(groups);
-        let (first, last) = (parts[0], parts.get(1).copied().unwrap_or(0));
-        Ok(Self { body, second, input: config.input, first, last, pixels: config.pixels() })
+        let last = halves.get(1).copied().unwrap_or(0);
+        Ok(Self { body, second, input: config.input, first: halves[0], last, pixels: config.pixels() })
     }
 
-    /// Features a vector of [`Encoder::forward`].
+    /// Number of features that [`Encoder::forward`] gives an image.
     pub fn width(&self) -> usize {
         self.body.width() + self.second.as_ref().map_or(0, Body::width)
     }
 
-    /// The layers' names from pixels to head.
+    /// Names of the layers, from pixels to head.
     pub fn layer_names(&self) -> Vec<String> {
         let mut names = self.body.layer_names();
         names.push(GAP.to_string());
         names
     }
 
-    /// What it reads of an image.
+    /// Input that it reads of an image.
     pub fn input(&self) -> Input {
         self.input
     }
 
-    /// What is done to it before the first layer.
+    /// Normalisation of the input.
     pub fn pixels(&self) -> &Pixels {
         &self.pixels
     }
 
-    /// Channels of what is read, both parts together.
+    /// Channels of the input, those of both halves together.
     pub fn channels(&self) -> usize {
         self.first + self.last
     }
 
-    /// The maps after each stage: `[n, c, h, w]` in 0 to 1 -> one `[n, c_l, h_l, w_l]` a name of [`Encoder::layer_names`]
-    /// but the last. All stay in memory at once.
+    /// Maps after each layer but the last: `[n, c, h, w]` in 0 to 1 -> one `[n, c_l, h_l, w_l]` for each of
+    /// [`Encoder::layer_names`] but [`GAP`]. All are in memory at once.
     pub fn maps(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
         let mut maps = Vec::new();
         self.pass(images, |map| maps.push(map.clone()));
         maps
     }
 
-    /// The last map: `[n, c, h, w]` in 0 to 1 -> `[n, width, h_l, w_l]`.
+    /// Last map: `[n, c, h, w]` in 0 to 1 -> `[n, width, h_l, w_l]`.
     pub fn last_map(&self, images: Tensor<4>) -> Tensor<4> {
         self.pass(images, |_| ())
     }
 
-    /// Channels, rows and columns of the last map of images of so many rows and columns; 0 rows or columns where images are
-    /// too small for the architecture.
+    /// Channels, rows and columns of the last map for images of `height` and `width`; 0 rows or columns if images are too small
+    /// for the architecture.
     pub fn last_map_size(&self, [height, width]: [usize; 2]) -> [usize; 3] {
         let width = if self.input == Input::Sides { width / 2 } else { width };
         [self.width(), self.body.side(height), self.body.side(width)]
     }
 
-    /// The last maps of both halves of an encoder that splits images: `[n, c, h, w]` in 0 to 1 -> `[n, width / 2, h_l, w_l]`
-    /// twice.
+    /// Last maps of both halves: `[n, c, h, w]` in 0 to 1 -> `[n, width / 2, h_l, w_l]` twice.
+    ///
+    /// # Panics
+    /// If the input is not split.
     pub fn halves(&self, images: Tensor<4>) -> [Tensor<4>; 2] {
-        let second = self.second.as_ref().expect("halves: only an encoder that splits images has two");
-        let [x1, x2] = self.parts(images);
+        let second = self.second.as_ref().expect("halves: only an encoder of a split input has two");
+        let [x1, x2] = self.read_halves(images);
         [self.body.forward(x1, |_| ()), second.forward(x2, |_| ())]
     }
 
-    /// The mean of the last maps over all positions: `[n, c, h, w]` in 0 to 1 -> `[n, width]`.
+    /// Features of images, the global average pooling of the last map: `[n, c, h, w]` in 0 to 1 -> `[n, width]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         to_grid(self.last_map(images), 1)
     }
 
-    /// Every layer as vectors, maps averaged over the cells of a grid: one `[n, c_l * g^2]` a name of
-    /// [`Encoder::layer_names`], `g = min(grid, h_l, w_l)`; `gap` is `[n, width]`.
+    /// Features of every layer, maps averaged over the cells of a grid: one `[n, c_l * g^2]` for each of [`Encoder::layer_names`],
+    /// `g = min(grid, h_l, w_l)`; [`GAP`] is `[n, width]`.
     pub fn layers(&self, images: Tensor<4>, grid: usize) -> Vec<Tensor<2>> {
         let mut layers = Vec::new();
         let last = self.pass(images, |map| layers.push(to_grid(map.clone(), grid)));
@@ -151,12 +153,12 @@ impl Encoder {
         layers
     }
 
-    /// Hands each layer's output to `see` and returns the last one's.
+    /// Calls `see` with each layer's output and returns the last one.
     fn pass(&self, images: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
         let Some(second) = &self.second else {
             return self.body.forward(self.pixels.normalise(self.input.read(images)), see);
         };
-        let [x1, x2] = self.parts(images);
+        let [x1, x2] = self.read_halves(images);
         let mut first = Vec::new();
         let last = self.body.forward(x1, |map| first.push(map.clone()));
         let mut first = first.into_iter();
@@ -168,8 +170,8 @@ impl Encoder {
         both(last, other)
     }
 
-    /// What each half reads.
-    fn parts(&self, images: Tensor<4>) -> [Tensor<4>; 2] {
+    /// Normalised input of each half.
+    fn read_halves(&self, images: Tensor<4>) -> [Tensor<4>; 2] {
         let read = self.pixels.normalise(self.input.read(images));
         [read.clone().narrow(1, 0, self.first), read.narrow(1, self.first, self.last)]
     }
@@ -198,7 +200,8 @@ impl Body {
             EncoderKind::Resnet50Cifar => (true, false),
         };
         let blocks = if bottleneck { [3, 4, 6, 3] } else { [2; 4] };
-        let plan = Plan { blocks, bottleneck, large, width: config.width, zero_init: config.zero_init_residual };
+        let plan =
+            ResNetConfig { blocks, bottleneck, large, width: config.width, zero_init: config.zero_init_residual };
         Body::Residual(ResNet::init(&plan, channels, init))
     }
 
@@ -227,7 +230,7 @@ impl Body {
         }
     }
 
-    /// Hands each layer's output to `see` and returns the last one's.
+    /// Calls `see` with each layer's output and returns the last one.
     fn forward(&self, x: Tensor<4>, see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
         match self {
             Body::Staged(body) => body.forward(x, see),
@@ -253,7 +256,7 @@ pub(crate) mod tests {
         Encoder::init(config, channels, &mut init).expect("a configuration that works")
     }
 
-    /// All there are.
+    /// Every architecture.
     pub(crate) const KINDS: [EncoderKind; 16] = [
         EncoderKind::Small,
         EncoderKind::Nin,
@@ -273,12 +276,12 @@ pub(crate) mod tests {
         EncoderKind::DcganCifar,
     ];
 
-    /// With norms and biases that are not those of a fresh encoder, which would hide a wrong one.
-    pub(crate) fn lived_in(config: &EncoderConfig, channels: usize) -> Encoder {
+    /// Encoder whose norms and biases differ from their initial values, under which a wrong name or order would not show.
+    pub(crate) fn with_random_vectors(config: &EncoderConfig, channels: usize) -> Encoder {
         let encoder = build(config, channels, &Device::flex());
         let state = futures_lite::future::block_on(tensors::read(encoder.state())).expect("flex reads");
         let mut rng = stream(5, Purpose::Weights, 0);
-        let stirred = state.into_iter().map(|(name, data)| {
+        let changed = state.into_iter().map(|(name, data)| {
             let shape: Vec<usize> = data.shape().iter().copied().collect();
             let mut values: Vec<f32> = data.try_into_vec().expect("floats");
             if let [count] = shape[..] {
@@ -287,11 +290,11 @@ pub(crate) mod tests {
             }
             (name, TensorData::new(values, shape))
         });
-        encoder.with_state(stirred.collect()).expect("its own state")
+        encoder.with_state(changed.collect()).expect("its own state")
     }
 
     #[test]
-    fn the_last_layer_is_what_forward_returns() {
+    fn the_last_layer_agrees_with_forward() {
         for kind in [EncoderKind::Small, EncoderKind::Resnet18Cifar] {
             let config = EncoderConfig { width: 4, ..EncoderConfig::published(kind, "fashion-mnist") };
             let encoder = build(&config, 1, &Device::flex());
@@ -305,7 +308,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn sizes_of_the_last_map_are_known_beforehand() {
+    fn last_map_size_predicts_the_size_of_the_last_map() {
         let kinds = [
             EncoderKind::Small,
             EncoderKind::Nin,
@@ -333,22 +336,22 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn halves_see_their_part_alone_and_are_read_as_one() {
+    fn each_half_reads_its_own_channels_only() {
         let config = EncoderConfig::small(8).reading(Input::Lab, &[50.0, 0.0, 0.0], &[25.0, 25.0, 25.0]);
         let encoder = build(&config, 3, &Device::flex());
         let x = Tensor::<4>::random([2, 3, 16, 16], burn::tensor::Distribution::Uniform(0.2, 0.8), &Device::flex());
-        // the same lightness, other colours
+        // images of the same lightness with other colours
         let lab = crate::view::lab::to_lab(x.clone());
         let [l, ab] = [lab.clone().narrow(1, 0, 1), lab.narrow(1, 1, 2)];
         let other = crate::view::lab::from_lab(Tensor::cat(vec![l, ab * 0.5], 1));
         for (map, changed) in encoder.maps(x.clone()).into_iter().zip(encoder.maps(other)) {
             let width = map.dims()[1] / 2;
-            let apart = |part: usize| -> f32 {
-                let half = |map: &Tensor<4>| map.clone().narrow(1, part * width, width);
+            let change = |index: usize| -> f32 {
+                let half = |map: &Tensor<4>| map.clone().narrow(1, index * width, width);
                 (half(&map) - half(&changed)).abs().max().into_scalar()
             };
-            assert!(apart(0) < 2e-3, "the half for lightness saw colours: {}", apart(0));
-            assert!(apart(1) > 0.05, "the half for colours is blind");
+            assert!(change(0) < 2e-3, "the half for lightness reads colours: {}", change(0));
+            assert!(change(1) > 0.05, "the half for colours does not read them");
         }
         assert_eq!(encoder.width(), 32);
         assert_eq!(encoder.layers(x.clone(), 3).last().expect("gap").dims(), [2, 32]);

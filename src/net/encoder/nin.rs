@@ -1,17 +1,14 @@
-//! Network in Network, the encoder of RotNet's CIFAR code.
+//! Network in Network (Lin et al. 2014), as in RotNet's CIFAR code.
 
 use super::staged::{Stage, Staged, Unit};
 use crate::net::{Init, Pool};
 
-/// Three convolutions a stage, of which the last two look at single pixels (methods as in RotNet's CIFAR network).
+/// Four stages of three convolutions with batch norm and ReLU, the last two of each stage 1x1 (Gidaris et al. 2018, from the
+/// authors' code; width 192).
 pub(super) fn nin(width: usize, channels: usize, init: &mut Init) -> Staged {
     let first = [width, (width * 5 / 6).max(1), (width / 2).max(1)];
-    let plan = [
-        (first, 5, Pool::Max3),
-        ([width; 3], 5, Pool::Mean3),
-        ([width; 3], 3, Pool::None),
-        ([width; 3], 3, Pool::None),
-    ];
+    let plan =
+        [(first, 5, Pool::Max3), ([width; 3], 5, Pool::Avg3), ([width; 3], 3, Pool::None), ([width; 3], 3, Pool::None)];
     let mut input = channels;
     let mut stages = Vec::with_capacity(plan.len());
     for (widths, kernel, pool) in plan {

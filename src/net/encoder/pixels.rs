@@ -1,22 +1,22 @@
-//! Pixels in 0 to 1 on their way into an encoder.
+//! Mean and standard deviation that normalise an encoder's input.
 
 use crate::error::{Error, Result};
 
-/// `(x - mean) / std`, per channel or with one value for all.
+/// Normalisation `(x - mean) / std` of pixels in 0 to 1, with one value a channel or one for all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pixels {
-    /// Subtracted.
+    /// Mean.
     pub mean: Vec<f64>,
-    /// Divides.
+    /// Standard deviation.
     pub std: Vec<f64>,
 }
 
 impl Pixels {
-    /// Mean and deviation over all pixels of the training images of the data set of this name; 0.5 and 0.25 for one that
-    /// is not known.
+    /// Mean and standard deviation over all pixels of the training images of the data set of this name; 0.5 and 0.25 for an
+    /// unknown data set.
     ///
-    /// For CIFAR-10 several code bases divide by (.2023, .1994, .2010), the mean of the deviations of single images; these
-    /// are the deviations over all pixels.
+    /// For CIFAR-10 several code bases divide by (.2023, .1994, .2010), which is the mean over images of each image's deviation;
+    /// these are the deviations over all pixels.
     pub fn of(data: &str) -> Self {
         let (mean, std): (&[f64], &[f64]) = match data {
             "mnist" => (&[0.1307], &[0.3081]),

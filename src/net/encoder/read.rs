@@ -1,4 +1,4 @@
-//! Images taken apart as an encoder reads them, and put together again.
+//! Conversion between images and an encoder's input channels.
 
 use burn::tensor::Tensor;
 
@@ -6,11 +6,12 @@ use super::input::Input;
 use crate::view::lab::{from_lab, lightness, to_lab};
 use crate::view::{Kernel, blur};
 
-/// Deviation in pixels of the blur between low and high frequencies.
+/// Standard deviation, in pixels, of the blur that separates low from high frequencies.
 const SIGMA: f32 = 2.0;
 
 impl Input {
-    /// All channels that are read, those of the first part first: `[n, c, h, w]` in 0 to 1 -> `[n, sum of parts, h', w']`.
+    /// Input channels of images, those of the first half first: `[n, c, h, w]` in 0 to 1 -> `[n, c', h', w']` with c' the sum of
+    /// [`Input::split_channels`].
     pub fn read(self, images: Tensor<4>) -> Tensor<4> {
         match self {
             Input::Pixels => images,
@@ -22,15 +23,16 @@ impl Input {
             }
             Input::Sides => {
                 let [_, _, _, width] = images.dims();
-                let (left, right) =
-                    (images.clone().narrow(3, 0, width / 2), images.narrow(3, width - width / 2, width / 2));
+                let left = images.clone().narrow(3, 0, width / 2);
+                let right = images.narrow(3, width - width / 2, width / 2);
                 Tensor::cat(vec![left, right.flip([3])], 1)
             }
         }
     }
 
-    /// Images of what was read, for drawing: [`Input::read`] undone, but for an odd column between sides.
-    pub fn drawn(self, read: Tensor<4>) -> Tensor<4> {
+    /// Images of input channels, for display: the inverse of [`Input::read`], but for the middle column of an odd number of columns
+    /// that `Sides` drops.
+    pub fn to_images(self, read: Tensor<4>) -> Tensor<4> {
         let [n, _, h, w] = read.dims();
         let channel = |index| read.clone().narrow(1, index, 1);
         match self {
@@ -57,28 +59,28 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_what_is_read_and_images_come_back() {
+    fn to_images_undoes_read() {
         for (input, channels) in ALL.into_iter().zip([3, 1, 3, 1, 1]) {
             let read = input.read(noise(channels));
-            let parts = input.parts(channels).expect("such images can be read");
-            assert_eq!(read.dims()[1], parts.iter().sum::<usize>(), "{input:?}");
-            assert_eq!(parts.len() == 2, input.is_split());
+            let halves = input.split_channels(channels).expect("such images can be read");
+            assert_eq!(read.dims()[1], halves.iter().sum::<usize>(), "{input:?}");
+            assert_eq!(halves.len() == 2, input.is_split());
             let x = noise(channels);
-            let back = input.drawn(input.read(x.clone())).narrow(1, 0, channels);
+            let back = input.to_images(input.read(x.clone())).narrow(1, 0, channels);
             let error: f32 = (back - x).abs().max().into_scalar();
             assert!(error < 1e-3, "{input:?}: {error}");
         }
     }
 
     #[test]
-    fn high_frequencies_are_what_a_flat_image_lacks() {
+    fn a_flat_image_has_no_high_frequencies() {
         let flat = Input::Bands.read(Tensor::full([1, 1, 12, 12], 0.4, &Device::flex()));
         let high: f32 = flat.narrow(1, 1, 1).abs().max().into_scalar();
         assert!(high < 1e-6, "{high}");
     }
 
     #[test]
-    fn the_right_side_is_mirrored_so_that_both_begin_at_the_border() {
+    fn the_right_side_is_mirrored() {
         let row = Tensor::<4>::from_data([[[[1.0f32, 2.0, 3.0, 4.0, 5.0]]]], &Device::flex());
         let read: Vec<f32> = Input::Sides.read(row).into_data().try_to_vec().expect("floats");
         assert_eq!(read, [1.0, 2.0, 5.0, 4.0]);

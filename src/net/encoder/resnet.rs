@@ -1,63 +1,65 @@
-//! Residual networks (He et al. 2016) as torchvision builds them, field names included: `layer1.0.conv1.weight` here is
-//! `layer1.0.conv1.weight` there.
+//! Residual networks (He et al. 2016) as in torchvision, names of tensors included (`layer1.0.conv1.weight`).
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use crate::net::computation_graph::{Operation, Writer};
+use crate::net::computation_graph::{GraphBuilder, Operation};
 use crate::net::{BatchNorm, Conv2d, Init, Pool};
 
-/// Which residual network.
+/// Sizes of a residual network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct ResNetConfig {
     /// Blocks in each of the four stages.
     pub blocks: [usize; 4],
-    /// Whether blocks are bottlenecks of three convolutions rather than pairs of 3x3 ones.
+    /// Bottleneck blocks of three convolutions instead of basic blocks of two 3x3 ones.
     pub bottleneck: bool,
-    /// Whether the stem is the one for large images.
+    /// Stem for large images.
     pub large: bool,
     /// Channels of the stem.
     pub width: usize,
-    /// Whether blocks start as the identity.
+    /// Start blocks as the identity.
     pub zero_init: bool,
 }
 
-/// What a block adds to its input, and how the input is made to fit.
+/// Residual block, basic or bottleneck.
 #[derive(Module, Debug)]
 pub struct Block {
     conv1: Conv2d,
     bn1: BatchNorm,
     conv2: Conv2d,
     bn2: BatchNorm,
-    /// Bottlenecks only.
+    /// Third convolution of a bottleneck.
     conv3: Option<Conv2d>,
     bn3: Option<BatchNorm>,
-    /// Where the block changes size or channels.
+    /// Projection of the shortcut, if the block changes the size or the channels.
     downsample: Option<(Conv2d, BatchNorm)>,
 }
 
 impl Block {
-    /// `width` channels inside; a bottleneck puts out four times as many. Its stride sits on the 3x3 convolution, as in
-    /// torchvision ("v1.5"), not on the first 1x1 as in the paper.
-    fn init(plan: &Plan, input: usize, width: usize, stride: usize, init: &mut Init) -> Self {
+    /// Block of `width` channels; the output of a bottleneck has four times as many. The stride of a bottleneck is in its 3x3
+    /// convolution, as in torchvision ("v1.5"), not in the first 1x1 as in the paper.
+    fn init(plan: &ResNetConfig, input: usize, width: usize, stride: usize, init: &mut Init) -> Self {
         let output = width * plan.expansion();
         let conv3x3 = |channels, stride, init: &mut Init| conv(channels, 3, stride, init);
         let norm = |channels, init: &mut Init| BatchNorm::init(channels, true, init);
-        let (conv1, conv2) = if plan.bottleneck {
-            (conv([input, width], 1, 1, init), conv3x3([width, width], stride, init))
+        // the order of construction is the order of random draws
+        let [conv1, conv2] = if plan.bottleneck {
+            [conv([input, width], 1, 1, init), conv3x3([width, width], stride, init)]
         } else {
-            (conv3x3([input, width], stride, init), conv3x3([width, width], 1, init))
+            [conv3x3([input, width], stride, init), conv3x3([width, width], 1, init)]
         };
         let conv3 = plan.bottleneck.then(|| conv([width, output], 1, 1, init));
         let changes = stride != 1 || input != output;
         let downsample = changes.then(|| (conv([input, output], 1, stride, init), norm(output, init)));
-        let (bn1, bn2, bn3) = (norm(width, init), norm(width, init), plan.bottleneck.then(|| norm(output, init)));
+        let bn1 = norm(width, init);
+        let bn2 = norm(width, init);
+        let bn3 = plan.bottleneck.then(|| norm(output, init));
         let block = Self { conv1, bn1, conv2, bn2, conv3, bn3, downsample };
         if plan.zero_init { block.identity(init) } else { block }
     }
 
-    /// With the scale of the last batch norm at 0.
+    /// With a scale of 0 in the last batch norm.
     fn identity(mut self, init: &mut Init) -> Self {
         let last = self.bn3.as_mut().unwrap_or(&mut self.bn2);
         last.weight = last.weight.as_ref().map(|weight| init.constant(weight.dims(), 0.0));
@@ -78,7 +80,7 @@ impl Block {
         relu(y + shortcut)
     }
 
-    fn outline(&self, x: usize, to: &mut Writer) -> usize {
+    fn trace(&self, x: usize, to: &mut GraphBuilder) -> usize {
         let Self { conv1, bn1, conv2, bn2, conv3, bn3, downsample } = self;
         let shortcut = downsample.as_ref().map_or(x, |(conv, norm)| to.normed(conv, norm, x));
         let y = to.normed(conv1, bn1, x);
@@ -88,13 +90,13 @@ impl Block {
             let y = to.relu(y);
             to.normed(conv, norm, y)
         });
-        let y = to.step(Operation::Add, vec![y, shortcut]);
+        let y = to.push(Operation::Add, vec![y, shortcut]);
         to.relu(y)
     }
 }
 
-/// A stem and four stages of residual blocks. Its layers are named `conv1` after the stem, its pooling included, and
-/// `layer1` to `layer4`.
+/// Residual network: a stem and four stages of blocks. Its layers are `conv1`, the output of the stem after pooling, and `layer1` to
+/// `layer4`.
 #[derive(Module, Debug)]
 pub struct ResNet {
     conv1: Conv2d,
@@ -110,7 +112,7 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    pub(super) fn init(plan: &Plan, channels: usize, init: &mut Init) -> Self {
+    pub(super) fn init(plan: &ResNetConfig, channels: usize, init: &mut Init) -> Self {
         let width = plan.width;
         let (kernel, stride, pool) = if plan.large { (7, 2, Pool::Max3) } else { (3, 1, Pool::None) };
         let conv1 = conv([channels, width], kernel, stride, init);
@@ -126,7 +128,7 @@ impl ResNet {
             };
             (0..plan.blocks[number]).map(block).collect()
         };
-        let (layer1, layer2, layer3, layer4) = (stage(0), stage(1), stage(2), stage(3));
+        let [layer1, layer2, layer3, layer4] = [0, 1, 2, 3].map(&mut stage);
         Self { conv1, bn1, layer1, layer2, layer3, layer4, pool, width: input }
     }
 
@@ -139,13 +141,13 @@ impl ResNet {
         self.width
     }
 
-    /// Rows or columns of the last map of images with so many: three stages halve what the stem leaves.
+    /// Rows (or columns) of the last map, for images with `side` of them.
     pub(super) fn side(&self, side: usize) -> usize {
         let stem = self.pool.side(self.conv1.side(side));
         (0..3).fold(stem, |side, _| side.div_ceil(2))
     }
 
-    /// Hands each layer's output to `see` and returns the last one's.
+    /// Calls `see` with each layer's output and returns the last one.
     pub(super) fn forward(&self, x: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
         let x = self.pool.after_relu(self.bn1.forward(self.conv1.forward(x)));
         see(&x);
@@ -158,28 +160,28 @@ impl ResNet {
 }
 
 impl ResNet {
-    /// Writes down what [`ResNet::forward`] does; returns the last value's number.
-    pub(super) fn outline(&self, x: usize, to: &mut Writer) -> usize {
+    /// Adds the operations of [`ResNet::forward`] to a graph; returns the index of the last value.
+    pub(super) fn trace(&self, x: usize, to: &mut GraphBuilder) -> usize {
         let Self { conv1, bn1, layer1, layer2, layer3, layer4, pool, width: _ } = self;
         let x = to.normed(conv1, bn1, x);
         let x = to.relu(x);
         let x = to.pool(*pool, x);
         to.layer(x);
         [layer1, layer2, layer3, layer4].into_iter().fold(x, |x, blocks| {
-            let x = blocks.iter().fold(x, |x, block| block.outline(x, to));
+            let x = blocks.iter().fold(x, |x, block| block.trace(x, to));
             to.layer(x);
             x
         })
     }
 }
 
-impl Plan {
+impl ResNetConfig {
     fn expansion(&self) -> usize {
         if self.bottleneck { 4 } else { 1 }
     }
 }
 
-/// A convolution drawn as torchvision draws it, padded so that stride 1 keeps the size.
+/// Convolution with torchvision's initial weights, padded so that stride 1 keeps the size.
 fn conv(channels: [usize; 2], kernel: usize, stride: usize, init: &mut Init) -> Conv2d {
     Conv2d::init(channels, kernel, stride, kernel / 2, init).he_fan_out(init)
 }
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_as_many_as_torchvisions_without_the_classifier() {
+    fn parameter_counts_are_torchvisions_without_classifier() {
         // sum(p.numel() for p in torchvision.models.resnet18().parameters()) - 513_000, and so on; the CIFAR stem has
         // 64 * 3 * (49 - 9) fewer
         let counts = [
@@ -228,8 +230,8 @@ mod tests {
     }
 
     #[test]
-    fn stems_and_strides_give_the_known_sizes() {
-        let (small, large) = (residual(EncoderKind::Resnet18Cifar, 4), residual(EncoderKind::Resnet50, 4));
+    fn maps_have_the_published_sizes() {
+        let [small, large] = [EncoderKind::Resnet18Cifar, EncoderKind::Resnet50].map(|kind| residual(kind, 4));
         assert_eq!(shapes(&small, 32), [[4, 32, 32], [4, 32, 32], [8, 16, 16], [16, 8, 8], [32, 4, 4]]);
         assert_eq!(shapes(&large, 64), [[4, 16, 16], [16, 16, 16], [32, 8, 8], [64, 4, 4], [128, 2, 2]]);
         assert_eq!((small.width(), large.width()), (32, 128));
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_start_as_torchvisions() {
+    fn initial_weights_are_distributed_as_torchvisions() {
         let encoder = residual(EncoderKind::Resnet18Cifar, 32);
         let named = tensors::gather(&encoder);
         let values = |name: &str| -> Vec<f32> {
@@ -246,14 +248,14 @@ mod tests {
         };
         let kernel = values("body.layer3.1.conv2.weight");
         let variance = kernel.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() / kernel.len() as f64;
-        // fan out of a 3x3 convolution to 128 channels
+        // variance 2 / fan out, for a 3x3 convolution to 128 channels
         assert!((variance * 9.0 * 128.0 / 2.0 - 1.0).abs() < 0.02, "{variance}");
         assert_eq!(values("body.layer2.0.downsample.1.weight"), [1.0; 64]);
         assert_eq!(values("body.layer2.0.bn1.bias"), [0.0; 64]);
     }
 
     #[test]
-    fn blocks_started_as_the_identity_pass_their_input_on() {
+    fn zero_initialised_blocks_pass_their_input_on() {
         let config = EncoderConfig {
             width: 4,
             zero_init_residual: true,
@@ -262,37 +264,37 @@ mod tests {
         let encoder = build(&config, 1, &Device::flex());
         let x = Tensor::<4>::random([2, 1, 8, 8], burn::tensor::Distribution::Uniform(0.0, 1.0), &Device::flex());
         let maps = encoder.maps(x);
-        // layer1 neither strides nor widens: two blocks that add nothing to what is already positive
+        // the blocks of layer1 have no projection: they add 0 to an input that is already positive
         assert_eq!(maps[0].clone().into_data(), maps[1].clone().into_data());
     }
 
     /// Written by tests/reference/residual_blocks.py.
     const BLOCKS: &[u8] = include_bytes!("../../../tests/fixtures/residual_blocks.safetensors");
 
-    /// The fixture's tensors of one block, and a block with its weights.
+    /// Tensors of a block in the fixture, and a block with its weights.
     fn fixture(name: &str, device: &Device) -> (HashMap<String, TensorData>, Block) {
         let all = parse_state(BLOCKS).expect("the fixture");
-        let part = |prefix: String| -> HashMap<String, TensorData> {
+        let tensors_under = |prefix: String| -> HashMap<String, TensorData> {
             let inside =
                 all.iter().filter_map(|(key, data)| Some((key.strip_prefix(&prefix)?.to_string(), data.clone())));
             inside.collect()
         };
         let bottleneck = name == "bottleneck";
-        let plan = Plan { blocks: [1; 4], bottleneck, large: false, width: 4, zero_init: false };
+        let plan = ResNetConfig { blocks: [1; 4], bottleneck, large: false, width: 4, zero_init: false };
         let (input, width, stride) = match name {
             "basic" => (3, 4, 2),
             "bottleneck" => (4, 2, 2),
             _ => (4, 4, 1),
         };
         let block = Block::init(&plan, input, width, stride, &mut Init::new(stream(1, Purpose::Weights, 0), device));
-        let mut state = part(format!("{name}/state/"));
+        let mut state = tensors_under(format!("{name}/state/"));
         let block = tensors::scatter(block, &mut state).expect("torchvision's names");
         assert!(state.is_empty(), "{state:?}");
-        (part(format!("{name}/")), block)
+        (tensors_under(format!("{name}/")), block)
     }
 
     #[test]
-    fn blocks_compute_what_torchvisions_do() {
+    fn outputs_of_blocks_are_torchvisions() {
         let tolerance = Tolerance::<f32>::absolute(2e-5);
         for name in ["basic", "bottleneck", "plain"] {
             let (expected, block) = fixture(name, &Device::flex());
@@ -302,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_learn_as_torchvisions_do() {
+    fn gradients_of_blocks_are_torchvisions() {
         let device = Device::flex().autodiff();
         for name in ["basic", "bottleneck", "plain"] {
             let (expected, block) = fixture(name, &device);

@@ -1,9 +1,9 @@
-//! The encoder of the small presets: four blocks that two CPU cores train in minutes.
+//! Encoder of the small presets: four blocks that two CPU cores train in minutes.
 
 use super::staged::{Stage, Staged, Unit};
 use crate::net::{Init, Pool};
 
-/// 3x3 convolutions of w, 2w, 4w, 4w channels with batch norm and ReLU, 2x2 max-pooling after the first three.
+/// Four 3x3 convolutions of w, 2w, 4w, 4w channels with batch norm and ReLU, 2x2 max pooling after the first three.
 pub(super) fn small(width: usize, channels: usize, init: &mut Init) -> Staged {
     let widths = [channels, width, 2 * width, 4 * width, 4 * width];
     let pools = [Pool::Max2, Pool::Max2, Pool::Max2, Pool::None];
@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_its_tensors_do_not_change() {
+    fn names_of_tensors_stay_those_of_saved_checkpoints() {
         let encoder = build(&EncoderConfig::small(2), 1, &Device::flex());
         let names: Vec<_> = tensors::gather(&encoder).into_iter().map(|named| named.name).collect();
         assert_eq!(names.len(), 4 * 5);

@@ -1,13 +1,13 @@
-//! Encoders that are plain chains: stages of convolutions, each stage ending in a pooling or in none.
+//! Sequential encoders of stages: convolutions with ReLU, then a pooling.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use crate::net::computation_graph::{Operation, Writer};
-use crate::net::{BatchNorm, Conv2d, Init, Pool, local_response};
+use crate::net::computation_graph::{GraphBuilder, Operation};
+use crate::net::{BatchNorm, Conv2d, Init, Pool, local_response_norm};
 
-/// Convolution, batch norm where there is one, ReLU.
+/// Convolution, optional batch norm, ReLU.
 #[derive(Module, Debug)]
 pub struct Unit {
     conv: Conv2d,
@@ -15,18 +15,18 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// With batch norm, at every pixel, keeping the size.
+    /// Convolution of stride 1 that keeps the size, with batch norm.
     pub(super) fn init(channels: [usize; 2], kernel: usize, init: &mut Init) -> Self {
         Self::normed(Conv2d::init(channels, kernel, 1, kernel / 2, init), true, init)
     }
 
-    /// With batch norm, which has scale and shift where it is `affine`.
+    /// Convolution with batch norm, which has scale and shift if `affine`.
     pub(super) fn normed(conv: Conv2d, affine: bool, init: &mut Init) -> Self {
         let norm = BatchNorm::init(conv.channels(), affine, init);
         Self { conv, norm: Some(norm) }
     }
 
-    /// Without norm and with a bias.
+    /// Convolution with a bias and without norm.
     pub(super) fn plain(conv: Conv2d, init: &mut Init) -> Self {
         Self { conv: conv.with_bias(init), norm: None }
     }
@@ -36,7 +36,7 @@ impl Unit {
         self
     }
 
-    /// Before ReLU.
+    /// Output before the ReLU.
     fn before_relu(&self, x: Tensor<4>) -> Tensor<4> {
         let y = self.conv.forward(x);
         match &self.norm {
@@ -46,7 +46,7 @@ impl Unit {
     }
 }
 
-/// Some units, a pooling, perhaps local response normalisation: what one named layer of the encoder does.
+/// One named layer of an encoder: units, a pooling, optional local response normalisation.
 #[derive(Module, Debug)]
 pub struct Stage {
     units: Vec<Unit>,
@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// With local response normalisation after the pooling.
-    pub(super) fn with_response(self) -> Self {
+    pub(super) fn with_lrn(self) -> Self {
         Self { response: true, ..self }
     }
 
@@ -70,11 +70,11 @@ impl Stage {
         let (last, first) = self.units.split_last().expect("a stage has a unit");
         let x = first.iter().fold(x, |x, unit| relu(unit.before_relu(x)));
         let y = self.pool.after_relu(last.before_relu(x));
-        if self.response { local_response(y) } else { y }
+        if self.response { local_response_norm(y) } else { y }
     }
 
-    /// ReLU before the pooling: either order gives the same, and this one is right for a mean too.
-    fn outline(&self, x: usize, to: &mut Writer) -> usize {
+    /// Adds the operations to a graph, ReLU before the pooling, which for max pooling equals the order of [`Pool::after_relu`].
+    fn trace(&self, x: usize, to: &mut GraphBuilder) -> usize {
         let Self { units, pool, response } = self;
         let y = units.iter().fold(x, |x, Unit { conv, norm }| {
             let y = to.conv(conv, x);
@@ -82,7 +82,7 @@ impl Stage {
             to.relu(y)
         });
         let y = to.pool(*pool, y);
-        if *response { to.step(Operation::Response, vec![y]) } else { y }
+        if *response { to.push(Operation::Lrn, vec![y]) } else { y }
     }
 
     fn side(&self, side: usize) -> usize {
@@ -90,8 +90,7 @@ impl Stage {
     }
 }
 
-/// Stages one after the other. Its layers are named after each stage, pooling included: `block1`, `block2`, ... or
-/// `conv1`, `conv2`, ...
+/// Stages in sequence. Its layers are the outputs of the stages, named `block1`, `block2`, ... or `conv1`, `conv2`, ...
 #[derive(Module, Debug)]
 pub struct Staged {
     stages: Vec<Stage>,
@@ -104,7 +103,7 @@ impl Staged {
         Self { stages, name: "block" }
     }
 
-    /// With layers named as in AlexNet and its kin.
+    /// Stages whose layers are named `conv1`, `conv2`, ..., as in AlexNet.
     pub(super) fn of_convolutions(stages: Vec<Stage>) -> Self {
         Self { stages, name: "conv" }
     }
@@ -119,12 +118,12 @@ impl Staged {
         last.conv.channels()
     }
 
-    /// Rows or columns of the last map of images with so many; 0 where the image is too small.
+    /// Rows (or columns) of the last map, for images with `side` of them; 0 if the image is too small.
     pub(super) fn side(&self, side: usize) -> usize {
         self.stages.iter().fold(side, |side, stage| if side == 0 { 0 } else { stage.side(side) })
     }
 
-    /// Hands each stage's output to `see` and returns the last one's.
+    /// Calls `see` with each stage's output and returns the last one.
     pub(super) fn forward(&self, x: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
         self.stages.iter().fold(x, |x, stage| {
             let x = stage.forward(x);
@@ -133,10 +132,10 @@ impl Staged {
         })
     }
 
-    /// Writes down what [`Staged::forward`] does; returns the last value's number.
-    pub(super) fn outline(&self, x: usize, to: &mut Writer) -> usize {
+    /// Adds the operations of [`Staged::forward`] to a graph; returns the index of the last value.
+    pub(super) fn trace(&self, x: usize, to: &mut GraphBuilder) -> usize {
         self.stages.iter().fold(x, |x, stage| {
-            let x = stage.outline(x, to);
+            let x = stage.trace(x, to);
             to.layer(x);
             x
         })

@@ -1,4 +1,4 @@
-//! An encoder's weights under the names that torchvision gives them.
+//! Encoder weights under torchvision's names.
 
 use std::collections::HashMap;
 
@@ -9,17 +9,17 @@ use safetensors::tensor::Dtype;
 
 use super::Encoder;
 use crate::error::{Error, Result};
-use crate::net::tensors::{self, Named};
+use crate::net::tensors::{self, NamedTensor};
 
-/// What torchvision has beside the encoder: a classifier and counts of batches.
+/// True for the tensors that torchvision has in addition: the classifier and counts of batches.
 fn is_tolerated(name: &str) -> bool {
     name.starts_with("fc.") || name.ends_with("num_batches_tracked")
 }
 
-/// The tensors of a safetensors file by name, for [`Encoder::with_state`].
+/// Tensors of a safetensors file by name, for [`Encoder::with_state`].
 ///
 /// # Errors
-/// When the bytes are not such a file, or a tensor the encoder could want is not stored as 32-bit floats.
+/// [`Error::Checkpoint`] if the bytes are not a whole safetensors file, or an encoder tensor is not stored as 32-bit floats.
 pub fn parse_state(bytes: &[u8]) -> Result<HashMap<String, TensorData>> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|error| Error::Checkpoint(format!("this is not a whole safetensors file: {error}")))?;
@@ -36,19 +36,19 @@ pub fn parse_state(bytes: &[u8]) -> Result<HashMap<String, TensorData>> {
 }
 
 impl Encoder {
-    /// Weights and running statistics. For residual networks the names and shapes are those of torchvision's state_dict
-    /// without the classifier: `conv1.weight`, `layer1.0.bn2.running_var`, `layer2.0.downsample.0.weight`. Those of an encoder
-    /// in two halves begin with `body.` and `second.`.
+    /// Weights and running statistics. For residual networks, names and shapes are those of torchvision's state_dict without the
+    /// classifier: `conv1.weight`, `layer1.0.bn2.running_var`, `layer2.0.downsample.0.weight`. For an encoder of two halves, names
+    /// begin with `body.` and `second.`.
     ///
-    /// As with [`tensors::gather`], hand in `valid()` of a model in training.
-    pub fn state(&self) -> Vec<Named> {
+    /// As with [`tensors::gather`], call it on `valid()` of a model in training.
+    pub fn state(&self) -> Vec<NamedTensor> {
         match &self.second {
             None => tensors::gather(&self.body),
             Some(_) => tensors::gather(self),
         }
     }
 
-    /// The names of the same tensors by their ids.
+    /// Names of the same tensors by their parameter ids.
     pub fn state_ids(&self) -> HashMap<ParamId, String> {
         match &self.second {
             None => tensors::ids(&self.body),
@@ -56,11 +56,11 @@ impl Encoder {
         }
     }
 
-    /// The encoder with the weights of such a state_dict, given as floats. A classifier (`fc.`) and counts of batches
-    /// (`num_batches_tracked`), which torchvision adds, are passed over.
+    /// Loads the weights of such a state_dict of floats. torchvision's classifier (`fc.`) and counts of batches
+    /// (`num_batches_tracked`) are ignored.
     ///
     /// # Errors
-    /// When a tensor is missing, has another shape, or belongs to no part of this encoder.
+    /// [`Error::Checkpoint`] if a tensor is missing, has another shape, or does not belong to this encoder.
     pub fn with_state(self, mut state: HashMap<String, TensorData>) -> Result<Self> {
         let loaded = match &self.second {
             None => Self { body: tensors::scatter(self.body, &mut state)?, ..self },
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_torchvisions() {
+    fn names_of_a_resnet_are_torchvisions() {
         let encoder = tiny();
         let names: Vec<_> = encoder.state().into_iter().map(|named| named.name).collect();
         // len(torchvision.models.resnet50().state_dict()) is 320: 53 counts of batches and 2 of the classifier
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_goes_through_another_encoder_unchanged() {
+    fn an_encoder_with_anothers_state_computes_the_same() {
         let source = tiny();
         let x = Tensor::<4>::from_data([[[[0.3f32; 8]; 8], [[0.9; 8]; 8], [[0.1; 8]; 8]]], &Device::flex());
         let mut values = state(&source);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn both_halves_of_a_split_encoder_have_their_state() {
+    fn the_state_holds_both_halves_of_a_split_encoder() {
         let config = EncoderConfig::small(2).reading(crate::net::Input::Bands, &[0.0], &[1.0]);
         let source = build(&config, 1, &Device::flex());
         let values = state(&source);
@@ -139,12 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn an_error_names_the_tensor_that_does_not_fit() {
         let full = state(&tiny());
         let refused = |change: &dyn Fn(&mut HashMap<String, TensorData>)| {
             let mut values = full.clone();
             change(&mut values);
-            tiny().with_state(values).expect_err("must be refused").to_string()
+            tiny().with_state(values).expect_err("a wrong state").to_string()
         };
         let missing = refused(&|values| drop(values.remove("layer3.2.conv2.weight")));
         assert!(missing.contains("layer3.2.conv2.weight"), "{missing}");
@@ -167,7 +167,8 @@ mod tests {
             let bytes = std::fs::read(format!("{folder}/{file}.safetensors")).expect("a file of the script");
             let mut values = parse_state(&bytes).expect("floats");
             let mut take = |name: &str| values.remove(name).expect(name);
-            let (input, expected) = (take("input"), take("features"));
+            let input = take("input");
+            let expected = take("features");
             let config = EncoderConfig::published(kind, "imagenet");
             let encoder = build(&config, 3, &Device::flex()).with_state(values).expect("torchvision's names");
             let found = encoder.forward(Tensor::from_data(input, &Device::flex()));

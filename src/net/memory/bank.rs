@@ -1,4 +1,4 @@
-//! A memory bank: one row for every training image (Wu et al. 2018; Misra and van der Maaten 2020).
+//! Memory bank: one row for every training image (Wu et al. 2018; Misra and van der Maaten 2020).
 
 use std::collections::HashMap;
 
@@ -10,16 +10,15 @@ use super::unit_rows;
 use crate::net::Init;
 use crate::rng::{self, Rng};
 
-/// One unit row for every training image, an average of what the network said of it.
+/// Memory bank: one unit row for every training image, a moving average of its features.
 #[derive(Module, Debug)]
 pub struct MemoryBank {
     rows: Param<Tensor<2>>,
 }
 
-/// Where the images of a batch have their rows: `[b, 2]`, the row's number and 1, or 0 where the same image comes again
-/// later in the batch. A tensor of floats, so that it travels with others to a method's update; row numbers up to
-/// 2^24 are exact.
-pub fn places(indices: &[usize], device: &Device) -> Tensor<2> {
+/// Rows of a batch's images in the bank: `[b, 2]`, the row's index and 1, or 0 if the same image comes again later in the batch. The
+/// tensor is of floats, like all that a step hands to a method's update; indices up to 2^24 are exact.
+pub fn bank_indices(indices: &[usize], device: &Device) -> Tensor<2> {
     let last: HashMap<usize, usize> = indices.iter().enumerate().map(|(position, &index)| (index, position)).collect();
     let pairs = indices.iter().enumerate().flat_map(|(position, index)| {
         let counts = if last[index] == position { 1.0 } else { 0.0 };
@@ -28,50 +27,55 @@ pub fn places(indices: &[usize], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(pairs.collect::<Vec<f32>>(), [indices.len(), 2]), device)
 }
 
-fn numbers(places: &Tensor<2>) -> Tensor<1, Int> {
-    places.clone().narrow(1, 0, 1).squeeze_dim::<1>(1).int()
+fn row_numbers(indices: &Tensor<2>) -> Tensor<1, Int> {
+    indices.clone().narrow(1, 0, 1).squeeze_dim::<1>(1).int()
 }
 
 impl MemoryBank {
-    /// n rows drawn from U(-b, b) with b = 1 / sqrt(d / 3), then set to length 1, as VISSL does.
+    /// Bank of rows drawn from U(-b, b) with b = 1 / sqrt(d / 3) and normalised to length 1, as in VISSL.
     pub fn init(rows: usize, width: usize, init: &mut Init) -> Self {
         let bound = 1.0 / (width as f32 / 3.0).sqrt();
         Self { rows: init.frozen_rows([rows, width], |rng, n| rng::uniform(rng, n, -bound, bound)) }
     }
 
-    /// n rows of zeros: nothing is known of any image yet. The first [`MemoryBank::update`] of such a row sets it to what
-    /// is said of its image; until then it is orthogonal to everything.
+    /// Bank of zero rows, which are orthogonal to everything. The first [`MemoryBank::update`] of a row sets it to its image's
+    /// features.
     pub fn empty(rows: usize, width: usize, init: &mut Init) -> Self {
         Self { rows: init.frozen_rows([rows, width], |_, n| vec![0.0; n]) }
     }
 
-    /// The rows of the images at `places`, and for images of which nothing is known yet their rows of `said`: `[b, 2]`,
-    /// `[b, d]` -> `[b, d]`, without gradient.
-    pub fn at_or(&self, places: &Tensor<2>, said: &Tensor<2>) -> Tensor<2> {
-        let rows = self.at(places);
+    /// Rows of a batch, without gradient, with `features` in place of rows that are still zero: `indices` (from [`bank_indices`])
+    /// `[b, 2]`, `features` `[b, d]` -> `[b, d]`.
+    pub fn at_or(&self, indices: &Tensor<2>, features: &Tensor<2>) -> Tensor<2> {
+        let rows = self.at(indices);
         let unknown = rows.clone().square().sum_dim(1).equal_elem(0.0).expand(rows.dims());
-        rows.mask_where(unknown, said.clone().detach())
+        rows.mask_where(unknown, features.clone().detach())
     }
 
-    /// The rows of the images at `places`: `[b, 2]` -> `[b, d]`, without gradient.
-    pub fn at(&self, places: &Tensor<2>) -> Tensor<2> {
-        self.rows.val().detach().select(0, numbers(places))
+    /// Rows of a batch, without gradient: `indices` (from [`bank_indices`]) `[b, 2]` -> `[b, d]`.
+    pub fn at(&self, indices: &Tensor<2>) -> Tensor<2> {
+        self.rows.val().detach().select(0, row_numbers(indices))
     }
 
-    /// The rows of the given numbers, without gradient: `[k]` -> `[k, d]`.
+    /// Rows by their numbers, without gradient: `[k]` -> `[k, d]`.
     pub fn rows(&self, numbers: Tensor<1, Int>) -> Tensor<2> {
         self.rows.val().detach().select(0, numbers)
     }
 
-    /// Numbers of `count` of `rows` rows drawn evenly, with replacement: they may hit the positives, as in the papers' code.
+    /// Draws `count` of the numbers below `rows` uniformly with replacement, for negatives. They may hit positives, as in the
+    /// papers' code.
     pub fn draw(rows: usize, count: usize, rng: &mut Rng) -> Vec<i32> {
         (0..count).map(|_| rng.random_range(0..rows) as i32).collect()
     }
 
-    /// `m <- l2(momentum m + (1 - momentum) v)` for the images at `places`, `v`: `[b, d]`. Of an image that comes twice the
-    /// last v counts. All other rows keep their bits.
-    pub fn update(self, places: &Tensor<2>, v: Tensor<2>, momentum: f64) -> Self {
-        let (numbers, counts) = (numbers(&places.clone().inner()), places.clone().inner().narrow(1, 1, 1)); // [b], [b, 1]
+    /// Moves the rows of a batch towards its features: `m <- l2(momentum m + (1 - momentum) v)`. Of an image that comes twice, the
+    /// last features count. All other rows stay bit for bit.
+    ///
+    /// `indices` (from [`bank_indices`]): `[b, 2]`, `v`: `[b, d]`.
+    pub fn update(self, indices: &Tensor<2>, v: Tensor<2>, momentum: f64) -> Self {
+        let indices = indices.clone().inner();
+        let numbers = row_numbers(&indices); // [b]
+        let counts = indices.narrow(1, 1, 1); // [b, 1]
         let v = v.detach().inner();
         let rows = self.rows.map(|rows| {
             let rows = rows.inner();
@@ -101,18 +105,18 @@ mod tests {
         values(bank.rows.val())
     }
 
-    /// `A(n, 3, s)` of the golden tests, rows at length 1.
+    /// The table `A(n, 3, s)` of the golden values, with unit rows.
     fn golden(n: usize, s: f64) -> Tensor<2> {
         unit_rows(tensor(&table(n, 3, s), &Device::flex().autodiff()))
     }
 
     #[test]
-    fn updated_rows_agree_with_the_known_value_and_others_keep_their_bits() {
+    fn an_update_has_its_golden_value_and_leaves_other_rows() {
         let mut bank = bank(8, 3);
         bank.rows = bank.rows.map(|_| golden(8, 3.0).detach());
         let before = all(&bank);
         let device = Device::flex();
-        let bank = bank.update(&places(&[0], &device), golden(4, 0.0).narrow(0, 0, 1), 0.5);
+        let bank = bank.update(&bank_indices(&[0], &device), golden(4, 0.0).narrow(0, 0, 1), 0.5);
         let after = all(&bank);
         for (found, expected) in after[..3].iter().zip([0.747_403, 0.385_102, -0.541_374]) {
             assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
@@ -122,9 +126,10 @@ mod tests {
 
     #[test]
     fn of_an_image_that_comes_twice_the_last_counts() {
+        // image 2 comes first and last
         let device = Device::flex();
         let v = Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], &device);
-        let bank = bank(4, 2).update(&places(&[2, 1, 2], &device), v, 0.0);
+        let bank = bank(4, 2).update(&bank_indices(&[2, 1, 2], &device), v, 0.0);
         let rows = all(&bank);
         for (found, expected) in rows[2..6].iter().zip([0.0, 1.0, -1.0, 0.0]) {
             assert!((found - expected).abs() < 1e-6, "{rows:?}");
@@ -132,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_unit_at_first_and_reached_by_number_without_gradient() {
+    fn rows_start_at_unit_length_and_carry_no_gradient() {
         let bank = bank(5, 3);
         let rows = all(&bank);
         for row in rows.chunks(3) {
             assert!((row.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
         }
-        let found = bank.at(&places(&[4, 0], &Device::flex().autodiff()));
+        let found = bank.at(&bank_indices(&[4, 0], &Device::flex().autodiff()));
         assert_eq!(values(found.clone()), [&rows[12..15], &rows[..3]].concat());
         assert!(!found.is_require_grad());
         let negatives = bank.rows(Tensor::from_data([1, 1], &Device::flex().autodiff()));
@@ -147,25 +152,26 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_row_is_what_is_said_first() {
+    fn a_zero_row_takes_the_first_features_of_its_image() {
         let device = Device::flex().autodiff();
         let mut init = Init::new(stream(1, Purpose::Weights, 0), &device);
-        let (bank, first) = (MemoryBank::empty(3, 2, &mut init), places(&[1, 2], &device));
-        let said = Tensor::<2>::from_floats([[0.6, 0.8], [0.0, 1.0]], &device).require_grad();
-        let own = bank.at_or(&first, &said);
+        let bank = MemoryBank::empty(3, 2, &mut init);
+        let first = bank_indices(&[1, 2], &device);
+        let features = Tensor::<2>::from_floats([[0.6, 0.8], [0.0, 1.0]], &device).require_grad();
+        let own = bank.at_or(&first, &features);
         assert_eq!(values(own.clone()), [0.6, 0.8, 0.0, 1.0]);
         assert!(!own.is_require_grad());
-        let bank = bank.update(&first, said.clone(), 0.5);
+        let bank = bank.update(&first, features.clone(), 0.5);
         for (found, expected) in all(&bank).iter().zip([0.0, 0.0, 0.6, 0.8, 0.0, 1.0]) {
             assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
         }
         let other = Tensor::<2>::from_floats([[1.0, 0.0], [1.0, 0.0]], &device);
-        assert_eq!(values(bank.at_or(&places(&[0, 1], &device), &other))[..2], [1.0, 0.0]);
-        assert_eq!(values(bank.at_or(&first, &other)), values(bank.at(&first)), "what is known stays");
+        assert_eq!(values(bank.at_or(&bank_indices(&[0, 1], &device), &other))[..2], [1.0, 0.0]);
+        assert_eq!(values(bank.at_or(&first, &other)), values(bank.at(&first)), "rows that were updated stay");
     }
 
     #[test]
-    fn draws_are_even() {
+    fn negatives_are_drawn_uniformly() {
         let mut hits = [0usize; 5];
         MemoryBank::draw(5, 5000, &mut stream(3, Purpose::Views, 0)).iter().for_each(|&row| hits[row as usize] += 1);
         assert!(hits.iter().all(|&hits| (900..1100).contains(&hits)), "{hits:?}");

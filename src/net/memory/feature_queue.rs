@@ -1,4 +1,4 @@
-//! SwAV's queue of features for batches smaller than the number of prototypes.
+//! SwAV's feature queue, for batches smaller than the number of prototypes.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -6,18 +6,18 @@ use burn::tensor::Tensor;
 use crate::error::{Error, Result};
 use crate::net::Init;
 
-/// The features of the latest steps, newest first; one for each crop that gets codes. They are scored anew with the
-/// prototypes of every step.
+/// Features of the latest steps, newest first; one queue for each view that gets codes. Each step scores them with its current
+/// prototypes.
 #[derive(Module, Debug)]
-pub struct RecentFeatures {
+pub struct FeatureQueue {
     rows: Param<Tensor<2>>,
 }
 
-impl RecentFeatures {
-    /// Empty (all zero), of the largest multiple of `batch` rows that `length` holds.
+impl FeatureQueue {
+    /// Queue of zeros, with the largest multiple of `batch` rows that is no more than `length`.
     ///
     /// # Errors
-    /// When it holds none.
+    /// [`Error::Config`] if `length` is less than `batch`.
     pub fn init(length: usize, width: usize, batch: usize, init: &mut Init) -> Result<Self> {
         let rows = length.checked_div(batch).unwrap_or(0) * batch;
         if rows == 0 {
@@ -26,19 +26,20 @@ impl RecentFeatures {
         Ok(Self { rows: init.frozen_rows([rows, width], |_, n| vec![0.0; n]) })
     }
 
-    /// Whether every row has been written once so many batches have come: only then are the rows to be used.
+    /// True if `batches` pushes of `batch` rows have replaced all initial zeros: only then may the rows be used.
     pub fn is_full(&self, batches: usize, batch: usize) -> bool {
         batches * batch >= self.rows.dims()[0]
     }
 
-    /// The features `[len, d]`, without gradient.
+    /// Features in the queue, without gradient: `[len, d]`.
     pub fn rows(&self) -> Tensor<2> {
         self.rows.val().detach()
     }
 
-    /// Puts the features `[b, d]` of a batch in front; as many fall out at the back.
+    /// Adds the features of a batch, `[b, d]`, at the front and drops the b oldest.
     pub fn push(self, features: Tensor<2>) -> Self {
-        let ([length, _], [count, _]) = (self.rows.dims(), features.dims());
+        let [length, _] = self.rows.dims();
+        let [count, _] = features.dims();
         let features = features.detach().inner();
         let rows = self.rows.map(|rows| {
             let kept = rows.inner().narrow(0, 0, length - count);
@@ -54,18 +55,13 @@ mod tests {
     use crate::rng::{Purpose, stream};
     use burn::tensor::Device;
 
-    fn recent(length: usize, batch: usize) -> Result<RecentFeatures> {
-        RecentFeatures::init(
-            length,
-            1,
-            batch,
-            &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff()),
-        )
+    fn recent(length: usize, batch: usize) -> Result<FeatureQueue> {
+        FeatureQueue::init(length, 1, batch, &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff()))
     }
 
     #[test]
-    fn newest_come_first_and_the_oldest_fall_out() {
-        // cut from 7 to 6 rows
+    fn the_newest_come_first_and_the_oldest_are_dropped() {
+        // of 7 rows, 6 hold whole batches
         let mut recent = recent(7, 2).expect("a queue");
         for step in 1..=4 {
             assert_eq!(recent.is_full(step - 1, 2), step == 4);
@@ -77,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn one_too_short_for_a_batch_is_refused() {
+    fn a_queue_shorter_than_a_batch_is_an_error() {
         let said = recent(3, 4).expect_err("3 hold no 4").to_string();
         assert!(said.contains('3') && said.contains('4'), "{said}");
     }

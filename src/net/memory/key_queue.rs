@@ -1,4 +1,4 @@
-//! MoCo's queue of earlier keys.
+//! MoCo's key queue.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -6,18 +6,18 @@ use burn::tensor::Tensor;
 use crate::error::{Error, Result};
 use crate::net::Init;
 
-/// The last K keys, a ring of unit rows. Where the next ones go follows from the number of the step, so a checkpoint
-/// needs nothing but the rows.
+/// Keys of the latest steps, a ring buffer of K unit rows. The write position follows from the step number, so a checkpoint needs
+/// only the rows.
 #[derive(Module, Debug)]
-pub struct Queue {
+pub struct KeyQueue {
     rows: Param<Tensor<2>>,
 }
 
-impl Queue {
-    /// K random unit rows of d numbers: directions drawn evenly from the sphere. `keys` rows come in at each step.
+impl KeyQueue {
+    /// Queue of K = `length` rows of d = `width` values, drawn uniformly from the unit sphere. Each step will push `keys` rows.
     ///
     /// # Errors
-    /// When `keys` does not divide K.
+    /// [`Error::Config`] if `keys` does not divide K.
     pub fn init(length: usize, width: usize, keys: usize, init: &mut Init) -> Result<Self> {
         if keys == 0 || length == 0 || !length.is_multiple_of(keys) {
             return Err(Error::Config(format!(
@@ -27,15 +27,16 @@ impl Queue {
         Ok(Self { rows: init.unit_rows([length, width]) })
     }
 
-    /// The keys `[K, d]`, without gradient.
+    /// Keys in the queue, without gradient: `[K, d]`.
     pub fn rows(&self) -> Tensor<2> {
         self.rows.val().detach()
     }
 
-    /// Replaces the oldest rows by the keys `[b, d]` (unit rows) of step `step` (from 0). To be called after the loss: keys
-    /// are no negatives of their own queries.
+    /// Replaces the oldest rows by the keys of step `step` (from 0): unit rows `[b, d]`. Call it after the loss, because keys are
+    /// not negatives of their own queries.
     pub fn push(self, keys: Tensor<2>, step: usize) -> Self {
-        let ([length, width], [count, _]) = (self.rows.dims(), keys.dims());
+        let [length, width] = self.rows.dims();
+        let [count, _] = keys.dims();
         assert_eq!(length % count, 0, "queue: {count} keys do not divide {length} rows");
         let start = Self::start(step, count, length);
         let rows = self.rows.map(|rows| {
@@ -45,13 +46,12 @@ impl Queue {
         Self { rows }
     }
 
-    /// Where the keys of step `step` go.
+    /// First row that the keys of step `step` replace.
     fn start(step: usize, count: usize, length: usize) -> usize {
         (step % (length / count)) * count
     }
 
-    /// How many steps ago each row was written, seen before step `step`, for drawing; nothing for rows that still hold
-    /// their first, random content.
+    /// Age of each row in steps, before step `step`, for display; `None` for rows that still hold their random initial values.
     pub fn ages(length: usize, keys: usize, step: usize) -> Vec<Option<usize>> {
         let blocks = length / keys;
         let age = |block: usize| {
@@ -69,16 +69,16 @@ mod tests {
     use crate::rng::{Purpose, stream};
     use burn::tensor::Device;
 
-    fn queue(length: usize, keys: usize) -> Result<Queue> {
-        Queue::init(length, 2, keys, &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff()))
+    fn queue(length: usize, keys: usize) -> Result<KeyQueue> {
+        KeyQueue::init(length, 2, keys, &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff()))
     }
 
-    fn values(queue: &Queue) -> Vec<f32> {
+    fn values(queue: &KeyQueue) -> Vec<f32> {
         queue.rows().into_data().try_to_vec().expect("floats")
     }
 
     #[test]
-    fn it_starts_as_unit_rows_that_no_gradient_reaches() {
+    fn rows_start_at_unit_length_and_carry_no_gradient() {
         let queue = queue(8, 2).expect("a queue");
         for row in values(&queue).chunks(2) {
             assert!((row[0].hypot(row[1]) - 1.0).abs() < 1e-6, "{row:?}");
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn first_in_first_out() {
+    fn keys_are_replaced_first_in_first_out() {
         let mut queue = queue(6, 2).expect("a queue");
         let initial = values(&queue);
         for step in 0..5 {
@@ -97,23 +97,23 @@ mod tests {
             let now = values(&queue);
             let slot = (step % 3) * 4;
             assert_eq!(now[slot..slot + 4], [step as f32; 4]);
-            // after K / B steps every first row is gone, not before
+            // every initial row is replaced after exactly K / b steps
             assert_eq!(now.iter().zip(&initial).any(|(a, b)| a == b), step < 2, "step {step}");
         }
         assert_eq!(values(&queue), [[3.0; 4], [4.0; 4], [2.0; 4]].concat());
     }
 
     #[test]
-    fn ages_follow_from_the_step() {
-        let ages = |step| Queue::ages(6, 2, step).into_iter().step_by(2).collect::<Vec<_>>();
+    fn ages_follow_from_the_step_number() {
+        let ages = |step| KeyQueue::ages(6, 2, step).into_iter().step_by(2).collect::<Vec<_>>();
         assert_eq!(ages(0), [None, None, None]);
         assert_eq!(ages(2), [Some(1), Some(0), None]);
-        // as in the test above after step 4: written at steps 3, 4 and 2
+        // the blocks were written at steps 3, 4 and 2, as in the test above
         assert_eq!(ages(5), [Some(1), Some(0), Some(2)]);
     }
 
     #[test]
-    fn a_batch_that_does_not_divide_it_is_refused() {
+    fn a_batch_that_does_not_divide_the_queue_is_an_error() {
         let said = queue(6, 4).expect_err("4 does not divide 6").to_string();
         assert!(said.contains('6') && said.contains('4'), "{said}");
         assert!(queue(0, 4).is_err() && queue(4, 0).is_err());

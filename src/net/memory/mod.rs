@@ -1,14 +1,14 @@
-//! What methods remember between steps: rows of features that no gradient reaches. All are fields of a module, saved and
-//! restored with it.
+//! Memory of methods between steps: queues, memory banks and prototypes. All are fields of a module and are saved with it in a
+//! checkpoint.
 
 mod bank;
 mod feature_queue;
 mod key_queue;
 mod prototypes;
 
-pub use bank::{MemoryBank, places};
-pub use feature_queue::RecentFeatures;
-pub use key_queue::Queue;
+pub use bank::{MemoryBank, bank_indices};
+pub use feature_queue::FeatureQueue;
+pub use key_queue::KeyQueue;
 pub use prototypes::Prototypes;
 
 use burn::tensor::Tensor;
@@ -22,44 +22,44 @@ fn unit_rows(x: Tensor<2>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::ema::{ema, slow_copy};
+    use crate::net::ema::{ema_update, momentum_copy};
     use crate::net::{Encoder, EncoderConfig, Init, tensors};
     use crate::rng::{Purpose, stream};
     use burn::module::Module;
     use burn::tensor::{Device, TensorData};
     use std::collections::HashMap;
 
-    /// Everything a method may remember, beside the network it trains.
+    /// A network with every kind of memory.
     #[derive(Module, Debug)]
     struct Remembering {
         online: Encoder,
         target: Encoder,
-        queue: Queue,
+        queue: KeyQueue,
         bank: MemoryBank,
         prototypes: Prototypes,
-        recent: RecentFeatures,
+        recent: FeatureQueue,
     }
 
     fn fresh(seed: u64) -> Remembering {
         let mut init = Init::new(stream(seed, Purpose::Weights, 0), &Device::flex().autodiff());
         let online = Encoder::init(&EncoderConfig::small(2), 1, &mut init).expect("an encoder");
         Remembering {
-            target: slow_copy(&online),
+            target: momentum_copy(&online),
             online,
-            queue: Queue::init(8, 8, 4, &mut init).expect("4 divides 8"),
+            queue: KeyQueue::init(8, 8, 4, &mut init).expect("4 divides 8"),
             bank: MemoryBank::init(6, 8, &mut init),
             prototypes: Prototypes::init(5, 8, &mut init),
-            recent: RecentFeatures::init(8, 8, 4, &mut init).expect("8 hold 4"),
+            recent: FeatureQueue::init(8, 8, 4, &mut init).expect("8 hold 4"),
         }
     }
 
-    /// One step's worth of remembering; returns what the target says of the images.
+    /// Updates every memory as a step would; returns the momentum encoder's features.
     fn remember(mut model: Remembering, step: usize) -> (Remembering, TensorData) {
         let pixels = crate::rng::uniform(&mut stream(step as u64, Purpose::Views, 0), 4 * 64, 0.0, 1.0);
         let x = Tensor::<4>::from_data(TensorData::new(pixels, [4, 1, 8, 8]), &Device::flex().autodiff());
-        model.target = ema(model.target, &model.online, 0.9);
+        model.target = ema_update(model.target, &model.online, 0.9);
         let keys = unit_rows(model.target.forward(x));
-        model.bank = model.bank.update(&places(&[5, 0, 3, 1], &Device::flex()), keys.clone(), 0.5);
+        model.bank = model.bank.update(&bank_indices(&[5, 0, 3, 1], &Device::flex()), keys.clone(), 0.5);
         model.queue = model.queue.push(keys.clone(), step);
         model.recent = model.recent.push(keys.clone());
         model.prototypes = model.prototypes.normalised();
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_goes_through_a_checkpoint_bit_for_bit() {
+    fn memories_go_through_a_checkpoint_bit_for_bit() {
         let (model, _) = remember(fresh(1), 0);
         let saved = state(&model);
         for name in [
@@ -85,15 +85,16 @@ mod tests {
             assert!(saved.contains_key(name), "{name} is not saved");
         }
         let restored = tensors::scatter(fresh(2), &mut saved.clone()).expect("the same module");
-        assert_eq!(tensors::count(&restored), tensors::count(&model), "what was frozen stays frozen");
+        assert_eq!(tensors::count(&restored), tensors::count(&model), "frozen tensors stay frozen");
         assert_eq!(state(&restored), saved);
-        let ((straight, said), (resumed, said_again)) = (remember(model, 1), remember(restored, 1));
-        assert_eq!(said, said_again);
+        let (straight, features) = remember(model, 1);
+        let (resumed, features_again) = remember(restored, 1);
+        assert_eq!(features, features_again);
         assert_eq!(state(&straight), state(&resumed));
     }
 
     #[test]
-    fn only_the_network_and_the_prototypes_learn() {
+    fn only_the_network_and_the_prototypes_are_trainable() {
         let model = fresh(1);
         assert_eq!(tensors::count(&model), tensors::count(&model.online) + 5 * 8);
     }

@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 use super::unit_rows;
 use crate::net::Init;
 
-/// K unit rows that images are assigned to: a linear layer without bias whose rows are set back to length 1 after every
-/// step. To freeze them at first, put them into a parameter group that starts later.
+/// Prototypes of K clusters: a linear layer without bias whose rows are normalised to length 1 after every step. To freeze them in
+/// the first steps, put them into a parameter group with a `from_step`.
 #[derive(Module, Debug)]
 pub struct Prototypes {
     /// `[K, d]`.
@@ -15,13 +15,13 @@ pub struct Prototypes {
 }
 
 impl Prototypes {
-    /// Drawn as PyTorch draws a linear layer, then set to length 1.
+    /// Rows drawn by PyTorch's default for linear layers and normalised to length 1.
     pub fn init(count: usize, width: usize, init: &mut Init) -> Self {
         let drawn = Self { weight: init.uniform([count, width], 1.0 / (width as f64).sqrt()) };
         if init.is_too_large() { drawn } else { drawn.normalised() }
     }
 
-    /// With rows of length 1; no gradient passes through the scaling.
+    /// With rows normalised to length 1; no gradient passes through the normalisation.
     pub fn normalised(self) -> Self {
         let weight = self.weight.map(|rows| {
             let tracked = rows.is_require_grad();
@@ -34,7 +34,7 @@ impl Prototypes {
         Self { weight }
     }
 
-    /// `s = z C^T`: `[n, d]` -> `[n, K]`.
+    /// Scores `s = z C^T`: `[n, d]` -> `[n, K]`.
     pub fn scores(&self, z: Tensor<2>) -> Tensor<2> {
         z.matmul(self.weight.val().transpose())
     }

@@ -11,7 +11,7 @@ use super::Labelled;
 use super::classifier::{Candidate, Classifier, Front};
 use crate::data::Split;
 use crate::error::{Error, Result};
-use crate::net::{BatchNorm, Encoder, EncoderConfig, Init, Linear, Start};
+use crate::net::{BatchNorm, Encoder, EncoderConfig, Init, Linear, WeightInit};
 use crate::platform;
 use crate::probe::linear::held_out_from;
 use crate::probe::share_right;
@@ -135,7 +135,7 @@ impl Task<'_> {
         let width = encoder.as_ref().map_or_else(|| self.width(), Encoder::width);
         let norm = encoder.is_none().then(|| BatchNorm::init(width, false, &mut init));
         let head = Linear::init(width, data.classes.len(), true, &mut init);
-        Ok(Classifier { encoder, norm, head: head.redrawn(Start::Gaussian(SPREAD), &mut init) })
+        Ok(Classifier { encoder, norm, head: head.redrawn(WeightInit::Gaussian(SPREAD), &mut init) })
     }
 
     /// Numbers that an image comes in as.

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::protobuf::Message;
-use crate::net::chain::Activation;
-use crate::net::computation_graph::{Convolution, Operation, Step};
-use crate::net::{Encoder, Pool, RESPONSE_ALPHA, RESPONSE_BETA, RESPONSE_CHANNELS};
+use crate::kernel::ConvGeometry;
+use crate::net::Activation;
+use crate::net::computation_graph::{Convolution, Node, Operation};
+use crate::net::{Encoder, LRN_ALPHA, LRN_BETA, LRN_SIZE, Pool};
 
 /// Types of elements and of attributes, as the format numbers them.
 const FLOAT: i64 = 1;
@@ -40,9 +41,9 @@ impl Graph {
     pub(super) fn of(encoder: &Encoder, state: HashMap<String, (Vec<usize>, Vec<u8>)>, input: &str) -> Self {
         let mut graph = Self { nodes: Vec::new(), tensors: Vec::new(), inputs: Vec::new(), outputs: Vec::new(), state };
         graph.inputs.push(value(input, &["n", &encoder.channels().to_string(), "height", "width"]));
-        let outline = encoder.outline();
+        let outline = encoder.computation_graph();
         let mut names = vec![graph.normalise(encoder, input)];
-        for (index, step) in outline.steps.iter().enumerate() {
+        for (index, step) in outline.nodes.iter().enumerate() {
             let layer = outline.layers.iter().find(|(_, value)| *value == index + 1);
             let name = layer.map_or_else(|| format!("value{}", index + 1), |(layer, _)| layer.clone());
             graph.step(step, &names, &name);
@@ -88,7 +89,7 @@ impl Graph {
         name
     }
 
-    fn step(&mut self, step: &Step, names: &[String], output: &str) {
+    fn step(&mut self, step: &Node, names: &[String], output: &str) {
         let inputs: Vec<&str> = step.inputs.iter().map(|&index| names[index].as_str()).collect();
         match &step.operation {
             Operation::Conv(conv) => self.conv(conv, inputs[0], output),
@@ -107,32 +108,33 @@ impl Graph {
             Operation::Activation(Activation::Leaky) => {
                 self.node("LeakyRelu", &inputs, output, &[("alpha", Attribute::Float(Activation::SLOPE as f32))]);
             }
-            Operation::Response => {
+            Operation::Lrn => {
                 let response = [
-                    ("size", Attribute::Int(RESPONSE_CHANNELS)),
-                    ("alpha", Attribute::Float(RESPONSE_ALPHA as f32)),
-                    ("beta", Attribute::Float(RESPONSE_BETA as f32)),
+                    ("size", Attribute::Int(LRN_SIZE)),
+                    ("alpha", Attribute::Float(LRN_ALPHA as f32)),
+                    ("beta", Attribute::Float(LRN_BETA as f32)),
                 ];
                 self.node("LRN", &inputs, output, &response);
             }
             Operation::Pool(pool) => self.pool(*pool, inputs[0], output),
             Operation::Add => self.node("Add", &inputs, output, &[]),
-            Operation::Channels { start, count } => {
+            Operation::Slice { start, count } => {
                 let limits = [("start", *start), ("end", start + count), ("axis", 1)];
                 let limits = limits.map(|(word, number)| self.number(&format!("{output}_{word}"), number));
                 self.node("Slice", &[inputs[0], &limits[0], &limits[1], &limits[2]], output, &[]);
             }
-            Operation::Join => self.node("Concat", &inputs, output, &[("axis", Attribute::Int(1))]),
+            Operation::Concat => self.node("Concat", &inputs, output, &[("axis", Attribute::Int(1))]),
         }
     }
 
     fn conv(&mut self, conv: &Convolution, input: &str, output: &str) {
-        let Convolution { weight, bias, stride, padding, dilation, groups } = conv;
+        let Convolution { weight, bias, geometry } = conv;
+        let ConvGeometry { stride, padding, dilation, groups } = *geometry;
         let attributes = [
-            ("strides", Attribute::Ints(vec![*stride; 2])),
-            ("pads", Attribute::Ints(vec![*padding; 4])),
-            ("dilations", Attribute::Ints(vec![*dilation; 2])),
-            ("group", Attribute::Int(*groups)),
+            ("strides", Attribute::Ints(vec![stride; 2])),
+            ("pads", Attribute::Ints(vec![padding; 4])),
+            ("dilations", Attribute::Ints(vec![dilation; 2])),
+            ("group", Attribute::Int(groups)),
         ];
         let weight = self.tensor(weight.clone());
         let bias = bias.clone().map(|bias| self.tensor(bias));
@@ -145,9 +147,9 @@ impl Graph {
             Pool::None => ("Identity", 0, 0, 0),
             Pool::Max2 => ("MaxPool", 2, 2, 0),
             Pool::Max3 => ("MaxPool", 3, 2, 1),
-            Pool::Max3Whole | Pool::Max3Cut => ("MaxPool", 3, 2, 0),
-            Pool::Max3Dense => ("MaxPool", 3, 1, 1),
-            Pool::Mean3 => ("AveragePool", 3, 2, 1),
+            Pool::Max3Valid | Pool::Max3Ceil => ("MaxPool", 3, 2, 0),
+            Pool::Max3Same => ("MaxPool", 3, 1, 1),
+            Pool::Avg3 => ("AveragePool", 3, 2, 1),
         };
         let mut attributes = vec![
             ("kernel_shape", Attribute::Ints(vec![kernel; 2])),
@@ -156,8 +158,8 @@ impl Graph {
         ];
         match pool {
             Pool::None => attributes.clear(),
-            Pool::Mean3 => attributes.push(("count_include_pad", Attribute::Int(1))),
-            Pool::Max3Cut => attributes.push(("ceil_mode", Attribute::Int(1))),
+            Pool::Avg3 => attributes.push(("count_include_pad", Attribute::Int(1))),
+            Pool::Max3Ceil => attributes.push(("ceil_mode", Attribute::Int(1))),
             _ => {}
         }
         self.node(operator, &[input], output, &attributes);

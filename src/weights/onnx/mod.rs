@@ -55,7 +55,7 @@ pub async fn onnx(encoder: &Encoder, about: &About) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{ENCODER_KINDS, EncoderConfig, encoder_for_tests, encoder_lived_in};
+    use crate::net::{ENCODER_KINDS, EncoderConfig, encoder_for_tests, encoder_with_random_vectors};
     use crate::weights::safetensors;
     use ::safetensors::tensor::{Dtype, TensorView};
     use burn::tensor::{Device, Distribution, Tensor};
@@ -157,7 +157,7 @@ mod tests {
         std::fs::create_dir_all(&folder).expect("a folder");
         for (name, config, channels) in configs(None) {
             let device = Device::flex();
-            let encoder = encoder_lived_in(&config, channels);
+            let encoder = encoder_with_random_vectors(&config, channels);
             let images = Tensor::<4>::random([2, channels, 64, 64], Distribution::Uniform(0.0, 1.0), &device);
             let raw = encoder.input().read(images.clone());
             let mut expected = vec![("images".to_string(), little(images.clone().into_data()).expect("floats"))];

@@ -7,9 +7,9 @@ use burn::tensor::ops::ConvTransposeOptions;
 
 use super::Init;
 
-/// Transposed convolution with a square kernel: each pixel of the input adds its multiple of the kernel to the output.
+/// Transposed convolution layer with a square kernel: each input pixel adds its multiple of the kernel to the output.
 #[derive(Module, Debug)]
-pub struct Deconv2d {
+pub struct ConvTranspose2d {
     /// `[in, out, k, k]`, as in PyTorch.
     pub weight: Param<Tensor<4>>,
     /// `[out]`.
@@ -18,24 +18,27 @@ pub struct Deconv2d {
     stride: usize,
     #[module(skip)]
     padding: usize,
-    /// Rows and columns added at the lower and right end.
+    /// Output padding: rows and columns added at the bottom and on the right.
     #[module(skip)]
     added: usize,
 }
 
-impl Deconv2d {
-    /// From one pixel to `side` times `side`.
-    pub fn unfolding(channels: [usize; 2], side: usize, init: &mut Init) -> Self {
+impl ConvTranspose2d {
+    /// From one pixel to `side` x `side`, without bias.
+    pub fn from_one_pixel(channels: [usize; 2], side: usize, init: &mut Init) -> Self {
         Self::init(channels, side, 1, [0, 0], init)
     }
 
-    /// With a 4x4 kernel, from `from` pixels a side to `to`, which is twice that or one more.
+    /// With a 4x4 kernel of stride 2 and without bias, from `from` pixels a side to `to`.
+    ///
+    /// # Panics
+    /// If `to` is neither twice `from` nor one more.
     pub fn doubling(channels: [usize; 2], [from, to]: [usize; 2], init: &mut Init) -> Self {
-        assert!(to == 2 * from || to == 2 * from + 1, "deconv: {from} pixels cannot become {to}");
+        assert!(to == 2 * from || to == 2 * from + 1, "conv_transpose: {from} pixels cannot become {to}");
         Self::init(channels, 4, 2, [1, to - 2 * from], init)
     }
 
-    /// Drawn from U(-b, b) with b = 1 / sqrt(out k^2), PyTorch's default.
+    /// Weights from U(-b, b) with b = 1 / sqrt(out k^2), PyTorch's default.
     fn init(channels: [usize; 2], kernel: usize, stride: usize, [padding, added]: [usize; 2], init: &mut Init) -> Self {
         let [input, output] = channels;
         let weight = init.uniform([input, output, kernel, kernel], 1.0 / ((output * kernel * kernel) as f64).sqrt());
@@ -48,7 +51,7 @@ impl Deconv2d {
         self
     }
 
-    /// With a bias, which starts at 0.
+    /// With a bias of 0.
     pub fn with_bias(mut self, init: &mut Init) -> Self {
         let [_, output, ..] = self.weight.dims();
         self.bias = Some(init.constant([output], 0.0));
@@ -73,13 +76,13 @@ mod tests {
     }
 
     #[test]
-    fn a_transposed_convolution_spreads_its_kernel() {
+    fn an_input_pixel_adds_its_multiple_of_the_kernel() {
         let device = Device::flex();
-        let deconv = Deconv2d::doubling([1, 1], [2, 5], &mut init(&device));
-        let kernel: Vec<f32> = deconv.weight.val().into_data().try_to_vec().expect("floats");
+        let layer = ConvTranspose2d::doubling([1, 1], [2, 5], &mut init(&device));
+        let kernel: Vec<f32> = layer.weight.val().into_data().try_to_vec().expect("floats");
         let x = Tensor::<4>::from_data(TensorData::new(vec![0.0f32, 2.0, 0.0, 0.0], [1, 1, 2, 2]), &device);
-        let y: Vec<f32> = deconv.forward(x).into_data().try_to_vec().expect("floats");
-        // pixel (0, 1) of the input puts the kernel's corner at row -1, column 1
+        let y: Vec<f32> = layer.forward(x).into_data().try_to_vec().expect("floats");
+        // input pixel (0, 1) puts the kernel's upper left corner at row -1, column 1
         for (row, column) in (0..5).flat_map(|row| (0..5).map(move |column| (row, column))) {
             let inside = row < 3 && (1..5).contains(&column);
             let expected = if inside { 2.0 * kernel[(row + 1) * 4 + column - 1] } else { 0.0 };
