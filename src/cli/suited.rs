@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::output::exit::{Failure, Outcome};
 use crate::data::{Dataset, Size, Split};
-use crate::view::{gray, resized};
+use crate::view::{gray, resize};
 
 /// Images brought over at once.
 const BATCH: usize = 500;
@@ -65,7 +65,7 @@ fn brought(split: &Split, to: Size) -> crate::Result<Split> {
 fn changed(images: Tensor<4>, to: Size) -> Tensor<4> {
     let [n, channels, height, width] = images.dims();
     let images = if channels > to.channels { gray(images, &vec![true; n]).narrow(1, 0, to.channels) } else { images };
-    if [height, width] == [to.height, to.width] { images } else { resized(images, [to.height, to.width]) }
+    if [height, width] == [to.height, to.width] { images } else { resize(images, [to.height, to.width]) }
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ mod tests {
         let [a, b] = [0.0, 0.5].map(|s| table(5, 3, s));
         let stretched: Rows = a.iter().map(|row| vec![50.0 * row[0] + 3.0, row[1], row[2]]).collect();
         let [plain, moved, swapped] = [(&a, &b), (&stretched, &b), (&b, &a)].map(|(a, b)| quickly(a, b, 0.005, 1.0));
-        assert!((number(plain.loss) - number(moved.loss)).abs() < 1e-4);
+        assert!((number(plain.loss.clone()) - number(moved.loss)).abs() < 1e-4);
         let [c, swapped] = [plain, swapped].map(|found| rows(found.correlation));
         for i in 0..3 {
             for j in 0..3 {

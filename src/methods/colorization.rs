@@ -21,7 +21,7 @@ use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Input, PixelHead};
 use crate::optim::{OptimizerConfig, ParamGroup, Schedule};
 use crate::rng::Rng;
 use crate::view::lab::{from_lab, to_lab};
-use crate::view::{ab_bins, resized, thinned};
+use crate::view::{ab_bins, resize, subsample};
 
 /// Divides a and b where they are regressed.
 const REACH: f64 = 110.0;
@@ -134,7 +134,7 @@ impl Method for Colorization {
     fn loss(&self, views: &Views, position: &StepPosition) -> LossOutput {
         let found = self.head.forward(self.encoder.last_map(views.images[0].clone())); // [n, q, h, w]
         let [_, _, h, w] = found.dims();
-        let colours = thinned(views.targets[0].clone(), [h, w]); // [n, 2, h, w]
+        let colours = subsample(views.targets[0].clone(), [h, w]); // [n, 2, h, w]
         let maps = vec![found.clone().detach().inner()];
         if self.settings.regression {
             return LossOutput { maps, ..self.squares(found, colours) };
@@ -165,7 +165,7 @@ impl Method for Colorization {
         let gray = painted(lab.narrow(1, 1, 2).zeros_like());
         let mut rows = vec![("What the network was given".to_string(), gray)];
         rows.extend(outcome.maps.iter().map(|maps| {
-            let colours = resized(self.decoded(maps.clone()), [h, w]);
+            let colours = resize(self.decoded(maps.clone()), [h, w]);
             ("In the colours it says".to_string(), painted(colours))
         }));
         rows.push(("The truth".to_string(), images));
@@ -389,7 +389,7 @@ mod tests {
         config.set("neighbours", "1").expect("an option");
         let model = model::<Colorization>(&config);
         let views = views(&model);
-        let colours = thinned(views.targets[0].clone(), [6, 6]);
+        let colours = subsample(views.targets[0].clone(), [6, 6]);
         let asked = model.asked(colours, &POSITION);
         let mean: f32 = asked.weights.mean().into_scalar();
         assert!((mean - 1.0).abs() < 1e-4, "{mean}");

@@ -19,8 +19,8 @@ use crate::method::{
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, MaskHead, MaskHeadConfig};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::Rng;
-use crate::view::motion::{FlowPlan, Foreground, Look, closer, flow, foreground};
-use crate::view::resized;
+use crate::view::motion::{FlowSettings, ForegroundSettings, Zoom, flow, motion_saliency, zoom_to_motion};
+use crate::view::resize;
 
 /// Shares of images out of which the best fixed mask is chosen.
 const FIXED: usize = 20;
@@ -43,8 +43,8 @@ pub struct Motion {
 /// Finds in two frames what moves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MotionLabeller {
-    plan: FlowPlan,
-    foreground: Foreground,
+    plan: FlowSettings,
+    foreground: ForegroundSettings,
     /// The smallest window around what moves, as a share of the frame's side; 1 takes frames whole.
     least_window: f64,
     /// Rows and columns of masks.
@@ -159,7 +159,7 @@ impl Seen {
 
 /// Maps in the size of the frames, for drawing.
 fn large(maps: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
-    resized(maps, size).clamp(0.0, 1.0)
+    resize(maps, size).clamp(0.0, 1.0)
 }
 
 /// Flow as colours: each of red, green and blue stands for a direction, at angles of 120 degrees; the fastest pixel of each
@@ -181,16 +181,16 @@ impl MotionLabeller {
         let [n, channels, h, w] = images.dims();
         let next = batch.next.clone().expect("a batch of clips has the next frames");
         let flow = flow(images.clone(), next, &self.plan);
-        let soft = foreground(flow.clone(), &self.foreground); // [n, 1, h, w]
+        let soft = motion_saliency(flow.clone(), &self.foreground); // [n, 1, h, w]
         let mut all = Tensor::cat(vec![images, soft.clone(), colours(flow)], 1);
         if self.least_window < 1.0 {
             let moves = soft.greater_equal_elem(self.foreground.high).float();
-            all = closer(all, moves, &Look::some(n, rng), self.least_window, frame.sides([h, w]));
+            all = zoom_to_motion(all, moves, &Zoom::draw(n, rng), self.least_window, frame.sides([h, w]));
         }
         let all = frame.images(&Batch { images: all, ..batch.clone() }, rng);
         let [frames, soft, colours] =
             [(0, channels), (channels, 1), (channels + 1, 3)].map(|(first, count)| all.clone().narrow(1, first, count));
-        let [on, known] = self.foreground.trimap(resized(soft, [self.mask; 2]));
+        let [on, known] = self.foreground.trimap(resize(soft, [self.mask; 2]));
         Seen { frames, targets: [on, known, colours] }
     }
 
@@ -198,7 +198,7 @@ impl MotionLabeller {
     /// their frames; of what people film, little moves.
     pub(crate) fn options(mask: usize, data: &str) -> [(&'static str, Value); 13] {
         let least_window = if data == CLIPS { FILMED } else { 1.0 };
-        let FlowPlan { warps, rounds, smoothness, reach } = FlowPlan::default();
+        let FlowSettings { warps, rounds, smoothness, reach } = FlowSettings::default();
         [
             ("mask_side", mask.into()),
             ("least_window", least_window.into()),
@@ -223,7 +223,7 @@ impl MotionLabeller {
     pub(crate) fn of(config: &RunConfig) -> Result<Self> {
         let wrong = |what: &str| Err(Error::Config(what.to_string()));
         let number = |option: &str| -> Result<f64> { config.option(option) };
-        let plan = FlowPlan {
+        let plan = FlowSettings {
             warps: config.option("warps")?,
             rounds: config.option("rounds")?,
             smoothness: number("smoothness")?,
@@ -234,7 +234,7 @@ impl MotionLabeller {
                 "warps and rounds must be at least 1, smoothness positive, and reach between 0.3 and 20 pixels",
             );
         }
-        let foreground = Foreground {
+        let foreground = ForegroundSettings {
             least: number("least_motion")?,
             deviations: number("deviations")?,
             low: number("low")?,
@@ -242,7 +242,7 @@ impl MotionLabeller {
             shares: [number("least_share")?, number("most_share")?],
             border: number("border_share")?,
         };
-        let Foreground { least, deviations, low, high, shares, .. } = foreground;
+        let ForegroundSettings { least, deviations, low, high, shares, .. } = foreground;
         if !(least > 0.0 && deviations >= 0.0) {
             return wrong("least_motion must be positive, and deviations must not be negative");
         }
@@ -382,7 +382,7 @@ mod tests {
         let batch = Batch::out_of(&data.expect("a data set").train, indices, &Device::flex());
         let settings = MotionLabeller::of(&small(shapes::NAME)).expect("a preset");
         let found = flow(batch.images, batch.next.expect("clips"), &settings.plan);
-        let [on, known] = settings.foreground.trimap(foreground(found, &settings.foreground));
+        let [on, known] = settings.foreground.trimap(motion_saliency(found, &settings.foreground));
         let shared: f32 = iou(on, truth.greater_elem(0.5).float(), known.clone()).into_scalar();
         let used: f32 = known.max_dim(2).max_dim(3).mean().into_scalar();
         assert!(shared > 0.7 && used > 0.6, "an overlap of {shared} where anything is known, in {used} of the frames");

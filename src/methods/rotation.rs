@@ -17,7 +17,7 @@ use crate::method::{
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::Rng;
-use crate::view::{Fill, Filter, Homography, all_rotations, crop_shifted, flip_some, random_windows, resample, warp};
+use crate::view::{Fill, Filter, Homography, all_rotations, random_shift, random_flip, random_windows, resample, warp};
 
 const ANGLES: [&str; 4] = ["0°", "90°", "180°", "270°"];
 
@@ -86,9 +86,9 @@ impl Method for Rotation {
             let windows = random_windows(n, [height, width], [min_area, 1.0], ASPECT, rng);
             x = resample(x, &windows, [size; 2], Filter::Bilinear);
         }
-        x = crop_shifted(x, crop_padding, rng);
+        x = random_shift(x, crop_padding, rng);
         if flip {
-            x = flip_some(x, rng);
+            x = random_flip(x, rng);
         }
         let labels: Vec<i32> = (0..4).flat_map(|quarters| std::iter::repeat_n(quarters, n)).collect();
         let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [4 * n]), &x.device());

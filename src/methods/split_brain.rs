@@ -20,7 +20,7 @@ use crate::method::{
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Input, PixelHead};
 use crate::optim::{OptimizerConfig, ParamGroup, Schedule};
 use crate::rng::Rng;
-use crate::view::{ab_bins, resized, thinned};
+use crate::view::{ab_bins, resize, subsample};
 
 /// Bins of a part that has one channel.
 const BINS: usize = 50;
@@ -121,7 +121,7 @@ impl Method for SplitBrain {
         let input = self.encoder.input();
         let drawn = |parts: [Tensor<4>; 2]| input.to_images(Tensor::cat(parts.into(), 1));
         let blank = [0, 1].map(|part| truth[part].zeros_like() + self.parts[part].blank());
-        let said = [0, 1].map(|part| resized(self.decoded(part, outcome.maps[part].clone()), [h, w]));
+        let said = [0, 1].map(|part| resize(self.decoded(part, outcome.maps[part].clone()), [h, w]));
         let [x1, x2] = truth.clone();
         let ([blank1, blank2], [said1, said2]) = (blank, said);
         let row = |title: &str, parts| (title.to_string(), drawn(parts));
@@ -146,7 +146,7 @@ impl SplitBrain {
     /// The loss of saying part `part`, and that loss as a share of the best fixed answer's.
     fn half(&self, part: usize, found: &Tensor<4>, wanted: &Tensor<4>) -> (Tensor<1>, Tensor<1>) {
         let [n, outputs, h, w] = found.dims();
-        let wanted = thinned(wanted.clone(), [h, w]);
+        let wanted = subsample(wanted.clone(), [h, w]);
         if self.regression {
             let wanted = self.parts[part].scaled(wanted);
             let all = Tensor::ones([n, 1, h, w], &wanted.device());

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use super::{Conv2d, Init, Linear, PixelHead};
-use crate::view::resized;
+use crate::view::resize;
 
 /// Sizes of a [`MaskHead`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl MaskHead {
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
         let side = self.side;
         match &self.draw {
-            Draw::Local(head) => resized(head.forward(maps), [side, side]),
+            Draw::Local(head) => resize(head.forward(maps), [side, side]),
             Draw::Whole(Whole { squeeze, bottleneck, pixels }) => {
                 let [n, ..] = maps.dims();
                 let x = relu(squeeze.forward(maps)).flatten::<2>(1, 3);

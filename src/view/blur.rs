@@ -1,30 +1,30 @@
-//! Gaussian blur, each image with its own width, as two small matrix products an image.
+//! Gaussian blur with a standard deviation of its own for each image, as two matrix products an image.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-/// What stands for a Gaussian.
+/// Approximation of the Gaussian.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kernel {
-    /// Its values at whole pixels, `2r + 1` of them with `r = floor(side / inverse_share / 2)`. SimCLR and BYOL: a tenth
-    /// of the side (inverse share 10; 23 pixels at 224). The border mirrors; it is black in their code.
+    /// Gaussian sampled at whole pixels, `2r + 1` of them with `r = floor(side / inverse_share / 2)`. SimCLR and BYOL take a tenth
+    /// of the side (inverse share 10; 23 pixels at 224). Padding reflects the image; in their code it is black.
     Explicit {
         /// Side of the image over width of the kernel.
         inverse_share: usize,
     },
-    /// Three box blurs of fractional width that come close to it, as in Pillow; the border pixel repeats.
+    /// Three box blurs of fractional width, as in Pillow. Padding repeats the border pixel.
     Pillow,
 }
 
-/// What lies beyond the border.
+/// Padding beyond the border: reflection, or repetition of the border pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Border {
     Mirrors,
     Repeats,
 }
 
-/// Blurs each image with a Gaussian of its own deviation in pixels; 0 leaves it exactly as it is.
+/// Gaussian blur with a standard deviation in pixels for each image; 0 leaves an image bit for bit.
 ///
 /// `y_i = K_i x_i K_i'^T` for every channel, K a band matrix whose rows are the kernel. `images`: `[n, c, h, w]`;
 /// `sigmas`: n numbers -> the same shape.
@@ -42,7 +42,7 @@ pub fn blur(images: Tensor<4>, sigmas: &[f32], kernel: Kernel) -> Tensor<4> {
 }
 
 impl Kernel {
-    /// `[n, side, side]`.
+    /// Matrix of the blur along one axis, for each image: `[n, side, side]`.
     fn matrix(self, sigmas: &[f32], side: usize, device: &Device) -> Tensor<3> {
         match self {
             Kernel::Explicit { inverse_share } => {
@@ -62,14 +62,14 @@ impl Kernel {
     }
 }
 
-/// `exp(-j^2 / 2 sigma^2)` for j from -radius to radius, with sum 1.
+/// Gaussian kernel `exp(-j^2 / 2 sigma^2)` for j from -radius to radius, divided by its sum.
 fn gaussian(sigma: f64, radius: usize) -> Vec<f64> {
     let value = |j: f64| if j == 0.0 { 1.0 } else { (-j * j / (2.0 * sigma * sigma)).exp() };
     scaled((-(radius as i64)..=radius as i64).map(|j| value(j as f64)).collect())
 }
 
-/// The half width R, without the middle pixel, of the box of which three have the variance of the Gaussian, as Pillow
-/// computes it (Gwosdek et al. 2011).
+/// Half width R of a box filter, without the middle pixel, such that three passes have the variance of the Gaussian, as in Pillow
+/// (Gwosdek et al. 2011).
 fn box_radius(sigma: f64) -> f64 {
     let variance = sigma * sigma / 3.0;
     let whole = (((12.0 * variance + 1.0).sqrt() - 1.0) / 2.0).floor();
@@ -77,7 +77,7 @@ fn box_radius(sigma: f64) -> f64 {
     whole + (2.0 * whole + 1.0) * (whole * next - 3.0 * variance) / (6.0 * (variance - next * next))
 }
 
-/// A box of half width R: 1 up to its whole part, the fraction just beyond, 0 further out, with sum 1.
+/// Box kernel of fractional half width R: 1 up to floor(R), the fraction one pixel further, then 0; divided by its sum.
 fn box_kernel(half: f64, radius: usize) -> Vec<f64> {
     scaled((-(radius as i64)..=radius as i64).map(|j| (half + 1.0 - j.abs() as f64).clamp(0.0, 1.0)).collect())
 }
@@ -87,10 +87,10 @@ fn scaled(values: Vec<f64>) -> Vec<f64> {
     values.into_iter().map(|value| value / sum).collect()
 }
 
-/// `K_i[o, p] = sum of the kernel's taps j for which pixel o + j is, or stands for, pixel p`: `[n, side, side]`.
+/// Band matrix of a convolution with padding: `K_i[o, p]` is the sum of the weights j of kernel i for which pixel o + j is p after
+/// padding: `[n, side, side]`.
 ///
-/// Which tap falls where is the same for every image, so the matrices are a product of the kernels with a table of 0, 1
-/// and more.
+/// The positions are the same for every image, so all matrices are one product of the kernels with a table of counts.
 fn band(kernels: &[Vec<f64>], side: usize, border: Border, device: &Device) -> Tensor<3> {
     let taps = kernels[0].len();
     let mut table = vec![0f32; taps * side * side];
@@ -107,15 +107,15 @@ fn band(kernels: &[Vec<f64>], side: usize, border: Border, device: &Device) -> T
 }
 
 impl Border {
-    /// The pixel of the image that stands at `place`.
-    fn inside(self, place: i64, side: i64) -> usize {
+    /// Pixel of the image that the padding shows at `position`.
+    fn inside(self, position: i64, side: i64) -> usize {
         let last = side - 1;
-        let place = match self {
-            Border::Repeats => place,
-            Border::Mirrors if place > last => 2 * last - place,
-            Border::Mirrors => place.abs(),
+        let position = match self {
+            Border::Repeats => position,
+            Border::Mirrors if position > last => 2 * last - position,
+            Border::Mirrors => position.abs(),
         };
-        place.clamp(0, last) as usize
+        position.clamp(0, last) as usize
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
         expected: Vec<f32>,
     }
 
-    /// The explicit blur with a kernel of so many pixels on both axes, whatever the sides.
+    /// Explicit blur with a kernel of `width` pixels on both axes, whatever the size of the image.
     fn explicit(images: Tensor<4>, sigma: f32, width: usize) -> Tensor<4> {
         let [_, _, h, w] = images.dims();
         let kernel = [gaussian(f64::from(sigma), width / 2)];
@@ -149,7 +149,7 @@ mod tests {
             let (found, tolerance) = match case.kernel.as_str() {
                 "gaussian" => (explicit(fixture.image(), case.sigma, case.width), 1e-5),
                 "boxes" => (three_boxes(), 1e-5),
-                // Pillow rounds to bytes, by half a level at most, after each of its six passes
+                // Pillow rounds to bytes after each of its six passes, by at most half a level each
                 _ => (three_boxes(), 3.01 / 255.0),
             };
             assert_close(&values(found), &case.expected, tolerance);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn widths_follow_the_side() {
+    fn the_kernel_width_is_proportional_to_the_side() {
         let taps = |side: usize| 2 * (side / 10 / 2) + 1;
         assert_eq!((taps(224), taps(32)), (23, 3));
         let x = Tensor::<4>::random([1, 1, 32, 32], Distribution::Uniform(0.0, 1.0), &Device::flex());
@@ -166,12 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn constants_stay_and_no_width_changes_nothing() {
+    fn flat_images_stay_and_sigma_0_is_the_identity() {
         let flat = Tensor::<4>::full([2, 3, 8, 11], 0.3, &Device::flex());
         let x = Tensor::<4>::random([2, 3, 8, 11], Distribution::Uniform(0.0, 1.0), &Device::flex());
         for kernel in [Kernel::Explicit { inverse_share: 2 }, Kernel::Pillow] {
             assert_close(&values(blur(flat.clone(), &[0.4, 2.0], kernel)), &values(flat.clone()), 1e-6);
-            // one image of the batch is blurred, so that the work is done
+            // a second image is blurred, so that the first one goes through the matrices too
             let y = blur(x.clone(), &[0.0, 1.0], kernel);
             assert_eq!(values(y.clone().narrow(0, 0, 1)), values(x.clone().narrow(0, 0, 1)));
             assert_ne!(values(y.narrow(0, 1, 1)), values(x.clone().narrow(0, 1, 1)));

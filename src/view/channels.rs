@@ -1,19 +1,18 @@
-//! What keeps a network from seeing where a patch was by its colours. A lens bends green and magenta unequally, so that
-//! fringes of these colours tell how far from the middle of the picture a patch lay.
+//! Colour dropping and colour projection, against the shortcut of chromatic aberration: a lens bends green and magenta unequally,
+//! so that fringes of these colours show how far from the image centre a patch was.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// The direction between green and magenta.
+/// Direction between green and magenta in RGB.
 const GREEN_MAGENTA: [f32; 3] = [-1.0, 2.0, -1.0];
-/// A step of brightness of images with 256 of them.
+/// One of 256 levels of brightness.
 const STEP: f32 = 1.0 / 255.0;
 
-/// Keeps one channel of each patch, less its mean, and puts noise in the place of the others. An image of one channel is
-/// kept, less its mean.
+/// Colour dropping: subtracts each channel's mean, keeps one channel of each patch and replaces the others by noise. A patch of one
+/// channel only loses its mean.
 ///
-/// `patches`: `[m, c, h, w]`; `kept`: a channel each; `noise`: the same shape as the patches, in -1/2 to 1/2 steps of
-/// brightness, or none where there is one channel -> the same shape. Doersch et al. 2015, section 3, as the authors' code
-/// does it on brightness from 0 to 255.
+/// `patches`: `[m, c, h, w]`; `kept`: m indices of channels; `noise`: the patches' shape, in -1/2 to 1/2 levels of 256, `None` for
+/// one channel -> the same shape. Doersch et al. 2015, section 3, from the authors' code for brightness 0 to 255.
 pub fn drop_colours(patches: Tensor<4>, kept: &[usize], noise: Option<Tensor<4>>) -> Tensor<4> {
     let [m, c, h, w] = patches.dims();
     assert_eq!(kept.len(), m, "drop_colours: one channel a patch");
@@ -25,10 +24,10 @@ pub fn drop_colours(patches: Tensor<4>, kept: &[usize], noise: Option<Tensor<4>>
     centred * mask.clone() + noise * STEP * (mask.neg() + 1.0)
 }
 
-/// Takes the direction between green and magenta out of the colours of the chosen images: `x - a (a . x) / (a . a)` with
-/// `a = (-1, 2, -1)`; gray stays gray. An image of one channel stays.
+/// Colour projection: removes the component between green and magenta from the chosen images, `x - a (a . x) / (a . a)` with
+/// `a = (-1, 2, -1)`. Gray pixels and images of one channel stay.
 ///
-/// `[n, c, h, w]` -> the same. Doersch et al. 2015, section 3; Noroozi and Favaro's code.
+/// `images`: `[n, c, h, w]`; `chosen`: n -> the same shape. Doersch et al. 2015, section 3; Noroozi and Favaro's code.
 pub fn project_colours(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
     assert_eq!(chosen.len(), n, "project_colours: one choice an image");
@@ -39,15 +38,15 @@ pub fn project_colours(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
     matrices.matmul(images.reshape([n, c, h * w])).reshape([n, c, h, w])
 }
 
-/// `I - a^T a / (a a^T)` where chosen, I elsewhere: `[n, 3, 3]`.
+/// Projection matrix of each image, `I - a^T a / (a a^T)` if chosen, else I: `[n, 3, 3]`.
 fn matrices(chosen: &[bool], device: &Device) -> Tensor<3> {
     let square: f32 = GREEN_MAGENTA.iter().map(|a| a * a).sum();
     let entry = |on: bool, i: usize, j: usize| {
         let taken = if on { GREEN_MAGENTA[i] * GREEN_MAGENTA[j] / square } else { 0.0 };
         f32::from(u8::from(i == j)) - taken
     };
-    let numbers = chosen.iter().flat_map(|&on| (0..9).map(move |place| entry(on, place / 3, place % 3)));
-    Tensor::from_data(TensorData::new(numbers.collect::<Vec<_>>(), [chosen.len(), 3, 3]), device)
+    let entries = chosen.iter().flat_map(|&on| (0..9).map(move |index| entry(on, index / 3, index % 3)));
+    Tensor::from_data(TensorData::new(entries.collect::<Vec<_>>(), [chosen.len(), 3, 3]), device)
 }
 
 #[cfg(test)]
@@ -61,15 +60,16 @@ mod tests {
     }
 
     #[test]
-    fn one_channel_is_a_shifted_copy_and_the_others_are_noise() {
-        let (x, noise) = (random(0.0, 1.0), random(-0.5, 0.5));
+    fn colour_dropping_keeps_one_channel_without_its_mean() {
+        let x = random(0.0, 1.0);
+        let noise = random(-0.5, 0.5);
         let kept = [0, 2, 1, 1];
         let y = values(drop_colours(x.clone(), &kept, Some(noise)));
         for (index, (found, source)) in y.chunks(30).zip(values(x).chunks(30)).enumerate() {
             if index % 3 == kept[index / 3] {
                 let shift = source[0] - found[0];
                 assert!(found.iter().zip(source).all(|(y, x)| (x - y - shift).abs() < 1e-6));
-                assert!(found.iter().sum::<f32>().abs() < 1e-4, "its mean is gone");
+                assert!(found.iter().sum::<f32>().abs() < 1e-4, "the mean is 0");
             } else {
                 assert!(found.iter().all(|y| y.abs() <= 0.5 / 255.0));
             }
@@ -77,11 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn the_projection_has_the_known_matrix_and_is_one() {
+    fn the_projection_has_its_known_matrix_and_is_idempotent() {
         let found: Vec<f32> = matrices(&[true], &Device::flex()).into_data().try_to_vec().expect("floats");
         let expected = [0.8333, 0.3333, -0.1667, 0.3333, 0.3333, 0.3333, -0.1667, 0.3333, 0.8333];
         assert_close(&found, &expected, 1e-4);
-        assert!((found[0] + found[4] + found[8] - 2.0).abs() < 1e-6, "its trace is its rank");
+        assert!((found[0] + found[4] + found[8] - 2.0).abs() < 1e-6, "the trace of a projection is its rank");
         let x = random(0.0, 1.0);
         let chosen = [true, true, false, true];
         let once = project_colours(x.clone(), &chosen);

@@ -1,36 +1,36 @@
-//! Linear changes of colour: brightness, contrast, saturation, gray, each image by its own numbers.
+//! Linear colour changes: brightness, contrast, saturation and gray, with factors of its own for each image.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// How much red, green and blue count towards gray (torchvision's weights; they sum to 0.9999).
+/// Weights of red, green and blue in gray (torchvision's; they sum to 0.9999).
 const LUMA: [f32; 3] = [0.2989, 0.587, 0.114];
 
-/// One linear change of one image: `factor x + gray g(x) + mean_gray g(m) + mean_colour m + add` with x a pixel, m the
-/// mean pixel of the image and g the gray of a pixel.
+/// Linear colour change of an image: `factor x + gray g(x) + mean_gray g(m) + mean_colour m + add` with x a pixel, m the mean pixel
+/// of the image and g(x) the gray of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Change {
-    /// Share of the pixel itself.
+pub struct ColourChange {
+    /// Factor of the pixel.
     pub factor: f32,
-    /// Share of the pixel's gray.
+    /// Factor of the pixel's gray.
     pub gray: f32,
-    /// Share of the gray of the mean pixel.
+    /// Factor of the mean pixel's gray.
     pub mean_gray: f32,
-    /// Share of the mean pixel, channel by channel.
+    /// Factor of the mean pixel, channel by channel.
     pub mean_colour: f32,
-    /// Added to everything.
+    /// Constant added to every channel.
     pub add: f32,
 }
 
-impl Change {
-    /// None at all.
+impl ColourChange {
+    /// Identity.
     pub const NONE: Self = Self { factor: 1.0, gray: 0.0, mean_gray: 0.0, mean_colour: 0.0, add: 0.0 };
 
-    /// Brightness as torchvision has it: `f x`.
+    /// Brightness as a factor (torchvision): `f x`.
     pub fn brightness(f: f32) -> Self {
         Self { factor: f, ..Self::NONE }
     }
 
-    /// Brightness as BYOL and SimCLR's first version have it: `x + d`.
+    /// Brightness as a shift (BYOL, SimCLR's first version): `x + d`.
     pub fn lift(d: f32) -> Self {
         Self { add: d, ..Self::NONE }
     }
@@ -51,17 +51,17 @@ impl Change {
     }
 }
 
-/// Changes each image by its own [`Change`]; what comes out may leave 0 to 1.
+/// Applies a [`ColourChange`] to each image. Results are not clipped to 0 to 1; an image of one channel is its own gray.
 ///
-/// An image of one channel is its own gray. `images`: `[n, c, h, w]`, c = 1 or 3 -> the same.
-pub fn change(images: Tensor<4>, changes: &[Change]) -> Tensor<4> {
+/// `images`: `[n, c, h, w]`, c = 1 or 3; `changes`: n -> the same shape.
+pub fn change_colours(images: Tensor<4>, changes: &[ColourChange]) -> Tensor<4> {
     let [n, ..] = images.dims();
-    assert_eq!(changes.len(), n, "change: one change an image");
-    if changes.iter().all(|change| *change == Change::NONE) {
+    assert_eq!(changes.len(), n, "change_colours: one change an image");
+    if changes.iter().all(|change| *change == ColourChange::NONE) {
         return images;
     }
     let device = images.device();
-    let column = |number: fn(&Change) -> f32| column(changes, number, &device);
+    let column = |number: fn(&ColourChange) -> f32| column(changes, number, &device);
     let added = [
         column(|change| change.gray).map(|share| gray_of(images.clone()) * share),
         column(|change| change.mean_gray).map(|share| gray_of(mean_of(images.clone())) * share),
@@ -72,22 +72,22 @@ pub fn change(images: Tensor<4>, changes: &[Change]) -> Tensor<4> {
         Some(factor) => images * factor,
         None => images.zeros_like(),
     };
-    added.into_iter().flatten().fold(scaled, |x, part| x + part)
+    added.into_iter().flatten().fold(scaled, |x, term| x + term)
 }
 
-/// Cut to 0 to 1.
+/// Images clipped to 0 to 1.
 pub(super) fn clipped(images: Tensor<4>) -> Tensor<4> {
     images.clamp_min(0.0).clamp_max(1.0)
 }
 
-/// One number an image, `[n, 1, 1, 1]`; none if all are 0.
-fn column(changes: &[Change], number: fn(&Change) -> f32, device: &Device) -> Option<Tensor<4>> {
+/// One coefficient an image, `[n, 1, 1, 1]`; `None` if all are 0, so that no work is done for them.
+fn column(changes: &[ColourChange], number: fn(&ColourChange) -> f32, device: &Device) -> Option<Tensor<4>> {
     let numbers: Vec<f32> = changes.iter().map(number).collect();
     let used = numbers.iter().any(|&x| x != 0.0);
     used.then(|| Tensor::from_data(TensorData::new(numbers, [changes.len(), 1, 1, 1]), device))
 }
 
-/// `[n, c, h, w]` -> `[n, 1, h, w]`.
+/// Gray of each pixel: `[n, c, h, w]` -> `[n, 1, h, w]`.
 fn gray_of(images: Tensor<4>) -> Tensor<4> {
     if images.dims()[1] == 1 {
         return images;
@@ -96,16 +96,18 @@ fn gray_of(images: Tensor<4>) -> Tensor<4> {
     (images * luma).sum_dim(1)
 }
 
-/// The mean pixel: `[n, c, h, w]` -> `[n, c, 1, 1]`.
+/// Mean pixel of each image: `[n, c, h, w]` -> `[n, c, 1, 1]`.
 fn mean_of(images: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
     images.reshape([n, c, h * w]).mean_dim(2).reshape([n, c, 1, 1])
 }
 
-/// Makes the chosen images gray, in as many channels as they had: `[n, c, h, w]` -> the same.
+/// Converts the chosen images to gray and keeps their number of channels: `[n, c, h, w]` -> the same shape.
 pub fn gray(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
-    let share = |&on: &bool| if on { Change { factor: 0.0, gray: 1.0, ..Change::NONE } } else { Change::NONE };
-    change(images, &chosen.iter().map(share).collect::<Vec<_>>())
+    let share = |&on: &bool| {
+        if on { ColourChange { factor: 0.0, gray: 1.0, ..ColourChange::NONE } } else { ColourChange::NONE }
+    };
+    change_colours(images, &chosen.iter().map(share).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -119,14 +121,19 @@ mod tests {
     }
 
     #[test]
-    fn factors_of_one_change_nothing() {
+    fn factors_of_one_are_the_identity() {
         let [one, zero] = [1.0, 0.0];
-        let all = [Change::brightness(one), Change::lift(zero), Change::contrast(one), Change::saturation(one)];
+        let all = [
+            ColourChange::brightness(one),
+            ColourChange::lift(zero),
+            ColourChange::contrast(one),
+            ColourChange::saturation(one),
+        ];
         for channels in [1, 3] {
             let x = noise(channels);
             for same in all {
-                // the other image does change, so that the work is done
-                let y = change(x.clone(), &[same, Change::brightness(0.5)]);
+                // a second image changes, so that the first one is computed too
+                let y = change_colours(x.clone(), &[same, ColourChange::brightness(0.5)]);
                 assert_eq!(values(y.narrow(0, 0, 1)), values(x.clone().narrow(0, 0, 1)));
             }
         }
@@ -136,14 +143,15 @@ mod tests {
     fn one_channel_is_its_own_gray() {
         let x = noise(1);
         assert_eq!(values(gray(x.clone(), &[true, false])), values(x.clone()));
-        let saturated = change(x.clone(), &[Change::saturation(1.7), Change::saturation(0.2)]);
+        let saturated = change_colours(x.clone(), &[ColourChange::saturation(1.7), ColourChange::saturation(0.2)]);
         assert_close(&values(saturated), &values(x.clone()), 1e-6);
-        let about = |change_of: fn(f32) -> Change| values(change(x.clone(), &[change_of(1.5), change_of(0.3)]));
-        assert_close(&about(Change::contrast), &about(Change::contrast_about_colour), 1e-6);
+        let about =
+            |change_of: fn(f32) -> ColourChange| values(change_colours(x.clone(), &[change_of(1.5), change_of(0.3)]));
+        assert_close(&about(ColourChange::contrast), &about(ColourChange::contrast_about_colour), 1e-6);
     }
 
     #[test]
-    fn gray_has_three_equal_channels_and_only_where_chosen() {
+    fn chosen_images_get_three_equal_channels() {
         let x = noise(3);
         let y = values(gray(x.clone(), &[true, false]));
         assert_eq!(y[..30], y[30..60]);

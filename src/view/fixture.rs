@@ -1,10 +1,10 @@
-//! What the tests of the ops share: images with what other programs made of them (`tests/fixtures/views`).
+//! Fixtures of the ops' tests: images with the results of other programs (`tests/fixtures/views`).
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// One image and what became of it in each case.
+/// One image and the expected result of each case.
 #[derive(Deserialize)]
 pub struct Fixture<Case> {
     shape: [usize; 3],
@@ -32,7 +32,7 @@ pub fn values(x: Tensor<4>) -> Vec<f32> {
 
 pub fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
     assert_eq!(found.len(), expected.len());
-    for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert!((found - expected).abs() <= tolerance, "at {place}: {found} is not {expected}");
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!((found - expected).abs() <= tolerance, "at {index}: {found} is not {expected}");
     }
 }

@@ -1,27 +1,27 @@
-//! Colours as lightness L (0 to 100), a (green to red) and b (blue to yellow): CIELAB under daylight (D65).
+//! CIE Lab colours under daylight (D65): lightness L (0 to 100), a (green to red) and b (blue to yellow).
 //!
-//! L says how bright a pixel is and a and b say nothing of it, so that one part can be hidden and asked for. The constants
+//! L holds the brightness of a pixel and a and b only its colour, so that a task can show one and ask for the other. The constants
 //! are those of scikit-image and of the colorization code.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// XYZ of linear red, green and blue, row by row.
+/// Matrix from linear RGB to XYZ.
 const TO_XYZ: [[f64; 3]; 3] =
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]];
-/// Its inverse.
+/// Matrix from XYZ to linear RGB.
 const FROM_XYZ: [[f64; 3]; 3] =
     [[3.240479, -1.537150, -0.498535], [-0.969256, 1.875992, 0.041556], [0.055648, -0.204043, 1.057311]];
 /// XYZ of white.
 const WHITE: [f64; 3] = [0.95047, 1.0, 1.08883];
-/// Below this share of white the cube root gives way to a line.
+/// Share of white below which f is linear instead of a cube root.
 const DARK: f64 = 0.008856;
 const SLOPE: f64 = 7.787;
 const FOOT: f64 = 16.0 / 116.0;
 
-/// L, a and b of every pixel: `L = 116 f(Y) - 16, a = 500 (f(X / Xw) - f(Y)), b = 200 (f(Y) - f(Z / Zw))` with
-/// `f(t) = t^(1/3)` above 0.008856 and `7.787 t + 16/116` below.
+/// Conversion from sRGB to Lab: `L = 116 f(Y) - 16, a = 500 (f(X / Xw) - f(Y)), b = 200 (f(Y) - f(Z / Zw))` with
+/// `f(t) = t^(1/3)` above 0.008856 and `7.787 t + 16/116` below. Gray pixels have a and b of about 0.
 ///
-/// A gray image has a and b of about 0. `images`: `[n, c, h, w]` in 0 to 1, c = 1 or 3 -> `[n, 3, h, w]`.
+/// `images`: `[n, c, h, w]` in 0 to 1, c = 1 or 3 -> `[n, 3, h, w]`.
 pub fn to_lab(images: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
     let rgb = if c == 1 { images.expand([n, 3, h, w]) } else { images };
@@ -32,7 +32,7 @@ pub fn to_lab(images: Tensor<4>) -> Tensor<4> {
     Tensor::cat(vec![lightness, (x - y.clone()) * 500.0, (y - z) * 200.0], 1)
 }
 
-/// L alone: `[n, c, h, w]` in 0 to 1, c = 1 or 3 -> `[n, 1, h, w]`.
+/// Lightness L: `[n, c, h, w]` in 0 to 1, c = 1 or 3 -> `[n, 1, h, w]`.
 pub fn lightness(images: Tensor<4>) -> Tensor<4> {
     let [_, c, _, _] = images.dims();
     let light = linear(images);
@@ -40,8 +40,7 @@ pub fn lightness(images: Tensor<4>) -> Tensor<4> {
     roots(y) * 116.0 - 16.0
 }
 
-/// The way back; colours that no screen has are cut to the nearest value each channel has: `[n, 3, h, w]` -> the same, in 0
-/// to 1.
+/// Conversion from Lab to sRGB: `[n, 3, h, w]` -> the same shape, in 0 to 1. Channels of colours outside the gamut are clipped.
 pub fn from_lab(lab: Tensor<4>) -> Tensor<4> {
     let [l, a, b] = channels(lab);
     let y = (l + 16.0) / 116.0;
@@ -63,26 +62,27 @@ pub(super) fn lab_of(rgb: [f64; 3]) -> [f64; 3] {
     [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
 
-/// sRGB values to amounts of light.
+/// Conversion from sRGB to linear RGB, the inverse gamma curve.
 fn linear(x: Tensor<4>) -> Tensor<4> {
     let curve = ((x.clone() + 0.055) / 1.055).powf_scalar(2.4);
     (x.clone() / 12.92).mask_where(x.greater_elem(0.04045), curve)
 }
 
-/// f of [`to_lab`].
+/// The function f of [`to_lab`].
 fn roots(t: Tensor<4>) -> Tensor<4> {
     let curve = t.clone().clamp_min(DARK).powf_scalar(1.0 / 3.0);
     (t.clone() * SLOPE + FOOT).mask_where(t.greater_elem(DARK), curve)
 }
 
-/// Every pixel's channels times a matrix.
+/// Product of a 3x3 matrix with the channels of every pixel.
 fn mixed(x: Tensor<4>, entry: impl Fn(usize, usize) -> f64) -> Tensor<4> {
-    let ([n, _, h, w], device) = (x.dims(), x.device());
+    let [n, _, h, w] = x.dims();
+    let device = x.device();
     matrix(entry, &device).matmul(x.reshape([n, 3, h * w])).reshape([n, 3, h, w])
 }
 
 fn matrix(entry: impl Fn(usize, usize) -> f64, device: &Device) -> Tensor<3> {
-    let entries: Vec<f32> = (0..9).map(|place| entry(place / 3, place % 3) as f32).collect();
+    let entries: Vec<f32> = (0..9).map(|index| entry(index / 3, index % 3) as f32).collect();
     Tensor::from_data(TensorData::new(entries, [1, 3, 3]), device)
 }
 
@@ -100,7 +100,7 @@ mod tests {
         Tensor::from_data(TensorData::new(rgb.to_vec(), [1, 3, 1, 1]), &Device::flex())
     }
 
-    /// Colours and what scikit-image makes of them.
+    /// sRGB colours and their Lab values by scikit-image.
     const KNOWN: [([f32; 3], [f32; 3]); 4] = [
         ([1.0, 0.0, 0.0], [53.2406, 80.0923, 67.2028]),
         ([0.0, 1.0, 0.0], [87.7351, -86.183, 83.1797]),
@@ -109,7 +109,7 @@ mod tests {
     ];
 
     #[test]
-    fn known_colours_have_their_places() {
+    fn known_colours_have_scikit_images_lab_values() {
         for (rgb, lab) in KNOWN {
             assert_close(&values(to_lab(pixel(rgb))), &lab, 2e-4);
             let exact = lab_of(rgb.map(f64::from)).map(|x| x as f32);
@@ -119,16 +119,16 @@ mod tests {
     }
 
     #[test]
-    fn every_colour_comes_back() {
+    fn from_lab_undoes_to_lab() {
         let x = Tensor::<4>::random([2, 3, 16, 16], Distribution::Uniform(0.0, 1.0), &Device::flex());
         assert_close(&values(from_lab(to_lab(x.clone()))), &values(x.clone()), 5e-4);
-        // dark colours take the straight parts of both curves
+        // dark colours use the linear parts of both curves
         let dark = x * 0.03;
         assert_close(&values(from_lab(to_lab(dark.clone()))), &values(dark), 5e-4);
     }
 
     #[test]
-    fn lightness_is_the_first_channel_and_gray_has_no_colour() {
+    fn lightness_is_lab_channel_0_and_gray_has_no_colour() {
         let x = Tensor::<4>::random([2, 3, 8, 8], Distribution::Uniform(0.0, 1.0), &Device::flex());
         assert_close(&values(lightness(x.clone())), &values(to_lab(x.clone()).narrow(1, 0, 1)), 1e-4);
         let gray = x.narrow(1, 0, 1);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn black_and_white_are_the_ends() {
+    fn black_and_white_have_lightness_0_and_100() {
         assert_close(&values(to_lab(pixel([0.0; 3]))), &[0.0; 3], 1e-4);
         assert_close(&values(to_lab(pixel([1.0; 3]))), &[100.0, 0.0, 0.0], 1e-2);
     }

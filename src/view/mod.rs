@@ -1,62 +1,62 @@
-//! What a network gets to see: pure functions on batches of images, on the plain device, with all chance drawn on the
-//! host.
+//! Views: augmentations and other image operations, as pure functions on batches, without gradients and with all random numbers
+//! drawn on the host.
 //!
-//! Each image draws its own numbers; pixels are computed a batch at a time where the images are; nothing is read back.
-//! Every op takes images of one channel too, for which saturation, hue and gray do nothing but draw their numbers.
+//! Each image draws its own random numbers. Pixels are computed on the device of the images, a batch at a time, and nothing is read
+//! back. Every op works on images of one channel too, where saturation, hue and gray change nothing but draw their numbers.
 
 mod blur;
 mod channels;
 mod colour;
-mod contrast;
 mod crop;
-mod cut;
+mod display;
 mod energy;
 #[cfg(test)]
 mod fixture;
+mod frames;
 mod gamut;
 mod homography;
+mod hsv_change;
 mod hue;
 mod jitter;
 pub mod lab;
-mod level;
 pub mod mask;
 pub mod motion;
 mod op;
-mod outline;
+mod patch_normalisation;
 mod patches;
-mod principal;
+mod permutation_set;
+mod principal_colours;
 mod published;
-mod puzzle;
 pub mod recipe;
 mod resample;
+mod resize;
 mod rotate;
 mod shift;
 mod tiles;
 mod tone;
 mod warp;
-mod words;
 
 pub use blur::{Kernel, blur};
 pub use channels::{drop_colours, project_colours};
-pub use colour::{Change, change, gray};
-pub use contrast::{Tone, Tones, retone};
+pub use colour::{ColourChange, change_colours, gray};
 pub use crop::random_windows;
-pub use cut::{cut, resized, thinned};
-pub use energy::places_by_energy;
+pub use energy::positions_by_energy;
+pub use frames::{Frames, draw_frames};
 pub use gamut::ab_bins;
 pub use homography::{Homography, inverses};
-pub use hue::turn_hue;
-pub use jitter::{About, Jitter, Light};
-pub use level::{Level, level};
+pub use hsv_change::{HsvChange, PowerCurve, change_hsv};
+pub use hue::adjust_hue;
+pub use jitter::{BrightnessMode, ContrastCentre, Jitter};
 pub use op::Op;
-pub use outline::{Frames, outlined};
+pub use patch_normalisation::{PatchNormalisation, normalise_patches};
 pub use patches::{Patch, coarsen, cut_patches};
-pub use principal::stretch;
-pub use puzzle::{Farthest, PermutationSet};
+pub use permutation_set::{Farthest, PermutationSet};
+pub use principal_colours::scale_principal_colours;
 pub use recipe::{Recipe, ViewKind};
 pub use resample::{Filter, Window, resample};
+pub use resize::{random_crop, resize, subsample};
 pub use rotate::{all_rotations, rotate, rotate_each};
-pub use shift::{crop_shifted, flip, flip_some};
+pub use shift::{flip, random_flip, random_shift};
 pub use tiles::{arrange, permutations, tiles};
 pub use tone::{NEVER, autocontrast, posterise, sharpness, solarise};
 pub use warp::{Fill, warp};

@@ -1,4 +1,4 @@
-//! One step of a recipe, as data: what is done, within which ranges, how probably.
+//! Augmentation ops with their parameters, as data, and their execution on batches.
 
 use burn::tensor::Tensor;
 use rand::RngExt;
@@ -14,36 +14,36 @@ use super::tiles::{arrange, permutations, tiles};
 use super::tone::{NEVER, autocontrast, posterise, sharpness, solarise};
 use crate::rng::Rng;
 
-/// One step. Every image draws its own numbers.
+/// One augmentation of a recipe. Every image draws its own random numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Op {
-    /// A window of random area and aspect, brought to the size of the view.
+    /// Random resized crop to the size of the view.
     Crop {
-        /// Share of the area, lowest and highest.
+        /// Range of the share of the image's area.
         area: [f64; 2],
-        /// Width over height, lowest and highest.
+        /// Range of the aspect ratio, width over height.
         aspect: [f64; 2],
-        /// How pixels are mixed.
+        /// Interpolation filter.
         filter: Filter,
     },
-    /// Tiles of a grid: from here on each is an image of its own.
+    /// Tiles of a grid; later ops treat each tile as an image of its own.
     Tiles {
-        /// Cells to a side.
+        /// Cells a side.
         grid: usize,
-        /// Pixels to a side of a tile; the rest of its cell is room to move in.
+        /// Pixels a side of a tile, at a random position in its cell.
         tile: usize,
-        /// Whether the tiles of an image come in an order drawn for it.
+        /// Shuffle the tiles of each image.
         shuffle: bool,
     },
-    /// Left and right exchanged.
+    /// Horizontal flip.
     Flip {
         /// Probability.
         p: f64,
     },
-    /// Brightness, contrast, saturation, hue.
+    /// Colour jitter: brightness, contrast, saturation, hue.
     Jitter(Jitter),
-    /// Gray.
+    /// Conversion to gray.
     Gray {
         /// Probability.
         p: f64,
@@ -52,48 +52,48 @@ pub enum Op {
     Blur {
         /// Probability.
         p: f64,
-        /// Deviation in pixels, lowest and highest.
+        /// Range of the standard deviation in pixels.
         sigma: [f64; 2],
-        /// What stands for the Gaussian.
+        /// Approximation of the Gaussian.
         kernel: Kernel,
     },
-    /// Bright pixels inverted.
+    /// Solarisation: inversion of bright pixels.
     Solarise {
         /// Probability.
         p: f64,
-        /// The darkest pixel that is inverted.
+        /// Least brightness that is inverted, 0 to 1.
         threshold: f64,
     },
-    /// PIRL's group: posterise, sharpness, solarise, autocontrast, all of them or none.
+    /// PIRL's photometric group: posterise, sharpness, solarise and autocontrast, all of them or none.
     Photometric {
         /// Probability.
         p: f64,
-        /// Bits that are kept, fewest and most.
+        /// Range of the number of bits kept by posterise.
         bits: [u32; 2],
-        /// Factor of sharpness, lowest and highest.
+        /// Range of the sharpness factor.
         sharpness: [f64; 2],
-        /// Threshold in steps of 1/255, lowest and highest.
+        /// Range of the solarise threshold, in steps of 1/255.
         threshold: [u32; 2],
     },
 }
 
-/// Runs the steps in their order; a crop makes images of `size` pixels to a side.
+/// Applies the ops in order; a crop resizes to `size` pixels a side.
 ///
-/// A mirroring after a crop is done by the crop, which gets it for nothing: all that may stand between works pixel by
-/// pixel or is symmetric, and comes to the same in either order.
+/// A flip after a crop is merged into the crop, which then costs nothing: the ops between them are pointwise or symmetric, so the
+/// order does not matter.
 pub(super) fn run(ops: &[Op], images: Tensor<4>, size: usize, rng: &mut Rng) -> Tensor<4> {
-    let mirrors = mirrored_by_crop(ops);
-    ops.iter().enumerate().fold(images, |images, (place, op)| match (op, mirrors) {
-        (Op::Crop { area, aspect, filter }, Some((crop, flip))) if place == crop => {
-            let Op::Flip { p } = ops[flip] else { unreachable!("the place of a mirroring") };
+    let merged = mirrored_by_crop(ops);
+    ops.iter().enumerate().fold(images, |images, (index, op)| match (op, merged) {
+        (Op::Crop { area, aspect, filter }, Some((crop, flip))) if index == crop => {
+            let Op::Flip { p } = ops[flip] else { unreachable!("this is the index of a flip") };
             crop_to(images, size, [*area, *aspect], *filter, p, rng)
         }
-        (Op::Flip { .. }, Some((_, flip))) if place == flip => images,
+        (Op::Flip { .. }, Some((_, flip))) if index == flip => images,
         _ => op.apply(images, size, rng),
     })
 }
 
-/// The places of a crop and of the mirroring it can do.
+/// Indices of a crop and of the flip that is merged into it.
 fn mirrored_by_crop(ops: &[Op]) -> Option<(usize, usize)> {
     let crop = ops.iter().rposition(|op| matches!(op, Op::Crop { .. }))?;
     let between = ops[crop + 1..].iter().take_while(|op| !matches!(op, Op::Tiles { .. }));
@@ -117,13 +117,13 @@ fn crop_to(
     resample(images, &windows, [size, size], filter)
 }
 
-/// Which of `n` images something is done to.
+/// Random choice of images, each with probability `p`.
 fn chosen(n: usize, p: f64, rng: &mut Rng) -> Vec<bool> {
     (0..n).map(|_| rng.random::<f64>() < p).collect()
 }
 
 impl Op {
-    /// `[n, c, h, w]` -> `[m, c, h', w']`.
+    /// Applies the op: `[n, c, h, w]` -> `[m, c, h', w']`, m = n but for tiles.
     fn apply(&self, images: Tensor<4>, size: usize, rng: &mut Rng) -> Tensor<4> {
         let [n, ..] = images.dims();
         match self {
@@ -163,17 +163,17 @@ fn photometric(
     rng: &mut Rng,
 ) -> Tensor<4> {
     let on = chosen(images.dims()[0], p, rng);
-    let (mut levels, mut factors, mut thresholds) = (Vec::new(), Vec::new(), Vec::new());
+    let mut levels = Vec::new();
+    let mut factors = Vec::new();
+    let mut thresholds = Vec::new();
     for &on in &on {
-        let drawn = (
-            rng.random_range(bits[0]..=bits[1]),
-            between(factor, rng) as f32,
-            rng.random_range(threshold[0]..=threshold[1]),
-        );
-        let (level, factor, threshold) = if on { (drawn.0, drawn.1, drawn.2 as f32 / 255.0) } else { (0, 1.0, NEVER) };
-        levels.push(level);
-        factors.push(factor);
-        thresholds.push(threshold);
+        // drawn in any case, so that the generator advances by the same amount
+        let level = rng.random_range(bits[0]..=bits[1]);
+        let factor = between(factor, rng) as f32;
+        let threshold = rng.random_range(threshold[0]..=threshold[1]) as f32 / 255.0;
+        levels.push(if on { level } else { 0 });
+        factors.push(if on { factor } else { 1.0 });
+        thresholds.push(if on { threshold } else { NEVER });
     }
     autocontrast(solarise(sharpness(posterise(images, &levels), &factors), &thresholds), &on)
 }

@@ -1,10 +1,10 @@
-//! Patches cut out of images at places that need not be whole pixels, and patches made coarse.
+//! Patches at fractional positions of images, and patches at reduced resolution.
 
 use burn::tensor::{Int, Tensor};
 
 use super::resample::{Filter, Span, weights};
 
-/// Where a patch lies in its image: a rectangle in source pixels.
+/// Rectangle of an image in pixels, which need not be whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Patch {
     /// First row.
@@ -18,24 +18,25 @@ pub struct Patch {
 }
 
 impl Patch {
-    /// A square.
+    /// Square patch.
     pub fn square(top: f64, left: f64, side: f64) -> Self {
         Self { top, left, height: side, width: side }
     }
 }
 
-/// Cuts patches out of each image and brings them to `size` pixels to a side, bilinear with antialiasing.
+/// Cuts patches out of each image and resizes them to `size` pixels a side, bilinear with antialiasing.
 ///
-/// To cut at place (t, l) out of an image resized by s is to cut at (t / s, l / s) out of the image itself: both take the
-/// same means of the same pixels, those around the patch included. Patches at whole pixels and of `size` are copies.
+/// Cutting at (t, l) from an image resized by a factor s equals cutting at (t / s, l / s) from the image itself, because pixels
+/// around the patch contribute in both cases. Patches of `size` at whole pixels are exact copies.
 ///
-/// `images`: `[n, c, h, w]`; `patches`: a list an image, perhaps of different lengths -> `[m, c, size, size]` with m patches
-/// in all, those of image 0 first.
+/// `images`: `[n, c, h, w]`; `patches`: a list for each image, of any length -> `[m, c, size, size]` with m patches in all, those of
+/// image 0 first.
 pub fn cut_patches(images: Tensor<4>, patches: &[Vec<Patch>], size: usize) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
     assert_eq!(patches.len(), n, "cut_patches: one list an image");
-    let (device, most) = (images.device(), patches.iter().map(Vec::len).max().unwrap_or(0));
-    // lists of one length; what is added is left out again at the end
+    let device = images.device();
+    let most = patches.iter().map(Vec::len).max().unwrap_or(0);
+    // lists are padded to one length, and the padding is dropped at the end
     let filled = |list: &Vec<Patch>| {
         let blank = Patch::square(0.0, 0.0, size as f64);
         list.iter().copied().chain(std::iter::repeat(blank)).take(most).collect::<Vec<_>>()
@@ -55,9 +56,9 @@ pub fn cut_patches(images: Tensor<4>, patches: &[Vec<Patch>], size: usize) -> Te
     if real.len() == n * most { found } else { found.select(0, Tensor::<1, Int>::from_ints(real.as_slice(), &device)) }
 }
 
-/// Brings each patch down to its own number of pixels to a side and up again, both bilinear: what is finer is lost.
+/// Reduces the resolution of each patch: bilinear downsampling to `sides` pixels a side and upsampling back.
 ///
-/// `patches`: `[m, c, s, s]`; `sides`: m numbers from 1 to s, s leaving the patch as it is -> the same shape.
+/// `patches`: `[m, c, s, s]`; `sides`: m numbers from 1 to s, where s is the identity -> the same shape.
 pub fn coarsen(patches: Tensor<4>, sides: &[usize]) -> Tensor<4> {
     let [m, _, size, width] = patches.dims();
     assert!(sides.len() == m && size == width, "coarsen: square patches, one side each");
@@ -65,7 +66,7 @@ pub fn coarsen(patches: Tensor<4>, sides: &[usize]) -> Tensor<4> {
         return patches;
     }
     let device = patches.device();
-    // rows beyond the smaller patch reach no pixel and stay 0
+    // rows beyond the smaller patch have no source pixel and stay 0
     let down = |&side: &usize| {
         let length = (size * size) as f64 / side as f64;
         Span { start: 0.0, length, inside: 0..size, mirrored: false }
@@ -89,20 +90,20 @@ mod tests {
     }
 
     #[test]
-    fn whole_pixels_are_copied() {
+    fn patches_at_whole_pixels_are_copies() {
         let x = noise([2, 3, 9, 11]);
         let lists =
             [vec![Patch::square(1.0, 2.0, 4.0), Patch::square(5.0, 7.0, 4.0)], vec![Patch::square(0.0, 6.0, 4.0)]];
         let found = cut_patches(x.clone(), &lists, 4);
         assert_eq!(found.dims(), [3, 3, 4, 4]);
-        for (place, [image, top, left]) in [[0, 1, 2], [0, 5, 7], [1, 0, 6]].into_iter().enumerate() {
+        for (index, [image, top, left]) in [[0, 1, 2], [0, 5, 7], [1, 0, 6]].into_iter().enumerate() {
             let expected = x.clone().slice([image..image + 1, 0..3, top..top + 4, left..left + 4]);
-            assert_eq!(values(found.clone().narrow(0, place, 1)), values(expected));
+            assert_eq!(values(found.clone().narrow(0, index, 1)), values(expected));
         }
     }
 
     #[test]
-    fn a_patch_of_a_resized_image_is_cut_from_the_image_itself() {
+    fn a_patch_equals_that_of_the_resized_image() {
         let x = noise([1, 1, 30, 24]);
         for [height, width] in [[20, 16], [45, 36]] {
             let whole = Window { top: 0, left: 0, height: 30, width: 24, mirrored: false };
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn coarse_patches_are_those_resampled_twice() {
+    fn coarse_patches_are_resampled_down_and_up() {
         let x = noise([3, 2, 12, 12]);
         let found = coarsen(x.clone(), &[12, 5, 1]);
         assert_eq!(values(found.clone().narrow(0, 0, 1)), values(x.clone().narrow(0, 0, 1)));
@@ -125,6 +126,6 @@ mod tests {
         assert_close(&values(found.clone().narrow(0, 1, 1)), &values(again), 1e-5);
         let mut one: Vec<f32> = values(found.slice([2..3, 0..1]));
         one.dedup_by(|a, b| (*a - *b).abs() < 1e-5);
-        assert_eq!(one.len(), 1, "one pixel has one value");
+        assert_eq!(one.len(), 1, "a patch reduced to one pixel has one value");
     }
 }

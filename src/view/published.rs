@@ -1,16 +1,16 @@
-//! The recipes of the papers, and small ones for images of about 30 pixels.
+//! Augmentation recipes of the papers, and small ones for images of about 30 pixels.
 //!
-//! Pixels stay in 0 to 1: what an encoder subtracts and divides by is the encoder's. Saturation blends with gray
-//! throughout, as torchvision does, and where a kernel reaches over the border the image mirrors; SimCLR's and BYOL's own code
-//! scales S of HSV instead, and blurs into black.
+//! Pixels stay in 0 to 1; normalisation belongs to the encoder. Two deviations from the code of SimCLR and BYOL apply to all
+//! recipes: saturation blends with gray, as in torchvision, where theirs scales S of HSV; and explicit blurs use reflection padding,
+//! where theirs is black.
 
 use super::blur::Kernel;
-use super::jitter::{About, Jitter, Light};
+use super::jitter::{BrightnessMode, ContrastCentre, Jitter};
 use super::op::Op;
 use super::recipe::ViewKind;
 use super::resample::Filter;
 
-/// Name, source, views.
+/// Name, source and views of a recipe.
 pub(super) type Row = (&'static str, &'static str, fn() -> Vec<ViewKind>);
 
 pub(super) const RECIPES: &[Row] = &[
@@ -70,7 +70,7 @@ fn pillow_blur(p: f64) -> Op {
     Op::Blur { p, sigma: SIGMA, kernel: Kernel::Pillow }
 }
 
-/// A kernel of a tenth of the side.
+/// Blur with a kernel of a tenth of the side.
 fn tenth_blur(p: f64) -> Op {
     Op::Blur { p, sigma: SIGMA, kernel: Kernel::Explicit { inverse_share: 10 } }
 }
@@ -83,12 +83,12 @@ fn two(size: usize, ops: Vec<Op>) -> Vec<ViewKind> {
     vec![ViewKind { count: 2, size, ops }]
 }
 
-/// Gray images have no saturation and no hue, and much of a garment or a digit must stay in sight.
+/// Recipe for gray images, without saturation and hue, and with crops large enough to show most of a garment or a digit.
 fn small_gray() -> Vec<ViewKind> {
     two(28, vec![crop(0.3, 1.0, Filter::Bilinear), flip(), jitter([0.4, 0.4, 0.0, 0.0], 0.8)])
 }
 
-/// Without blur, which the CIFAR settings of the papers drop too.
+/// Recipe for small colour images, without blur, as in the papers' CIFAR settings.
 fn small_colour() -> Vec<ViewKind> {
     two(32, vec![crop(0.3, 1.0, Filter::Bilinear), flip(), jitter([0.4, 0.4, 0.4, 0.1], 0.8), gray()])
 }
@@ -104,14 +104,14 @@ fn moco_v2() -> Vec<ViewKind> {
     )
 }
 
-/// The first view alone.
+/// Only the first view of a recipe.
 fn one(mut kinds: Vec<ViewKind>) -> Vec<ViewKind> {
     kinds.truncate(1);
     kinds.iter_mut().for_each(|kind| kind.count = 1);
     kinds
 }
 
-/// One view cut into two by two tiles in random order.
+/// One view cut into 2x2 tiles in random order.
 fn small_tiles(kinds: Vec<ViewKind>, size: usize, tile: usize) -> Vec<ViewKind> {
     let mut kinds = one(kinds);
     for kind in &mut kinds {
@@ -129,7 +129,7 @@ fn simsiam_cifar() -> Vec<ViewKind> {
     two(32, vec![crop(0.2, 1.0, Filter::Bilinear), jitter([0.4, 0.4, 0.4, 0.1], 0.8), gray(), flip()])
 }
 
-/// No blur, solarised in the second view only.
+/// Two different views without blur, the second one with solarisation.
 fn asymmetric_cifar() -> Vec<ViewKind> {
     let view = |solarise: f64| {
         let mut ops = vec![crop(0.08, 1.0, Filter::Bicubic), flip(), jitter([0.4, 0.4, 0.2, 0.1], 0.8), gray()];
@@ -148,15 +148,18 @@ fn swav() -> Vec<ViewKind> {
     vec![ViewKind { count: 2, size: 224, ops: ops(0.14, 1.0) }, ViewKind { count: 6, size: 96, ops: ops(0.05, 0.14) }]
 }
 
-/// The blur stays at this size, too.
+/// solo-learn's recipe for 32 pixels, which keeps the blur.
 fn swav_cifar() -> Vec<ViewKind> {
     two(32, vec![crop(0.08, 1.0, Filter::Bicubic), jitter([0.8, 0.8, 0.8, 0.2], 0.8), gray(), pillow_blur(0.5), flip()])
 }
 
-/// SimCLR's jitter: TensorFlow's contrast is about each channel's mean; brightness is a factor since its second
+/// SimCLR's jitter at strength s: contrast about each channel's mean, as in TensorFlow; brightness as a factor, as in its second
 /// version.
 fn simclr_jitter(s: f64) -> Op {
-    Op::Jitter(Jitter { about: About::Colour, ..Jitter::torchvision([0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s], 0.8) })
+    Op::Jitter(Jitter {
+        about: ContrastCentre::Colour,
+        ..Jitter::torchvision([0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s], 0.8)
+    })
 }
 
 fn simclr() -> Vec<ViewKind> {
@@ -167,7 +170,7 @@ fn simclr_cifar() -> Vec<ViewKind> {
     two(32, vec![crop(0.08, 1.0, Filter::Bicubic), flip(), simclr_jitter(0.5), gray()])
 }
 
-/// One view by the asymmetric rule: blurred and solarised with these probabilities.
+/// One of two asymmetric views: crop, flip, jitter and gray, then `blur`, then solarisation with probability `solarise`.
 fn unlike(jitter: Op, blur: Op, solarise: f64, threshold: f64) -> Vec<Op> {
     let mut ops = vec![crop(0.08, 1.0, Filter::Bicubic), flip(), jitter, gray(), blur];
     if solarise > 0.0 {
@@ -179,7 +182,7 @@ fn unlike(jitter: Op, blur: Op, solarise: f64, threshold: f64) -> Vec<Op> {
 fn byol() -> Vec<ViewKind> {
     let view = |blur: f64, solarise: f64| {
         let plain = Jitter::torchvision([0.4, 0.4, 0.2, 0.1], 0.8);
-        let jitter = Jitter { light: Light::Added, about: About::Colour, ..plain };
+        let jitter = Jitter { light: BrightnessMode::Added, about: ContrastCentre::Colour, ..plain };
         ViewKind { count: 1, size: 224, ops: unlike(Op::Jitter(jitter), tenth_blur(blur), solarise, 0.5) }
     };
     vec![view(1.0, 0.0), view(0.1, 0.2)]
@@ -193,7 +196,7 @@ fn barlow_twins() -> Vec<ViewKind> {
     vec![view(1.0, 0.0), view(0.1, 0.2)]
 }
 
-/// What follows the crop, and the cut into tiles, in both branches of PIRL.
+/// PIRL's ops after the crop (image branch) or the tiles (patch branch).
 fn pirl_colours() -> [Op; 4] {
     let group = Op::Photometric { p: 0.66, bits: [4, 8], sharpness: [0.1, 1.9], threshold: [0, 256] };
     [jitter([0.4, 0.4, 0.4, 0.2], 1.0), group, gray(), flip()]

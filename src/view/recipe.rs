@@ -1,4 +1,4 @@
-//! Recipes: which views of an image a method is shown, as data.
+//! Augmentation recipes: the views of an image that a method trains on, as data.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -8,39 +8,39 @@ use super::published::RECIPES;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
-/// A named list of views. Prints in words.
+/// Named list of views, with a `Display` in plain words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// For example `simclr`.
+    /// Name, for example `simclr`.
     pub name: String,
-    /// Where it comes from, and where it departs from that.
+    /// Paper or code it is taken from, and deviations from it.
     pub source: String,
-    /// The kinds of views in their order.
+    /// Kinds of views, in the order of the views.
     pub kinds: Vec<ViewKind>,
 }
 
-/// Some views that are made alike.
+/// Views drawn by the same ops.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ViewKind {
-    /// How many views.
+    /// Number of views.
     pub count: usize,
-    /// Pixels to a side after the crop.
+    /// Pixels a side after the crop.
     pub size: usize,
-    /// What is done, in this order.
+    /// Ops in the order of their application.
     pub ops: Vec<Op>,
 }
 
-/// The names of all recipes.
+/// Names of all recipes.
 pub fn names() -> impl Iterator<Item = &'static str> {
     RECIPES.iter().map(|(name, ..)| *name)
 }
 
-/// The recipe of this name.
+/// Looks up a recipe by name.
 ///
 /// # Errors
-/// When there is none; the sentence lists those there are.
+/// [`Error::Config`] that lists all names, if there is no such recipe.
 pub fn find(name: &str) -> Result<Recipe> {
     let row = RECIPES.iter().find(|(known, ..)| *known == name);
     let (name, source, kinds) = row.ok_or_else(|| {
@@ -51,8 +51,8 @@ pub fn find(name: &str) -> Result<Recipe> {
 }
 
 impl Recipe {
-    /// The same recipe for images of another size: the largest view gets `size` pixels to a side, smaller views and
-    /// tiles shrink or grow with it. Blurs that are stated in pixels stay as they are.
+    /// Scaled to another image size: the largest view gets `size` pixels a side, smaller views and tiles in proportion. Blurs in
+    /// pixels stay.
     pub fn scaled_to(mut self, size: usize) -> Self {
         let largest = self.kinds.iter().map(|kind| kind.size).max().unwrap_or(size);
         let scaled = |pixels: usize| ((pixels * size) as f64 / largest as f64).round().max(1.0) as usize;
@@ -67,7 +67,7 @@ impl Recipe {
         self
     }
 
-    /// The same recipe with crops of no less than this share of the area.
+    /// With crops of at least this share of the image's area.
     pub fn with_min_area(mut self, share: f64) -> Self {
         for op in self.kinds.iter_mut().flat_map(|kind| &mut kind.ops) {
             if let Op::Crop { area, .. } = op {
@@ -77,29 +77,29 @@ impl Recipe {
         self
     }
 
-    /// Views of an image.
+    /// Number of views of an image.
     pub fn count(&self) -> usize {
         self.kinds.iter().map(|kind| kind.count).sum()
     }
 
-    /// Tiles of an image, where the first views are cut into some.
+    /// Number of tiles of an image, if its first views are cut into tiles.
     pub fn tiles(&self) -> Option<usize> {
         let cut = |op: &Op| if let Op::Tiles { grid, .. } = op { Some(grid * grid) } else { None };
         self.kinds.first()?.ops.iter().find_map(cut)
     }
 
-    /// Pixels to a side of what is seen: of each kind of views, or of the tiles that they are cut into.
+    /// Pixels a side of the images that an encoder reads: of each kind of views, or of the tiles they are cut into.
     pub fn sides(&self) -> impl Iterator<Item = usize> {
         let tile = |op: &Op| if let Op::Tiles { tile, .. } = op { Some(*tile) } else { None };
         self.kinds.iter().map(move |kind| kind.ops.iter().find_map(tile).unwrap_or(kind.size))
     }
 
-    /// Refuses what cannot be drawn, in words.
+    /// Checks all parameters.
     ///
     /// # Errors
-    /// When a range or a probability is impossible.
+    /// [`Error::Config`] if a range or a probability is impossible.
     pub fn check(&self) -> Result<()> {
-        let wrong = |what: String| Err(Error::Config(format!("recipe {}: {what}", self.name)));
+        let wrong = |message: String| Err(Error::Config(format!("recipe {}: {message}", self.name)));
         if self.count() == 0 {
             return wrong("it needs at least one view".into());
         }
@@ -108,18 +108,18 @@ impl Recipe {
                 return wrong("a view needs at least one pixel".into());
             }
             for op in &kind.ops {
-                if let Some(what) = op.fault(kind.size) {
-                    return wrong(what);
+                if let Some(message) = op.fault(kind.size) {
+                    return wrong(message);
                 }
             }
         }
         Ok(())
     }
 
-    /// Draws every view of every image: view 1 of all images, view 2 of all images, and so on, one tensor a view.
+    /// Draws all views of a batch, one tensor for each view.
     ///
-    /// `images`: `[n, c, h, w]` in 0 to 1, c = 1 or 3, on the plain device -> each `[n, c, size, size]`, or
-    /// `[n grid^2, c, tile, tile]` where a recipe cuts tiles.
+    /// `images`: `[n, c, h, w]` in 0 to 1, c = 1 or 3, on a device without autodiff -> each `[n, c, size, size]`, or `[n grid^2, c,
+    /// tile, tile]` for views cut into tiles.
     pub fn views(&self, images: &Tensor<4>, rng: &mut Rng) -> Vec<Tensor<4>> {
         let all = self.kinds.iter().flat_map(|kind| std::iter::repeat_n(kind, kind.count));
         all.map(|kind| run(&kind.ops, images.clone(), kind.size, rng)).collect()
@@ -127,7 +127,7 @@ impl Recipe {
 }
 
 impl Op {
-    /// What is impossible about the step, if anything.
+    /// Error message if a parameter of the op is impossible.
     fn fault(&self, size: usize) -> Option<String> {
         let share =
             |name: &str, p: f64| (!(0.0..=1.0).contains(&p)).then(|| format!("{name} must lie in 0 to 1, not {p}"));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn every_recipe_draws_its_views_within_range_at_any_size_and_in_any_colour() {
+    fn views_of_every_recipe_stay_in_0_to_1() {
         for name in names() {
             let recipe = find(name).expect("a listed recipe").scaled_to(30);
             recipe.check().expect("a possible recipe");
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn draws_do_not_depend_on_the_channels_and_repeat_with_the_seed() {
+    fn the_seed_determines_the_views_for_any_channels() {
         for name in names() {
             let recipe = find(name).expect("a listed recipe").scaled_to(24);
             let next = |channels: usize| {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn images_and_views_draw_for_themselves() {
+    fn each_view_of_each_image_is_different() {
         let one = noise(1, 3, 32);
         let same = Tensor::cat(vec![one; 16], 0);
         let views = find("simsiam").expect("a recipe").scaled_to(32).views(&same, &mut stream(1, Purpose::Views, 0));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_scale_together() {
+    fn all_sizes_scale_in_proportion() {
         let sizes = |recipe: &Recipe| recipe.kinds.iter().map(|kind| (kind.count, kind.size)).collect::<Vec<_>>();
         let swav = find("swav").expect("a recipe");
         assert_eq!(sizes(&swav), [(2, 224), (6, 96)]);
@@ -248,8 +248,8 @@ mod tests {
     }
 
     #[test]
-    fn a_mirroring_anywhere_after_the_crop_is_the_same_mirroring() {
-        // with certain mirroring and a crop of everything the view is the mirror image, wherever the op stands
+    fn a_flip_gives_the_same_view_at_any_position_after_the_crop() {
+        // with a flip of probability 1 and a crop of the whole image, the view is the mirror image
         let crop = Op::Crop { area: [1.0, 1.0], aspect: [1.0, 1.0], filter: Filter::Bilinear };
         let x = noise(3, 1, 12);
         let gray = Op::Gray { p: 1.0 };
@@ -265,14 +265,14 @@ mod tests {
     }
 
     #[test]
-    fn the_least_area_can_be_set() {
+    fn with_min_area_sets_the_least_area_of_crops() {
         let recipe = find("small-gray").expect("a recipe").with_min_area(1.0);
         assert!(recipe.check().is_ok());
         assert!(recipe.kinds.iter().all(|kind| matches!(kind.ops[0], Op::Crop { area: [1.0, 1.0], .. })));
     }
 
     #[test]
-    fn recipes_survive_being_written_and_print_in_words() {
+    fn recipes_go_through_json_and_print_in_words() {
         for name in names() {
             let recipe = find(name).expect("a listed recipe");
             let json = serde_json::to_string(&recipe).expect("plain data");
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_in_words() {
+    fn impossible_parameters_are_errors() {
         let unknown = find("mocov4").expect_err("no such recipe").to_string();
         assert!(
             unknown.contains("`mocov4`") && unknown.contains("simsiam") && unknown.contains("small-gray"),

@@ -1,4 +1,4 @@
-//! Windows of images brought to another size, as two small matrix products an image.
+//! Crop and resize, as two matrix products an image.
 
 use std::ops::Range;
 
@@ -7,18 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::colour::clipped;
 
-/// How a new pixel is mixed from old ones. When an image shrinks the kernel widens with it (antialiasing), as Pillow
-/// and torchvision do it.
+/// Interpolation filter. For downsampling the kernel is widened by the scale (antialiasing), as in Pillow and torchvision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Filter {
-    /// A triangle one pixel to each side.
+    /// Bilinear: a triangle of radius 1.
     Bilinear,
-    /// Keys' cubic with a = -1/2, two pixels to each side; results are cut to 0 to 1.
+    /// Bicubic: Keys' cubic with a = -1/2, of radius 2; results are clipped to 0 to 1.
     Bicubic,
 }
 
-/// A rectangle of an image, in whole pixels.
+/// Crop window: a rectangle of an image in whole pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// First row.
@@ -29,20 +28,20 @@ pub struct Window {
     pub height: usize,
     /// Columns.
     pub width: usize,
-    /// Whether left and right are exchanged.
+    /// Flip the result horizontally.
     pub mirrored: bool,
 }
 
-/// Where a source pixel stands that must not be seen: beyond the reach of every kernel.
+/// Position given to source pixels outside the window, beyond the radius of every kernel.
 const AWAY: f64 = 1e6;
 
-/// Cuts a window out of each image and brings it to one size.
+/// Crops a window out of each image and resizes it.
 ///
 /// `y_i = R_i x_i C_i^T` for every channel, with `R_i[o, p] = k((p + 1/2 - c_o) / s) / sum_p`, where
-/// `c_o = top + (o + 1/2) height / size`, `s = max(1, height / size)`, k the filter's kernel and p inside the window; C
-/// likewise. The matrices are built on the device from a few numbers an image.
+/// `c_o = top + (o + 1/2) height / size`, `s = max(1, height / size)`, k the filter's kernel and p inside the window; C likewise.
+/// The matrices are computed on the device from a few numbers an image.
 ///
-/// `images`: `[n, c, h, w]`; one window an image -> `[n, c, size[0], size[1]]`.
+/// `images`: `[n, c, h, w]`; `windows`: n -> `[n, c, size[0], size[1]]`.
 pub fn resample(images: Tensor<4>, windows: &[Window], size: [usize; 2], filter: Filter) -> Tensor<4> {
     let [n, _, height, width] = images.dims();
     assert_eq!(windows.len(), n, "resample: one window an image");
@@ -58,15 +57,16 @@ pub fn resample(images: Tensor<4>, windows: &[Window], size: [usize; 2], filter:
     }
 }
 
-/// Brings a square of each image to one size, bilinearly, as [`resample`] does; the device says where it begins, by first row
-/// and first column, and how many pixels its side has: `[n, 1]` each, none of which need be whole.
+/// Crops a square out of each image and resizes it bilinearly, like [`resample`], with windows computed on the device: `starts` (first
+/// row and first column) and `sides` in pixels, which need not be whole, are `[n, 1]` each.
 pub(super) fn resample_squares(
     images: Tensor<4>,
     starts: [Tensor<2>; 2],
     sides: Tensor<2>,
     size: [usize; 2],
 ) -> Tensor<4> {
-    let ([.., height, width], device) = (images.dims(), images.device());
+    let [.., height, width] = images.dims();
+    let device = images.device();
     let sides = sides.unsqueeze_dim::<3>(2); // [n, 1, 1]
     let middles = |count: usize, shape: [usize; 3]| {
         let values: Vec<f32> = (0..count).map(|at| at as f32 + 0.5).collect();
@@ -80,60 +80,63 @@ pub(super) fn resample_squares(
         summing_to_one(weights).unsqueeze_dim::<4>(1) // [n, 1, output, input]
     };
     let [top, left] = starts;
-    let (rows, columns) = (along(top, height, size[0]), along(left, width, size[1]));
+    let rows = along(top, height, size[0]);
+    let columns = along(left, width, size[1]);
     rows.matmul(images).matmul(columns.swap_dims(2, 3))
 }
 
-/// One side of a window, in pixels that need not be whole.
+/// Extent of a window along one axis, in pixels that need not be whole.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
     pub start: f64,
     pub length: f64,
-    /// The source pixels that may be seen.
+    /// Source pixels that contribute.
     pub inside: Range<usize>,
     pub mirrored: bool,
 }
 
 impl Span {
-    /// Whole pixels, none beside them being seen.
+    /// Extent of whole pixels, to which no pixel outside contributes.
     fn whole(start: usize, length: usize, mirrored: bool) -> Self {
         Self { start: start as f64, length: length as f64, inside: start..start + length, mirrored }
     }
 }
 
-/// Smallest sum that weights are divided by: where no source pixel is in reach the row stays 0.
-const NOTHING: f64 = 1e-6;
+/// Smallest sum that weights are divided by; a row without any source pixel stays 0.
+const TINY: f64 = 1e-6;
 
-/// The matrices that bring one axis from `input` to `output` pixels: `[n, output, input]`, rows that sum to 1, or to 0 where
-/// they reach no pixel that may be seen.
+/// Interpolation matrices along one axis, from `input` to `output` pixels: `[n, output, input]`. Rows sum to 1, or to 0 if no source
+/// pixel contributes.
 pub(super) fn weights(spans: &[Span], input: usize, output: usize, filter: Filter, device: &Device) -> Tensor<3> {
-    let (mut places, mut centres) = (Vec::new(), Vec::new());
+    let mut positions = Vec::new();
+    let mut centres = Vec::new();
     for span in spans {
         let scale = span.length / output as f64;
         let stretch = scale.max(1.0);
-        let place = |p: usize| if span.inside.contains(&p) { (p as f64 + 0.5) / stretch } else { AWAY };
-        places.extend((0..input).map(|p| place(p) as f32));
-        let turned = |o: usize| if span.mirrored { output - 1 - o } else { o };
-        let centre = |o: usize| (span.start + (turned(o) as f64 + 0.5) * scale) / stretch;
+        let position = |p: usize| if span.inside.contains(&p) { (p as f64 + 0.5) / stretch } else { AWAY };
+        positions.extend((0..input).map(|p| position(p) as f32));
+        let source = |o: usize| if span.mirrored { output - 1 - o } else { o };
+        let centre = |o: usize| (span.start + (source(o) as f64 + 0.5) * scale) / stretch;
         centres.extend((0..output).map(|o| centre(o) as f32));
     }
-    let places = Tensor::<3>::from_data(TensorData::new(places, [spans.len(), 1, input]), device);
+    let positions = Tensor::<3>::from_data(TensorData::new(positions, [spans.len(), 1, input]), device);
     let centres = Tensor::<3>::from_data(TensorData::new(centres, [spans.len(), output, 1]), device);
-    summing_to_one(filter.kernel((places - centres).abs()))
+    summing_to_one(filter.kernel((positions - centres).abs()))
 }
 
 fn summing_to_one(weights: Tensor<3>) -> Tensor<3> {
-    weights.clone() / weights.sum_dim(2).clamp_min(NOTHING)
+    weights.clone() / weights.sum_dim(2).clamp_min(TINY)
 }
 
 impl Filter {
-    /// The kernel at distances `t >= 0`; 0 from its reach on.
+    /// Kernel at distances `t >= 0`; 0 from its radius on.
     fn kernel(self, t: Tensor<3>) -> Tensor<3> {
         match self {
             Filter::Bilinear => (t.neg() + 1.0).clamp_min(0.0),
-            // 3/2 t^3 - 5/2 t^2 + 1 up to 1 and -1/2 t^3 + 5/2 t^2 - 4 t + 2 up to 2, each 0 at the ends of the other
+            // 3/2 t^3 - 5/2 t^2 + 1 up to 1 and -1/2 t^3 + 5/2 t^2 - 4 t + 2 from 1 to 2; both are 0 at the clamped ends
             Filter::Bicubic => {
-                let (near, far) = (t.clone().clamp_max(1.0), t.clamp(1.0, 2.0));
+                let near = t.clone().clamp_max(1.0);
+                let far = t.clamp(1.0, 2.0);
                 let inner = (near.clone() * 1.5 - 2.5) * near.clone() * near + 1.0;
                 let outer = ((far.clone() * -0.5 + 2.5) * far.clone() - 4.0) * far + 2.0;
                 inner + outer
@@ -180,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn mirrors_and_keeps_each_images_own_window() {
+    fn each_image_has_its_own_window_and_flip() {
         let x = Tensor::<4>::random([2, 1, 6, 6], burn::tensor::Distribution::Uniform(0.0, 1.0), &Device::flex());
         let windows = [window([0, 0, 6, 6]), Window { mirrored: true, ..window([1, 2, 4, 3]) }];
         let together = resample(x.clone(), &windows, [5, 5], Filter::Bilinear);
@@ -190,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_image_stays_flat_and_nothing_leaks_in_from_outside_the_window() {
+    fn pixels_outside_the_window_do_not_contribute() {
         let mut pixels = [9.0f32; 64];
         (2..6).for_each(|r| (1..5).for_each(|c| pixels[8 * r + c] = 0.5));
         let x = Tensor::<4>::from_data(TensorData::new(pixels.to_vec(), [1, 1, 8, 8]), &Device::flex());

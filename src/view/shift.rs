@@ -1,51 +1,56 @@
-//! Shifts and mirrorings by whole pixels, as products with matrices of zeros and ones.
+//! Shifts and horizontal flips, as products with selection matrices.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
 use crate::rng::Rng;
 
-/// Mirrors each image left to right with probability one half: `[n, c, h, w]` -> the same.
-pub fn flip_some(images: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
+/// Random horizontal flip with probability 1/2: `[n, c, h, w]` -> the same shape.
+pub fn random_flip(images: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
     let [n, ..] = images.dims();
     let chosen: Vec<bool> = (0..n).map(|_| rng.random::<bool>()).collect();
     flip(images, &chosen)
 }
 
-/// Mirrors the chosen images left to right: `[n, c, h, w]` -> the same.
+/// Horizontal flip of the chosen images: `[n, c, h, w]` -> the same shape.
 pub fn flip(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
     let [n, _, _, w] = images.dims();
     assert_eq!(chosen.len(), n, "flip: one choice an image");
-    let columns =
-        picks(chosen, w, |&mirrored, out| if mirrored { w as isize - 1 - out } else { out }, &images.device());
+    let columns = selection_matrices(
+        chosen,
+        w,
+        |&mirrored, out| if mirrored { w as isize - 1 - out } else { out },
+        &images.device(),
+    );
     images.matmul(columns.swap_dims(2, 3))
 }
 
-/// Pads each side with `padding` black pixels and cuts the old size out at a place drawn for each image, as CIFAR
-/// recipes do: `[n, c, h, w]` -> the same.
-pub fn crop_shifted(images: Tensor<4>, padding: usize, rng: &mut Rng) -> Tensor<4> {
+/// Random shift, the padded random crop of CIFAR recipes: pads each side with `padding` black pixels and crops the original size at a
+/// position drawn for each image: `[n, c, h, w]` -> the same shape.
+pub fn random_shift(images: Tensor<4>, padding: usize, rng: &mut Rng) -> Tensor<4> {
     if padding == 0 {
         return images;
     }
     let [n, _, h, w] = images.dims();
     let mut shift =
         || (0..n).map(|_| rng.random_range(0..=2 * padding) as isize - padding as isize).collect::<Vec<_>>();
-    let (down, across) = (shift(), shift());
+    let down = shift();
+    let across = shift();
     let device = images.device();
-    let matrix = |shifts: &[isize], side: usize| picks(shifts, side, |shift, out| out + shift, &device);
+    let matrix = |shifts: &[isize], side: usize| selection_matrices(shifts, side, |shift, out| out + shift, &device);
     matrix(&down, h).matmul(images).matmul(matrix(&across, w).swap_dims(2, 3))
 }
 
-/// One matrix an image whose row `out` is 1 at the pixel that `source` names, and 0 all along where that lies outside:
+/// Selection matrix of each image: row `out` is 1 at the pixel `source(image, out)`, and all 0 if that is outside:
 /// `[n, 1, side, side]`.
-fn picks<T>(images: &[T], side: usize, source: impl Fn(&T, isize) -> isize, device: &Device) -> Tensor<4> {
+fn selection_matrices<T>(images: &[T], side: usize, source: impl Fn(&T, isize) -> isize, device: &Device) -> Tensor<4> {
     let sources =
         images.iter().flat_map(|image| (0..side as isize).map(|out| source(image, out) as f32).collect::<Vec<_>>());
     let sources =
         Tensor::<4>::from_data(TensorData::new(sources.collect::<Vec<_>>(), [images.len(), 1, side, 1]), device);
     let pixels = (0..side).map(|pixel| pixel as f32).collect::<Vec<_>>();
     let pixels = Tensor::<4>::from_data(TensorData::new(pixels, [1, 1, 1, side]), device);
-    // whole numbers are equal or at least 1 apart
+    // for whole numbers, 1 - |difference| is positive only if they are equal
     ((pixels - sources).abs().neg() + 1.0).clamp_min(0.0)
 }
 
@@ -64,10 +69,11 @@ mod tests {
     }
 
     #[test]
-    fn every_image_is_itself_or_its_mirror_and_both_occur() {
+    fn about_half_of_the_images_are_flipped() {
         let x = ramp(64);
-        let (plain, mirror) = (values(x.clone()), values(x.clone().flip([3])));
-        let y = values(flip_some(x, &mut stream(1, Purpose::Views, 0)));
+        let plain = values(x.clone());
+        let mirror = values(x.clone().flip([3]));
+        let y = values(random_flip(x, &mut stream(1, Purpose::Views, 0)));
         let mut mirrored = 0;
         for image in 0..64 {
             let range = image * 9..(image + 1) * 9;
@@ -75,14 +81,14 @@ mod tests {
             assert!(is_mirror || y[range.clone()] == plain[range]);
             mirrored += usize::from(is_mirror);
         }
-        assert!((16..=48).contains(&mirrored), "{mirrored} of 64 mirrored");
+        assert!((16..=48).contains(&mirrored), "{mirrored} of 64 flipped");
     }
 
     #[test]
-    fn a_crop_shows_the_padded_image_at_some_offset() {
+    fn a_shifted_image_is_the_padded_one_at_an_offset() {
         let x = ramp(40);
         let source = values(x.clone());
-        let y = values(crop_shifted(x, 1, &mut stream(1, Purpose::Views, 0)));
+        let y = values(random_shift(x, 1, &mut stream(1, Purpose::Views, 0)));
         let at = |image: usize, r: isize, c: isize| {
             let inside = (0..3).contains(&r) && (0..3).contains(&c);
             if inside { source[image * 9 + (3 * r + c) as usize] } else { 0.0 }

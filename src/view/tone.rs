@@ -1,4 +1,4 @@
-//! Changes of tone that are not linear: solarise, posterise, sharpness, autocontrast (as in Pillow and torchvision).
+//! Photometric ops that are not linear: solarise, posterise, sharpness, autocontrast (as in Pillow and torchvision).
 
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
@@ -6,16 +6,16 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::colour::clipped;
 
-/// A threshold that no pixel reaches.
+/// Threshold above every pixel, for images that are not solarised.
 pub const NEVER: f32 = 2.0;
 
-/// One number an image, to be spread over its pixels: `[n, 1, 1, 1]`.
+/// One value an image, `[n, 1, 1, 1]`, which broadcasts over its pixels.
 fn each(numbers: Vec<f32>, device: &Device) -> Tensor<4> {
     let n = numbers.len();
     Tensor::from_data(TensorData::new(numbers, [n, 1, 1, 1]), device)
 }
 
-/// Inverts what is bright: `x` below the image's threshold, `1 - x` from there on; [`NEVER`] leaves it as it is.
+/// Solarise: `x` below the image's threshold, `1 - x` from it on; [`NEVER`] is the identity.
 ///
 /// `images`: `[n, c, h, w]` in 0 to 1; `thresholds`: n numbers -> the same shape.
 pub fn solarise(images: Tensor<4>, thresholds: &[f32]) -> Tensor<4> {
@@ -29,7 +29,7 @@ pub fn solarise(images: Tensor<4>, thresholds: &[f32]) -> Tensor<4> {
     images * dark + inverted * bright
 }
 
-/// Keeps so many bits a pixel: `min(floor(2^b x), 2^b - 1) / 2^b`; 0 bits leave the image as it is.
+/// Posterise to b bits: `min(floor(2^b x), 2^b - 1) / 2^b`; 0 bits are the identity.
 ///
 /// `images`: `[n, c, h, w]` in 0 to 1; `bits`: n numbers -> the same shape.
 pub fn posterise(images: Tensor<4>, bits: &[u32]) -> Tensor<4> {
@@ -42,14 +42,14 @@ pub fn posterise(images: Tensor<4>, bits: &[u32]) -> Tensor<4> {
     let chosen = each(bits.iter().map(|&bits| if bits == 0 { 0.0 } else { 1.0 }).collect(), &device);
     let levels = each(levels, &device);
     let steps = (images.clone() * levels.clone()).floor();
-    // white alone reaches the number of levels, which is one step too high
+    // only white (x = 1) gives 2^b, one level too high
     let steps = steps.clone() - steps.greater_equal(levels.clone()).float();
     let change = steps / levels - images.clone();
     images + change * chosen
 }
 
-/// Sharpens or softens: `f x + (1 - f) s(x)`, cut to 0 to 1, s the mean over 3x3 pixels with five parts of thirteen on
-/// the middle one; the outermost pixels stay. A factor of 1 leaves the image as it is.
+/// Sharpness by a factor f: `f x + (1 - f) s(x)`, clipped to 0 to 1, with s the weighted mean over 3x3 pixels (5/13 at the centre, 1/13
+/// around it). Border pixels stay. A factor of 1 is the identity.
 ///
 /// `images`: `[n, c, h, w]` in 0 to 1; `factors`: n numbers -> the same shape.
 pub fn sharpness(images: Tensor<4>, factors: &[f32]) -> Tensor<4> {
@@ -70,9 +70,9 @@ pub fn sharpness(images: Tensor<4>, factors: &[f32]) -> Tensor<4> {
     images.slice_assign([0..n, 0..c, 1..h - 1, 1..w - 1], sharpened)
 }
 
-/// Stretches every channel of the chosen images over all of 0 to 1: `(x - min) / (max - min)`; a flat channel stays.
+/// Autocontrast: stretches every channel of the chosen images to 0 to 1, `(x - min) / (max - min)`; a flat channel stays.
 ///
-/// `images`: `[n, c, h, w]` in 0 to 1; `chosen`: one an image -> the same shape.
+/// `images`: `[n, c, h, w]` in 0 to 1; `chosen`: n -> the same shape.
 pub fn autocontrast(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
     assert_eq!(chosen.len(), n, "autocontrast: one choice an image");
@@ -84,7 +84,7 @@ pub fn autocontrast(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
     let range = pixels.max_dim(2).reshape([n, c, 1, 1]) - low.clone();
     let works = range.clone().greater_elem(0.0).float();
     let chosen = each(chosen.iter().map(|&on| f32::from(u8::from(on))).collect(), &images.device()) * works.clone();
-    // the factor is 1 / range where it works and 1 elsewhere; the shift is the lowest pixel or nothing
+    // chosen channels with a range have the factor 1 / range and the shift of their minimum, all others 1 and 0
     let factor = chosen.clone() * ((range + (works.neg() + 1.0)).recip() - 1.0) + 1.0;
     clipped((images - low * chosen) * factor)
 }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_torchvision() {
+    fn ops_agree_with_torchvision() {
         let fixture = Fixture::<Case>::read(include_str!("../../tests/fixtures/views/tone.json"));
         for case in &fixture.cases {
             let found = match case.op.as_str() {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_is_not_chosen_stays_beside_one_that_is() {
+    fn an_image_that_is_not_chosen_stays() {
         let x = noise();
         let changed = [
             solarise(x.clone(), &[NEVER, 0.5]),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn results_stay_in_range_and_autocontrast_fills_it() {
+    fn autocontrast_fills_the_range_of_every_channel() {
         let x = noise() * 0.5 + 0.2;
         let sharp = values(sharpness(x.clone(), &[1.9; 2]));
         assert!(sharp.iter().all(|value| (0.0..=1.0).contains(value)));

@@ -1,32 +1,33 @@
-//! Images mapped by affine and projective maps.
+//! Warping of images by homographies.
 
 use burn::tensor::ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode};
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// What is seen where a map looks beyond the image.
+/// Padding beyond the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fill {
-    /// This brightness.
+    /// Constant brightness.
     Value(f32),
-    /// The nearest pixel of the border.
+    /// Nearest pixel of the border.
     Edge,
 }
 
-/// Keeps a point that the map sends to infinity at a finite place outside.
+/// Least denominator of a projected point, which keeps points at infinity finite and outside the image.
 const HORIZON: f64 = 1e-6;
 
-/// Looks each new pixel up where its map points: `y[r, c] = x(M (c + 1/2, r + 1/2))`, bilinear between the centres of
-/// pixels, the fill outside. The map leads from the new image to the old one, as Pillow's transforms do; inside and outside
-/// are told apart as there: up to the outer border of the last pixel there is image, from there on fill, nothing mixed.
+/// Warps each image by a homography M from output to input coordinates: `y[r, c] = x(M (c + 1/2, r + 1/2))`, bilinear between pixel
+/// centres, `fill` outside. As in Pillow, a point is inside up to the outer border of the last pixel, and image and fill are
+/// not blended.
 ///
 /// `images`: `[n, c, h, w]`; `maps`: `[n, 3, 3]`, see [`super::Homography`] -> `[n, c, size[0], size[1]]`.
 pub fn warp(images: Tensor<4>, maps: Tensor<3>, size: [usize; 2], fill: Fill) -> Tensor<4> {
     let [n, _, h, w] = images.dims();
     let [rows, columns] = size;
-    // in the op's own units, -1 to 1 from border to border
+    // grid_sample_2d takes coordinates in -1 to 1 from border to border
+    let unit = |position: Tensor<4>, side: usize| (position * (2.0 / side as f64) - 1.0).clamp(-3.0, 3.0);
     let [x, y] = destinations(maps, size);
-    let unit = |place: Tensor<4>, side: usize| (place * (2.0 / side as f64) - 1.0).clamp(-3.0, 3.0);
-    let (x, y) = (unit(x, w), unit(y, h));
+    let x = unit(x, w);
+    let y = unit(y, h);
     let options = GridSampleOptions::new(InterpolateMode::Bilinear).with_padding_mode(GridSamplePaddingMode::Border);
     let seen = images.grid_sample_2d(Tensor::cat(vec![x.clone(), y.clone()], 3), options);
     match fill {
@@ -38,9 +39,10 @@ pub fn warp(images: Tensor<4>, maps: Tensor<3>, size: [usize; 2], fill: Fill) ->
     }
 }
 
-/// Where maps `[n, 3, 3]` lead from the centre of each pixel of an image of this size: x and y, each `[n, rows, columns, 1]`.
+/// Image of each pixel centre under the homographies `maps` `[n, 3, 3]`: x and y, each `[n, rows, columns, 1]`.
 pub(super) fn destinations(maps: Tensor<3>, [rows, columns]: [usize; 2]) -> [Tensor<4>; 2] {
-    let ([n, ..], device) = (maps.dims(), maps.device());
+    let [n, ..] = maps.dims();
+    let device = maps.device();
     let points = maps.matmul(centres([rows, columns], &device).expand([n, 3, rows * columns])); // [n, 3, rows * columns]
     let coordinate = |index: usize| points.clone().narrow(1, index, 1);
     let depth = coordinate(2);
@@ -48,16 +50,16 @@ pub(super) fn destinations(maps: Tensor<3>, [rows, columns]: [usize; 2]) -> [Ten
     [0, 1].map(|index| (coordinate(index) / depth.clone()).reshape([n, rows, columns, 1]))
 }
 
-/// 1 where an image is, 0 elsewhere: from -1 on and below 1.
-fn within(place: Tensor<4>) -> Tensor<4> {
-    place.clone().greater_equal_elem(-1.0).float() * place.lower_elem(1.0).float()
+/// 1 for coordinates inside the image, in `[-1, 1)`, and 0 outside.
+fn within(position: Tensor<4>) -> Tensor<4> {
+    position.clone().greater_equal_elem(-1.0).float() * position.lower_elem(1.0).float()
 }
 
-/// The centres of all pixels of an image, row by row, with a third coordinate of 1: `[1, 3, rows * columns]`.
+/// Homogeneous coordinates (x, y, 1) of all pixel centres, row by row: `[1, 3, rows * columns]`.
 fn centres([rows, columns]: [usize; 2], device: &Device) -> Tensor<3> {
     let count = rows * columns;
-    let x = (0..count).map(|place| (place % columns) as f32 + 0.5);
-    let y = (0..count).map(|place| (place / columns) as f32 + 0.5);
+    let x = (0..count).map(|index| (index % columns) as f32 + 0.5);
+    let y = (0..count).map(|index| (index / columns) as f32 + 0.5);
     let numbers: Vec<f32> = x.chain(y).chain(std::iter::repeat_n(1.0, count)).collect();
     Tensor::from_data(TensorData::new(numbers, [1, 3, count]), device)
 }
@@ -87,18 +89,18 @@ mod tests {
         fill: Option<f64>,
     ) -> Vec<f32> {
         let pixel = |r: f64, c: f64| {
-            let place = r.clamp(0.0, h as f64 - 1.0) as usize * w + c.clamp(0.0, w as f64 - 1.0) as usize;
-            f64::from(x[place])
+            let index = r.clamp(0.0, h as f64 - 1.0) as usize * w + c.clamp(0.0, w as f64 - 1.0) as usize;
+            f64::from(x[index])
         };
-        let each = |place: usize| {
-            let [u, v] = map.apply([(place % columns) as f64 + 0.5, (place / columns) as f64 + 0.5]);
+        let each = |index: usize| {
+            let [u, v] = map.apply([(index % columns) as f64 + 0.5, (index / columns) as f64 + 0.5]);
             let outside = u < 0.0 || v < 0.0 || u >= w as f64 || v >= h as f64;
             if let (true, Some(level)) = (outside, fill) {
                 return level as f32;
             }
-            let (c, r) = (u - 0.5, v - 0.5);
-            let (c0, r0) = (c.floor(), r.floor());
-            let (across, down) = (c - c0, r - r0);
+            let [c, r] = [u - 0.5, v - 0.5];
+            let [c0, r0] = [c.floor(), r.floor()];
+            let [across, down] = [c - c0, r - r0];
             let upper = pixel(r0, c0) * (1.0 - across) + pixel(r0, c0 + 1.0) * across;
             let lower = pixel(r0 + 1.0, c0) * (1.0 - across) + pixel(r0 + 1.0, c0 + 1.0) * across;
             (upper * (1.0 - down) + lower * down) as f32
@@ -107,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_the_definition() {
+    fn warp_agrees_with_a_slow_loop() {
         let x = noise([1, 1, 9, 12]);
         let maps = [
             Homography([1.2, 0.3, -1.0, -0.2, 0.9, 2.0, 0.0, 0.0, 1.0]),
@@ -122,22 +124,22 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_and_quarter_turns_are_exact_to_rounding() {
+    fn the_identity_and_quarter_turns_are_exact() {
         let x = noise([2, 3, 8, 8]);
         let same = one(x.clone(), Homography::IDENTITY, [8, 8], Fill::Value(0.0));
         assert_close(&values(same), &values(x.clone()), 2e-6);
-        // AET's turn by one quarter: x_in = y, y_in = 8 - x
+        // AET's rotation by 90 degrees: x_in = y, y_in = 8 - x
         let quarter = Homography([0.0, 1.0, 0.0, -1.0, 0.0, 8.0, 0.0, 0.0, 1.0]);
         assert_close(&values(one(x.clone(), quarter, [8, 8], Fill::Value(0.0))), &values(rotate(x, 3)), 2e-6);
     }
 
     #[test]
-    fn an_image_at_the_level_of_the_fill_shows_nothing_of_its_map() {
+    fn a_flat_image_of_the_fills_brightness_stays_flat() {
         let flat = Tensor::<4>::ones([1, 1, 8, 8], &Device::flex()) * 0.5;
         let turn = Homography([0.7, 0.7, -1.0, -0.7, 0.7, 4.0, 0.0, 0.0, 1.0]);
         let gray = values(one(flat.clone(), turn, [8, 8], Fill::Value(0.5)));
         assert!(gray.iter().all(|x| (x - 0.5).abs() < 1e-6), "{gray:?}");
         let black = values(one(flat, turn, [8, 8], Fill::Value(0.0)));
-        assert!(black.contains(&0.0), "another level shows where the corners went");
+        assert!(black.contains(&0.0), "another fill shows in the corners");
     }
 }

@@ -25,7 +25,7 @@ use crate::method::{
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, ImageDecoder};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::Rng;
-use crate::view::{Fill, Frames, Homography, crop_shifted, cut, flip_some, inverses, outlined, warp};
+use crate::view::{Fill, Frames, Homography, random_crop, random_shift, random_flip, inverses, draw_frames, warp};
 use transform::{Drawn, Family, Scaling};
 
 /// Encoder with its neck, and either the layer that says the numbers or the decoder of the data.
@@ -97,9 +97,9 @@ impl Method for Aet {
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let Settings { family, fill, flip, crop_padding, size, side, .. } = self.settings;
         let ([n, ..], device) = (batch.images.dims(), batch.images.device());
-        let mut x = crop_shifted(cut(batch.images.clone(), size, rng), crop_padding, rng);
+        let mut x = random_shift(random_crop(batch.images.clone(), size, rng), crop_padding, rng);
         if flip {
-            x = flip_some(x, rng);
+            x = random_flip(x, rng);
         }
         let drawn: Vec<Drawn> = (0..n).map(|_| family.draw(side, rng)).collect();
         let maps: Vec<Homography> = drawn.iter().map(|one| one.map).collect();
@@ -148,7 +148,7 @@ impl Method for Aet {
             rows.extend(back.map(|(title, images)| (title.to_string(), images)));
             let title = "Its frame in the image, the thick side its top: green the truth, red what the network says";
             let frames = [Frames { colour: GREEN, maps: truth }, Frames { colour: RED, maps: said }];
-            rows.push((title.to_string(), outlined(x, &frames)));
+            rows.push((title.to_string(), draw_frames(x, &frames)));
         }
         StepDisplay { rows, ..StepDisplay::default() }
     }

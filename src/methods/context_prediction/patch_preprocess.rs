@@ -8,7 +8,7 @@ use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::net::Pixels;
 use crate::rng::{self, Rng};
-use crate::view::{Level, coarsen, drop_colours, level, project_colours};
+use crate::view::{PatchNormalisation, coarsen, drop_colours, normalise_patches, project_colours};
 
 /// What is done to every patch by itself.
 #[derive(Clone, Debug)]
@@ -71,14 +71,14 @@ impl PatchPreprocess {
             .collect();
         let patches = coarsen(patches, &sides);
         match self.colours {
-            Colours::Keep => level(patches, Level::Deviation, &self.mean, &self.std),
+            Colours::Keep => normalise_patches(patches, PatchNormalisation::Deviation, &self.mean, &self.std),
             Colours::Project => {
-                level(project_colours(patches, &vec![true; m]), Level::Deviation, &self.mean, &self.std)
+                normalise_patches(project_colours(patches, &vec![true; m]), PatchNormalisation::Deviation, &self.mean, &self.std)
             }
             Colours::Drop => {
                 let kept: Vec<usize> = (0..m).map(|_| rng.random_range(0..c)).collect();
                 let noise = (c > 1).then(|| noise(patches.dims(), rng, &patches));
-                level(drop_colours(patches, &kept, noise), Level::Power, &self.mean, &self.std)
+                normalise_patches(drop_colours(patches, &kept, noise), PatchNormalisation::Power, &self.mean, &self.std)
             }
         }
     }

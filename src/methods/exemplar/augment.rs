@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use rand::RngExt;
 
 use crate::rng::Rng;
-use crate::view::{Fill, Homography, Tone, Tones, retone, stretch, warp};
+use crate::view::{Fill, Homography, PowerCurve, HsvChange, change_hsv, scale_principal_colours, warp};
 
 /// One way to change a patch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,13 +17,13 @@ pub(crate) struct Variant {
     angle: f64,
     /// Along the principal directions of the patch's colours.
     contrast: [f32; 3],
-    tones: Tones,
+    tones: HsvChange,
 }
 
 impl Variant {
     /// No change at all.
     pub(crate) const NONE: Self =
-        Self { shift: [0.0; 2], scale: 1.0, angle: 0.0, contrast: [1.0; 3], tones: Tones::NONE };
+        Self { shift: [0.0; 2], scale: 1.0, angle: 0.0, contrast: [1.0; 3], tones: HsvChange::NONE };
 
     /// Shift to 0.2 of the side, scale 0.7 to 1.4, turn to 20 degrees, contrast 0.5 to 2, saturation and value to the power
     /// 1/4 to 4, times 0.7 to 1.4, plus -0.1 to 0.1, hue plus -0.1 to 0.1. All even over their ranges but the powers, which
@@ -33,14 +33,14 @@ impl Variant {
         let shift = [between(-0.2, 0.2), between(-0.2, 0.2)];
         let (scale, angle) = (between(0.7, 1.4), between(-20.0, 20.0));
         let contrast = [(); 3].map(|()| between(0.5, 2.0) as f32);
-        let mut tone = || Tone {
+        let mut tone = || PowerCurve {
             power: 4f64.powf(between(-1.0, 1.0)) as f32,
             factor: between(0.7, 1.4) as f32,
             offset: between(-0.1, 0.1) as f32,
         };
         let (saturation, value) = (tone(), tone());
         let hue = between(-0.1, 0.1) as f32;
-        Self { shift, scale, angle, contrast, tones: Tones { saturation, value, hue } }
+        Self { shift, scale, angle, contrast, tones: HsvChange { saturation, value, hue } }
     }
 
     /// From a point of the new patch of `side` pixels to one of the old, both counted from their first corner: what is to be
@@ -72,10 +72,10 @@ pub(crate) fn apply(images: Tensor<4>, corners: Option<Tensor<2>>, side: usize, 
         warp(images, maps, [side; 2], Fill::Edge)
     };
     let contrast: Vec<[f32; 3]> = variants.iter().map(|variant| variant.contrast).collect();
-    let tones: Vec<Tones> = variants.iter().map(|variant| variant.tones).collect();
-    let stretched = stretch(moved.clone(), &contrast);
+    let tones: Vec<HsvChange> = variants.iter().map(|variant| variant.tones).collect();
+    let stretched = scale_principal_colours(moved.clone(), &contrast);
     let stretched = if contrast.iter().all(|own| *own == [1.0; 3]) { stretched } else { stretched.clamp(0.0, 1.0) };
-    retone(stretched, &tones)
+    change_hsv(stretched, &tones)
 }
 
 /// Maps into a patch as maps into its image: `[n, 3, 3]`, `[n, 2]` (row, column) -> `[n, 3, 3]`.

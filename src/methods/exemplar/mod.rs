@@ -23,7 +23,7 @@ use crate::method::{
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, Norm, dropout, dropout_mask};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::{Purpose, Rng, stream};
-use crate::view::places_by_energy;
+use crate::view::positions_by_energy;
 use augment::{Variant, apply};
 
 /// Encoder, fully connected layer, one output a seed.
@@ -139,7 +139,7 @@ impl Exemplar {
             return None;
         }
         let draw = |&index: &usize| settings.fixed(index, 0).random::<f32>();
-        Some(places_by_energy(
+        Some(positions_by_energy(
             batch.images.clone(),
             settings.patch,
             &batch.indices.iter().map(draw).collect::<Vec<_>>(),

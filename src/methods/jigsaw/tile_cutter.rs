@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::method::DataInfo;
 use crate::net::Pixels;
 use crate::rng::Rng;
-use crate::view::{Level, Patch, cut_patches, gray, level, project_colours};
+use crate::view::{Patch, PatchNormalisation, cut_patches, gray, normalise_patches, project_colours};
 
 /// The options that say how puzzles are cut.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Cutter {
     channel_jitter: usize,
     gray: f64,
     project: f64,
-    level: Level,
+    level: PatchNormalisation,
     mean: Vec<f64>,
     std: Vec<f64>,
 }
@@ -118,7 +118,7 @@ impl Cutter {
     }
 
     fn levelled(&self, tiles: Tensor<4>) -> Tensor<4> {
-        level(tiles, self.level, &self.mean, &self.std)
+        normalise_patches(tiles, self.level, &self.mean, &self.std)
     }
 
     /// Tiles laid out in their grid, a white line around each: `[n * tiles, c, t, t]` -> `[n, c, grid (t + 2), grid (t + 2)]`.

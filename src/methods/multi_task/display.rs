@@ -6,7 +6,7 @@ use crate::method::{ClassPredictions, LossOutput, Views};
 use crate::methods::context_prediction::patch_grid::PLACES;
 use crate::methods::shared::augmented_views;
 use crate::view::lab::from_lab;
-use crate::view::resized;
+use crate::view::resize;
 
 /// Questions about places that are drawn.
 const DRAWN: usize = 64;
@@ -39,7 +39,7 @@ pub(crate) fn colours(gray: Tensor<4>, truth: Tensor<4>, said: Option<&Tensor<4>
     let lightness = gray.clone().narrow(1, 0, 1) * 100.0;
     let painted = |ab: Tensor<4>| from_lab(Tensor::cat(vec![lightness.clone(), ab], 1));
     let mut rows = vec![("A gray image".to_string(), gray)];
-    rows.extend(said.map(|ab| ("The colours it paints".to_string(), painted(resized(ab.clone(), [h, w])))));
+    rows.extend(said.map(|ab| ("The colours it paints".to_string(), painted(resize(ab.clone(), [h, w])))));
     rows.push(("The true ones".to_string(), painted(truth)));
     rows
 }

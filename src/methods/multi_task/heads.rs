@@ -15,7 +15,7 @@ use crate::loss::{
 use crate::method::{DataInfo, Views};
 use crate::methods::context_prediction::patch_grid::PLACES;
 use crate::net::{Init, Linear, MaskHead, MaskHeadConfig, Mlp, MlpPlan, Norm, PixelHead};
-use crate::view::{ab_bins, thinned};
+use crate::view::{ab_bins, subsample};
 
 /// Neighbouring bins a colour is spread over, and how far, as in colorization's code.
 const NEIGHBOURS: usize = 10;
@@ -174,7 +174,7 @@ impl Colour {
     fn answer(&self, maps: Tensor<4>, colours: Tensor<4>) -> Found {
         let logits = self.head.forward(maps); // [n, q, h, w]
         let ([n, q, h, w], centres) = (logits.dims(), self.bins.val().inner());
-        let colours = thinned(colours, [h, w]); // [n, 2, h, w]
+        let colours = subsample(colours, [h, w]); // [n, 2, h, w]
         let counts = has_colour(colours.clone(), LEAST).reshape([n, 1]).expand([n, h * w]).reshape([n * h * w]);
         let rows = pixel_rows(logits); // [n h w, q]
         let code = soft_code(pixel_rows(colours), centres.clone(), NEIGHBOURS, SIGMA);

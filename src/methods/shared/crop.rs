@@ -7,7 +7,7 @@ use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::method::Batch;
 use crate::rng::Rng;
-use crate::view::{cut, flip_some};
+use crate::view::{random_crop, random_flip};
 
 /// Fewest pixels a side that make sense of a crop.
 const LEAST: usize = 8;
@@ -61,7 +61,7 @@ impl CropFlip {
 
     /// What is looked at of each image: `[n, c, h, w]`.
     pub(crate) fn images(self, batch: &Batch, rng: &mut Rng) -> Tensor<4> {
-        let images = cut(batch.images.clone(), self.size, rng);
-        if self.flip { flip_some(images, rng) } else { images }
+        let images = random_crop(batch.images.clone(), self.size, rng);
+        if self.flip { random_flip(images, rng) } else { images }
     }
 }

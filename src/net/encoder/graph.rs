@@ -58,18 +58,18 @@ mod tests {
     }
 
     /// Values of all nodes, computed by Burn's own operations.
-    fn computed(trace: &ComputationGraph, state: &HashMap<String, TensorData>, x: Tensor<4>) -> Vec<Tensor<4>> {
+    fn computed(graph: &ComputationGraph, state: &HashMap<String, TensorData>, x: Tensor<4>) -> Vec<Tensor<4>> {
         fn named<const D: usize>(state: &HashMap<String, TensorData>, name: &str) -> Tensor<D> {
             Tensor::from_data(state[name].clone(), &Device::flex())
         }
         let wide = |name: &str| named::<1>(state, name).reshape([1, -1, 1, 1]);
         let mut values = vec![x];
-        for step in &trace.steps {
-            let x = values[step.inputs[0]].clone();
-            values.push(match &step.operation {
+        for node in &graph.nodes {
+            let x = values[node.inputs[0]].clone();
+            values.push(match &node.operation {
                 Operation::Conv(Convolution { weight, bias, geometry }) => {
-                    let ConvGeometry { stride, padding, dilation, groups } = geometry;
-                    let options = ConvOptions::new([*stride; 2], [*padding; 2], [*dilation; 2], *groups);
+                    let ConvGeometry { stride, padding, dilation, groups } = *geometry;
+                    let options = ConvOptions::new([stride; 2], [padding; 2], [dilation; 2], groups);
                     conv2d(x, named(state, weight), bias.as_ref().map(|bias| named(state, bias)), options)
                 }
                 Operation::Norm { weight, bias, mean, variance } => {
@@ -80,9 +80,9 @@ mod tests {
                 Operation::Activation(activation) => activation.forward(x),
                 Operation::Pool(pool) => pool.forward(x),
                 Operation::Lrn => local_response_norm(x),
-                Operation::Add => x + values[step.inputs[1]].clone(),
+                Operation::Add => x + values[node.inputs[1]].clone(),
                 Operation::Slice { start, count } => x.narrow(1, *start, *count),
-                Operation::Concat => Tensor::cat(vec![x, values[step.inputs[1]].clone()], 1),
+                Operation::Concat => Tensor::cat(vec![x, values[node.inputs[1]].clone()], 1),
             });
         }
         values
@@ -96,11 +96,11 @@ mod tests {
             let x = Tensor::<4>::random([2, 1, 64, 64], Distribution::Uniform(0.0, 1.0), &Device::flex());
             let read = tensors::read(encoder.state());
             let state = futures_lite::future::block_on(read).expect("flex reads").into_iter().collect();
-            let trace = encoder.trace();
-            let values = computed(&trace, &state, encoder.pixels().normalise(config.input.read(x.clone())));
+            let graph = encoder.computation_graph();
+            let values = computed(&graph, &state, encoder.pixels().normalise(config.input.read(x.clone())));
             let maps = encoder.maps(x);
-            assert_eq!(maps.len(), trace.layers.len(), "{kind:?}");
-            for ((name, value), map) in trace.layers.iter().zip(maps) {
+            assert_eq!(maps.len(), graph.layers.len(), "{kind:?}");
+            for ((name, value), map) in graph.layers.iter().zip(maps) {
                 let largest: f32 = map.clone().abs().max().into_scalar();
                 let apart: f32 = (values[*value].clone() - map).abs().max().into_scalar();
                 assert!(apart < 1e-5 * largest.max(1.0), "{kind:?}: {name} differs by {apart} of {largest}");
@@ -113,7 +113,8 @@ mod tests {
     fn the_graph_uses_every_tensor_once() {
         for config in configs() {
             let encoder = build(&config, 1, &Device::flex());
-            let used: Vec<String> = encoder.trace().steps.iter().flat_map(|step| step.operation.tensors()).collect();
+            let used: Vec<String> =
+                encoder.computation_graph().nodes.iter().flat_map(|node| node.operation.tensors()).collect();
             let there: BTreeSet<String> = encoder.state().into_iter().map(|named| named.name).collect();
             assert_eq!(used.len(), there.len(), "{:?}", config.kind);
             assert_eq!(used.into_iter().collect::<BTreeSet<_>>(), there, "{:?}", config.kind);

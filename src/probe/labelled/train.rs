@@ -16,7 +16,7 @@ use crate::platform;
 use crate::probe::linear::held_out_from;
 use crate::probe::share_right;
 use crate::rng::{Purpose, stream};
-use crate::view::resized;
+use crate::view::resize;
 
 /// Images a forward pass where nothing is learned.
 const BATCH: usize = 250;
@@ -151,7 +151,7 @@ impl Task<'_> {
     /// Images as they are, brought to the square that views are.
     fn unaltered(&self, split: &Split, indices: &[usize]) -> Tensor<4> {
         let (images, size) = (split.tensor(indices, self.on.device), [self.side(); 2]);
-        if images.dims()[2..] == size { images } else { resized(images, size) }
+        if images.dims()[2..] == size { images } else { resize(images, size) }
     }
 
     fn labels(&self, indices: &[usize]) -> Tensor<1, Int> {

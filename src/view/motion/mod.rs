@@ -1,10 +1,10 @@
-//! What moves: dense optical flow between two frames, which pixels move differently from the rest, and windows around them.
+//! Motion: optical flow between two frames, motion segmentation, and crops around moving objects.
 
-mod bands;
-mod closer;
+mod filter;
 mod flow;
 mod foreground;
+mod zoom;
 
-pub use closer::{Look, closer};
-pub use flow::{FlowPlan, flow};
-pub use foreground::{Foreground, dominant, foreground};
+pub use flow::{FlowSettings, flow};
+pub use foreground::{ForegroundSettings, dominant_motion, motion_saliency};
+pub use zoom::{Zoom, zoom_to_motion};

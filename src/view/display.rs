@@ -1,9 +1,9 @@
-//! Recipes in words, for people.
+//! `Display` of recipes, in plain words.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::blur::Kernel;
-use super::jitter::{About, Jitter, Light};
+use super::jitter::{BrightnessMode, ContrastCentre, Jitter};
 use super::op::Op;
 use super::recipe::{Recipe, ViewKind};
 use super::resample::Filter;
@@ -30,7 +30,7 @@ impl Display for Op {
         match self {
             Op::Crop { area: [low, high], aspect, filter } => {
                 let [narrow, wide] = aspect.map(|x| x.to_string().chars().take(4).collect::<String>());
-                let (low, high) = (percent(*low), percent(*high));
+                let [low, high] = [*low, *high].map(percent);
                 write!(
                     f,
                     "crop: {low} to {high} of the area, width {narrow} to {wide} of the height, {}",
@@ -71,12 +71,12 @@ impl Display for Jitter {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "colour jitter: {}", percent(self.p))?;
         match self.light {
-            Light::Multiplied => factor(f, "brightness", self.brightness, "")?,
-            Light::Added => write!(f, ", brightness plus -{0} to {0}", self.brightness)?,
+            BrightnessMode::Multiplied => factor(f, "brightness", self.brightness, "")?,
+            BrightnessMode::Added => write!(f, ", brightness plus -{0} to {0}", self.brightness)?,
         }
         let about = match self.about {
-            About::Gray => " about the mean gray",
-            About::Colour => " about the mean colour",
+            ContrastCentre::Gray => " about the mean gray",
+            ContrastCentre::Colour => " about the mean colour",
         };
         factor(f, "contrast", self.contrast, about)?;
         if self.saturation > 0.0 {
@@ -94,7 +94,7 @@ fn factor(f: &mut Formatter<'_>, name: &str, amount: f64, about: &str) -> fmt::R
     write!(f, ", {name} times {low} to {}{about}", two_places(1.0 + amount))
 }
 
-/// At most two places, none that are zero.
+/// Rounded to two decimal places; `Display` drops trailing zeros.
 fn two_places(x: f64) -> f64 {
     (x * 100.0).round() / 100.0
 }

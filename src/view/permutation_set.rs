@@ -1,4 +1,4 @@
-//! Sets of permutations that differ as much as they can, which jigsaw puzzles choose from.
+//! Permutation sets of jigsaw puzzles, with large Hamming distances.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -8,35 +8,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
 
-/// The most tiles whose orders are all looked at: 9! are 362,880.
+/// Most tiles whose permutations are enumerated: 9! = 362,880.
 const MOST_TILES: usize = 9;
 
-/// Which permutation is the farthest from those chosen before.
+/// Rule for the next permutation, the one farthest from those chosen before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Farthest {
-    /// That with the largest mean Hamming distance to them, as in the authors' code: two of a hundred then differ in two
-    /// tiles only.
+    /// Largest mean Hamming distance, as in the authors' code; of a hundred permutations two then differ in two tiles only.
     Mean,
-    /// That with the largest smallest Hamming distance to them; of those, the largest mean.
+    /// Largest minimum Hamming distance; ties go to the larger mean.
     Smallest,
 }
 
-/// Orders of tiles, each a class of its own: under permutation p, place j gets tile `p[j]`.
+/// Set of permutations, each a class of the pretext task: under permutation p, position j gets tile `p[j]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermutationSet(Vec<Vec<usize>>);
 
-/// What is worked out once: orders from the identity on, for tiles, count and rule.
+/// Cache of computed sets that start at the identity, by number of tiles, number of permutations and rule.
 type Chosen = HashMap<(usize, usize, Farthest), Arc<Vec<Vec<u8>>>>;
 static CHOSEN: LazyLock<Mutex<Chosen>> = LazyLock::new(Mutex::default);
 
 impl PermutationSet {
-    /// `count` orders of `tiles` tiles, each the farthest from those before it; all orders where count is their number.
-    /// They start from the identity; `rng` then renames the tiles, which leaves every distance as it is. The same
-    /// generator gives the same set again, so that a run need only remember its seed. None where there are fewer orders, or
-    /// more than can be looked through.
+    /// Draws `count` permutations of `tiles` tiles greedily, each the farthest from those before it (Noroozi and Favaro 2016,
+    /// algorithm 1). The first is the identity; `rng` then relabels the tiles, which keeps all distances. The same generator gives
+    /// the same set, so a run saves only its seed.
     ///
-    /// Noroozi and Favaro 2016, algorithm 1.
+    /// `None` if there are fewer permutations than `count`, or more than nine tiles.
     pub fn draw(tiles: usize, count: usize, rule: Farthest, rng: &mut Rng) -> Option<Self> {
         if tiles == 0 || tiles > MOST_TILES || count == 0 || count > (1..=tiles).product() {
             return None;
@@ -51,53 +49,57 @@ impl PermutationSet {
         Some(Self(orders.iter().map(renamed).collect()))
     }
 
-    /// The orders, by class.
+    /// Permutations by class.
     pub fn orders(&self) -> &[Vec<usize>] {
         &self.0
     }
 
-    /// For each order the one that undoes it.
+    /// Inverse of each permutation.
     pub fn inverses(&self) -> Vec<Vec<usize>> {
         let inverse = |order: &Vec<usize>| {
-            let mut back = vec![0; order.len()];
-            order.iter().enumerate().for_each(|(place, &tile)| back[tile] = place);
-            back
+            let mut positions = vec![0; order.len()];
+            order.iter().enumerate().for_each(|(position, &tile)| positions[tile] = position);
+            positions
         };
         self.0.iter().map(inverse).collect()
     }
 
-    /// Smallest and mean Hamming distance over all pairs.
+    /// Minimum and mean Hamming distance over all pairs.
     pub fn distances(&self) -> (usize, f64) {
-        let (mut smallest, mut sum, mut pairs) = (usize::MAX, 0, 0);
+        let mut smallest = usize::MAX;
+        let mut sum = 0;
+        let mut pairs = 0;
         for (index, one) in self.0.iter().enumerate() {
             for other in &self.0[..index] {
                 let distance = one.iter().zip(other).filter(|(a, b)| a != b).count();
-                (smallest, sum, pairs) = (smallest.min(distance), sum + distance, pairs + 1);
+                smallest = smallest.min(distance);
+                sum += distance;
+                pairs += 1;
             }
         }
         (smallest, sum as f64 / f64::from(pairs.max(1)))
     }
 }
 
-/// Distances of all orders to those chosen so far.
+/// Sum and minimum of the distances of every permutation to those chosen so far.
 struct Distances {
     sums: Vec<u16>,
     smallest: Vec<u8>,
 }
 
-/// Greedily from the identity on. All orders are kept as one list a place, which is compared with a chosen order at a
-/// run through memory.
+/// Greedy selection from the identity on. All permutations are stored as one list for each position, so that comparing them with a
+/// chosen one reads memory in order.
 fn farthest(tiles: usize, count: usize, rule: Farthest) -> Vec<Vec<u8>> {
-    let places = all_orders(tiles);
-    let total = places[0].len();
+    let positions = all_orders(tiles);
+    let total = positions[0].len();
     let mut distances = Distances { sums: vec![0; total], smallest: vec![tiles as u8; total] };
     let mut chosen: Vec<Vec<u8>> = Vec::with_capacity(count);
     let mut next = 0;
     let mut equal = vec![0u8; total];
     loop {
-        let order: Vec<u8> = places.iter().map(|tiles| tiles[next]).collect();
+        let order: Vec<u8> = positions.iter().map(|tiles| tiles[next]).collect();
         equal.fill(0);
-        for (tiles, &own) in places.iter().zip(&order) {
+        for (tiles, &own) in positions.iter().zip(&order) {
             equal.iter_mut().zip(tiles).for_each(|(equal, &tile)| *equal += u8::from(tile == own));
         }
         for ((sum, smallest), &equal) in distances.sums.iter_mut().zip(&mut distances.smallest).zip(&equal) {
@@ -114,33 +116,35 @@ fn farthest(tiles: usize, count: usize, rule: Farthest) -> Vec<Vec<u8>> {
 }
 
 impl Distances {
-    /// The first of the farthest orders that was not chosen before: those have a smallest distance of 0.
+    /// Index of the first of the farthest permutations; chosen ones have a minimum distance of 0 and are skipped.
     fn best(&self, rule: Farthest) -> usize {
-        let (mut best, mut score) = (0, 0);
+        let mut best = 0;
+        let mut score = 0;
         for (index, (&sum, &smallest)) in self.sums.iter().zip(&self.smallest).enumerate() {
             let own = match rule {
                 Farthest::Mean => u32::from(sum),
                 Farthest::Smallest => u32::from(smallest) << 16 | u32::from(sum),
             };
             if smallest > 0 && own > score {
-                (best, score) = (index, own);
+                best = index;
+                score = own;
             }
         }
         best
     }
 }
 
-/// All orders in the order of a dictionary, one list a place.
+/// All permutations in lexicographic order, one list for each position.
 fn all_orders(tiles: usize) -> Vec<Vec<u8>> {
-    let mut places: Vec<Vec<u8>> = vec![Vec::new(); tiles];
+    let mut positions: Vec<Vec<u8>> = vec![Vec::new(); tiles];
     let mut order: Vec<u8> = (0..tiles as u8).collect();
     loop {
-        places.iter_mut().zip(&order).for_each(|(place, &tile)| place.push(tile));
-        // the next in the dictionary: raise the last tile that can be raised by one behind it, turn the rest round
+        positions.iter_mut().zip(&order).for_each(|(position, &tile)| position.push(tile));
+        // next permutation: swap the last ascent with the next larger tile behind it, then reverse the tail
         let Some(pivot) = (1..tiles).rev().find(|&at| order[at - 1] < order[at]).map(|at| at - 1) else {
-            return places;
+            return positions;
         };
-        let above = (pivot + 1..tiles).rev().find(|&at| order[at] > order[pivot]).expect("the next one is larger");
+        let above = (pivot + 1..tiles).rev().find(|&at| order[at] > order[pivot]).expect("the pivot is an ascent");
         order.swap(pivot, above);
         order[pivot + 1..].reverse();
     }
@@ -152,11 +156,11 @@ mod tests {
     use crate::rng::{Purpose, stream};
 
     fn set(tiles: usize, count: usize, rule: Farthest, seed: u64) -> PermutationSet {
-        PermutationSet::draw(tiles, count, rule, &mut stream(seed, Purpose::Weights, 0)).expect("so many orders")
+        PermutationSet::draw(tiles, count, rule, &mut stream(seed, Purpose::Weights, 0)).expect("enough permutations")
     }
 
     #[test]
-    fn distances_are_those_known() {
+    fn distances_have_their_known_values() {
         let cases = [
             (Farthest::Mean, 100, 2, Some(8.080)),
             (Farthest::Mean, 1000, 2, Some(8.008)),
@@ -172,29 +176,29 @@ mod tests {
             let (found, average) = set(9, count, rule, 1).distances();
             println!("{rule:?} {count}: smallest {found}, mean {average:.4}");
             assert_eq!(found, smallest, "{rule:?} {count}");
-            // in small sets it counts which of equally far orders is taken
+            // the mean of a small set depends on which of equally far permutations is chosen
             let tolerance = if count < 100 { 0.02 } else { 1e-3 };
             assert!(mean.is_none_or(|mean| (average - mean).abs() < tolerance), "{rule:?} {count}: {average}");
         }
     }
 
     #[test]
-    fn every_order_is_a_permutation_and_comes_once() {
+    fn permutations_are_valid_and_distinct() {
         for (tiles, count) in [(4, 24), (9, 200)] {
             let set = set(tiles, count, Farthest::Mean, 3);
             let distinct: std::collections::BTreeSet<_> = set.orders().iter().collect();
             assert_eq!(distinct.len(), count);
-            for (order, back) in set.orders().iter().zip(set.inverses()) {
+            for (order, inverse) in set.orders().iter().zip(set.inverses()) {
                 let mut sorted = order.clone();
                 sorted.sort_unstable();
                 assert_eq!(sorted, (0..tiles).collect::<Vec<_>>());
-                assert!((0..tiles).all(|tile| order[back[tile]] == tile));
+                assert!((0..tiles).all(|tile| order[inverse[tile]] == tile));
             }
         }
     }
 
     #[test]
-    fn one_seed_gives_one_set_and_another_the_same_distances() {
+    fn the_seed_determines_the_set_and_not_its_distances() {
         let first = set(9, 100, Farthest::Smallest, 1);
         assert_eq!(first, set(9, 100, Farthest::Smallest, 1));
         let other = set(9, 100, Farthest::Smallest, 2);
@@ -203,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_there_are_is_refused() {
+    fn more_permutations_than_exist_give_none() {
         let draw = |tiles, count| {
             PermutationSet::draw(tiles, count, Farthest::Mean, &mut stream(1, Purpose::Weights, 0)).is_some()
         };

@@ -1,21 +1,21 @@
-//! Contrast along the principal directions of an image's own colours.
+//! Contrast along the principal components of an image's colours (Exemplar-CNN).
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Rounds through the three pairs of axes; a symmetric 3x3 matrix is diagonal to single precision after four.
+/// Number of Jacobi sweeps over the three pairs of axes; a symmetric 3x3 matrix is diagonal to single precision after four.
 const ROUNDS: usize = 4;
-/// Keeps quotients of two zeros at 0.
-const NOTHING: f64 = 1e-20;
+/// Added to a divisor, so that 0 / 0 is 0.
+const TINY: f64 = 1e-20;
 
-/// Scales the colours of each image along the principal directions of its pixels: `m + sum_k f_k v_k v_k^T (x - m)` with m
-/// the mean pixel and v_k the unit eigenvectors of the covariance of all pixels, that of the largest eigenvalue first. An
-/// image of one channel has one direction, for which the first factor counts.
+/// Scales each image's colours along their principal components: `m + sum_k f_k v_k v_k^T (x - m)` with m the mean pixel and v_k the
+/// unit eigenvectors of the covariance of all pixels, the largest eigenvalue first. For images of one channel only the first
+/// factor counts.
 ///
-/// `images`: `[n, c, h, w]`, c = 1 or 3; three factors an image -> the same shape, not cut to 0 to 1. Dosovitskiy et al.
-/// 2014, section 2.1 (their first contrast).
-pub fn stretch(images: Tensor<4>, factors: &[[f32; 3]]) -> Tensor<4> {
+/// `images`: `[n, c, h, w]`, c = 1 or 3; `factors`: three for each image -> the same shape, not clipped to 0 to 1. Dosovitskiy et al.
+/// 2014, section 2.1 (their "contrast 1").
+pub fn scale_principal_colours(images: Tensor<4>, factors: &[[f32; 3]]) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
-    assert_eq!(factors.len(), n, "stretch: three factors an image");
+    assert_eq!(factors.len(), n, "scale_principal_colours: three factors an image");
     if factors.iter().all(|own| *own == [1.0; 3]) {
         return images;
     }
@@ -23,26 +23,26 @@ pub fn stretch(images: Tensor<4>, factors: &[[f32; 3]]) -> Tensor<4> {
     let x = images.reshape([n, c, h * w]);
     let mean = x.clone().mean_dim(2); // [n, c, 1]
     let centred = x - mean.clone();
-    let stretched = if c == 1 {
+    let scaled = if c == 1 {
         centred * factor(factors, 0, &device).unsqueeze_dim::<3>(2)
     } else {
         let covariance = centred.clone().matmul(centred.clone().swap_dims(1, 2)) / (h * w) as f64; // [n, 3, 3]
-        matrix(directions(&covariance), factors, &device).matmul(centred)
+        matrix(eigen(&covariance), factors, &device).matmul(centred)
     };
-    (stretched + mean).reshape([n, c, h, w])
+    (scaled + mean).reshape([n, c, h, w])
 }
 
-/// `[n, 1]`.
+/// Factor `index` of each image: `[n, 1]`.
 fn factor(factors: &[[f32; 3]], index: usize, device: &Device) -> Tensor<2> {
     let numbers: Vec<f32> = factors.iter().map(|own| own[index]).collect();
     Tensor::from_data(TensorData::new(numbers, [factors.len(), 1]), device)
 }
 
-/// `sum_k f_k v_k v_k^T`, the factors given out by the size of the eigenvalues: `[n, 3, 3]`.
-fn matrix(directions: [Direction; 3], factors: &[[f32; 3]], device: &Device) -> Tensor<3> {
-    let values = directions.clone().map(|direction| direction.value);
-    let each = directions.into_iter().enumerate().map(|(index, Direction { value, vector })| {
-        // of two equal ones that with the smaller number comes first
+/// `sum_k f_k v_k v_k^T` with factors assigned in order of decreasing eigenvalues: `[n, 3, 3]`.
+fn matrix(pairs: [Eigenpair; 3], factors: &[[f32; 3]], device: &Device) -> Tensor<3> {
+    let values = pairs.clone().map(|pair| pair.value);
+    let each = pairs.into_iter().enumerate().map(|(index, Eigenpair { value, vector })| {
+        // of equal eigenvalues the one with the smaller index comes first
         let larger = values.iter().enumerate().filter(|(other, _)| *other != index).map(|(other, theirs)| {
             let ahead = if other < index {
                 theirs.clone().greater_equal(value.clone())
@@ -52,36 +52,36 @@ fn matrix(directions: [Direction; 3], factors: &[[f32; 3]], device: &Device) -> 
             ahead.float()
         });
         let rank = larger.fold(value.zeros_like(), |sum, ahead| sum + ahead); // [n, 1]
-        let own = (0..3).map(|place| factor(factors, place, device) * rank.clone().equal_elem(place as f32).float());
-        let own = own.fold(value.zeros_like(), |sum, part| sum + part).unsqueeze_dim::<3>(2); // [n, 1, 1]
+        let own = (0..3).map(|k| factor(factors, k, device) * rank.clone().equal_elem(k as f32).float());
+        let own = own.fold(value.zeros_like(), |sum, term| sum + term).unsqueeze_dim::<3>(2); // [n, 1, 1]
         let column = vector.unsqueeze_dim::<3>(2); // [n, 3, 1]
         column.clone().matmul(column.swap_dims(1, 2)) * own
     });
-    each.reduce(|sum, part| sum + part).expect("there are three directions")
+    each.reduce(|sum, term| sum + term).expect("there are three eigenvectors")
 }
 
-/// An eigenvalue `[n, 1]` with its unit vector `[n, 3]`.
+/// Eigenvalue `[n, 1]` and unit eigenvector `[n, 3]`.
 #[derive(Clone)]
-struct Direction {
+struct Eigenpair {
     value: Tensor<2>,
     vector: Tensor<2>,
 }
 
-/// The eigenvectors of symmetric matrices by Jacobi's rotations, which need no case for equal eigenvalues: `[n, 3, 3]`.
-fn directions(matrices: &Tensor<3>) -> [Direction; 3] {
+/// Eigendecomposition of symmetric matrices `[n, 3, 3]` by Jacobi rotations, which need no special case for equal eigenvalues.
+fn eigen(matrices: &Tensor<3>) -> [Eigenpair; 3] {
     let [n, ..] = matrices.dims();
     let entry = |i: usize, j: usize| matrices.clone().slice([0..n, i..i + 1, j..j + 1]).reshape([n, 1]);
     let mut diagonal = [0, 1, 2].map(|i| entry(i, i));
-    // off[r] stands between the two axes other than r
+    // off[r] is the entry between the two axes other than r
     let mut off = [entry(1, 2), entry(0, 2), entry(0, 1)];
     let device = matrices.device();
     let unit = |axis: usize| {
-        let numbers: Vec<f32> = (0..3 * n).map(|place| f32::from(u8::from(place % 3 == axis))).collect();
-        Tensor::<2>::from_data(TensorData::new(numbers, [n, 3]), &device)
+        let entries: Vec<f32> = (0..3 * n).map(|index| f32::from(u8::from(index % 3 == axis))).collect();
+        Tensor::<2>::from_data(TensorData::new(entries, [n, 3]), &device)
     };
     let mut vectors = [0, 1, 2].map(unit);
     for [p, q, r] in [[0, 1, 2], [0, 2, 1], [1, 2, 0]].repeat(ROUNDS) {
-        let (t, c) = turn(&diagonal[p], &diagonal[q], &off[r]);
+        let (t, c) = rotation(&diagonal[p], &diagonal[q], &off[r]);
         let s = t.clone() * c.clone();
         let moved = t * off[r].clone();
         diagonal[p] = diagonal[p].clone() - moved.clone();
@@ -93,24 +93,25 @@ fn directions(matrices: &Tensor<3>) -> [Direction; 3] {
     }
     let [v0, v1, v2] = vectors;
     let [d0, d1, d2] = diagonal;
-    [(d0, v0), (d1, v1), (d2, v2)].map(|(value, vector)| Direction { value, vector })
+    [(d0, v0), (d1, v1), (d2, v2)].map(|(value, vector)| Eigenpair { value, vector })
 }
 
-/// Tangent and cosine of the angle that makes the entry between two axes 0: `t = 2 b sgn(h) / (|h| + sqrt(h^2 + 4 b^2))` with
-/// `h = a_qq - a_pp`, b the entry.
-fn turn(app: &Tensor<2>, aqq: &Tensor<2>, b: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+/// Tangent and cosine of the Jacobi rotation that makes the entry b between axes p and q 0: `t = 2 b sgn(h) / (|h| + sqrt(h^2 + 4
+/// b^2))` with `h = a_qq - a_pp`.
+fn rotation(app: &Tensor<2>, aqq: &Tensor<2>, b: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
     let h = aqq.clone() - app.clone();
     let sign = h.clone().greater_equal_elem(0.0).float() * 2.0 - 1.0;
     let root = (h.clone().square() + b.clone().square() * 4.0).sqrt();
-    let t = b.clone() * sign * 2.0 / (h.abs() + root + NOTHING);
+    let t = b.clone() * sign * 2.0 / (h.abs() + root + TINY);
     let c = (t.clone().square() + 1.0).sqrt().recip();
     (t, c)
 }
 
-/// `(c x - s y, s x + c y)`.
+/// Rotated pair `(c x - s y, s x + c y)`.
 fn rotated(x: &Tensor<2>, y: &Tensor<2>, c: &Tensor<2>, s: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-    let (x, y, c, s) = (x.clone(), y.clone(), c.clone(), s.clone());
-    (x.clone() * c.clone() - y.clone() * s.clone(), x * s + y * c)
+    let first = x.clone() * c.clone() - y.clone() * s.clone();
+    let second = x.clone() * s.clone() + y.clone() * c.clone();
+    (first, second)
 }
 
 #[cfg(test)]
@@ -119,32 +120,32 @@ mod tests {
     use super::*;
     use burn::tensor::Distribution;
 
-    /// Pixels around (0.5, 0.5, 0.5) that lie along (1, 1, 0) most, along (0, 0, 1) less, along (1, -1, 0) least.
+    /// Pixels around (0.5, 0.5, 0.5) with principal components along (1, 1, 0), (0, 0, 1) and (1, -1, 0).
     fn along() -> Tensor<4> {
-        let pixel = |place: usize| {
-            let [u, v, w] = [[0.3, 0.0, 0.0], [0.0, 0.2, 0.0], [0.0, 0.0, 0.1]][place / 2];
-            let sign = if place.is_multiple_of(2) { 1.0f32 } else { -1.0 };
+        let pixel = |index: usize| {
+            let [u, v, w] = [[0.3, 0.0, 0.0], [0.0, 0.2, 0.0], [0.0, 0.0, 0.1]][index / 2];
+            let sign = if index.is_multiple_of(2) { 1.0f32 } else { -1.0 };
             [0.5 + sign * (u + w), 0.5 + sign * (u - w), 0.5 + sign * v]
         };
-        let planes: Vec<f32> = (0..3).flat_map(|channel| (0..6).map(move |place| pixel(place)[channel])).collect();
+        let planes: Vec<f32> = (0..3).flat_map(|channel| (0..6).map(move |index| pixel(index)[channel])).collect();
         Tensor::from_data(TensorData::new(planes, [1, 3, 2, 3]), &Device::flex())
     }
 
     #[test]
-    fn each_direction_has_its_own_factor_largest_first() {
-        let y = values(stretch(along(), &[[2.0, 0.5, 3.0]]));
-        let pixel = |place: usize| [y[place], y[6 + place], y[12 + place]];
+    fn each_component_has_its_own_factor_largest_first() {
+        let y = values(scale_principal_colours(along(), &[[2.0, 0.5, 3.0]]));
+        let pixel = |index: usize| [y[index], y[6 + index], y[12 + index]];
         assert_close(&pixel(0), &[1.1, 1.1, 0.5], 1e-5);
         assert_close(&pixel(2), &[0.5, 0.5, 0.6], 1e-5);
         assert_close(&pixel(4), &[0.8, 0.2, 0.5], 1e-5);
     }
 
     #[test]
-    fn the_directions_are_eigenvectors() {
+    fn eigenvectors_satisfy_their_definition() {
         let x = Tensor::<4>::random([5, 3, 7, 7], Distribution::Uniform(0.0, 1.0), &Device::flex());
         let centred = x.clone().reshape([5, 3, 49]) - x.reshape([5, 3, 49]).mean_dim(2);
         let covariance = centred.clone().matmul(centred.swap_dims(1, 2));
-        for Direction { value, vector } in directions(&covariance) {
+        for Eigenpair { value, vector } in eigen(&covariance) {
             let image = covariance.clone().matmul(vector.clone().unsqueeze_dim(2)).squeeze_dim::<2>(2);
             let wrong: f32 = (image - vector.clone() * value).abs().max().into_scalar();
             let length: f32 = (vector.square().sum_dim(1) - 1.0).abs().max().into_scalar();
@@ -153,17 +154,17 @@ mod tests {
     }
 
     #[test]
-    fn factors_of_one_and_flat_or_gray_images_are_safe() {
+    fn factors_of_one_and_flat_images_change_nothing() {
         let x = Tensor::<4>::random([2, 3, 4, 4], Distribution::Uniform(0.0, 1.0), &Device::flex());
-        assert_eq!(values(stretch(x.clone(), &[[1.0; 3]; 2])), values(x.clone()));
-        let beside = stretch(x.clone(), &[[1.0; 3], [0.5, 2.0, 1.0]]);
+        assert_eq!(values(scale_principal_colours(x.clone(), &[[1.0; 3]; 2])), values(x.clone()));
+        let beside = scale_principal_colours(x.clone(), &[[1.0; 3], [0.5, 2.0, 1.0]]);
         assert_close(&values(beside.narrow(0, 0, 1)), &values(x.clone().narrow(0, 0, 1)), 1e-5);
         let flat = Tensor::<4>::ones([1, 3, 4, 4], &Device::flex()) * 0.3;
-        assert_close(&values(stretch(flat.clone(), &[[2.0, 0.5, 1.5]])), &values(flat), 1e-6);
-        // gray: one direction carries everything, and the first factor is its own
+        assert_close(&values(scale_principal_colours(flat.clone(), &[[2.0, 0.5, 1.5]])), &values(flat), 1e-6);
+        // gray: all variance is in the first component
         let gray = x.slice([0..1, 0..1]);
-        let three = stretch(gray.clone().expand([1, 3, 4, 4]), &[[1.7, 0.5, 0.6]]);
-        let one = stretch(gray, &[[1.7, 0.5, 0.6]]);
+        let three = scale_principal_colours(gray.clone().expand([1, 3, 4, 4]), &[[1.7, 0.5, 0.6]]);
+        let one = scale_principal_colours(gray, &[[1.7, 0.5, 0.6]]);
         assert_close(&values(three.slice([0..1, 2..3])), &values(one), 1e-5);
     }
 }

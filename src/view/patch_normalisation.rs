@@ -1,55 +1,60 @@
-//! Brightness and contrast of patches, each by its own pixels: what is bright beside what is dark would tell where a patch
-//! was.
+//! Normalisation of each patch by its own pixels, because brightness and contrast would give away which patches are neighbours.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-/// A patch flatter than one step of 255 is not stretched.
+/// Least deviation that a patch is divided by, one of 255 levels.
 const FLATTEST: f64 = 1.0 / 255.0;
 
-/// What is made the same for all patches.
+/// Statistic that is made equal for all patches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// Nothing.
+pub enum PatchNormalisation {
+    /// None.
     Keep,
-    /// The mean of each channel.
+    /// Mean of each channel.
     Mean,
-    /// Mean and deviation of each channel.
+    /// Mean and standard deviation of each channel.
     Deviation,
-    /// The root of the mean square over all channels; patches are taken as they are, without a mean to subtract.
+    /// Root mean square over all channels, without subtracting a mean.
     Power,
 }
 
-/// Gives each patch the brightness and contrast of the data set: with z the patch less its mean, divided by its deviation,
-/// or divided by the root of its mean square, the result is `mean + z`, `mean + std z` or `mean + std z`. An encoder that
-/// subtracts `mean` and divides by `std` then reads z itself, times one factor.
+/// Normalises each patch to the data set's mean and deviation: `mean + (x - m)`, `mean + std (x - m) / s` or `mean + std x / r` with m
+/// the patch's mean, s its standard deviation and r its root mean square. An encoder that subtracts `mean` and divides by `std`
+/// then reads the normalised patch.
 ///
-/// `patches`: `[m, c, h, w]`; `mean`, `std`: one number a channel or one for all -> the same shape.
-pub fn level(patches: Tensor<4>, level: Level, mean: &[f64], std: &[f64]) -> Tensor<4> {
+/// `patches`: `[m, c, h, w]`; `mean`, `std`: one value a channel or one for all -> the same shape.
+pub fn normalise_patches(
+    patches: Tensor<4>,
+    normalise_patches: PatchNormalisation,
+    mean: &[f64],
+    std: &[f64],
+) -> Tensor<4> {
     let [m, c, h, w] = patches.dims();
     let device = patches.device();
-    let (mean, std) = (channels(mean, c, &device), channels(std, c, &device));
+    let mean = channels(mean, c, &device);
+    let std = channels(std, c, &device);
     let over_pixels = |x: Tensor<4>| x.reshape([m, c, h * w]).mean_dim(2).reshape([m, c, 1, 1]);
-    match level {
-        Level::Keep => patches,
-        Level::Mean => patches.clone() - over_pixels(patches) + mean,
-        Level::Deviation => {
+    match normalise_patches {
+        PatchNormalisation::Keep => patches,
+        PatchNormalisation::Mean => patches.clone() - over_pixels(patches) + mean,
+        PatchNormalisation::Deviation => {
             let centred = patches.clone() - over_pixels(patches);
             let own = over_pixels(centred.clone().square()).sqrt().clamp_min(FLATTEST);
             centred / own * std + mean
         }
-        Level::Power => {
+        PatchNormalisation::Power => {
             let power = over_pixels(patches.clone().square()).mean_dim(1); // [m, 1, 1, 1]
             patches / power.sqrt().clamp_min(FLATTEST) * std + mean
         }
     }
 }
 
-/// `[1, c, 1, 1]`.
-fn channels(numbers: &[f64], c: usize, device: &Device) -> Tensor<4> {
-    assert!(numbers.len() == 1 || numbers.len() == c, "level: one number a channel or one for all");
-    let each = (0..c).map(|channel| numbers[channel % numbers.len()] as f32);
+/// One value a channel: `[1, c, 1, 1]`.
+fn channels(values: &[f64], c: usize, device: &Device) -> Tensor<4> {
+    assert!(values.len() == 1 || values.len() == c, "normalise_patches: one value a channel or one for all");
+    let each = (0..c).map(|channel| values[channel % values.len()] as f32);
     Tensor::from_data(TensorData::new(each.collect::<Vec<_>>(), [1, c, 1, 1]), device)
 }
 
@@ -75,9 +80,11 @@ mod tests {
     }
 
     #[test]
-    fn every_patch_ends_with_the_moments_of_the_data() {
-        let (mean, both) =
-            (level(patches(), Level::Mean, &MEAN, &STD), level(patches(), Level::Deviation, &MEAN, &STD));
+    fn every_patch_gets_mean_and_deviation_of_the_data() {
+        let (mean, both) = (
+            normalise_patches(patches(), PatchNormalisation::Mean, &MEAN, &STD),
+            normalise_patches(patches(), PatchNormalisation::Deviation, &MEAN, &STD),
+        );
         for (index, pixels) in values(mean).chunks(36).enumerate() {
             assert!((moments(pixels)[0] - MEAN[index % 3]).abs() < 1e-6);
         }
@@ -88,9 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn power_is_one_number_a_patch_and_does_not_centre() {
+    fn power_scales_a_patch_without_centring_it() {
         let x = patches();
-        let y = level(x.clone(), Level::Power, &[0.0], &[50.0]);
+        let y = normalise_patches(x.clone(), PatchNormalisation::Power, &[0.0], &[50.0]);
         for (found, source) in values(y).chunks(108).zip(values(x).chunks(108)) {
             let power = |pixels: &[f32]| (pixels.iter().map(|x| x * x).sum::<f32>() / 108.0).sqrt();
             assert!((power(found) - 50.0).abs() < 1e-3);
@@ -102,10 +109,10 @@ mod tests {
     #[test]
     fn a_flat_patch_stays_flat_and_finite() {
         let flat = Tensor::<4>::ones([1, 1, 4, 4], &Device::flex()) * 0.3;
-        for kind in [Level::Mean, Level::Deviation] {
-            assert_close(&values(level(flat.clone(), kind, &[0.5], &[0.25])), &[0.5; 16], 1e-6);
+        for kind in [PatchNormalisation::Mean, PatchNormalisation::Deviation] {
+            assert_close(&values(normalise_patches(flat.clone(), kind, &[0.5], &[0.25])), &[0.5; 16], 1e-6);
         }
-        let black = level(flat * 0.0, Level::Power, &[0.5], &[0.25]);
+        let black = normalise_patches(flat * 0.0, PatchNormalisation::Power, &[0.5], &[0.25]);
         assert_close(&values(black), &[0.5; 16], 1e-6);
     }
 }
