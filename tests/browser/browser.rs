@@ -26,17 +26,23 @@ const FLAGS: [&str; 9] = [
     "--disable-sync",
     "--host-resolver-rules=MAP nolabel.test 127.0.0.1",
 ];
-/// A WebGPU that the CPU plays.
+/// Flags for a WebGPU adapter that is emulated on the CPU.
 pub const SOFTWARE_GPU: [&str; 2] = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+/// Limit of every wait. A wait ends as soon as its condition holds, so the limit only ends a failed test; it leaves room for a
+/// busy machine, and for an emulated GPU, whose first step takes minutes.
+const PATIENCE: Duration = Duration::from_secs(900);
+/// Time between two looks at the page.
+const POLL: Duration = Duration::from_millis(50);
 
 /// The folder that the browser downloads into, one for each process.
 pub fn downloads() -> PathBuf {
     std::env::temp_dir().join(format!("nolabel-downloads-{}", std::process::id()))
 }
 
-/// The page. The fields are dropped in order: first the browser, then its driver, then the turn.
+/// The page in a browser. The fields are dropped in order: first the browser, then its driver, then the turn.
 pub struct Page {
-    /// The browser, for what has no method here.
+    /// The browser, for operations that have no method here.
     pub driver: WebDriver,
     _chromedriver: Child,
     origin: String,
@@ -86,7 +92,26 @@ impl Page {
 
     /// Opens another address of the same server: path and query.
     pub async fn goto(&self, address: &str) {
-        self.driver.goto(format!("{}{address}", self.origin)).await.expect("the page answers");
+        self.goto_url(&format!("{}{address}", self.origin)).await;
+    }
+
+    /// Opens a full address.
+    pub async fn goto_url(&self, url: &str) {
+        self.driver.goto(url).await.expect("the page answers");
+        self.wait_until_mounted().await;
+    }
+
+    /// Reloads the page.
+    pub async fn reload(&self) {
+        self.driver.refresh().await.expect("the page reloads");
+        self.wait_until_mounted().await;
+    }
+
+    /// Waits until the page's program runs. A browser reports a page as loaded before that: the program is compiled and
+    /// started later.
+    async fn wait_until_mounted(&self) {
+        let mounted = "return typeof window.nolabel === 'object'";
+        self.wait("the page's program to start", async || self.script(mounted).await == true).await;
     }
 
     /// Ends the browser.
@@ -94,44 +119,58 @@ impl Page {
         self.driver.quit().await.expect("the browser ends");
     }
 
-    /// The element that tests know by this name.
+    /// Waits for the element with this test id.
     pub async fn element(&self, testid: &str) -> WebElement {
-        let found = self.driver.find(By::Css(format!("[data-testid={testid}]"))).await;
-        match found {
-            Ok(element) => element,
-            Err(error) => panic!("there is no `{testid}` at {:?}: {error}", self.driver.current_url().await),
+        self.find(&format!("[data-testid={testid}]")).await
+    }
+
+    /// Waits for an element that a CSS selector matches.
+    async fn find(&self, selector: &str) -> WebElement {
+        let start = Instant::now();
+        loop {
+            match self.driver.find(By::Css(selector)).await {
+                Ok(element) => return element,
+                Err(error) => self.give_up_after(start, &format!("`{selector}` to appear ({error})")).await,
+            }
         }
     }
 
-    /// A property of an element, empty where there is no such element. Found and read in one step: what draws the page
-    /// may put another element in its place at any moment.
+    /// Clicks on the first match of a CSS selector, again where the page moved or replaced it meanwhile.
+    async fn press(&self, selector: &str) {
+        let start = Instant::now();
+        while let Err(error) = self.find(selector).await.click().await {
+            self.give_up_after(start, &format!("`{selector}` to take a click ({error})")).await;
+        }
+    }
+
+    /// A property of an element, empty if there is none. The element is found and read in one script, since a redraw may
+    /// replace it at any time.
     async fn read(&self, testid: &str, property: &str) -> String {
         let script = format!("return document.querySelector('[data-testid={testid}]')?.{property} ?? ''");
         self.script(&script).await.as_str().expect("text").to_string()
     }
 
-    /// The text of an element, empty where there is none.
+    /// The text of an element, empty if there is none.
     pub async fn text(&self, testid: &str) -> String {
         self.read(testid, "textContent").await
     }
 
-    /// The value of a field, empty where there is none.
+    /// The value of a field, empty if there is none.
     pub async fn value(&self, testid: &str) -> String {
         self.read(testid, "value").await
     }
 
     /// Clicks on an element.
     pub async fn click(&self, testid: &str) {
-        self.element(testid).await.click().await.expect("it can be clicked");
+        self.press(&format!("[data-testid={testid}]")).await;
     }
 
     /// Chooses an option of a list.
     pub async fn choose(&self, testid: &str, value: &str) {
-        let option = self.driver.find(By::Css(format!("[data-testid={testid}] option[value='{value}']"))).await;
-        option.expect("the option is there").click().await.expect("it can be chosen");
+        self.press(&format!("[data-testid={testid}] option[value='{value}']")).await;
     }
 
-    /// Replaces what stands in a field, as a keyboard does.
+    /// Replaces the text of a field by keyboard.
     pub async fn fill(&self, testid: &str, text: &str) {
         let field = self.element(testid).await;
         field.clear().await.expect("it can be emptied");
@@ -150,8 +189,8 @@ impl Page {
         self.read("status", "dataset.state").await
     }
 
-    /// Waits until the status is one of `wanted`; any error on the way is told.
-    pub async fn wait_for(&self, wanted: &[&str], seconds: u64) {
+    /// Waits until the state is one of `wanted`. Panics if the page fails meanwhile.
+    pub async fn wait_for(&self, wanted: &[&str]) {
         let what = format!("the state {wanted:?}");
         let reached = async || {
             let state = self.state().await;
@@ -159,25 +198,37 @@ impl Page {
             assert!(!failed, "the page failed while waiting for {what}: {}", self.text("message").await);
             wanted.contains(&state.as_str())
         };
-        self.wait(&what, seconds, reached).await;
+        self.wait(&what, reached).await;
     }
 
     /// Waits until `reached` holds.
-    pub async fn wait(&self, what: &str, seconds: u64, reached: impl AsyncFn() -> bool) {
+    pub async fn wait(&self, what: &str, reached: impl AsyncFn() -> bool) {
         let start = Instant::now();
         while !reached().await {
-            assert!(
-                start.elapsed() < Duration::from_secs(seconds),
-                "waited {seconds} s for {what}; the page is in state {} and says: {} {}",
-                self.state().await,
-                self.text("status").await,
-                self.text("message").await
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.give_up_after(start, what).await;
         }
     }
 
-    /// The run's events of one kind.
+    /// Waits until the text of an element contains `part`.
+    pub async fn wait_for_text(&self, testid: &str, part: &str) {
+        let what = format!("`{part}` in `{testid}`");
+        self.wait(&what, async || self.text(testid).await.contains(part)).await;
+    }
+
+    /// Sleeps until the next look, or panics when [`PATIENCE`] has passed since `start`.
+    async fn give_up_after(&self, start: Instant, what: &str) {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "waited {} s for {what}; the page is in state `{}` and says: {} {}",
+            PATIENCE.as_secs(),
+            self.state().await,
+            self.text("status").await,
+            self.text("message").await
+        );
+        tokio::time::sleep(POLL).await;
+    }
+
+    /// The events of the run of one kind.
     pub async fn events(&self, kind: &str) -> Vec<Value> {
         let all = self.script("return window.nolabel.events()").await;
         let all = all.as_array().expect("an array").clone();

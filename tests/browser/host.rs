@@ -11,7 +11,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
 
-/// What a variant runs in the worker before the engine: name of the folder it is served in, and script.
+/// Variants of the page: the folder that each is served in, and the script that runs before the engine.
 const VARIANTS: [(&str, &str); 6] = [
     ("no-adapter", NO_ADAPTER),
     ("no-timers", NO_TIMERS),
@@ -30,7 +30,7 @@ Object.defineProperty(GPUAdapter.prototype, "features", {
 });
 "#;
 
-/// Results read back from the GPU are zero, as with a shader that failed to compile; times are left as they are.
+/// Reads zeros back from the GPU, as after a shader that failed to compile; timestamps stay as they are.
 const WRONG_NUMBERS: &str = r#"
 const mapped = GPUBuffer.prototype.getMappedRange;
 GPUBuffer.prototype.getMappedRange = function (...range) {
@@ -40,7 +40,7 @@ GPUBuffer.prototype.getMappedRange = function (...range) {
 };
 "#;
 
-/// The device goes when it has taken some steps and the page has a state to go on from.
+/// Loses the device after some steps, once the page has a checkpoint.
 const LOST: &str = r#"
 const request = GPUAdapter.prototype.requestDevice;
 GPUAdapter.prototype.requestDevice = async function (...wishes) {
@@ -50,18 +50,18 @@ GPUAdapter.prototype.requestDevice = async function (...wishes) {
   self.postMessage = function (message, ...rest) {
     post.call(self, message, ...rest);
     if (message.Event?.event === "step") steps += 1;
-    if (message.Saved && steps > 20) device.destroy();
+    if (message.Checkpoint && steps > 20) device.destroy();
   };
   return device;
 };
 "#;
 
-/// As in a private window.
+/// Refuses storage, as a private window does.
 const NO_STORAGE: &str = r#"
 StorageManager.prototype.getDirectory = async () => { throw new DOMException("not here", "SecurityError"); };
 "#;
 
-/// The disk is full.
+/// Refuses writes, as a full disk does.
 const FULL: &str = r#"
 FileSystemSyncAccessHandle.prototype.write = () => { throw new DOMException("no room", "QuotaExceededError"); };
 "#;
@@ -78,8 +78,8 @@ pub fn dist() -> PathBuf {
     folder
 }
 
-/// A file of CIFAR-10 as anybody can make it: stripes whose colour is that of the class. The first training file and the
-/// test file come, the others never do.
+/// A made-up file of CIFAR-10: stripes in a colour for each class. The first training file and the test file are served, the
+/// others never arrive.
 async fn stripes(Path(file): Path<String>) -> Vec<u8> {
     if !["data_batch_1.bin", "test_batch.bin"].contains(&file.as_str()) {
         std::future::pending::<()>().await;

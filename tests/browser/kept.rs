@@ -1,4 +1,4 @@
-//! Runs that outlive the page: a reload, a damaged file, a download, the command line.
+//! Saved runs: a reload, a damaged file, a download, the command line.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,8 @@ use browser_tests::host;
 
 use crate::QUICK;
 
-/// Damages the newest checkpoint that is kept, by this expression of its `bytes`; answers with its name.
+/// Replaces the newest saved checkpoint by EXPRESSION of its `bytes`. Answers with the counts of runs and checkpoints and its
+/// name.
 const DAMAGE: &str = r#"
 const done = arguments[arguments.length - 1];
 (async () => {
@@ -27,28 +28,43 @@ const done = arguments[arguments.length - 1];
 })().catch((error) => done(String(error)));
 "#;
 
-async fn damage(page: &Page, expression: &str) -> String {
-    let script = DAMAGE.replace("EXPRESSION", expression);
-    let answer = page.driver.execute_async(script, Vec::new()).await.expect("the script runs");
-    answer.json().as_str().expect("a name").to_string()
+/// Lists the browser's storage.
+const LIST: &str = r#"
+const done = arguments[arguments.length - 1];
+(async () => {
+  const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("nolabel");
+  const names = [];
+  for await (const name of root.keys()) names.push(name);
+  done(names.sort().join(" "));
+})().catch((error) => done(String(error)));
+"#;
+
+/// The answer of a script about the browser's storage.
+async fn storage(page: &Page, script: impl Into<String>) -> String {
+    let answer = page.driver.execute_async(script.into(), Vec::new()).await.expect("the script runs");
+    answer.json().as_str().expect("text").to_string()
 }
 
-/// Takes so many steps, one at a time, each of which is kept; returns the last.
+async fn damage(page: &Page, expression: &str) -> String {
+    storage(page, DAMAGE.replace("EXPRESSION", expression)).await
+}
+
+/// Takes `count` single steps, each of which is saved; returns the last one.
 async fn step(page: &Page, count: usize) -> usize {
     for _ in 0..count {
         let before = page.losses().await.len();
         page.click("step").await;
-        assert!(!page.text("safe").await.contains("whole run"), "what is said is of this run, not of one before");
-        page.wait("a step", 60, async || page.losses().await.len() > before).await;
+        assert!(!page.text("safe").await.contains("whole run"), "the message is about this run, not the one before");
+        page.wait("a step", async || page.losses().await.len() > before).await;
     }
     let step = last_step(page).await;
-    wait_until_kept(page, step).await;
+    wait_until_saved(page, step).await;
     step
 }
 
-async fn wait_until_kept(page: &Page, step: usize) {
+async fn wait_until_saved(page: &Page, step: usize) {
     let safe = format!("up to step {step}:");
-    page.wait("the run to be kept", 20, async || page.text("safe").await.contains(&safe)).await;
+    page.wait("the run to be saved", async || page.text("safe").await.contains(&safe)).await;
 }
 
 async fn last_step(page: &Page) -> usize {
@@ -60,7 +76,7 @@ async fn resumed_at(page: &Page) -> Option<u64> {
     page.events("started").await.last().and_then(|started| started["resumed_at"].as_u64())
 }
 
-/// What was computed again is the same to the last bit; what was only remembered has been through decimal digits.
+/// Compares losses: recomputed ones, from index `from` on, bit for bit; restored ones have been through decimal digits.
 fn assert_same(losses: &[f64], whole: &[f64], from: usize) {
     assert_eq!(losses.len(), whole.len());
     assert_eq!(losses[from..], whole[from..]);
@@ -71,44 +87,44 @@ fn assert_same(losses: &[f64], whole: &[f64], from: usize) {
 async fn a_run_survives_a_reload_and_a_closed_tab() {
     let link = format!("/?{QUICK}&steps=400");
     let page = Page::open(&format!("{link}&autostart=1"), &[]).await;
-    page.wait_for(&["done"], 240).await;
+    page.wait_for(&["done"]).await;
     let whole = page.losses().await;
 
     page.goto(&link).await;
-    page.wait_for(&["ready"], 60).await;
-    page.wait("the offer", 20, async || page.text("kept").await.contains("finished after 400 steps")).await;
+    page.wait_for(&["ready"]).await;
+    page.wait("the offer", async || page.text("kept").await.contains("finished after 400 steps")).await;
     let first = step(&page, 3).await;
-    page.driver.refresh().await.expect("it reloads");
-    page.wait_for(&["ready"], 60).await;
+    page.reload().await;
+    page.wait_for(&["ready"]).await;
     let offer = format!("(RotNet) on Fashion-MNIST, at step {first}, saved just now");
-    page.wait("the offer", 20, async || page.text("kept").await.contains(&offer)).await;
+    page.wait("the offer", async || page.text("kept").await.contains(&offer)).await;
     assert_eq!(page.losses().await.len(), 0, "nothing starts by itself");
 
-    // the tab is closed in the middle, and another one opened with nothing in its address
+    // the tab is closed during the run, and a new one opened without a query
     page.click("go-on").await;
-    page.wait("further steps", 60, async || page.losses().await.len() > first).await;
+    page.wait("further steps", async || page.losses().await.len() > first).await;
     assert_eq!(page.value("batch").await, "8");
     page.click("pause").await;
-    page.wait_for(&["paused"], 10).await;
+    page.wait_for(&["paused"]).await;
     let second = last_step(&page).await;
-    wait_until_kept(&page, second).await;
+    wait_until_saved(&page, second).await;
     let tab = page.driver.new_tab().await.expect("a tab");
     page.driver.close_window().await.expect("it closes");
     page.driver.switch_to_window(tab).await.expect("the new tab");
     page.goto("/").await;
-    page.wait_for(&["ready"], 60).await;
-    page.wait("the offer", 20, async || !page.text("kept").await.is_empty()).await;
+    page.wait_for(&["ready"]).await;
+    page.wait("the offer", async || !page.text("kept").await.is_empty()).await;
     page.click("go-on").await;
-    page.wait_for(&["done"], 240).await;
+    page.wait_for(&["done"]).await;
     assert_same(&page.losses().await, &whole, second);
     assert_eq!(resumed_at(&page).await, Some(second as u64));
     assert_eq!((page.value("batch").await.as_str(), page.text("step-count").await.as_str()), ("8", "400"));
     let probed = page.events("probe").await;
-    assert_eq!(probed.len(), 0, "the run still looks at itself as it was told to");
+    assert_eq!(probed.len(), 0, "the restored run keeps its pace");
 
-    // a link that starts by itself asks nobody
+    // an autostart link makes no offer
     page.goto(&format!("/?{QUICK}&steps=3&autostart=1")).await;
-    page.wait_for(&["done"], 60).await;
+    page.wait_for(&["done"]).await;
     assert_eq!((resumed_at(&page).await, page.losses().await.as_slice()), (Some(0), &whole[..3]));
     page.close().await;
 }
@@ -117,35 +133,35 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
 async fn a_damaged_state_falls_back_to_the_one_before() {
     let link = format!("/?{QUICK}&steps=30");
     let page = Page::open(&format!("{link}&autostart=1"), &[]).await;
-    page.wait_for(&["done"], 120).await;
+    page.wait_for(&["done"]).await;
     let whole = page.losses().await;
     for wrong in ["bytes.map((byte, at) => (at === bytes.length - 100 ? byte ^ 1 : byte))", "bytes.slice(0, 5000)"] {
         page.goto(&link).await;
-        page.wait_for(&["ready"], 60).await;
+        page.wait_for(&["ready"]).await;
         let (first, second) = (step(&page, 3).await, step(&page, 1).await);
         assert_eq!(damage(&page, wrong).await, format!("1 2 step-{second:08}.safetensors"), "two states of one run");
-        page.driver.refresh().await.expect("it reloads");
-        page.wait_for(&["ready"], 60).await;
-        page.wait("the offer", 20, async || !page.text("kept").await.is_empty()).await;
+        page.reload().await;
+        page.wait_for(&["ready"]).await;
+        page.wait("the offer", async || !page.text("kept").await.is_empty()).await;
         let offer = page.text("kept").await;
         assert!(offer.contains(&format!("at step {first}")) && offer.contains("is damaged"), "{offer}");
         page.click("go-on").await;
-        page.wait_for(&["done"], 120).await;
+        page.wait_for(&["done"]).await;
         assert_eq!(resumed_at(&page).await, Some(first as u64));
         assert_same(&page.losses().await, &whole, first);
     }
     page.click("reset").await;
-    page.wait_for(&["ready"], 10).await;
+    page.wait_for(&["ready"]).await;
     page.click("forget").await;
-    page.wait("the offer to go", 10, async || page.text("kept").await.is_empty()).await;
-    page.driver.refresh().await.expect("it reloads");
-    page.wait_for(&["ready"], 60).await;
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    page.wait("the offer to go", async || page.text("kept").await.is_empty()).await;
+    assert_eq!(storage(&page, LIST).await, "lock", "only the lock file is left");
+    page.reload().await;
+    page.wait_for(&["ready"]).await;
     assert_eq!(page.text("kept").await, "");
     page.close().await;
 }
 
-/// The command line, which the tests of the other package have built.
+/// Output of the command line, which `make build` has built.
 fn nolabel(arguments: &str) -> String {
     let built = std::env::current_exe().expect("a path").ancestors().nth(2).map(|folder| folder.join("nolabel"));
     let program =
@@ -156,7 +172,7 @@ fn nolabel(arguments: &str) -> String {
     out
 }
 
-/// Makes a folder, without what may be in it.
+/// Makes an empty folder.
 fn empty(folder: &Path) {
     if folder.exists() {
         fs::remove_dir_all(folder).expect("it can be emptied");
@@ -164,7 +180,7 @@ fn empty(folder: &Path) {
     fs::create_dir_all(folder).expect("a folder");
 }
 
-/// Opens a file in the page, as the dialogue of the browser does.
+/// Opens a file in the page, as the file dialogue does.
 async fn open(page: &Page, file: &Path) {
     page.element("open").await.send_keys(file.display().to_string()).await.expect("a file can be chosen");
 }
@@ -175,11 +191,11 @@ async fn a_download_is_read_by_the_command_line_and_the_other_way_round() {
     empty(&here);
     let (here_shown, data) = (here.display(), format!("fashion-mnist:{}", data.display()));
     let page = Page::open(&format!("/?{QUICK}&steps=20&autostart=1"), &[]).await;
-    page.wait_for(&["done"], 60).await;
+    page.wait_for(&["done"]).await;
     let losses = page.losses().await;
     page.click("download").await;
     let file = here.join("rotation-fashion-mnist-1-step-00000020.safetensors");
-    page.wait("the file", 20, async || file.is_file()).await;
+    page.wait("the file", async || file.is_file()).await;
 
     let said = nolabel(&format!(
         "eval {} --data {data} --images 600 --test-images 300 --probe knn --device cpu -q",
@@ -188,23 +204,23 @@ async fn a_download_is_read_by_the_command_line_and_the_other_way_round() {
     assert!(said.contains("rotation on fashion-mnist, seed 1, after 20 steps"), "{said}");
     nolabel(&format!("export {} --out {here_shown}/encoder.onnx", file.display()));
 
-    // a finished run is shown again, and measured where it never was
+    // a finished run is shown again, and probed if it never was
     page.goto("/?device=cpu&seed=5").await;
-    page.wait_for(&["ready"], 60).await;
+    page.wait_for(&["ready"]).await;
     open(&page, &file).await;
-    page.wait_for(&["done"], 120).await;
+    page.wait_for(&["done"]).await;
     assert_eq!((page.value("seed").await, page.value("steps").await), ("1".into(), "20".into()));
     let probes = page.events("probe").await;
     assert_eq!(probes.iter().map(|probe| probe["step"].as_u64()).collect::<Vec<_>>(), [Some(20)]);
 
-    // a run of the command line goes on in the page, and there again; each repeats what the other computed nearly
+    // a run of the command line continues in the page; its losses repeat those above within rounding
     nolabel(&format!(
         "train rotation --data {data} --batch 8 --steps 20 --save-every 15 --set encoder.width=16 --device cpu -q --out {here_shown}/run"
     ));
     page.goto(&format!("/?{QUICK}")).await;
-    page.wait_for(&["ready"], 60).await;
+    page.wait_for(&["ready"]).await;
     open(&page, &here.join("run/checkpoints/step-00000015.safetensors")).await;
-    page.wait_for(&["done"], 60).await;
+    page.wait_for(&["done"]).await;
     assert_eq!(resumed_at(&page).await, Some(15));
     let again = page.losses().await;
     assert_eq!(again.len(), 5);
@@ -214,7 +230,7 @@ async fn a_download_is_read_by_the_command_line_and_the_other_way_round() {
         let file = here.join(format!("{name}.safetensors"));
         fs::write(&file, content).expect("a file");
         open(&page, &file).await;
-        page.wait("the refusal", 20, async || page.text("message").await.contains(wrong)).await;
+        page.wait("the refusal", async || page.text("message").await.contains(wrong)).await;
         let message = page.text("message").await;
         assert!(
             message.contains("not a whole checkpoint") && message.contains("downloaded from this page"),
@@ -222,31 +238,31 @@ async fn a_download_is_read_by_the_command_line_and_the_other_way_round() {
         );
     }
     page.click("start").await;
-    page.wait_for(&["running"], 20).await;
+    page.wait_for(&["running"]).await;
     page.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_that_keeps_nothing_trains_all_the_same() {
+async fn a_browser_without_storage_trains_all_the_same() {
     let run = format!("?{QUICK}&steps=20&autostart=1");
     let page = Page::open(&format!("/no-storage/{run}"), &[]).await;
     let refusals = [("no-storage", "private window"), ("full", "no more room")];
     for (variant, words) in refusals {
         page.goto(&format!("/{variant}/{run}")).await;
-        page.wait_for(&["done"], 60).await;
+        page.wait_for(&["done"]).await;
         assert_eq!(page.losses().await.len(), 20);
-        page.wait("the refusal", 10, async || page.text("unkept").await.contains(words)).await;
+        page.wait("the refusal", async || page.text("unkept").await.contains(words)).await;
         assert_eq!((page.text("message").await, page.text("safe").await), (String::new(), String::new()));
     }
 
-    // two tabs would overwrite each other's run
+    // only one tab saves: two would overwrite each other's run
     page.goto(&format!("/{run}")).await;
-    page.wait("the run to be kept", 60, async || page.text("safe").await.contains("whole run")).await;
+    page.wait("the run to be saved", async || page.text("safe").await.contains("whole run")).await;
     let first = page.driver.window().await.expect("a tab");
     let second = page.driver.new_tab().await.expect("another");
     page.driver.switch_to_window(second).await.expect("it opens");
     page.goto(&format!("/{run}")).await;
-    page.wait("the refusal", 60, async || page.text("unkept").await.contains("another tab")).await;
+    page.wait("the refusal", async || page.text("unkept").await.contains("another tab")).await;
     page.driver.close_window().await.expect("it closes");
     page.driver.switch_to_window(first).await.expect("the first is there still");
     assert!(page.text("safe").await.contains("whole run"));

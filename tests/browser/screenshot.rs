@@ -15,8 +15,6 @@ const WIDTH: u32 = 1280;
 const HEIGHT: u32 = 1500;
 /// Steps of the run in the picture: the loss has fallen, and there are two probes beside the first.
 const STEPS: usize = 220;
-/// Seconds until the engine has been loaded and has taken these steps.
-const PATIENCE: u64 = 600;
 
 #[tokio::main]
 async fn main() {
@@ -26,7 +24,7 @@ async fn main() {
     };
     let flags = ["--hide-scrollbars", "--force-color-profile=srgb"];
     let page = Page::open_at_size(ADDRESS, &flags, WIDTH, HEIGHT).await;
-    page.wait("the steps of the picture", PATIENCE, async || page.losses().await.len() >= STEPS).await;
+    page.wait("the steps of the picture", async || page.losses().await.len() >= STEPS).await;
     page.driver.screenshot(&path).await.expect("the picture can be written");
     page.close().await;
     println!("{}: {WIDTH}x{HEIGHT}, after {STEPS} steps", path.display());
