@@ -1,4 +1,4 @@
-// Starts the engine in its worker: fetches its program with progress, then hands over to it. The messages are those of
+// Starts the engine in its worker: downloads its program, reports the progress and runs it. The messages are defined in
 // src/worker/protocol.rs.
 
 import "./subgroups.js";
@@ -10,7 +10,7 @@ function fail(why) {
   self.postMessage({ Failed: { message, kind: "Engine" } });
 }
 
-// The body as it passes by, counted. A packed body is longer than its announced length: then there is no total.
+// Counts the bytes of the body as they arrive. A compressed body is longer than its content-length, so it has no total.
 function counted(response) {
   const packed = response.headers.get("content-encoding");
   const length = Number(response.headers.get("content-length"));
@@ -29,7 +29,7 @@ function counted(response) {
 try {
   const response = await fetch(program, { cache: "no-cache" });
   if (response.ok) {
-    // program and script belong together: a script kept from an older visit must not start a newer program
+    // program and script must match: the query keeps a cached script from starting a newer program
     const mark = response.headers.get("etag") ?? response.headers.get("last-modified") ?? "";
     const { default: start } = await import(`./worker.js?${encodeURIComponent(mark)}`);
     await start({ module_or_path: counted(response) });

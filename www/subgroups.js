@@ -1,15 +1,15 @@
 // Keeps the engine from using kernels that need subgroups.
 //
-// The engine's compiler offers such kernels to its tuner wherever it runs, but its WebGPU layer never asks the browser for
-// subgroups (cubek-matmul 0.3.1, wgpu 30.0.1): their shaders do not compile, and the first one ends the device. Here such
-// a shader is replaced by an empty one with the same bindings, its launches are left out, and so is the time measured for
-// it. The tuner takes a candidate without a measured time for one that failed, and goes on to the next.
+// The engine's compiler offers such kernels to autotuning everywhere, but its WebGPU layer never requests subgroups from the
+// browser (cubek-matmul 0.3.1, wgpu 30.0.1): their shaders do not compile, and the first one loses the device. This script
+// replaces such a shader by an empty one with the same bindings, and drops its launches and their timestamps. Autotuning takes
+// a candidate without a measured time for a failed one and tries the next.
 
-// shaders, pipelines and sets of time stamps that stand for a kernel that is left out
+// shaders, pipelines and timestamp query sets of dropped kernels
 const out = new WeakSet();
-// the set of time stamps that each compute pass writes
+// the timestamp query set that each compute pass writes
 const clocks = new WeakMap();
-// compute passes whose current pipeline is one of those
+// compute passes whose current pipeline is a dropped one
 const idle = new WeakSet();
 
 function wrap(type, name, around) {
@@ -19,7 +19,7 @@ function wrap(type, name, around) {
   };
 }
 
-// The same bindings and the same entry point, and nothing in it.
+// A shader with the same bindings and entry point and an empty body.
 function emptied(code) {
   const all = (pattern) => [...code.matchAll(pattern)];
   const [, entry] = code.match(/@compute[^{]*?\bfn\s+(\w+)/);
@@ -67,7 +67,7 @@ if (self.GPUDevice) {
       out.add(clock);
     });
   }
-  // the buffer it would be written to is fresh, that is zero: no measurement
+  // the target buffer is new, so it holds zeros, which mean no measurement
   wrap(GPUCommandEncoder, "resolveQuerySet", function (resolve, set, ...rest) {
     if (!out.has(set)) resolve(set, ...rest);
   });

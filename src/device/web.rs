@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 const SOFTWARE: [&str; 5] = ["swiftshader", "llvmpipe", "lavapipe", "basic render", "software"];
 /// The WebGPU feature without which the engine panics.
 const TIMERS: &str = "timestamp-query";
-const CPU_NAME: &str = "CPU (flex in the browser, 1 thread)";
+const CPU_NAME: &str = "CPU (one core, in this tab)";
 
 type Listener = Box<dyn Fn(String)>;
 
@@ -56,7 +56,7 @@ pub fn on_lost(listener: impl Fn(String) + 'static) {
     LISTENER.set(Some(Box::new(listener)));
 }
 
-/// The processors of this browser.
+/// All devices of this browser.
 pub async fn list() -> Vec<Listed> {
     let gpu = adapter().await.ok().map(|Adapter { name, software }| {
         let kind = if software { Kind::SoftwareGpu } else { Kind::Gpu };
@@ -69,7 +69,7 @@ pub async fn list() -> Vec<Listed> {
 /// Chooses a device and tests it.
 ///
 /// # Errors
-/// When a GPU is asked for by name and cannot be used; the sentence says why and what to do.
+/// If a GPU is asked for by name and cannot be used; the message says why and what to do.
 pub async fn select(choice: DeviceChoice) -> Result<Selected> {
     if let DeviceChoice::Gpu(Some(index @ 1..)) = choice {
         return Err(Error::Device(format!("a browser offers one GPU, `gpu`; there is no `gpu:{index}`")));
@@ -81,7 +81,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected> {
         (DeviceChoice::Gpu(_), found) => gpu(found?).await.map_err(Error::from),
         (DeviceChoice::Auto, Ok(Adapter { name, software: true })) => Ok(cpu(
             format!(
-                "The only GPU here is played by the CPU ({name}), which takes many times longer than the CPU itself."
+                "The only GPU here is emulated by the CPU ({name}), which takes many times longer than the CPU itself."
             ),
             true,
         )),
@@ -108,7 +108,7 @@ async fn gpu(adapter: Adapter) -> Result<Selected, Obstacle> {
     let Adapter { name, software } = adapter;
     let (kind, why) = if software {
         let why =
-            "You chose it. It is no real GPU: the CPU plays one, which takes many times longer than the CPU itself.";
+            "You chose it. It is emulated by the CPU, which takes many times longer than the CPU itself.";
         (Kind::SoftwareGpu, why)
     } else {
         (Kind::Gpu, "It is the GPU this browser offers, and it passed a test calculation.")
@@ -119,7 +119,7 @@ async fn gpu(adapter: Adapter) -> Result<Selected, Obstacle> {
 
 async fn start(software: bool) -> Result<Device, Obstacle> {
     const REMEDY: &str = "Update the browser and the graphics driver, or choose the CPU.";
-    hurry_tuning(if software { 1 } else { 3 });
+    limit_autotune(if software { 1 } else { 3 });
     let begun = Device::wgpu_options().init_with_setup_async().await;
     let (device, setup) = begun.map_err(|error| Obstacle::new(format!("it did not start ({error})"), REMEDY))?;
     setup.device.set_device_lost_callback(|_, message| {
@@ -136,7 +136,7 @@ async fn start(software: bool) -> Result<Device, Obstacle> {
 ///
 /// The engine times all kernels that can do a piece of work when it first meets it. Natively it drops slow ones early; in a
 /// browser each runs ten times by default, and the first steps wait for that.
-fn hurry_tuning(samples: usize) {
+fn limit_autotune(samples: usize) {
     let bench = BenchConfig { min_samples: 1, max_samples: samples, ..BenchConfig::default() };
     let autotune = AutotuneConfig { level: AutotuneLevel::Minimal, bench, ..AutotuneConfig::default() };
     CubeClRuntimeConfig::try_set(CubeClRuntimeConfig { autotune, ..CubeClRuntimeConfig::default() });
@@ -146,11 +146,8 @@ fn hurry_tuning(samples: usize) {
 async fn adapter() -> Result<Adapter, Obstacle> {
     let global: JsValue = js_sys::global().into();
     if get(&global, "isSecureContext").is_falsy() {
-        let remedy = "Open the page over https or from localhost, or choose the CPU.";
-        return Err(Obstacle::new(
-            "browsers offer it only to pages that came over https or from this very machine",
-            remedy,
-        ));
+        let reason = "browsers offer it only to pages that came over https or from this machine";
+        return Err(Obstacle::new(reason, "Open the page over https or from localhost, or choose the CPU."));
     }
     let gpu = get(&get(&global, "navigator"), "gpu");
     if gpu.is_falsy() {
@@ -170,7 +167,7 @@ async fn adapter() -> Result<Adapter, Obstacle> {
 
 async fn request(gpu: &JsValue) -> Option<JsValue> {
     let options = js_sys::Object::new();
-    // setting a property of a fresh object cannot fail
+    // setting a property of a new object cannot fail
     let _ = Reflect::set(&options, &"powerPreference".into(), &"high-performance".into());
     let promise = method(gpu, "requestAdapter", &options)?.dyn_into::<Promise>().ok()?;
     JsFuture::from(promise).await.ok()
