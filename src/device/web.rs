@@ -107,8 +107,7 @@ async fn gpu(adapter: Adapter) -> Result<Selected, Obstacle> {
     };
     let Adapter { name, software } = adapter;
     let (kind, why) = if software {
-        let why =
-            "You chose it. It is emulated by the CPU, which takes many times longer than the CPU itself.";
+        let why = "You chose it. It is emulated by the CPU, which takes many times longer than the CPU itself.";
         (Kind::SoftwareGpu, why)
     } else {
         (Kind::Gpu, "It is the GPU this browser offers, and it passed a test calculation.")

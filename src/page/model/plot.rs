@@ -143,7 +143,8 @@ pub fn metric(run: &RunState, measure: &Measure) -> Option<Plot> {
     let guessing = chance.map(|chance| baseline(*unit, chance)).unwrap_or_default();
     let summary = match run.metric_mean.last() {
         Some((_, value)) => {
-            let (steps, value) = (words::count(run.steps()), words::measure(*unit, value));
+            let steps = words::count(run.steps());
+            let value = words::measure(*unit, value);
             format!("{} is about {value} after {steps} steps. {guessing}", words::title(name))
         }
         None => format!("No step has been taken yet. {guessing}"),
@@ -231,7 +232,8 @@ fn probe_summary(run: &RunState, kind: &str) -> Option<String> {
     let probe = run.probes.last()?;
     let of = |source| probe_summary::best(probe, source, kind);
     let trained = of(Source::Trained)?;
-    let (layer, accuracy) = (layer_name(&trained.layer), words::percent(trained.accuracy));
+    let layer = layer_name(&trained.layer);
+    let accuracy = words::percent(trained.accuracy);
     let mut text = match probe.step {
         0 => format!("Before the first step the best layer ({layer}) reaches {accuracy}"),
         step => format!("After {} steps the best layer ({layer}) reaches {accuracy}", words::count(step)),

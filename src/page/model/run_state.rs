@@ -150,8 +150,15 @@ pub(crate) mod tests {
     }
 
     pub fn step(step: usize, loss: f64, metric: Option<f64>) -> Event {
-        let (epoch, elapsed_seconds) = (step as f64 / 10.0, step as f64 * 0.5);
-        Event::Step(Step { step, epoch, loss, metric, learning_rate: 0.1, images_per_second: 128.0, elapsed_seconds })
+        Event::Step(Step {
+            step,
+            epoch: step as f64 / 10.0,
+            loss,
+            metric,
+            learning_rate: 0.1,
+            images_per_second: 128.0,
+            elapsed_seconds: step as f64 * 0.5,
+        })
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub fn safe(saved: &SavedRun) -> String {
         return "The whole run is saved in this browser: a reload or a closed tab loses nothing.".into();
     }
     let steps = words::count(saved.step);
-    format!("SavedRun in this browser up to step {steps}: a reload or a closed tab loses at most what came after.")
+    format!("Saved in this browser up to step {steps}: a reload or a closed tab loses at most what came after.")
 }
 
 #[cfg(test)]
@@ -34,14 +34,20 @@ mod tests {
 
     #[test]
     fn an_offer_says_what_how_far_and_when() {
-        let (method, data) = ("rotation".to_string(), "fashion-mnist".to_string());
-        let kept = SavedRun { method, data, step: 1200, finished: false, saved: 1_000_000.0, damaged: false };
-        let said = |kept: &SavedRun| offer(kept, "RotNet", "Fashion-MNIST", 1_200_000.0);
-        assert!(said(&kept).contains("RotNet on Fashion-MNIST, at step 1,200, saved 3 min ago. Starting another"));
-        assert_eq!(resume_label(&kept), "Continue it");
-        let ended = SavedRun { finished: true, damaged: true, ..kept.clone() };
+        let saved = SavedRun {
+            method: "rotation".into(),
+            data: "fashion-mnist".into(),
+            step: 1200,
+            finished: false,
+            saved: 1_000_000.0,
+            damaged: false,
+        };
+        let said = |saved: &SavedRun| offer(saved, "RotNet", "Fashion-MNIST", 1_200_000.0);
+        assert!(said(&saved).contains("RotNet on Fashion-MNIST, at step 1,200, saved 3 min ago. Starting another"));
+        assert_eq!(resume_label(&saved), "Continue it");
+        let ended = SavedRun { finished: true, damaged: true, ..saved.clone() };
         assert!(said(&ended).contains("finished after 1,200 steps") && said(&ended).contains("the one before"));
         assert_eq!(resume_label(&ended), "Show it again");
-        assert!(safe(&kept).contains("step 1,200") && safe(&ended).contains("whole run"));
+        assert!(safe(&saved).contains("step 1,200") && safe(&ended).contains("whole run"));
     }
 }

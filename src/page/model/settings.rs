@@ -319,7 +319,8 @@ pub(crate) mod tests {
 
     #[test]
     fn the_settings_follow_a_run_that_came_with_its_own() {
-        let (mut settings, menu) = (read("method=other&batch=128&device=cpu&probe_every=25").0, menu());
+        let (mut settings, _) = read("method=other&batch=128&device=cpu&probe_every=25");
+        let menu = menu();
         let run = read("seed=9&flip=true").0.config(&menu, Kind::Gpu).expect("all fit");
         settings.adopt(&run, &card("one"));
         assert_eq!(settings.config(&menu, Kind::Cpu).expect("all fit"), run);
@@ -329,7 +330,8 @@ pub(crate) mod tests {
 
     #[test]
     fn the_data_follow_the_method_unless_they_are_asked_for() {
-        let (mut settings, menu) = (read("method=colourful").0, menu());
+        let (mut settings, _) = read("method=colourful");
+        let menu = menu();
         let name = |settings: &Settings| {
             settings.dataset(&menu).map(|dataset| dataset.name.clone()).map_err(|error| error.to_string())
         };

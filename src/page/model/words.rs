@@ -15,13 +15,22 @@ pub fn count(n: usize) -> String {
     text
 }
 
+/// The text for NaN and infinity.
+const NO_NUMBER: &str = "no number";
+
 /// A share of 0 to 1 as `87.5%`.
 pub fn percent(share: f64) -> String {
+    if !share.is_finite() {
+        return NO_NUMBER.into();
+    }
     format!("{:.1}%", share * 100.0).replace('-', "−")
 }
 
 /// The difference of two shares in points, with its sign: `+1.2`, `−0.4`, `±0.0`.
 pub fn points(difference: f64) -> String {
+    if !difference.is_finite() {
+        return NO_NUMBER.into();
+    }
     let size = format!("{:.1}", (difference * 100.0).abs());
     let sign = match difference {
         _ if size == "0.0" => '±',
@@ -34,7 +43,7 @@ pub fn points(difference: f64) -> String {
 /// Three significant digits, for numbers of any size: `0.0123`, `1.39`, `512`.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
-        return "no number".into();
+        return NO_NUMBER.into();
     }
     if value == 0.0 {
         return "0".into();
@@ -45,6 +54,11 @@ pub fn number(value: f64) -> String {
     }
     let decimals = (2.0 - magnitude).max(0.0) as usize;
     format!("{value:.decimals$}").replace('-', "−")
+}
+
+/// A rate with separated thousands: `1,204`.
+pub fn rate(per_second: f64) -> String {
+    if per_second.is_finite() { count(per_second.max(0.0).round() as usize) } else { NO_NUMBER.into() }
 }
 
 /// A duration in its two largest units: `8 s`, `3 min 20 s`, `1 h 5 min`.
@@ -108,7 +122,15 @@ mod tests {
             (3e-9, "3.00e-9"),
         ];
         cases.iter().for_each(|&(value, text)| assert_eq!(number(value), text));
-        assert_eq!(number(f64::NAN), "no number");
+    }
+
+    #[test]
+    fn what_is_no_number_is_called_so() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let texts = [number(value), percent(value), points(value), rate(value), measure(Unit::Share, value)];
+            assert_eq!(texts, ["no number"; 5]);
+        }
+        assert_eq!([rate(1203.6), rate(-1.0)], ["1,204", "0"]);
     }
 
     #[test]

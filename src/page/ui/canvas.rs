@@ -5,7 +5,8 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 
 /// Resizes the canvas to `width` x `height` and paints `rgba` on it. None if the browser refuses.
 pub fn paint(canvas: &HtmlCanvasElement, rgba: &[u8], width: usize, height: usize) -> Option<()> {
-    let (width, height) = (width as u32, height as u32);
+    let width = width as u32;
+    let height = height as u32;
     if (canvas.width(), canvas.height()) != (width, height) {
         canvas.set_width(width);
         canvas.set_height(height);

@@ -25,11 +25,11 @@ pub fn Offer() -> impl IntoView {
     move || {
         shown.get().map(|saved| {
             view! {
-                <section class="kept" data-testid="kept" aria-label="The saved run">
+                <section class="saved-run" data-testid="saved-run" aria-label="The saved run">
                     <p>{text(&saved)}</p>
                     <div class="pair">
-                        <button type="button" data-testid="go-on" on:click=move |_| state.resume_saved()>{saved_run_text::resume_label(&saved)}</button>
-                        <button type="button" data-testid="forget" on:click=move |_| state.delete_saved()>"Delete it"</button>
+                        <button type="button" data-testid="resume-saved" on:click=move |_| state.resume_saved()>{saved_run_text::resume_label(&saved)}</button>
+                        <button type="button" data-testid="delete-saved" on:click=move |_| state.delete_saved()>"Delete it"</button>
                     </div>
                 </section>
             }
@@ -72,7 +72,7 @@ pub fn Files() -> impl IntoView {
                 </label>
             </div>
             <p class="hint" data-testid="safe">{safe}</p>
-            <div role="status" data-testid="save_error">
+            <div role="status" data-testid="save-error">
                 {move || refused.get().map(|message| view! { <p class="notice">{message}</p> })}
             </div>
         </div>

@@ -79,7 +79,7 @@ fn Numbers() -> impl IntoView {
         let known = state.run.with(|run| run.seconds_left());
         known.filter(|_| state.phase.get().is_busy()).map_or_else(|| "–".to_string(), words::duration)
     });
-    let speed = of_step(|step| words::count(step.images_per_second.round() as usize));
+    let speed = of_step(|step| words::rate(step.images_per_second));
     let epoch = of_step(|step| format!("{:.2}", step.epoch));
     view! {
         <dl class="numbers">

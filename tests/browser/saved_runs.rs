@@ -92,16 +92,16 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
 
     page.goto(&link).await;
     page.wait_for(&["ready"]).await;
-    page.wait("the offer", async || page.text("kept").await.contains("finished after 400 steps")).await;
+    page.wait("the offer", async || page.text("saved-run").await.contains("finished after 400 steps")).await;
     let first = step(&page, 3).await;
     page.reload().await;
     page.wait_for(&["ready"]).await;
-    let offer = format!("(RotNet) on Fashion-MNIST, at step {first}, saved just now");
-    page.wait("the offer", async || page.text("kept").await.contains(&offer)).await;
+    let offer = format!("(RotNet) on Fashion-MNIST, at step {first}, saved ");
+    page.wait("the offer", async || page.text("saved-run").await.contains(&offer)).await;
     assert_eq!(page.losses().await.len(), 0, "nothing starts by itself");
 
     // the tab is closed during the run, and a new one opened without a query
-    page.click("go-on").await;
+    page.click("resume-saved").await;
     page.wait("further steps", async || page.losses().await.len() > first).await;
     assert_eq!(page.value("batch").await, "8");
     page.click("pause").await;
@@ -113,8 +113,8 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
     page.driver.switch_to_window(tab).await.expect("the new tab");
     page.goto("/").await;
     page.wait_for(&["ready"]).await;
-    page.wait("the offer", async || !page.text("kept").await.is_empty()).await;
-    page.click("go-on").await;
+    page.wait("the offer", async || !page.text("saved-run").await.is_empty()).await;
+    page.click("resume-saved").await;
     page.wait_for(&["done"]).await;
     assert_same(&page.losses().await, &whole, second);
     assert_eq!(resumed_at(&page).await, Some(second as u64));
@@ -142,22 +142,22 @@ async fn a_damaged_state_falls_back_to_the_one_before() {
         assert_eq!(damage(&page, wrong).await, format!("1 2 step-{second:08}.safetensors"), "two states of one run");
         page.reload().await;
         page.wait_for(&["ready"]).await;
-        page.wait("the offer", async || !page.text("kept").await.is_empty()).await;
-        let offer = page.text("kept").await;
+        page.wait("the offer", async || !page.text("saved-run").await.is_empty()).await;
+        let offer = page.text("saved-run").await;
         assert!(offer.contains(&format!("at step {first}")) && offer.contains("is damaged"), "{offer}");
-        page.click("go-on").await;
+        page.click("resume-saved").await;
         page.wait_for(&["done"]).await;
         assert_eq!(resumed_at(&page).await, Some(first as u64));
         assert_same(&page.losses().await, &whole, first);
     }
     page.click("reset").await;
     page.wait_for(&["ready"]).await;
-    page.click("forget").await;
-    page.wait("the offer to go", async || page.text("kept").await.is_empty()).await;
+    page.click("delete-saved").await;
+    page.wait("the offer to go", async || page.text("saved-run").await.is_empty()).await;
     assert_eq!(storage(&page, LIST).await, "lock", "only the lock file is left");
     page.reload().await;
     page.wait_for(&["ready"]).await;
-    assert_eq!(page.text("kept").await, "");
+    assert_eq!(page.text("saved-run").await, "");
     page.close().await;
 }
 
@@ -187,9 +187,11 @@ async fn open(page: &Page, file: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_is_read_by_the_command_line_and_the_other_way_round() {
-    let (here, data) = (downloads(), host::dist().join("data/fashion-mnist"));
+    let here = downloads();
+    let data = host::dist().join("data/fashion-mnist");
     empty(&here);
-    let (here_shown, data) = (here.display(), format!("fashion-mnist:{}", data.display()));
+    let here_shown = here.display();
+    let data = format!("fashion-mnist:{}", data.display());
     let page = Page::open(&format!("/?{QUICK}&steps=20&autostart=1"), &[]).await;
     page.wait_for(&["done"]).await;
     let losses = page.losses().await;
@@ -251,7 +253,7 @@ async fn a_browser_without_storage_trains_all_the_same() {
         page.goto(&format!("/{variant}/{run}")).await;
         page.wait_for(&["done"]).await;
         assert_eq!(page.losses().await.len(), 20);
-        page.wait("the refusal", async || page.text("unkept").await.contains(words)).await;
+        page.wait("the refusal", async || page.text("save-error").await.contains(words)).await;
         assert_eq!((page.text("message").await, page.text("safe").await), (String::new(), String::new()));
     }
 
@@ -262,7 +264,7 @@ async fn a_browser_without_storage_trains_all_the_same() {
     let second = page.driver.new_tab().await.expect("another");
     page.driver.switch_to_window(second).await.expect("it opens");
     page.goto(&format!("/{run}")).await;
-    page.wait("the refusal", async || page.text("unkept").await.contains("another tab")).await;
+    page.wait("the refusal", async || page.text("save-error").await.contains("another tab")).await;
     page.driver.close_window().await.expect("it closes");
     page.driver.switch_to_window(first).await.expect("the first is there still");
     assert!(page.text("safe").await.contains("whole run"));
