@@ -61,20 +61,23 @@ pub mod weights;
 #[cfg(feature = "engine")]
 pub mod worker;
 
-// The page's program, built without the feature `engine`, has of these modules the files that use nothing of Burn.
+// The page's program is built without the feature `engine`: of these modules it has the files that use nothing of Burn.
 
+/// Requests for a device and descriptions of devices.
 #[cfg(not(feature = "engine"))]
 pub mod device {
     mod choice;
     pub use choice::{DeviceChoice, Kind, Listed, Readout};
 }
 
+/// Descriptions of methods.
 #[cfg(not(feature = "engine"))]
 pub mod method {
     mod info;
     pub use info::{Info, Metric, Needs, Unit};
 }
 
+/// The encoder's configuration.
 #[cfg(not(feature = "engine"))]
 pub mod net {
     mod encoder {
@@ -88,6 +91,7 @@ pub mod net {
     pub use encoder::{EncoderConfig, EncoderKind, Input, Pixels};
 }
 
+/// Configuration of optimiser and learning-rate schedule.
 #[cfg(not(feature = "engine"))]
 pub mod optim {
     mod config;
@@ -96,12 +100,14 @@ pub mod optim {
     pub use schedule::{Schedule, scaled_rate};
 }
 
+/// Rows of probe results.
 #[cfg(not(feature = "engine"))]
 pub mod probe {
     mod row;
     pub use row::{ProbeRow, Source};
 }
 
+/// Events and pictures of a run.
 #[cfg(not(feature = "engine"))]
 pub mod session {
     pub mod event;
@@ -109,6 +115,7 @@ pub mod session {
     pub mod picture;
 }
 
+/// Messages between page and engine.
 #[cfg(not(feature = "engine"))]
 pub mod worker {
     #[cfg(target_family = "wasm")]
