@@ -1,7 +1,7 @@
-//! What a training step of every method's small preset costs on the CPU: `cargo bench --bench step [METHOD]...`
+//! Benchmark of a training step of every method's small preset on the CPU: `cargo bench --bench step [METHOD]...`
 //!
-//! The images are noise of the size of Fashion-MNIST, or of CIFAR-10 for methods that need colour. The median of some
-//! steps is printed, after one to warm up.
+//! Images are noise of the size of Fashion-MNIST, or of CIFAR-10 for methods that need colour. It prints the median over nine steps,
+//! after one step of warm-up.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use nolabel::methods::METHODS;
 use nolabel::platform::memory;
 use nolabel::rng::{Purpose, stream, uniform};
 
-/// As in the command line's program.
+/// Allocator of the `nolabel` program, so that times agree with it.
 #[global_allocator]
 static ALLOCATOR: memory::Allocator = memory::Allocator;
 
@@ -50,7 +50,8 @@ fn measure(entry: &Entry) {
         Tensor::<4>::from_data(TensorData::new(pixels, shape), &device)
     };
     let batch = Batch { next: Some(images(1)), ..Batch::of(images(0), (0..config.batch).collect()) };
-    let (mut views, mut steps) = (Vec::new(), Vec::new());
+    let mut views = Vec::new();
+    let mut steps = Vec::new();
     for step in 0..=STEPS {
         let moment = StepPosition { step, total: STEPS + 1, steps_per_epoch: STEPS + 1 };
         let start = Instant::now();
@@ -61,7 +62,8 @@ fn measure(entry: &Entry) {
         let _: f32 = answer.loss.into_scalar();
         steps.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    let (views, step) = (median(&mut views[1..]), median(&mut steps[1..]));
+    let views = median(&mut views[1..]);
+    let step = median(&mut steps[1..]);
     let speed = config.batch as f64 / step * 1e3;
     println!("{:<20} {:>6} {views:>10.1} {step:>10.1} {speed:>12.0}", entry.info().id, config.batch);
 }

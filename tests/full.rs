@@ -1,7 +1,7 @@
-//! The published settings: each can be built and learns on one fixed batch of four images.
+//! Full presets (the published settings): each can be built and learns on one fixed batch of four images.
 //!
-//! Here the backbones keep their shape and lose width. `NOLABEL_FULL=1 cargo test --release --test full -- --nocapture`
-//! takes them as they were published: 224 px, half an hour and gigabytes; `NOLABEL_FULL=moco,swav` some of them.
+//! By default the backbones keep their architecture at a reduced width. `NOLABEL_FULL=1 cargo test --release --test full --
+//! --nocapture` takes them as published: 224 px, half an hour and gigabytes of memory; `NOLABEL_FULL=moco,swav` takes some of them.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use nolabel::config::{Preset, RunConfig};
@@ -12,9 +12,9 @@ use nolabel::optim::OptimizerConfig;
 use nolabel::rng::{Purpose, stream, uniform};
 
 const IMAGES: usize = 4;
-/// Images that the data set is said to have.
+/// Number of images in the data set, as the methods are told.
 const KNOWN: usize = 64;
-/// Grains of noise to a side of an image.
+/// Cells of noise a side of an image.
 const GRAINS: usize = 72;
 
 /// Options that are widths, counts or sizes, and what they shrink to.
@@ -28,7 +28,7 @@ const SHRUNK: [(&str, u64); 7] = [
     ("prototypes", 16),
 ];
 
-/// Which methods are to be taken as they were published: `1` for all.
+/// Methods to be taken at their published width, separated by commas; `1` for all.
 fn wanted() -> Option<String> {
     std::env::var("NOLABEL_FULL").ok()
 }
@@ -37,9 +37,8 @@ fn whole() -> bool {
     wanted().is_some()
 }
 
-/// The preset for a data set. The queue, if any, is of two batches: it soon holds nothing but
-/// these images, and losses can be compared. A memory of few images is asked for fewer of them: thousands would be the same
-/// few, over and over.
+/// Full preset for a data set. A queue is shortened to two batches, so that it soon holds these images only and losses are
+/// comparable. The number of negatives is limited by that of the images.
 fn published(entry: &Entry, data: &str) -> RunConfig {
     let mut config = entry.config(Preset::Full, data);
     config.batch = IMAGES;
@@ -64,28 +63,32 @@ fn published(entry: &Entry, data: &str) -> RunConfig {
     config
 }
 
-/// Photographs of sorts: bright blobs of one colour each on noise, which have moved in the next ones.
+/// Synthetic photographs: bright blobs of one colour each on noise, with a next frame in which the blobs have moved.
 fn batch(side: usize) -> Batch {
     let next = Some(frames(side, 0.02));
     Batch { next, ..Batch::of(frames(side, 0.0), (0..IMAGES).collect()) }
 }
 
-/// The blobs, moved by a share of the side. The noise is as coarse as they are large: what moves is as easily seen at any size.
+/// Blobs moved by a share of the side, on noise whose cells scale with the image, so that motion is equally visible at any size.
 fn frames(side: usize, moved: f32) -> Tensor<4> {
     let noise = uniform(&mut stream(3, Purpose::Views, 0), IMAGES * 3 * GRAINS * GRAINS, 0.0, 0.3);
     let pixels = (0..IMAGES * 3 * side * side).map(|at| {
-        let (plane, row, column) = (at / (side * side), at / side % side, at % side);
-        let (image, channel) = (plane / 3, plane % 3);
+        let plane = at / (side * side);
+        let row = at / side % side;
+        let column = at % side;
+        let image = plane / 3;
+        let channel = plane % 3;
         let noise = noise[(plane * GRAINS + row * GRAINS / side) * GRAINS + column * GRAINS / side];
-        let off = |place: usize, centre: usize| (place as f32 / side as f32 - centre as f32 / 5.0 - moved).powi(2);
-        let light = if channel == image % 3 { 0.7 } else { 0.3 };
-        noise + light * (-(off(row, image + 1) + off(column, 4 - image)) * 20.0).exp()
+        let squared =
+            |position: usize, centre: usize| (position as f32 / side as f32 - centre as f32 / 5.0 - moved).powi(2);
+        let brightness = if channel == image % 3 { 0.7 } else { 0.3 };
+        noise + brightness * (-(squared(row, image + 1) + squared(column, 4 - image)) * 20.0).exp()
     });
     let data = TensorData::new(pixels.collect::<Vec<f32>>(), [IMAGES, 3, side, side]);
     Tensor::from_data(data, &Device::flex())
 }
 
-/// The losses of some steps on always the same views.
+/// Losses of some steps on the same views.
 fn losses(config: &RunConfig, entry: &Entry, side: usize, steps: usize) -> Vec<f32> {
     let facts = DataInfo { clips: true, ..DataInfo::of(Size { channels: 3, height: side, width: side }, KNOWN) };
     let mut learner = entry.build(config, &facts, &Device::flex()).expect("the published setting");
@@ -98,7 +101,8 @@ fn losses(config: &RunConfig, entry: &Entry, side: usize, steps: usize) -> Vec<f
     (0..steps).map(&mut step).collect()
 }
 
-/// Data sets that presets are made for, by the side of an image: `photographs` are any that are not small. There are no small clips.
+/// Data sets that presets exist for, with the side of their images in pixels: `photographs` stands for any large images. There are no
+/// clips of small images.
 fn sets(entry: &Entry) -> impl Iterator<Item = (&'static str, usize)> {
     let clips = entry.info().needs.clips;
     let all = [("photographs", if whole() { 256 } else { GRAINS }), ("cifar-10", 32)];
@@ -106,20 +110,22 @@ fn sets(entry: &Entry) -> impl Iterator<Item = (&'static str, usize)> {
 }
 
 #[test]
-fn every_published_setting_learns_on_one_batch() {
+fn every_full_preset_learns_on_one_batch() {
     let wanted = wanted().filter(|methods| methods != "1");
-    let (mut tried, mut failed) = (0, Vec::new());
+    let mut tried = 0;
+    let mut failed = Vec::new();
     for (entry, (data, side)) in METHODS.iter().flat_map(|entry| sets(entry).map(move |set| (entry, set))) {
-        let (id, mut config) = (entry.info().id, published(entry, data));
+        let id = entry.info().id;
+        let mut config = published(entry, data);
         if wanted.as_ref().is_some_and(|methods| !methods.split(',').any(|method| method == id)) {
             continue;
         }
-        // the published rule and its rate are made for batches of hundreds: they need only go well
+        // the published optimiser and learning rate are for batches of hundreds: its losses only have to be finite
         let own = losses(&config, entry, side, 2);
-        // slowly: SimCLR's temperature makes large steps on four images a matter of rounding
+        // a small learning rate: with SimCLR's temperature, larger steps on four images depend on rounding
         config.optimizer = OptimizerConfig::adamw(1e-4, 0.0);
         let losses = losses(&config, entry, side, 24);
-        println!("{id} on {data}: own rule {own:?}, Adam {losses:?}");
+        println!("{id} on {data}: own optimiser {own:?}, AdamW {losses:?}");
         let mean = |some: &[f32]| some.iter().sum::<f32>() / some.len() as f32;
         tried += 1;
         let finite = own.iter().chain(&losses).all(|loss| loss.is_finite());

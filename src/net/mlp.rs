@@ -1,4 +1,4 @@
-//! Heads: linear layers with batch norm where a paper has it, ReLU in between.
+//! MLP heads (projectors and predictors): linear layers, optional batch norm, ReLU.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -6,31 +6,31 @@ use burn::tensor::activation::relu;
 
 use super::{BatchNorm, Init, Linear, WeightInit};
 
-/// What stands between a linear layer and its ReLU, or after the last one.
+/// Norm after a linear layer, before its ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Norm {
-    /// Nothing.
+    /// No norm.
     None,
     /// Batch norm with scale and shift.
     Batch,
-    /// Batch norm with scale alone.
+    /// Batch norm with scale and without shift.
     Scaled,
-    /// Batch norm with neither.
+    /// Batch norm without scale and shift.
     Plain,
 }
 
-/// A head to be built.
+/// Configuration of an [`Mlp`] head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MlpPlan {
-    /// Outputs of each layer; all but the last are followed by ReLU.
+    /// Width of each layer; all but the last are followed by ReLU.
     pub widths: Vec<usize>,
-    /// After every layer but the last.
+    /// Norm of every layer but the last.
     pub hidden_norm: Norm,
-    /// Whether every layer but the last has a bias.
+    /// Bias in every layer but the last.
     pub hidden_bias: bool,
-    /// After the last layer.
+    /// Norm of the last layer.
     pub output_norm: Norm,
-    /// Whether the last layer has a bias.
+    /// Bias in the last layer.
     pub output_bias: bool,
 }
 
@@ -87,7 +87,7 @@ impl MlpPlan {
         Self { output_norm: Norm::Batch, ..Self::barlow(width, 2) }
     }
 
-    /// Draws the head for inputs of so many features; weights and biases as PyTorch's `nn.Linear` draws them.
+    /// Builds the head for `input` features; weights and biases by the default of PyTorch's `nn.Linear`.
     pub fn init(&self, input: usize, init: &mut Init) -> Mlp {
         let inputs = std::iter::once(input).chain(self.widths.iter().copied());
         let last = self.widths.len() - 1;
@@ -112,7 +112,7 @@ impl Norm {
     }
 }
 
-/// A linear layer and its norm.
+/// Linear layer and its norm.
 #[derive(Module, Debug)]
 pub struct Layer {
     linear: Linear,
@@ -129,21 +129,21 @@ impl Layer {
     }
 }
 
-/// A head: projector or predictor.
+/// MLP head: a projector or a predictor.
 #[derive(Module, Debug)]
 pub struct Mlp {
     layers: Vec<Layer>,
 }
 
 impl Mlp {
-    /// Redraws the weights of every layer; biases go back to 0.
+    /// Redraws the weights of every layer by another initialisation and sets biases to 0.
     pub fn redrawn(mut self, start: WeightInit, init: &mut Init) -> Self {
         let layers = self.layers.into_iter();
         self.layers = layers.map(|layer| Layer { linear: layer.linear.redrawn(start, init), ..layer }).collect();
         self
     }
 
-    /// Features a vector of the output.
+    /// Width of the output.
     pub fn width(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.linear.weight.dims()[0])
     }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_have_the_parameters_of_their_papers() {
+    fn parameter_counts_agree_with_the_papers() {
         let device = Device::flex().autodiff();
         let cases = [
             // MoCo v1: 2048 * 128 + 128
@@ -195,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn relu_stands_between_layers_and_not_after_the_last() {
+    fn the_last_layer_has_no_relu() {
         let head = build(&MlpPlan::plain(3, 16), 4, &Device::flex());
         let x = Tensor::<2>::from_floats([[0.5, -1.0, 2.0, 0.1], [-0.3, 0.8, -1.2, 0.4]], &Device::flex());
         let hidden = head.layers[0].linear.forward(x.clone()).clamp_min(0.0);
         let expected = head.layers[1].linear.forward(hidden);
         assert_eq!(head.forward(x).into_data(), expected.clone().into_data());
         let lowest: f32 = expected.min().into_scalar();
-        assert!(lowest < 0.0, "the output must not be cut at 0");
+        assert!(lowest < 0.0, "the output has negative values");
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn biases_are_drawn_as_pytorch_draws_them() {
+    fn biases_have_pytorchs_default_distribution() {
         let head = build(&MlpPlan::linear(400), 25, &Device::flex());
         let bias: Vec<f32> =
             head.layers[0].linear.bias.as_ref().expect("a bias").val().into_data().try_to_vec().expect("floats");

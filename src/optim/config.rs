@@ -1,31 +1,31 @@
-//! Which update rule, and its constants.
+//! Configuration of optimisers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Which rule, and its constants.
+/// Update rule of an optimiser and its hyperparameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerConfig {
-    /// The rule.
+    /// Update rule.
     pub kind: OptimizerKind,
     /// Base learning rate, before the schedule.
     pub lr: f64,
     /// Momentum of SGD, LARS and RMSprop; beta1 of Adam and AdamW.
     pub momentum: f64,
-    /// Decay of the squared gradients; Adam, AdamW and RMSprop only.
+    /// Decay of the average of squared gradients; Adam, AdamW and RMSprop only.
     pub beta2: f64,
-    /// Added to the root of the squared gradients, and to the denominator of a trust ratio where the rule has it there.
+    /// Added to the root of the squared gradients, and to the denominator of the trust ratio in LARC.
     pub epsilon: f64,
-    /// Added, times the weight, to the gradient; AdamW instead shrinks the weight by lr times it.
+    /// Weight decay, added to the gradient as `weight_decay w`; AdamW instead multiplies the weight by `1 - lr weight_decay`.
     pub weight_decay: f64,
-    /// Whether vectors (biases, batch-norm scales and shifts) decay too, and whether the LARS rules scale them too.
+    /// Apply weight decay, and the trust ratio of the LARS rules, to vectors too (biases, batch-norm scales and shifts).
     pub decay_vectors: bool,
-    /// What a LARS rule multiplies |w| / |g| by.
+    /// Trust coefficient of the LARS rules, the factor of |w| / |g|.
     #[serde(default = "thousandth")]
     pub trust: f64,
-    /// Gradients are scaled down to this norm over all parameters together where they exceed it; 0 leaves them alone.
+    /// Largest norm of the gradient over all parameters, above which it is scaled down to it; 0 for no clipping.
     #[serde(default)]
     pub clip_norm: f64,
 }
@@ -34,7 +34,7 @@ fn thousandth() -> f64 {
     1e-3
 }
 
-/// The rules.
+/// Update rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptimizerKind {
@@ -44,12 +44,12 @@ pub enum OptimizerKind {
     Nesterov,
     /// LARS of the BYOL and Barlow Twins code: `g += wd w; g *= trust |w| / |g|`, then SGD with momentum.
     Lars,
-    /// LARS of the SimCLR code: as `Lars`, but the rate of each step goes into the momentum: `b = m b + lr g; w -= b`.
+    /// LARS of the SimCLR code: as `Lars`, with the learning rate inside the momentum: `b = m b + lr g; w -= b`.
     LarsSimclr,
     /// LARC of apex without clipping, as SwAV uses it: `g = trust |w| / (|g| + wd |w| + eps) (g + wd w)`, then SGD with
     /// momentum.
     Larc,
-    /// LARS of solo-learn: as `Larc`, but the ratio is at most the learning rate: `min(ratio / lr, 1)`.
+    /// LARS of solo-learn: as `Larc`, with a trust ratio of at most the learning rate: `min(ratio / lr, 1)`.
     LarsSolo,
     /// Adam (Kingma and Ba 2015) with weight decay in the gradient.
     Adam,
@@ -60,7 +60,7 @@ pub enum OptimizerKind {
 }
 
 impl OptimizerKind {
-    /// Whether it scales each tensor's step to the tensor's norm.
+    /// True if it scales each tensor's step to the tensor's norm (LARS and LARC).
     pub fn is_adaptive(self) -> bool {
         matches!(self, OptimizerKind::Lars | OptimizerKind::LarsSimclr | OptimizerKind::Larc | OptimizerKind::LarsSolo)
     }
@@ -122,9 +122,12 @@ impl OptimizerConfig {
         Self { kind: OptimizerKind::Rmsprop, beta2: 0.99, ..Self::sgd(lr, weight_decay) }
     }
 
-    /// Refuses constants outside their range.
+    /// Checks the hyperparameters.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the setting, if a value is outside its range.
     pub fn check(&self) -> Result<()> {
-        let wrong = |what: &str| Err(Error::Config(what.to_string()));
+        let wrong = |message: &str| Err(Error::Config(message.to_string()));
         let share = |value: f64| (0.0..1.0).contains(&value);
         if !share(self.momentum) || !share(self.beta2) {
             return wrong("optimizer.momentum and optimizer.beta2 must lie in [0, 1)");
@@ -147,9 +150,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn constants_out_of_range_are_refused_by_name() {
+    fn an_error_names_the_setting_out_of_range() {
         let fine = OptimizerConfig::lars(4.8, 1e-6);
-        fine.check().expect("rates above 1 are usual with LARS");
+        fine.check().expect("learning rates above 1 are usual with LARS");
         let cases = [
             (OptimizerConfig { momentum: 1.0, ..fine.clone() }, "optimizer.momentum"),
             (OptimizerConfig { weight_decay: -1e-4, ..fine.clone() }, "optimizer.weight_decay"),
@@ -157,8 +160,8 @@ mod tests {
             (OptimizerConfig { clip_norm: f64::NAN, ..fine.clone() }, "optimizer.clip_norm"),
         ];
         for (config, name) in cases {
-            let said = config.check().expect_err("must be refused").to_string();
-            assert!(said.contains(name), "{said}");
+            let message = config.check().expect_err("a wrong setting").to_string();
+            assert!(message.contains(name), "{message}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The gradients of a step as flat tensors by parameter name: summed over micro-batches, clipped together.
+//! Gradient accumulation over micro-batches, gradient norm and gradient clipping, on flat tensors by parameter name.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,22 @@ use burn::tensor::{Gradients, Tensor};
 
 use crate::net::tensors::Path;
 
-/// Sums of gradients by the name of their parameter.
+/// Gradient accumulation: the sum of each parameter's gradients over micro-batches.
 #[derive(Debug, Default)]
-pub(super) struct Collected {
-    /// With the number of dimensions of the parameter.
+pub(super) struct GradientSum {
+    /// Number of dimensions of the parameter, and the sum of its gradients, by name.
     sums: BTreeMap<String, (usize, Tensor<1>)>,
     batches: usize,
 }
 
-impl Collected {
-    /// Takes the gradients of `model`'s parameters out of `gradients` and adds them.
+impl GradientSum {
+    /// Moves the gradients of `model`'s parameters out of `gradients` and adds them to the sums.
     pub(super) fn add<M: Module>(&mut self, model: &M, gradients: &mut Gradients) {
         self.batches += 1;
-        model.visit(&mut Take { collected: self, gradients, path: Path::default() });
+        model.visit(&mut Collector { collected: self, gradients, path: Path::default() });
     }
 
-    /// The means over the batches added, for the parameters that `moves` lets through.
+    /// Mean gradients over the micro-batches, of the parameters for which `moves(name, dimensions)` is true.
     pub(super) fn means(self, moves: impl Fn(&str, usize) -> bool) -> BTreeMap<String, Tensor<1>> {
         let batches = self.batches as f64;
         let chosen = self.sums.into_iter().filter(|(name, (dimensions, _))| moves(name, *dimensions));
@@ -30,13 +30,13 @@ impl Collected {
     }
 }
 
-struct Take<'a> {
-    collected: &'a mut Collected,
+struct Collector<'a> {
+    collected: &'a mut GradientSum,
     gradients: &'a mut Gradients,
     path: Path,
 }
 
-impl ModuleVisitor for Take<'_> {
+impl ModuleVisitor for Collector<'_> {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.enter(name, container);
     }
@@ -48,7 +48,8 @@ impl ModuleVisitor for Take<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(gradient) = param.val().grad_remove(self.gradients) else { return };
         let count = gradient.shape().num_elements();
-        let (name, flat) = (self.path.name(), gradient.reshape([count]));
+        let name = self.path.name();
+        let flat = gradient.reshape([count]);
         let sum = match self.collected.sums.remove(&name) {
             Some((_, sum)) => sum + flat,
             None => flat,
@@ -57,13 +58,13 @@ impl ModuleVisitor for Take<'_> {
     }
 }
 
-/// `sqrt(sum g^2)` over all gradients `[1]`; none where there are none.
+/// Norm over all gradients, `sqrt(sum g^2)`: `[1]`; `None` if there are no gradients.
 pub(super) fn norm(gradients: &BTreeMap<String, Tensor<1>>) -> Option<Tensor<1>> {
     gradients.values().map(|gradient| gradient.clone().square().sum()).reduce(|a, b| a + b).map(Tensor::sqrt)
 }
 
-/// Scales all gradients by `min(1, limit / (norm + 1e-6))`, `norm = sqrt(sum g^2)` over all of them, as PyTorch does; the
-/// norm stays on the device.
+/// Gradient clipping by the norm over all gradients, as PyTorch's `clip_grad_norm_`: scales them by `min(1, limit / (norm + 1e-6))`.
+/// The norm stays on the device.
 pub(super) fn clip(gradients: &mut BTreeMap<String, Tensor<1>>, limit: f64) {
     let Some(norm) = norm(gradients) else { return };
     let scale = (norm + 1e-6).recip().mul_scalar(limit).clamp_max(1.0); // [1]
@@ -82,20 +83,19 @@ mod tests {
     }
 
     #[test]
-    fn the_norm_is_taken_over_all_parameters_together() {
+    fn gradients_are_clipped_by_their_common_norm() {
         let device = Device::flex();
-        let three = || {
+        let of_norm_5 = || {
             let pairs = [("a", [3.0f32, 0.0]), ("b", [0.0, 4.0])];
             pairs
                 .into_iter()
                 .map(|(name, g)| (name.to_string(), Tensor::from_floats(g, &device)))
                 .collect::<BTreeMap<_, _>>()
         };
-        let mut long = three();
+        let mut long = of_norm_5();
         clip(&mut long, 1.0);
-        // the norm is 5: each becomes a fifth
         assert!((values(&long["a"])[0] - 0.6).abs() < 1e-6 && (values(&long["b"])[1] - 0.8).abs() < 1e-6);
-        let mut short = three();
+        let mut short = of_norm_5();
         clip(&mut short, 6.0);
         assert_eq!(values(&short["a"]), [3.0, 0.0]);
     }

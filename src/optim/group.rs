@@ -1,30 +1,30 @@
-//! Parameters that learn differently from the rest.
+//! Parameter groups.
 
-/// Parameters that learn differently from the rest.
+/// Parameter group: parameters with their own learning rate, weight decay or start.
 #[derive(Clone, Copy, Debug)]
 pub struct ParamGroup {
-    /// Whether the parameter of this name with so many dimensions belongs to the group; biases and the scales and shifts
-    /// of batch norms have one dimension.
+    /// True if a parameter, by its name and number of dimensions, belongs to the group. Biases and the scales and shifts of batch
+    /// norms have one dimension.
     pub matches: fn(&str, usize) -> bool,
-    /// Their learning rate.
+    /// Learning rate of the group.
     pub rate: Rate,
-    /// Their weight decay, if not that of the others.
+    /// Weight decay of the group, if it differs from that of the optimiser.
     pub weight_decay: Option<f64>,
-    /// The first step (from 0) at which they move at all. Until then neither decay nor momentum acts on them.
+    /// First step (from 0) at which the group is updated; until then its parameters are frozen, without decay and momentum.
     pub from_step: usize,
 }
 
-/// The learning rate of a group.
+/// Learning rate of a parameter group.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rate {
-    /// That of the schedule, times this.
+    /// Factor of the schedule's learning rate.
     Factor(f64),
-    /// This, whatever the schedule says.
+    /// Fixed learning rate, without the schedule.
     Fixed(f64),
 }
 
 impl ParamGroup {
-    /// Parameters that learn like the rest until one of the fields is changed.
+    /// Group without any difference from the rest, for struct update syntax.
     pub fn of(matches: fn(&str, usize) -> bool) -> Self {
         Self { matches, rate: Rate::Factor(1.0), weight_decay: None, from_step: 0 }
     }

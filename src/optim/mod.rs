@@ -1,4 +1,4 @@
-//! How weights move: optimisers whose state can be saved anywhere, and learning-rate schedules.
+//! Optimisers, whose state can be saved on any device, and learning-rate schedules.
 
 mod config;
 mod gradients;

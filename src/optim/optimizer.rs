@@ -1,52 +1,60 @@
-//! An optimiser over the named tensors of a module.
+//! Optimiser over the named tensors of a module.
 //!
-//! Burn's own keeps its state private and can only read it back synchronously, which a browser's GPU does not allow; this
-//! one hands its state out as named tensors, so that a run resumes exactly on any device.
+//! Burn's optimisers keep their state private and read it back synchronously, which a browser's GPU does not allow. This one gives
+//! its state as named tensors, so that a run resumes exactly on any device.
 
 use std::collections::{BTreeMap, HashMap};
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
-use super::gradients::{Collected, clip, norm};
-use super::update::Pace;
+use super::gradients::{GradientSum, clip, norm};
+use super::update::ParamStep;
 use super::{OptimizerConfig, ParamGroup, Rate};
 use crate::error::{Error, Result};
 use crate::net::tensors::{NamedTensor, Path};
 
-/// The state of one parameter.
+/// State of one parameter: its moments, and the number of its updates.
 #[derive(Clone, Debug)]
 struct Slots {
     tensors: Vec<Tensor<1>>,
     updates: u64,
 }
 
-/// Moves the trainable tensors of a module against their gradients.
+/// Optimiser for the trainable tensors of a module, with gradient accumulation.
 #[derive(Debug)]
 pub struct Optimizer {
     config: OptimizerConfig,
     groups: Vec<ParamGroup>,
     state: BTreeMap<String, Slots>,
-    collected: Collected,
-    /// Whether the next step measures its gradient, and what the last one measured that did.
+    collected: GradientSum,
+    /// Measure the gradient norm in the next step.
     measures: bool,
+    /// Norm from the last step that measured it, until it is taken.
     gradient_norm: Option<Tensor<1>>,
 }
 
 impl Optimizer {
-    /// Of several groups that match a parameter the last wins.
+    /// Optimiser without state. If several groups match a parameter, the last one applies.
     pub fn new(config: OptimizerConfig, groups: Vec<ParamGroup>) -> Self {
-        let (state, collected) = (BTreeMap::new(), Collected::default());
-        Self { config, groups, state, collected, measures: false, gradient_norm: None }
+        Self {
+            config,
+            groups,
+            state: BTreeMap::new(),
+            collected: GradientSum::default(),
+            measures: false,
+            gradient_norm: None,
+        }
     }
 
-    /// Keeps the gradients of a batch, or of one of its parts, for the next [`Optimizer::step`]. What is kept is no part of the
-    /// state, so a checkpoint belongs after a step, not between parts.
+    /// Accumulates the gradients of a batch or micro-batch for the next [`Optimizer::step`]. Accumulated gradients are not saved with
+    /// the state: checkpoints belong after a step, not between micro-batches.
     pub fn collect<M: Module>(&mut self, model: &M, gradients: &mut Gradients) {
         self.collected.add(model, gradients);
     }
 
-    /// Step `step` (from 0) at learning rate `lr`, by the mean of the gradients that were collected since the last one.
+    /// Updates the parameters by the mean of the gradients accumulated since the last step. `lr` is the schedule's learning rate at
+    /// step number `step` (from 0).
     pub fn step<M: Module>(&mut self, model: M, lr: f64, step: usize) -> M {
         let collected = std::mem::take(&mut self.collected);
         let mut gradients = collected.means(|name, dimensions| self.moves(name, dimensions, step));
@@ -59,18 +67,17 @@ impl Optimizer {
         model.map(&mut Update { optimizer: self, gradients, lr, path: Path::default() })
     }
 
-    /// Lets the next step measure how long its gradient is.
+    /// Lets the next step measure its gradient norm.
     pub fn measure_gradient(&mut self) {
         self.measures = true;
     }
 
-    /// `sqrt(sum g^2)` over all parameters that moved, before clipping `[1]`, of the last step that was to measure it; handed
-    /// out once.
+    /// Takes the gradient norm measured last: `sqrt(sum g^2)` over all updated parameters, before clipping, `[1]`.
     pub fn gradient_norm(&mut self) -> Option<Tensor<1>> {
         self.gradient_norm.take()
     }
 
-    /// The state as named tensors: `NAME#SLOT` and `NAME#updates`.
+    /// State as named tensors on `device`: `NAME#SLOT` and `NAME#updates`.
     pub fn tensors(&self, device: &Device) -> Vec<NamedTensor> {
         let mut named = Vec::new();
         for (name, slots) in &self.state {
@@ -87,10 +94,10 @@ impl Optimizer {
         named
     }
 
-    /// Takes up the state that [`Optimizer::tensors`] gave.
+    /// Loads the state that [`Optimizer::tensors`] returned.
     ///
     /// # Errors
-    /// When a name is not one that it gives.
+    /// [`Error::Checkpoint`] if a name is not of that form, or a count of updates is unreadable.
     pub fn load(&mut self, tensors: HashMap<String, TensorData>, device: &Device) -> Result<()> {
         let mut sorted: Vec<_> = tensors.into_iter().collect();
         sorted.sort_by(|a, b| a.0.cmp(&b.0));
@@ -116,19 +123,19 @@ impl Optimizer {
         self.group(name, dimensions).is_none_or(|group| step >= group.from_step)
     }
 
-    fn pace(&self, name: &str, dimensions: usize, lr: f64, count: u64) -> Pace {
+    fn param_step(&self, name: &str, dimensions: usize, lr: f64, count: u64) -> ParamStep {
         let adapt = dimensions > 1 || self.config.decay_vectors;
         let decay = if adapt { self.config.weight_decay } else { 0.0 };
-        let Some(group) = self.group(name, dimensions) else { return Pace { lr, decay, adapt, count } };
+        let Some(group) = self.group(name, dimensions) else { return ParamStep { lr, decay, adapt, count } };
         let lr = match group.rate {
             Rate::Factor(factor) => lr * factor,
             Rate::Fixed(rate) => rate,
         };
-        Pace { lr, decay: group.weight_decay.unwrap_or(decay), adapt, count }
+        ParamStep { lr, decay: group.weight_decay.unwrap_or(decay), adapt, count }
     }
 }
 
-/// A count as two floats that hold it exactly.
+/// Count of updates as two floats that represent it exactly.
 fn split(updates: u64) -> [f32; 2] {
     [(updates >> 20) as f32, (updates & 0xf_ffff) as f32]
 }
@@ -160,13 +167,14 @@ impl ModuleMapper for Update<'_> {
         let name = self.path.name();
         let Some(gradient) = self.gradients.remove(&name) else { return param };
         let count = self.optimizer.state.get(&name).map_or(1, |slots| slots.updates + 1);
-        let pace = self.optimizer.pace(&name, D, self.lr, count);
+        let step = self.optimizer.param_step(&name, D, self.lr, count);
         let slots = self.optimizer.state.entry(name).or_insert(Slots { tensors: Vec::new(), updates: 0 });
         slots.updates = count;
         let config = &self.optimizer.config;
         param.map(|weight| {
-            let (shape, count) = (weight.dims(), weight.shape().num_elements());
-            let moved = config.apply(weight.inner().reshape([count]), gradient, &mut slots.tensors, pace);
+            let shape = weight.dims();
+            let count = weight.shape().num_elements();
+            let moved = config.apply(weight.inner().reshape([count]), gradient, &mut slots.tensors, step);
             Tensor::from_inner(moved.reshape(shape)).require_grad()
         })
     }
@@ -207,14 +215,15 @@ mod tests {
     }
 
     #[test]
-    fn groups_have_their_own_rate_decay_and_start() {
+    fn groups_have_their_own_rate_and_first_step() {
         let groups = vec![
             ParamGroup { rate: Rate::Fixed(0.0), ..ParamGroup::of(|name, _| name.starts_with("first")) },
             ParamGroup { from_step: 2, ..ParamGroup::of(|name, _| name.starts_with("head")) },
             ParamGroup { rate: Rate::Factor(0.0), weight_decay: Some(0.0), ..ParamGroup::vectors() },
         ];
         let mut optimizer = Optimizer::new(OptimizerConfig::sgd(0.1, 0.1), groups);
-        let (mut model, before) = (net(), values(&net()));
+        let mut model = net();
+        let before = values(&model);
         for step in 0..3 {
             optimizer.collect(&model, &mut gradients(&model, images(step as u64)));
             model = optimizer.step(model, 0.1, step);
@@ -228,8 +237,8 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_in_parts_steps_along_the_mean_of_their_gradients() {
-        // twice the same part is the part itself
+    fn gradient_accumulation_averages_over_micro_batches() {
+        // the same micro-batch twice has the gradient of one
         let config = OptimizerConfig { clip_norm: 0.05, ..OptimizerConfig::lars(0.5, 1e-3) };
         let mut once = Optimizer::new(config.clone(), Vec::new());
         let model = net();
@@ -239,9 +248,9 @@ mod tests {
         let mut twice = Optimizer::new(config.clone(), Vec::new());
         let model = net();
         (0..2).for_each(|_| twice.collect(&model, &mut gradients(&model, images(1))));
-        let parts = twice.step(model, 0.5, 0);
-        assert_eq!(values(&whole)["first.weight"], values(&parts)["first.weight"]);
-        // and different parts are not the last one alone
+        let accumulated = twice.step(model, 0.5, 0);
+        assert_eq!(values(&whole)["first.weight"], values(&accumulated)["first.weight"]);
+        // two different micro-batches differ from the last one alone
         let model = net();
         let mut mixed = Optimizer::new(config, Vec::new());
         for seed in [2, 1] {
@@ -251,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loaded_state_continues_bit_for_bit() {
+    fn a_loaded_state_resumes_bit_for_bit() {
         for config in [
             OptimizerConfig::adam(0.1, 1e-3),
             OptimizerConfig::lars_simclr(0.5, 1e-3),

@@ -1,71 +1,72 @@
-//! Learning rates as plain functions of the step: Burn's own schedulers refuse rates above 1, which several recipes use.
+//! Learning-rate schedules as pure functions of the step. Burn's own schedulers reject rates above 1, which several recipes use.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// How the learning rate moves over a run.
+/// Learning-rate schedule of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Schedule {
-    /// It does not.
+    /// Constant learning rate.
     Constant,
-    /// Linear warm-up, then half a cosine down to `end_factor` times the base rate (Loshchilov and Hutter 2017).
+    /// Linear warm-up, then cosine decay to `end_factor` times the base rate (Loshchilov and Hutter 2017).
     Cosine {
         /// Epochs of warm-up.
         warmup_epochs: f64,
-        /// The first rate of the warm-up as a share of the base rate.
+        /// Learning rate at the start of the warm-up, as a factor of the base rate.
         #[serde(default)]
         start_factor: f64,
-        /// The last rate as a share of the base rate.
+        /// Learning rate at the end, as a factor of the base rate.
         end_factor: f64,
-        /// Whether the rate moves only between epochs and stays the same within each.
+        /// Update the rate once an epoch, not at every step.
         #[serde(default)]
         per_epoch: bool,
     },
-    /// Multiplied by `factor` at the start of each of the named epochs.
+    /// Step decay: multiplied by `factor` at the start of each of `at_epochs`.
     Steps {
-        /// Epochs, counted from 0.
+        /// Epochs of the decays, counted from 0.
         at_epochs: Vec<f64>,
-        /// The factor.
+        /// Factor of each decay.
         factor: f64,
     },
-    /// As `Steps`, and from one epoch on in a line down to the end of the run.
+    /// Step decay, then linear decay from `from_epoch` to the end of the run.
     StepsThenLine {
-        /// Epochs, counted from 0.
+        /// Epochs of the decays, counted from 0.
         at_epochs: Vec<f64>,
-        /// The factor.
+        /// Factor of each decay.
         factor: f64,
-        /// Where the line starts.
+        /// First epoch of the linear decay.
         from_epoch: f64,
-        /// The last rate as a share of the base rate.
+        /// Learning rate at the end, as a factor of the base rate.
         end_factor: f64,
     },
 }
 
-/// The linear rule: `base * batch / 256`, the batch counted in images, not views (Goyal et al. 2017).
+/// Linear scaling rule of the learning rate: `base * batch / 256`, with the batch counted in images, not views (Goyal et al. 2017).
 pub fn scaled_rate(base: f64, batch: usize) -> f64 {
     base * batch as f64 / 256.0
 }
 
 impl Schedule {
-    /// A cosine to 0 that moves at every step, after so many epochs of warm-up from 0.
+    /// Cosine decay to 0, updated at every step, after `warmup_epochs` of linear warm-up from 0.
     pub fn cosine(warmup_epochs: f64) -> Self {
         Schedule::Cosine { warmup_epochs, start_factor: 0.0, end_factor: 0.0, per_epoch: false }
     }
 
-    /// A cosine to 0 that moves between epochs only, without warm-up, as in the code of MoCo v2 and SimSiam.
+    /// Cosine decay to 0, updated once an epoch, without warm-up.
     pub fn cosine_per_epoch() -> Self {
         Schedule::Cosine { warmup_epochs: 0.0, start_factor: 0.0, end_factor: 0.0, per_epoch: true }
     }
 
-    /// What a schedule can be called.
+    /// Names of the schedules.
     pub const KINDS: [&str; 4] = ["constant", "cosine", "steps", "steps-then-line"];
 
-    /// The schedule of this name for a run of so many epochs, with values that may do: a tenth of the rate after half of them and
-    /// another after three quarters.
+    /// Schedule of this name with default values for a run of `epochs`: decays by 0.1 after a half and three quarters of them. `None`
+    /// for an unknown name.
     pub fn of_kind(kind: &str, epochs: f64) -> Option<Self> {
-        let (at_epochs, factor) = (vec![epochs / 2.0, epochs * 0.75], 0.1);
+        let at_epochs = vec![epochs / 2.0, epochs * 0.75];
+        let factor = 0.1;
         match kind {
             "constant" => Some(Schedule::Constant),
             "cosine" => Some(Self::cosine(0.0)),
@@ -77,18 +78,21 @@ impl Schedule {
         }
     }
 
-    /// What it is called.
+    /// Name of the schedule, one of [`Schedule::KINDS`].
     pub fn kind(&self) -> &'static str {
-        let place = match self {
+        let index = match self {
             Schedule::Constant => 0,
             Schedule::Cosine { .. } => 1,
             Schedule::Steps { .. } => 2,
             Schedule::StepsThenLine { .. } => 3,
         };
-        Self::KINDS[place]
+        Self::KINDS[index]
     }
 
-    /// Refuses rates below 0 and times before the run.
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the setting, if a factor or an epoch is negative.
     pub fn check(&self) -> Result<()> {
         let not_negative = |name: &str, values: &[f64]| {
             if values.iter().all(|value| value.is_finite() && *value >= 0.0) {
@@ -116,12 +120,13 @@ impl Schedule {
         }
     }
 
-    /// The rate of step `t` (from 0) of `total`.
+    /// Learning rate of step `t` (from 0) of `total`, for the base rate `base`.
     ///
-    /// Cosine: `start + (base - start) t / W` for `t < W`, then `end + (base - end) (1 + cos(pi (t - W) / (total - W))) / 2`;
-    /// per epoch, `t` is the first step of its epoch.
+    /// Cosine with W steps of warm-up: `start + (base - start) t / W` for `t < W`, then `end + (base - end) (1 + cos(pi (t - W) /
+    /// (total - W))) / 2`; with `per_epoch`, t is the first step of its epoch.
     pub fn rate(&self, base: f64, t: usize, total: usize, steps_per_epoch: usize) -> f64 {
-        let (total, per_epoch) = (total as f64, steps_per_epoch.max(1) as f64);
+        let total = total as f64;
+        let per_epoch = steps_per_epoch.max(1) as f64;
         match self {
             Schedule::Constant => base,
             Schedule::Cosine { warmup_epochs, start_factor, end_factor, per_epoch: stairs } => {
@@ -137,7 +142,8 @@ impl Schedule {
             }
             Schedule::Steps { at_epochs, factor } => stepped(base, t as f64 / per_epoch, at_epochs, *factor),
             Schedule::StepsThenLine { at_epochs, factor, from_epoch, end_factor } => {
-                let (start, end) = (from_epoch * per_epoch, base * end_factor);
+                let start = from_epoch * per_epoch;
+                let end = base * end_factor;
                 let level = stepped(base, t as f64 / per_epoch, at_epochs, *factor);
                 let share = ((t as f64 - start) / (total - start).max(1.0)).clamp(0.0, 1.0);
                 level + (end - level) * share
@@ -146,7 +152,7 @@ impl Schedule {
     }
 }
 
-/// The rate after the steps at the named epochs that have passed.
+/// Learning rate at `epoch` after a decay by `factor` at each of `at_epochs` that has passed.
 fn stepped(base: f64, epoch: f64, at_epochs: &[f64], factor: f64) -> f64 {
     base * factor.powi(at_epochs.iter().filter(|&&at| epoch >= at).count() as i32)
 }
@@ -156,19 +162,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cosine_warms_up_and_ends_where_it_should() {
+    fn a_cosine_warms_up_and_decays_to_its_end() {
         let schedule = Schedule::Cosine { warmup_epochs: 2.0, start_factor: 0.0, end_factor: 0.001, per_epoch: false };
         let rate = |t| schedule.rate(4.8, t, 100, 5);
         assert_eq!(rate(0), 0.0);
         assert!((rate(5) - 2.4).abs() < 1e-12);
         assert!((rate(10) - 4.8).abs() < 1e-12);
-        // half way between warm-up and end the cosine is 0: the mean of base and end
+        // half way between warm-up and end: the mean of base and end
         assert!((rate(55) - (4.8 + 0.0048) / 2.0).abs() < 1e-12);
         assert!((rate(100) - 0.0048).abs() < 1e-12);
     }
 
     #[test]
-    fn swavs_warm_up_starts_above_zero() {
+    fn a_warm_up_may_start_above_zero() {
+        // SwAV's schedule
         let schedule =
             Schedule::Cosine { warmup_epochs: 10.0, start_factor: 0.0625, end_factor: 0.001, per_epoch: false };
         let rate = |t| schedule.rate(4.8, t, 400, 4);
@@ -176,17 +183,17 @@ mod tests {
     }
 
     #[test]
-    fn stairs_stay_level_within_an_epoch() {
+    fn a_rate_per_epoch_is_constant_within_an_epoch() {
         let rate = |t| Schedule::cosine_per_epoch().rate(0.1, t, 100, 10);
         assert_eq!((rate(0), rate(9)), (0.1, 0.1));
-        // epoch 5 of 10: the middle of the cosine
+        // epoch 5 of 10, in the middle of the cosine
         assert!((rate(50) - 0.05).abs() < 1e-12 && (rate(59) - 0.05).abs() < 1e-12);
         let last = 0.05 * (1.0 + (0.9 * std::f64::consts::PI).cos());
         assert!((rate(99) - last).abs() < 1e-12);
     }
 
     #[test]
-    fn negative_settings_are_refused_by_name() {
+    fn an_error_names_the_negative_setting() {
         Schedule::cosine(10.0).check().expect("a usual schedule");
         let wrong = Schedule::Cosine { warmup_epochs: 1.0, start_factor: 0.0, end_factor: -0.1, per_epoch: false };
         assert!(wrong.check().expect_err("must be refused").to_string().contains("schedule.end_factor"));
@@ -195,12 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn the_linear_rule_counts_images() {
+    fn the_linear_scaling_rule_is_relative_to_256_images() {
         assert!((scaled_rate(0.3, 4096) - 4.8).abs() < 1e-12 && scaled_rate(0.05, 256) == 0.05);
     }
 
     #[test]
-    fn steps_fall_at_the_named_epochs() {
+    fn step_decay_applies_at_its_epochs() {
         let schedule = Schedule::Steps { at_epochs: vec![60.0, 120.0, 160.0], factor: 0.2 };
         let rate = |epoch: usize| schedule.rate(0.1, epoch * 10, 2000, 10);
         for (epoch, expected) in [(0, 0.1), (59, 0.1), (60, 0.02), (120, 0.004), (160, 0.0008), (199, 0.0008)] {
@@ -209,8 +216,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_ends_the_steps() {
-        // AET on CIFAR-10: from epoch 1000 on, 3e-7 less every epoch
+    fn linear_decay_follows_step_decay() {
+        // AET on CIFAR-10: a linear decay by 3e-7 an epoch from epoch 1000 on
         let at_epochs = vec![240.0, 480.0, 640.0, 800.0];
         let schedule = Schedule::StepsThenLine { at_epochs, factor: 0.2, from_epoch: 1000.0, end_factor: 1e-4 };
         let rate = |epoch: usize| schedule.rate(0.1, epoch * 10, 15_000, 10);
