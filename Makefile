@@ -1,6 +1,6 @@
-# Everything a newcomer needs: `make help`. What is missing on a Debian-like machine is installed on the way.
+# Start with `make help`. On a Debian-like machine, targets install the tools they need.
 
-# Outside the checkout, so that a fresh clone does not build Burn again.
+# The target folder is outside the checkout, so that a fresh clone does not build Burn again.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nolabel
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -36,10 +36,10 @@ dist: page ## Build the page into dist/, small enough to deploy
 	@scripts/setup.sh npm
 	scripts/shrink.sh dist
 
-test: lint docs unit dist browser ## Run every check that needs nothing but this machine
+test: lint docs unit dist browser ## Run all checks but deny and crosscheck
 	scripts/budget.sh dist
 
-lint: ## Check format and lints for desktop and browser
+lint: ## Check format and lints, native and wasm
 	@scripts/setup.sh wasm
 	cargo fmt --check
 	rustfmt --check --edition 2024 src/methods/*.rs src/methods/*/*.rs src/cli/commands/*.rs src/cli/commands/*/*.rs
@@ -47,33 +47,33 @@ lint: ## Check format and lints for desktop and browser
 	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(WASM) --locked --lib --bins -- -D warnings
 	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(WASM) --locked --no-default-features --features page --lib --bins -- -D warnings
 
-docs: ## Build the documentation of the code
+docs: ## Build the API documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items
 
-unit: data ## Run the tests that need no browser
+unit: data ## Run all tests but those in the browser
 	@scripts/data.sh film
 	@scripts/setup.sh ffmpeg
 	cargo test --release --locked --package nolabel
 
-browser: build ## Run the page in headless Chromium (needs dist/)
+browser: build ## Test the page in headless Chromium (needs dist/)
 	@scripts/setup.sh chromium
 	cargo test --release --locked --package browser-tests
 
-screenshot: ## Take the picture of the page for the README (needs dist/)
+screenshot: ## Take the README's screenshot of the page (needs dist/)
 	@scripts/setup.sh chromium
 	cargo run --release --locked --package browser-tests --bin screenshot -- docs/page.png
 
-deny: ## Check licences and sources of dependencies (DENY="advisories licenses bans sources" adds vulnerabilities)
+deny: ## Check licences and sources of dependencies (DENY="advisories licenses bans sources" for vulnerabilities too)
 	@scripts/setup.sh deny
 	cargo deny --all-features check $(DENY)
 
-crosscheck: build data ## Compare with PyTorch, torchvision, scikit-learn and onnxruntime, installed into the cache folder
+crosscheck: build data ## Compare with PyTorch, torchvision, scikit-learn and onnxruntime, in a virtual environment
 	@scripts/setup.sh reference
 	@PYTHONDONTWRITEBYTECODE=1 $(CACHE)/reference/bin/python tests/reference/crosscheck.py $(CARGO_TARGET_DIR)/release/nolabel
 
-fuzz: ## Put damaged files through the program, minutes (SEED=1 COPIES=200 FORMATS="png pth" for others)
+fuzz: ## Run the program on damaged files, minutes (SEED=1 COPIES=200 FORMATS="png pth" for others)
 	NOLABEL_FUZZ_SEED=$(SEED) NOLABEL_FUZZ_COPIES=$(COPIES) NOLABEL_FUZZ_FORMATS="$(FORMATS)" \
 	  cargo test --release --locked --package nolabel --test fuzz
 
-clean: ## Remove what was built
+clean: ## Remove dist/ and the target folder
 	rm -rf dist $(CARGO_TARGET_DIR)

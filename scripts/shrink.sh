@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Shrinks every wasm file of a built page in place, by wasm-opt.
+# Optimises every wasm file of a built page in place for size, with wasm-opt.
 set -euo pipefail
 
-# the features that rustc's wasm target and wasm-bindgen use; with more, wasm-opt may emit what browsers do not have
+# the wasm features that rustc and wasm-bindgen use; with more, wasm-opt may emit instructions that browsers lack
 FEATURES=(--enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int
     --enable-reference-types --enable-sign-ext --enable-simd)
 

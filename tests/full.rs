@@ -90,13 +90,13 @@ fn frames(side: usize, moved: f32) -> Tensor<4> {
 
 /// Losses of some steps on the same views.
 fn losses(config: &RunConfig, entry: &Entry, side: usize, steps: usize) -> Vec<f32> {
-    let facts = DataInfo { clips: true, ..DataInfo::of(Size { channels: 3, height: side, width: side }, KNOWN) };
-    let mut learner = entry.build(config, &facts, &Device::flex()).expect("the published setting");
+    let data_info = DataInfo { clips: true, ..DataInfo::of(Size { channels: 3, height: side, width: side }, KNOWN) };
+    let mut trainer = entry.build(config, &data_info, &Device::flex()).expect("the published setting");
     let batch = batch(side);
     let mut step = |step| {
-        let moment = StepPosition { step, total: 100, steps_per_epoch: 50 };
+        let position = StepPosition { step, total: 100, steps_per_epoch: 50 };
         let rate = config.optimizer.lr;
-        learner.step(&batch, &moment, &mut stream(1, Purpose::Views, 0), rate).loss.into_scalar()
+        trainer.step(&batch, &position, &mut stream(1, Purpose::Views, 0), rate).loss.into_scalar()
     };
     (0..steps).map(&mut step).collect()
 }
