@@ -4,7 +4,6 @@ use futures_lite::future::block_on;
 
 use super::controls::Controls;
 use super::output::exit::{Failure, Outcome};
-use super::output::progress::best_of;
 use super::output::spinner::Spinner;
 use crate::data::Dataset;
 use crate::device::Selected;
@@ -228,7 +227,7 @@ impl<'a> EncoderUnderTest<'a> {
 
     /// What the best layer's reader takes for what; nothing where there are too many classes to look at.
     fn confusion(&self, trained: &[Reading], rows: &[ProbeRow]) -> Option<Confusion> {
-        let best = ["linear", "knn"].iter().find_map(|probe| best_of(rows, Source::Trained, probe))?;
+        let best = ["linear", "knn"].iter().find_map(|probe| ProbeRow::best(rows, Source::Trained, probe))?;
         let reading = trained.iter().find(|reading| reading.row == *best)?;
         let (labels, classes) = (self.data.test.labels(), &self.data.classes);
         (classes.len() <= MOST_CLASSES).then(|| Confusion::of(best, &reading.named, labels, classes))
@@ -237,7 +236,7 @@ impl<'a> EncoderUnderTest<'a> {
     /// The curves at the layers that are best with all labels.
     fn few(&self, draws: &Draws, rows: &[ProbeRow], controls: &mut Controls, spinner: &Spinner) -> Outcome<FewLabels> {
         let mut tell = |text: &str| spinner.tell(text);
-        let best = |source| best_of(rows, source, "linear").expect("the linear probe was asked").layer.clone();
+        let best = |source| ProbeRow::best(rows, source, "linear").expect("the linear probe was asked").layer.clone();
         let (layer, device) = (best(Source::Trained), &self.selected.device);
         let trained = block_on(draws.encoder(self.trained, Source::Trained, &layer, device, &mut tell))?;
         let untrained = controls.few_of_encoder(draws, &best(Source::Untrained))?;

@@ -59,8 +59,59 @@ pub struct ProbeRow {
 }
 
 impl ProbeRow {
-    /// What layers are compared by: accuracy on images set aside from training, where there were any.
+    /// The number that layers are compared by: validation accuracy, or test accuracy where no images were set aside.
     pub fn merit(&self) -> f64 {
         self.validation.unwrap_or(self.accuracy)
+    }
+
+    /// The row of the best layer of `source` under `probe` by [`merit`](Self::merit); the earlier layer of two that tie.
+    ///
+    /// Choosing by test accuracy would report the luckiest of several layers, an estimate that is too high.
+    pub fn best<'a>(rows: &'a [Self], source: Source, probe: &str) -> Option<&'a Self> {
+        let candidates = rows.iter().filter(|row| row.source == source && row.probe == probe);
+        candidates.reduce(|best, row| if row.merit() > best.merit() { row } else { best })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(layer: &str, accuracy: f64, validation: Option<f64>) -> ProbeRow {
+        ProbeRow {
+            source: Source::Trained,
+            layer: layer.into(),
+            width: 8,
+            probe: "linear".into(),
+            accuracy,
+            interval: [0.0, 1.0],
+            l2: None,
+            lr: None,
+            validation,
+        }
+    }
+
+    fn best(rows: &[ProbeRow]) -> Option<&str> {
+        ProbeRow::best(rows, Source::Trained, "linear").map(|row| row.layer.as_str())
+    }
+
+    #[test]
+    fn the_best_layer_is_chosen_by_validation() {
+        let lucky = row("block1", 0.9, Some(0.6));
+        let chosen = row("block2", 0.7, Some(0.8));
+        assert_eq!(best(&[lucky, chosen]), Some("block2"));
+        assert_eq!(best(&[row("block1", 0.9, None), row("block2", 0.7, None)]), Some("block1"));
+    }
+
+    #[test]
+    fn the_earlier_of_two_equal_layers_is_best() {
+        assert_eq!(best(&[row("block1", 0.7, Some(0.8)), row("block2", 0.9, Some(0.8))]), Some("block1"));
+    }
+
+    #[test]
+    fn other_sources_and_probes_are_not_candidates() {
+        let control = ProbeRow { source: Source::Untrained, ..row("block1", 0.9, None) };
+        let other = ProbeRow { probe: "knn".into(), ..row("block1", 0.9, None) };
+        assert_eq!(best(&[control, other]), None);
     }
 }

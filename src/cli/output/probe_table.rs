@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::progress::best_of;
 use super::table::Table;
 use crate::format;
 use crate::session::event::{ProbeRow, Source};
@@ -87,7 +86,7 @@ fn layers(rows: &[ProbeRow], source: Source) -> Vec<&ProbeRow> {
 fn cell(rows: &[ProbeRow], source: Source, layer: &str, kind: &str) -> String {
     let found = rows.iter().find(|row| row.source == source && row.layer == layer && row.probe == kind);
     let Some(row) = found else { return "-".into() };
-    let best = best_of(rows, source, kind).is_some_and(|best| best.layer == layer);
+    let best = ProbeRow::best(rows, source, kind).is_some_and(|best| best.layer == layer);
     format!("{}{}", format::percent(row.accuracy), if best { " *" } else { "  " })
 }
 
@@ -101,7 +100,7 @@ fn judged() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
 }
 
 fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
-    let best = |source| best_of(rows, source, kind);
+    let best = |source| ProbeRow::best(rows, source, kind);
     let (trained, untrained, pixels) = (best(Source::Trained)?, best(Source::Untrained)?, best(Source::RawPixels)?);
     let and = |row: Option<&ProbeRow>, place: &str| {
         row.map_or(String::new(), |row| format!(", {} {place}", format::percent(row.accuracy)))
@@ -127,14 +126,14 @@ fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
 
 /// The best accuracy that took no learning.
 pub(crate) fn better_control(rows: &[ProbeRow], kind: &str) -> Option<f64> {
-    let controls = CONTROLS.iter().filter_map(|source| best_of(rows, *source, kind));
+    let controls = CONTROLS.iter().filter_map(|source| ProbeRow::best(rows, *source, kind));
     controls.map(|row| row.accuracy).reduce(f64::max)
 }
 
 /// How sure the accuracies after training are, for so many test images.
 pub(crate) fn intervals(rows: &[ProbeRow]) -> Option<String> {
     let interval = |(kind, title): &(&str, &str)| {
-        let [low, high] = best_of(rows, Source::Trained, kind)?.interval;
+        let [low, high] = ProbeRow::best(rows, Source::Trained, kind)?.interval;
         Some(format!("{title} {:.1} to {}", 100.0 * low, format::percent(high)))
     };
     let told: Vec<String> = KINDS.iter().filter_map(interval).collect();
@@ -150,7 +149,7 @@ pub(crate) fn seeds(rows: &[ProbeRow], others: &[Untrained]) -> Vec<String> {
     let sentence = |(kind, title): &(&str, &str)| {
         let all = std::iter::once(rows).chain(others.iter().map(|other| other.rows.as_slice()));
         let best: Option<Vec<f64>> =
-            all.map(|rows| best_of(rows, Source::Untrained, kind).map(|row| row.accuracy)).collect();
+            all.map(|rows| ProbeRow::best(rows, Source::Untrained, kind).map(|row| row.accuracy)).collect();
         let best = best?;
         let mean = best.iter().sum::<f64>() / best.len() as f64;
         let [low, high] = [f64::min as fn(f64, f64) -> f64, f64::max].map(|of| best.iter().copied().reduce(of));

@@ -227,19 +227,12 @@ pub(crate) fn pretext_words(pretext: &Pretext) -> String {
 fn probe_words(probe: &Probe) -> String {
     let mut text = format!("probe at step {} ({} labelled images)", probe.step, format::thousands(probe.train_images));
     for (kind, title) in [("linear", "linear"), ("knn", "kNN")] {
-        let best = |source| best_of(&probe.rows, source, kind);
+        let best = |source| ProbeRow::best(&probe.rows, source, kind);
         let (Some(trained), Some(untrained)) = (best(Source::Trained), best(Source::Untrained)) else { continue };
         let (own, control) = (format::percent(trained.accuracy), format::percent(untrained.accuracy));
         text.push_str(&format!("; {title} {own} at {} (untrained {control} at {})", trained.layer, untrained.layer));
     }
     text
-}
-
-/// The row of the best layer of this source and kind, chosen by images set aside from training where there were any; the
-/// earlier layer, where two tie.
-pub(crate) fn best_of<'a>(rows: &'a [ProbeRow], source: Source, kind: &str) -> Option<&'a ProbeRow> {
-    let of_kind = rows.iter().filter(|row| row.source == source && row.probe == kind);
-    of_kind.reduce(|best, row| if row.merit() > best.merit() { row } else { best })
 }
 
 #[cfg(test)]

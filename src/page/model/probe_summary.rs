@@ -1,26 +1,15 @@
-//! What a round of probes says: the best layer of each kind of features, and the table layer by layer.
+//! A round of probes as the page shows it: the best layer of each kind of features, and the table layer by layer.
 
-use crate::session::event::{Probe, Source};
-
-/// The layer at which a kind of features does best.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Best {
-    /// The layer.
-    pub layer: String,
-    /// Its accuracy, 0 to 1.
-    pub accuracy: f64,
-}
+use crate::session::event::{Probe, ProbeRow, Source};
 
 /// The kinds of probe in a round, in the order of its rows.
 pub fn kinds(probe: &Probe) -> Vec<String> {
     distinct(probe.rows.iter().map(|row| &row.probe))
 }
 
-/// The best layer of `source` under the probe `kind`; the first of equals.
-pub fn best(probe: &Probe, source: Source, kind: &str) -> Option<Best> {
-    let rows = probe.rows.iter().filter(|row| row.source == source && row.probe == kind);
-    let best = rows.reduce(|best, row| if row.accuracy > best.accuracy { row } else { best })?;
-    Some(Best { layer: best.layer.clone(), accuracy: best.accuracy })
+/// The best layer of `source` under the probe `kind`, by validation accuracy; see [`ProbeRow::best`].
+pub fn best<'a>(probe: &'a Probe, source: Source, kind: &str) -> Option<&'a ProbeRow> {
+    ProbeRow::best(&probe.rows, source, kind)
 }
 
 /// One layer of the table: trained and untrained accuracy.
@@ -121,6 +110,14 @@ pub(crate) mod tests {
         assert_eq!((found.layer.as_str(), (found.accuracy * 100.0).round()), ("block2", 76.0));
         assert_eq!(best(&probe, Source::RawPixels, "knn").expect("pixels").accuracy, 0.71);
         assert_eq!(best(&probe, Source::Trained, "fine-tuned"), None);
+    }
+
+    #[test]
+    fn the_best_layer_is_chosen_by_validation() {
+        let mut probe = round(10, 0.02);
+        let trained = |row: &&mut ProbeRow| row.source == Source::Trained && row.probe == "linear";
+        probe.rows.iter_mut().filter(trained).for_each(|row| row.validation = Some(1.0 - row.accuracy));
+        assert_eq!(best(&probe, Source::Trained, "linear").expect("trained rows").layer, "gap");
     }
 
     #[test]

@@ -36,13 +36,13 @@ pub fn Layers() -> impl IntoView {
 #[component]
 fn Table(probe: Probe, kind: String) -> impl IntoView {
     let rows = probe_summary::layers(&probe, &kind);
-    let best = probe_summary::best(&probe, Source::Trained, &kind).map(|best| best.layer);
-    let pixels = probe_summary::best(&probe, Source::RawPixels, &kind);
+    let best = probe_summary::best(&probe, Source::Trained, &kind).map(|best| best.layer.clone());
+    let pixels = probe_summary::best(&probe, Source::RawPixels, &kind).map(|best| best.accuracy);
     let all = rows
         .iter()
         .flat_map(|row| [Some(row.trained), row.untrained])
         .flatten()
-        .chain(pixels.iter().map(|best| best.accuracy));
+        .chain(pixels);
     let low = all.fold(1.0, f64::min);
     let bar = move |share: f64| format!("--share:{:.3}", (share - low + 0.05) / (1.05 - low));
     view! {
@@ -52,8 +52,8 @@ fn Table(probe: Probe, kind: String) -> impl IntoView {
                 <tr><th scope="col">"Layer"</th><th scope="col">"Trained"</th><th scope="col">"Untrained"</th><th scope="col">"Gain"</th></tr>
             </thead>
             <tbody>
-                {pixels.map(|best| view! {
-                    <tr class="pixels"><th scope="row">"raw pixels"</th><td></td><td>{words::percent(best.accuracy)}</td><td></td></tr>
+                {pixels.map(|accuracy| view! {
+                    <tr class="pixels"><th scope="row">"raw pixels"</th><td></td><td>{words::percent(accuracy)}</td><td></td></tr>
                 })}
                 {rows.into_iter().map(|row| line(best.as_ref() == Some(&row.name), bar(row.trained), row)).collect_view()}
             </tbody>

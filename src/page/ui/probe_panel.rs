@@ -46,9 +46,9 @@ fn Kind(kind: String) -> impl IntoView {
     let plot = Memo::new(move |_| name.with_value(|kind| state.run.with(|run| plot::probe(run, kind))));
     let value = Memo::new(move |_| {
         let best = |run: &crate::page::model::run_state::RunState| {
-            name.with_value(|kind| probe_summary::best(run.probes.last()?, Source::Trained, kind))
+            name.with_value(|kind| Some(probe_summary::best(run.probes.last()?, Source::Trained, kind)?.accuracy))
         };
-        state.run.with(best).map_or_else(|| "–".to_string(), |best| words::percent(best.accuracy))
+        state.run.with(best).map_or_else(|| "–".to_string(), words::percent)
     });
     view! { <Chart title plot value testid/> }
 }

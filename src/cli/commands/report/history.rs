@@ -4,7 +4,7 @@ use crate::cli::output::html::capital;
 use crate::cli::output::html::chart::{Across, Chart, Line, smoothed};
 use crate::format;
 use crate::method::{Info, Unit};
-use crate::session::event::{Embedding, Event, Health, Pretext, Probe, Source, Started, Step, Verdict};
+use crate::session::event::{Embedding, Event, Health, Pretext, Probe, ProbeRow, Source, Started, Step, Verdict};
 
 /// The events of a run by kind.
 #[derive(Clone, Debug, Default)]
@@ -131,7 +131,7 @@ impl History {
     /// The best layer at every round of probes, where there were several.
     fn probed(&self, kind: &str) -> Option<Chart> {
         let best = |source| {
-            let accuracy = |probe: &Probe| Some(crate::cli::output::progress::best_of(&probe.rows, source, kind)?.accuracy);
+            let accuracy = |probe: &Probe| Some(ProbeRow::best(&probe.rows, source, kind)?.accuracy);
             self.probes.iter().filter_map(|probe| Some((probe.step as f64, accuracy(probe)?))).collect::<Vec<_>>()
         };
         let [trained, untrained] = [Source::Trained, Source::Untrained].map(best);

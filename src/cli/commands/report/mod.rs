@@ -21,14 +21,13 @@ use crate::cli::output::html;
 use crate::cli::run::open_run::{Loaded, Opened};
 use crate::cli::output::atomic_file;
 use crate::cli::output::print;
-use crate::cli::output::progress::best_of;
 use crate::cli::output::spinner::Spinner;
 use crate::format;
 use crate::data::Spec;
 use crate::device::DeviceChoice;
 use crate::methods::find;
 use crate::probe::ProbeSettings;
-use crate::session::event::Source;
+use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::Evaluation;
 
 const EXAMPLES: &str = "\
@@ -130,7 +129,7 @@ impl Report {
 fn chosen(loaded: &Loaded, evaluation: Option<&Evaluation>) -> Chosen {
     let last = loaded.session.untrained().layer_names().pop().unwrap_or_default();
     let best = |source| {
-        let row = evaluation.and_then(|known| best_of(&known.rows, source, "knn"));
+        let row = evaluation.and_then(|known| ProbeRow::best(&known.rows, source, "knn"));
         row.map_or_else(|| last.clone(), |row| row.layer.clone())
     };
     Chosen { trained: best(Source::Trained), untrained: best(Source::Untrained) }

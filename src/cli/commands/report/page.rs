@@ -7,7 +7,6 @@ use super::looks::{Chosen, Neighbours};
 use crate::cli::commands::eval;
 use crate::cli::output::html::chart::{Across, Chart, Line};
 use crate::cli::output::html::{capital, document, escape, fact, section, small, with_code};
-use crate::cli::output::progress::best_of;
 use crate::cli::output::probe_table::{self, Standing};
 use crate::format;
 use crate::data::Dataset;
@@ -88,7 +87,7 @@ impl Page<'_> {
 
     fn verdict(&self, kind: &str, title: &str) -> Option<String> {
         let evaluation = self.evaluation.as_ref()?;
-        let best = |source| best_of(&evaluation.rows, source, kind);
+        let best = |source| ProbeRow::best(&evaluation.rows, source, kind);
         let (own, control) = (best(Source::Trained)?, probe_table::better_control(&evaluation.rows, kind)?);
         let (points, [_, images]) = (100.0 * (own.accuracy - control), evaluation.images());
         let standing = Standing::of(own.accuracy, control, images);
@@ -271,7 +270,7 @@ fn probe_table(rows: &[ProbeRow]) -> String {
 fn cell(rows: &[ProbeRow], of: &ProbeRow, kind: &str) -> String {
     let same = |row: &&ProbeRow| row.source == of.source && row.layer == of.layer && row.probe == kind;
     let Some(row) = rows.iter().find(same) else { return "<td class=\"number\">–</td>".into() };
-    let best = best_of(rows, of.source, kind).is_some_and(|best| best.layer == of.layer);
+    let best = ProbeRow::best(rows, of.source, kind).is_some_and(|best| best.layer == of.layer);
     let class = if best { "number best" } else { "number" };
     let interval = small(row.interval);
     format!("<td class=\"{class}\">{}{interval}</td>", format::percent(row.accuracy))
