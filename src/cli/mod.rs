@@ -1,14 +1,10 @@
 //! The command line: it reads arguments, starts a session and prints its events. Results go to stdout, progress to
 //! stderr; bad usage ends with code 2, failure with 1.
 
-mod cache;
 mod commands;
-mod controls;
 mod input;
-mod measure;
 mod output;
 mod run;
-mod suited;
 
 use std::process::ExitCode;
 

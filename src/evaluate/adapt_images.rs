@@ -1,28 +1,34 @@
-//! Images as an encoder reads them that learned from others: gray or in colour, and of the size that it knows.
+//! Images brought to the size and channels that an encoder reads.
 
 use burn::tensor::{Device, Tensor};
 
-use super::output::exit::{Failure, Outcome};
 use crate::data::{Dataset, Size, Split};
+use crate::error::{Error, Result};
 use crate::view::{gray, resize};
 
-/// Images brought over at once.
+/// Images converted at once.
 const BATCH: usize = 500;
 
-/// Images that were brought over.
-pub(super) struct Suited {
-    pub(super) images: Dataset,
-    /// What was done to them, in words; nothing where nothing was.
-    pub(super) how: Option<String>,
+/// Images in the size and channels of an encoder.
+#[derive(Clone, Debug)]
+pub struct AdaptedImages {
+    /// The images.
+    pub images: Dataset,
+    /// The conversion in words; `None` where the images fitted as they were.
+    pub how: Option<String>,
 }
 
-/// The images for an encoder of so many channels and, where that is known, for images of this size (rows, columns).
-pub(super) fn suited(images: Dataset, channels: usize, size: Option<[usize; 2]>) -> Outcome<Suited> {
+/// Converts images for an encoder of `channels` channels and, where given, of a `size` (rows, columns): gray is repeated for
+/// three channels, colour becomes luma, and another size is resampled (bilinear, antialiased) to the nearest byte.
+///
+/// # Errors
+/// When the encoder has other channels than one or three, and the images have not those.
+pub fn adapt_images(images: Dataset, channels: usize, size: Option<[usize; 2]>) -> Result<AdaptedImages> {
     let there = images.train.size();
     let [height, width] = size.unwrap_or([there.height, there.width]);
     let wanted = Size { channels, height, width };
     if there == wanted {
-        return Ok(Suited { images, how: None });
+        return Ok(AdaptedImages { images, how: None });
     }
     let mut done = Vec::new();
     match (there.channels, channels) {
@@ -30,28 +36,25 @@ pub(super) fn suited(images: Dataset, channels: usize, size: Option<[usize; 2]>)
         (1, 3) => done.push("gray taken for all three colours".to_string()),
         (3, 1) => done.push("colours turned gray (0.299 red, 0.587 green, 0.114 blue)".to_string()),
         (from, to) => {
-            return Err(Failure::Failed(format!(
-                "the encoder reads images of {to} channels, but these have {from}; name others with --data"
-            )));
+            return Err(Error::Data(format!("the encoder reads images of {to} channels, but these have {from}")));
         }
     }
     if (there.height, there.width) != (height, width) {
-        let [from, to] =
-            [(there.height, there.width), (height, width)].map(|(rows, columns)| format!("{columns}x{rows}"));
-        done.push(format!("{from} px brought to {to} (bilinear, antialiased)"));
+        let from = format!("{}x{}", there.width, there.height);
+        done.push(format!("{from} px brought to {width}x{height} (bilinear, antialiased)"));
     }
     let Dataset { name, classes, train, test } = images;
-    let images = Dataset { name, classes, train: brought(&train, wanted)?, test: brought(&test, wanted)? };
-    Ok(Suited { images, how: Some(done.join("; ")) })
+    let images = Dataset { name, classes, train: split_as(&train, wanted)?, test: split_as(&test, wanted)? };
+    Ok(AdaptedImages { images, how: Some(done.join("; ")) })
 }
 
 /// The images of a split in another size, to the nearest byte.
-fn brought(split: &Split, to: Size) -> crate::Result<Split> {
+fn split_as(split: &Split, to: Size) -> Result<Split> {
     let split = if split.size().channels < to.channels { split.in_colour() } else { split.clone() };
     let indices: Vec<usize> = (0..split.len()).collect();
     let mut pixels = Vec::with_capacity(split.len() * to.bytes());
     for some in indices.chunks(BATCH) {
-        let images = changed(split.tensor(some, &Device::flex()), to);
+        let images = batch_as(split.tensor(some, &Device::flex()), to);
         pixels.extend(images.into_data().iter::<f32>().map(|value| (255.0 * value).round().clamp(0.0, 255.0) as u8));
     }
     if split.labels().is_empty() {
@@ -62,7 +65,7 @@ fn brought(split: &Split, to: Size) -> crate::Result<Split> {
 }
 
 /// `[n, c, h, w]` in 0 to 1 -> `[n, c', h', w']`.
-fn changed(images: Tensor<4>, to: Size) -> Tensor<4> {
+fn batch_as(images: Tensor<4>, to: Size) -> Tensor<4> {
     let [n, channels, height, width] = images.dims();
     let images = if channels > to.channels { gray(images, &vec![true; n]).narrow(1, 0, to.channels) } else { images };
     if [height, width] == [to.height, to.width] { images } else { resize(images, [to.height, to.width]) }
@@ -79,20 +82,20 @@ mod tests {
     }
 
     #[test]
-    fn images_that_fit_are_left_alone() {
+    fn images_that_fit_stay_as_they_are() {
         let images = dataset(Size { channels: 1, height: 2, width: 2 }, vec![0, 1, 2, 3]);
-        let Suited { images: same, how } = suited(images.clone(), 1, Some([2, 2])).expect("they fit");
+        let AdaptedImages { images: same, how } = adapt_images(images.clone(), 1, Some([2, 2])).expect("they fit");
         assert_eq!((same, how), (images.clone(), None));
-        let coloured = suited(images, 3, None).expect("gray serves colour");
+        let coloured = adapt_images(images, 3, None).expect("gray serves colour");
         assert_eq!(coloured.images.test.image(0), [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]);
         assert!(coloured.how.is_some_and(|how| how.contains("all three colours")));
     }
 
     #[test]
-    fn colours_turn_gray_and_images_take_the_size_that_is_known() {
+    fn colours_turn_gray_and_images_take_the_encoders_size() {
         let [red, green, blue] = [[100u8; 16], [200; 16], [50; 16]];
         let images = dataset(Size { channels: 3, height: 4, width: 4 }, [red, green, blue].concat());
-        let Suited { images, how } = suited(images, 1, Some([2, 3])).expect("colour serves gray");
+        let AdaptedImages { images, how } = adapt_images(images, 1, Some([2, 3])).expect("colour serves gray");
         assert_eq!(images.train.size(), Size { channels: 1, height: 2, width: 3 });
         // 0.299 * 100 + 0.587 * 200 + 0.114 * 50 = 153, and a flat image stays flat
         assert_eq!(images.train.image(0), [153; 6]);
@@ -102,17 +105,15 @@ mod tests {
         // two columns of one shade, two of another: halves of the width keep both
         let edge: Vec<u8> = (0..16).map(|at| if at % 4 < 2 { 40 } else { 200 }).collect();
         let images = dataset(Size { channels: 1, height: 4, width: 4 }, edge);
-        let small = suited(images, 1, Some([2, 2])).expect("another size").images;
+        let small = adapt_images(images, 1, Some([2, 2])).expect("another size").images;
         let [left, right] = [small.train.image(0)[0], small.train.image(0)[1]];
         assert!(left < 80 && right > 160 && left + right == 240, "{left} and {right}");
     }
 
     #[test]
-    fn other_numbers_of_channels_are_refused_in_words() {
+    fn other_numbers_of_channels_are_refused() {
         let images = dataset(Size { channels: 1, height: 1, width: 1 }, vec![0]);
-        let refused = suited(images, 4, None).err();
-        assert!(
-            matches!(refused, Some(Failure::Failed(said)) if said.contains("4 channels") && said.contains("--data"))
-        );
+        let refused = adapt_images(images, 4, None).err();
+        assert!(matches!(refused, Some(Error::Data(said)) if said.contains("4 channels")));
     }
 }

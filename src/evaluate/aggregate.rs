@@ -1,96 +1,122 @@
-//! From single runs to lines of a table: seeds of one setting together, runs on the same images below one another.
+//! Runs aggregated over seeds: one row for each method and setting, in one section for each data set.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::cli::output::probe_table::Standing;
+use super::Standing;
 use crate::config::RunConfig;
 use crate::method::Unit;
 use crate::methods::METHODS;
-use crate::session::event::{Pretext, ProbeRow, Source};
+use crate::probe::{ProbeRow, Source};
+use crate::session::event::Pretext;
 use crate::session::folder::{Evaluation, Record};
 
-/// Probes with their names among people.
-pub(super) const PROBES: [(&str, &str); 4] =
-    [("linear", "linear"), ("knn", "kNN"), ("precision@1", "P@1"), ("map", "mAP")];
-
-/// One run and what was measured of it.
+/// A run and its measurement.
 #[derive(Clone, Debug)]
-pub(super) struct Measured {
-    pub(super) path: PathBuf,
-    pub(super) record: Record,
-    pub(super) evaluation: Evaluation,
-    /// How the run did, after as many steps, what it was asked to learn.
-    pub(super) pretext: Option<Pretext>,
+pub struct MeasuredRun {
+    /// The run's folder.
+    pub path: PathBuf,
+    /// What it was started with.
+    pub record: Record,
+    /// What was measured of it.
+    pub evaluation: Evaluation,
+    /// The method's own metric on test images after as many steps, where the run has it.
+    pub pretext: Option<Pretext>,
 }
 
 /// Runs on the same images.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Section {
-    pub(super) data: String,
-    pub(super) sha256: String,
-    pub(super) train_images: usize,
-    pub(super) test_images: usize,
-    pub(super) lines: Vec<Line>,
+pub struct Section {
+    /// The name of the data set.
+    pub data: String,
+    /// SHA-256 of the images.
+    pub sha256: String,
+    /// Training images that were probed with.
+    pub train_images: usize,
+    /// Test images that were probed with.
+    pub test_images: usize,
+    /// One line for each method and setting.
+    pub lines: Vec<Line>,
 }
 
-/// One setting of one method: a run a seed.
+/// A method with one setting, over its seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Line {
-    pub(super) method: String,
-    pub(super) preset: String,
-    /// What sets it apart from other lines of the method, where there are any: `epochs=4`.
-    pub(super) settings: String,
-    pub(super) seeds: Vec<u64>,
-    pub(super) steps: usize,
-    pub(super) total_steps: usize,
-    pub(super) minutes: Spread,
+pub struct Line {
+    /// The method's id.
+    pub method: String,
+    /// The preset.
+    pub preset: String,
+    /// The settings in which it differs from other lines of the method: `epochs=4`.
+    pub settings: String,
+    /// The seeds, one for each run.
+    pub seeds: Vec<u64>,
+    /// Steps taken.
+    pub steps: usize,
+    /// Steps planned.
+    pub total_steps: usize,
+    /// Minutes of training.
+    pub minutes: Spread,
     /// The device the runs were started on.
-    pub(super) device: String,
-    /// What all runs of the line say of it.
-    pub(super) task: Option<Task>,
-    pub(super) probes: Vec<Reading>,
-    pub(super) runs: Vec<PathBuf>,
+    pub device: String,
+    /// The pretext task, where all runs of the line report it.
+    pub task: Option<Task>,
+    /// One comparison for each probe.
+    pub probes: Vec<ProbeSummary>,
+    /// The runs' folders.
+    pub runs: Vec<PathBuf>,
 }
 
-/// How well images that were never trained on are given the answer the method asks for.
+/// The method's own metric on images it was not trained on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Task {
-    pub(super) name: String,
-    pub(super) unit: Unit,
-    pub(super) value: Spread,
-    /// What guessing gives, where that is defined.
-    pub(super) chance: Option<f64>,
+pub struct Task {
+    /// The metric's name.
+    pub name: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// Mean and deviation over the seeds.
+    pub value: Spread,
+    /// The value of guessing, where that is defined.
+    pub chance: Option<f64>,
 }
 
-/// What one probe says, best layer compared with best layer. Accuracies lie in 0 to 1.
+/// One probe of the trained encoder and its controls, each at its own best layer. Accuracies lie in 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Reading {
-    pub(super) probe: String,
-    pub(super) trained: Score,
-    pub(super) untrained: Score,
-    pub(super) pixels: Score,
-    pub(super) pca: Score,
+pub struct ProbeSummary {
+    /// `linear`, `knn`, ..
+    pub probe: String,
+    /// The trained encoder.
+    pub trained: Score,
+    /// The untrained encoder.
+    pub untrained: Score,
+    /// Raw pixels.
+    pub pixels: Score,
+    /// Principal components of raw pixels.
+    pub pca: Score,
     /// The same encoder trained with labels for as long, where all runs of the line have that.
-    pub(super) supervised: Option<Score>,
+    pub supervised: Option<Score>,
     /// Percentage points over the best control.
-    pub(super) points: Spread,
-    pub(super) standing: Standing,
+    pub points: Spread,
+    /// The same as a verdict.
+    pub standing: Standing,
 }
 
 /// An accuracy at the layer that was chosen.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Score {
-    pub(super) layer: String,
-    pub(super) accuracy: Spread,
+pub struct Score {
+    /// The layer.
+    pub layer: String,
+    /// Mean and deviation over the seeds.
+    pub accuracy: Spread,
 }
 
-/// A mean and, of several, the sample's standard deviation.
+/// Mean and standard deviation over seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Spread {
-    pub(super) mean: f64,
-    pub(super) deviation: Option<f64>,
+pub struct Spread {
+    /// The mean.
+    pub mean: f64,
+    /// The sample's standard deviation, with n - 1; `None` for a single value.
+    pub deviation: Option<f64>,
 }
 
 impl Spread {
@@ -102,13 +128,15 @@ impl Spread {
     }
 }
 
-/// Sorts runs into sections and lines, methods in the order of menus.
-pub(super) fn sections(mut runs: Vec<Measured>, probes: &[&str]) -> Vec<Section> {
-    let place = |run: &Measured| METHODS.iter().position(|entry| entry.info().id == run.record.config.method);
+/// Aggregates runs: those on the same images share a section, those that differ in nothing but the seed share a line.
+/// Methods stand in the order of [`METHODS`]. One layer is chosen for all seeds of a line, by the sum of their validation
+/// accuracies.
+pub fn aggregate(mut runs: Vec<MeasuredRun>, probes: &[&str]) -> Vec<Section> {
+    let place = |run: &MeasuredRun| METHODS.iter().position(|entry| entry.info().id == run.record.config.method);
     runs.sort_by_key(|run| (place(run), run.record.config.preset.to_string(), run.record.config.seed));
-    let mut sections: Vec<Vec<Vec<Measured>>> = Vec::new();
+    let mut sections: Vec<Vec<Vec<MeasuredRun>>> = Vec::new();
     for run in runs {
-        let images = |other: &Measured| (other.evaluation.data.sha256.clone(), other.evaluation.images());
+        let images = |other: &MeasuredRun| (other.evaluation.data.sha256.clone(), other.evaluation.images());
         let Some(section) = sections.iter_mut().find(|section| images(&section[0][0]) == images(&run)) else {
             sections.push(vec![vec![run]]);
             continue;
@@ -121,16 +149,16 @@ pub(super) fn sections(mut runs: Vec<Measured>, probes: &[&str]) -> Vec<Section>
     sections.iter().map(|lines| section(lines, probes)).collect()
 }
 
-/// Whether two runs differ in nothing but the seed.
-fn belong_together(a: &Measured, b: &Measured) -> bool {
-    let seedless = |run: &Measured| RunConfig { seed: 0, ..run.record.config.clone() };
+/// True if two runs differ in nothing but the seed.
+fn belong_together(a: &MeasuredRun, b: &MeasuredRun) -> bool {
+    let seedless = |run: &MeasuredRun| RunConfig { seed: 0, ..run.record.config.clone() };
     seedless(a) == seedless(b) && a.evaluation.step == b.evaluation.step
 }
 
-fn section(lines: &[Vec<Measured>], probes: &[&str]) -> Section {
+fn section(lines: &[Vec<MeasuredRun>], probes: &[&str]) -> Section {
     let first = &lines[0][0].evaluation;
     let [train_images, test_images] = first.images();
-    let of_line = |runs: &Vec<Measured>| {
+    let of_line = |runs: &Vec<MeasuredRun>| {
         let rivals = lines.iter().map(|other| &other[0].record.config).filter(|config| {
             let own = &runs[0].record.config;
             (&config.method, config.preset) == (&own.method, own.preset)
@@ -146,7 +174,7 @@ fn section(lines: &[Vec<Measured>], probes: &[&str]) -> Section {
     }
 }
 
-/// The settings that `own` has and not all of `others`.
+/// The settings in which `own` differs from any of `others`.
 fn apart<'a>(own: &RunConfig, others: impl Iterator<Item = &'a RunConfig>) -> String {
     let others: Vec<_> = others.map(RunConfig::settings).collect();
     let differs = |setting: &(String, serde_json::Value)| {
@@ -159,7 +187,7 @@ fn apart<'a>(own: &RunConfig, others: impl Iterator<Item = &'a RunConfig>) -> St
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn line(runs: &[Measured], settings: &str, probes: &[&str]) -> Line {
+fn line(runs: &[MeasuredRun], settings: &str, probes: &[&str]) -> Line {
     let config = &runs[0].record.config;
     let minutes: Vec<f64> = runs.iter().map(|run| run.evaluation.elapsed_seconds / 60.0).collect();
     let mut devices: Vec<&str> = runs.iter().map(|run| run.record.device.name.as_str()).collect();
@@ -174,12 +202,12 @@ fn line(runs: &[Measured], settings: &str, probes: &[&str]) -> Line {
         minutes: Spread::of(&minutes),
         device: devices.join(", "),
         task: task(runs),
-        probes: probes.iter().filter_map(|probe| reading(runs, probe)).collect(),
+        probes: probes.iter().filter_map(|probe| summary(runs, probe)).collect(),
         runs: runs.iter().map(|run| run.path.clone()).collect(),
     }
 }
 
-fn task(runs: &[Measured]) -> Option<Task> {
+fn task(runs: &[MeasuredRun]) -> Option<Task> {
     let said: Option<Vec<&Pretext>> = runs.iter().map(|run| run.pretext.as_ref()).collect();
     let said = said?;
     let values: Vec<f64> = said.iter().map(|pretext| pretext.value).collect();
@@ -187,7 +215,7 @@ fn task(runs: &[Measured]) -> Option<Task> {
     Some(Task { name: name.clone(), unit: *unit, value: Spread::of(&values), chance: *chance })
 }
 
-fn reading(runs: &[Measured], probe: &str) -> Option<Reading> {
+fn summary(runs: &[MeasuredRun], probe: &str) -> Option<ProbeSummary> {
     let best = |source| best(runs, source, probe);
     let trained = best(Source::Trained)?;
     let controls = [best(Source::Untrained)?, best(Source::RawPixels)?, best(Source::Pca)?];
@@ -200,12 +228,12 @@ fn reading(runs: &[Measured], probe: &str) -> Option<Reading> {
     let (trained, [untrained, pixels, pca]) = (score(trained), controls.map(score));
     let own = trained.accuracy.mean;
     let standing = Standing::of(own, own - points.mean / 100.0, test_images);
-    Some(Reading { probe: probe.to_string(), trained, untrained, pixels, pca, supervised, points, standing })
+    Some(ProbeSummary { probe: probe.to_string(), trained, untrained, pixels, pca, supervised, points, standing })
 }
 
-/// The layer that is best over all runs together, and the accuracy there of each of them.
-fn best(runs: &[Measured], source: Source, probe: &str) -> Option<(String, Vec<f64>)> {
-    let rows = |run: &Measured| {
+/// The layer that is best over all runs together, and each run's accuracy there.
+fn best(runs: &[MeasuredRun], source: Source, probe: &str) -> Option<(String, Vec<f64>)> {
+    let rows = |run: &MeasuredRun| {
         let all = run.evaluation.details.with_supervised(&run.evaluation.rows).into_iter();
         all.filter(|row| row.source == source && row.probe == probe).collect::<Vec<_>>()
     };
@@ -233,7 +261,7 @@ mod tests {
     use crate::session::folder::{DataRecord, Details, Tuned};
 
     /// A run whose accuracies at two layers are given, trained and untrained, and that of raw pixels.
-    fn run(method: &str, seed: u64, trained: [f64; 2], untrained: [f64; 2], pixels: f64) -> Measured {
+    fn run(method: &str, seed: u64, trained: [f64; 2], untrained: [f64; 2], pixels: f64) -> MeasuredRun {
         let mut config = find(method).expect("a method").config(Preset::Small, "fashion-mnist");
         config.seed = seed;
         let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
@@ -284,7 +312,7 @@ mod tests {
         let value = 0.5 + 0.1 * seed as f64;
         let pretext = Pretext { step: 9, images: 10_000, name, value, chance: Some(0.25), unit: Unit::Share };
         let (path, record) = (format!("runs/{method}-{seed}").into(), Record::new(config, data, device));
-        Measured { path, record, evaluation, pretext: Some(pretext) }
+        MeasuredRun { path, record, evaluation, pretext: Some(pretext) }
     }
 
     #[test]
@@ -294,7 +322,7 @@ mod tests {
             run("rotation", 1, [0.70, 0.60], [0.8, 0.7], 0.75),
             run("simsiam", 1, [0.86, 0.88], [0.7, 0.7], 0.75),
         ];
-        let sections = sections(runs, &["linear", "knn"]);
+        let sections = aggregate(runs, &["linear", "knn"]);
         assert_eq!(sections.len(), 1);
         let [rotation, simsiam] = sections[0].lines.as_slice() else { panic!("two methods: {sections:?}") };
         assert_eq!((rotation.method.as_str(), simsiam.seeds.as_slice()), ("rotation", [1, 2].as_slice()));
@@ -309,35 +337,35 @@ mod tests {
     }
 
     #[test]
-    fn the_task_is_told_where_all_seeds_tell_of_it() {
+    fn the_task_is_reported_where_all_seeds_report_it() {
         let [one, two] = [1, 2].map(|seed| run("rotation", seed, [0.7, 0.6], [0.8, 0.7], 0.75));
-        let task = |runs| sections(runs, &["knn"])[0].lines[0].task.clone();
+        let task = |runs| aggregate(runs, &["knn"])[0].lines[0].task.clone();
         let both = task(vec![one.clone(), two.clone()]).expect("both tell");
         assert!((both.value.mean - 0.65).abs() < 1e-9 && both.value.deviation.is_some(), "{both:?}");
         assert_eq!((both.name.as_str(), both.chance), ("answers found", Some(0.25)));
-        assert_eq!(task(vec![one, Measured { pretext: None, ..two }]), None);
+        assert_eq!(task(vec![one, MeasuredRun { pretext: None, ..two }]), None);
     }
 
     #[test]
     fn principal_components_are_a_control_like_the_others() {
         let mut known = run("simsiam", 1, [0.86, 0.88], [0.7, 0.7], 0.75);
         known.evaluation.rows[5].accuracy = 0.89;
-        let sections = sections(vec![known], &["knn"]);
+        let sections = aggregate(vec![known], &["knn"]);
         let [knn] = sections[0].lines[0].probes.as_slice() else { panic!("neighbours alone: {sections:?}") };
         assert!((knn.points.mean + 1.0).abs() < 1e-9 && knn.standing == Standing::Below, "{knn:?}");
         assert_eq!(knn.pca.accuracy.mean, 0.89);
     }
 
     #[test]
-    fn the_encoder_with_labels_is_shown_where_all_seeds_have_it_and_is_no_control_to_beat() {
-        let supervised = |mut run: Measured, accuracy: f64| {
+    fn the_supervised_encoder_is_no_control_to_beat() {
+        let supervised = |mut run: MeasuredRun, accuracy: f64| {
             let rows = vec![ProbeRow { source: Source::Supervised, accuracy, ..run.evaluation.rows[0].clone() }];
             run.evaluation.details.supervised = Some(Tuned { plan: Plan::as_long(28, 9, 8), rows });
             run
         };
         let one = supervised(run("simsiam", 1, [0.86, 0.88], [0.7, 0.7], 0.75), 0.95);
         let two = run("simsiam", 2, [0.86, 0.88], [0.7, 0.7], 0.75);
-        let reading = |runs| sections(runs, &["knn"])[0].lines[0].probes[0].clone();
+        let reading = |runs| aggregate(runs, &["knn"])[0].lines[0].probes[0].clone();
         assert_eq!(reading(vec![one.clone(), two.clone()]).supervised, None, "it would not be the mean of both");
         let both = reading(vec![one, supervised(two, 0.93)]);
         let score = both.supervised.expect("both have it");
@@ -346,13 +374,13 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_in_more_than_the_seed_is_kept_apart_and_named() {
+    fn runs_that_differ_in_more_than_the_seed_are_kept_apart() {
         let mut longer = run("rotation", 2, [0.7, 0.6], [0.8, 0.7], 0.75);
         longer.record.config.epochs = 77;
         let mut elsewhere = run("rotation", 1, [0.7, 0.6], [0.8, 0.7], 0.75);
         elsewhere.evaluation.data.sha256 = "11".into();
         let runs = vec![run("rotation", 1, [0.7, 0.6], [0.8, 0.7], 0.75), longer, elsewhere];
-        let sections = sections(runs, &["knn"]);
+        let sections = aggregate(runs, &["knn"]);
         let settings = |section: &Section| section.lines.iter().map(|line| line.settings.clone()).collect::<Vec<_>>();
         assert_eq!(sections.len(), 2);
         assert_eq!(settings(&sections[0])[1], "epochs=77");

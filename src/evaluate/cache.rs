@@ -1,6 +1,5 @@
-//! What was measured before and holds for every run, in the user's cache folder: a small file an answer, named by the digest
-//! of the question. A file that is damaged or answers another question is no answer; one that cannot be written costs time
-//! and nothing else.
+//! A cache of measured controls on disk: one small file an entry, named by the digest of its key. A file that is damaged or
+//! belongs to another key is a miss; an entry that cannot be written costs time and nothing else.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,30 +10,45 @@ use serde_json::Value;
 
 use crate::digest::sha256;
 
-/// Raised when the probes come to give other numbers.
+/// Raised when a change makes the probes give other numbers.
 const VERSION: u32 = 1;
 
-/// The folder, if there is one.
-#[derive(Clone, Debug)]
-pub(super) struct Cache {
+/// A folder of measured controls, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
     folder: Option<PathBuf>,
-    /// Whether what is there is left aside.
+    /// Entries are written and not read.
     fresh: bool,
 }
 
-/// A file. TOML, for it reads a float back to its last bit.
+/// A file. In TOML, which reads a float back to its last bit.
 #[derive(Serialize, Deserialize)]
 struct Entry<T> {
-    /// Of question and answer.
+    /// Digest of question and answer.
     sha256: String,
     question: String,
     answer: T,
 }
 
 impl Cache {
-    /// `nolabel/controls` where the system has caches. A fresh one is written to and not read.
-    pub(super) fn of_user(fresh: bool) -> Self {
-        Self { folder: dirs::cache_dir().map(|caches| caches.join("nolabel").join("controls")), fresh }
+    /// No cache: every control is measured.
+    pub fn none() -> Self {
+        Self { folder: None, fresh: false }
+    }
+
+    /// A cache in a folder, which is made when the first entry is written.
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: Some(folder.into()), fresh: false }
+    }
+
+    /// The user's own, which the command line uses: `nolabel/controls` in the system's cache folder.
+    pub fn of_user() -> Self {
+        Self { folder: dirs::cache_dir().map(|caches| caches.join("nolabel").join("controls")), fresh: false }
+    }
+
+    /// The same cache, written and not read where `fresh`: controls are measured again and their entries replaced.
+    pub fn fresh(self, fresh: bool) -> Self {
+        Self { fresh, ..self }
     }
 
     /// The answer to a question, if it is known.
@@ -47,7 +61,7 @@ impl Cache {
         whole.then_some(entry.answer)
     }
 
-    /// Keeps an answer.
+    /// Writes an answer; a failure to do so is ignored.
     pub(super) fn put<T: Serialize>(&self, question: &Value, answer: &T) {
         let _ = self.try_put(&text(question), answer);
     }
@@ -57,7 +71,7 @@ impl Cache {
         let sha256 = seal(question, answer)?;
         let entry = toml::to_string(&Entry { sha256, question: question.to_string(), answer }).ok()?;
         fs::create_dir_all(folder).ok()?;
-        // a name of its own, for others may be writing too; renamed, so that nobody reads half a file
+        // a name of its own, since other processes may write too; renamed, so that nobody reads half a file
         let partial = folder.join(format!("{}.{}.partial", name(question), std::process::id()));
         fs::write(&partial, entry).ok()?;
         fs::rename(&partial, folder.join(name(question))).ok()
@@ -89,14 +103,14 @@ mod tests {
     #[test]
     fn an_answer_comes_back_whole_or_not_at_all() {
         let here = tempfile::tempdir().expect("a folder");
-        let cache = Cache { folder: Some(here.path().join("deep/inside")), fresh: false };
+        let cache = Cache::in_folder(here.path().join("deep/inside"));
         let ask = |question: &str| cache.get::<Vec<f64>>(&question.into());
         assert_eq!(ask("pixels"), None);
         let answer = vec![0.1 + 0.2, 1.0 / 3.0, 2.0 / 3.0];
         cache.put(&"pixels".into(), &answer);
         assert_eq!(ask("pixels"), Some(answer.clone()), "to the last bit");
         assert_eq!(ask("others"), None);
-        assert_eq!(Cache { fresh: true, ..cache.clone() }.get::<Vec<f64>>(&"pixels".into()), None);
+        assert_eq!(cache.clone().fresh(true).get::<Vec<f64>>(&"pixels".into()), None);
         assert_eq!(cache.get::<Vec<String>>(&"pixels".into()), None, "of another kind");
 
         let file =

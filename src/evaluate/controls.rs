@@ -1,45 +1,41 @@
-//! What stands beside every result and takes no learning to know, or no learning without labels: it is the same for all
-//! runs on the same images with the same encoder, so it is measured once and kept.
+//! Controls: raw pixels, their principal components, untrained encoders, and the encoder trained with labels. They do not
+//! depend on the weights under test, so all runs on the same images with the same architecture and seed share them; each is
+//! measured once and cached.
 
-use futures_lite::future::block_on;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::cache::Cache;
-use super::measure::EncoderUnderTest;
-use super::output::exit::Outcome;
-use super::output::spinner::Spinner;
+use super::{EncoderUnderTest, Tell};
 use crate::data::Size;
 use crate::digest::hex;
-use crate::net::{Encoder, EncoderConfig, GAP, Init, tensors};
+use crate::error::Result;
+use crate::net::{Encoder, EncoderConfig, GAP, tensors};
 use crate::probe::few::{Curve, Draws, FewSettings};
 use crate::probe::labelled::{FINETUNE, Plan, SGD};
-use crate::probe::{self, ProbeSettings};
-use crate::rng::{Purpose, stream};
-use crate::session::event::{ProbeRow, Source};
+use crate::probe::{self, ProbeRow, ProbeSettings, Source};
 use crate::session::folder::Untrained;
 
-/// The controls of one subject.
+/// The controls of one encoder under test.
 pub(super) struct Controls<'a> {
     subject: EncoderUnderTest<'a>,
     settings: &'a ProbeSettings,
     cache: Cache,
-    spinner: &'a Spinner,
-    /// What came from the cache, in words.
-    pub(super) known: Vec<String>,
+    /// Names of the controls that came from the cache.
+    pub(super) from_cache: Vec<String>,
 }
 
-/// Everything that an answer depends on.
+/// The cache's key: everything that the numbers of a control depend on.
 #[derive(Serialize)]
-struct Question<'a> {
+struct Key<'a> {
     control: Control<'a>,
     images: &'a str,
     size: Size,
     settings: ProbeSettings,
     device: &'a str,
     few: Option<(&'a str, &'a FewSettings)>,
-    /// Where something was trained with labels.
+    /// Where a classifier was trained with labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<&'a Plan>,
 }
@@ -51,138 +47,155 @@ enum Control<'a> {
     Pca(usize),
     /// With the digest of its weights.
     Untrained(&'a EncoderConfig, String),
-    /// With that of the weights it started from.
+    /// With the digest of the weights it started from.
     Supervised(&'a EncoderConfig, String),
 }
 
+/// Layer and probe of a row.
+type RowName = (String, &'static str);
+
 impl<'a> Controls<'a> {
-    pub(super) fn new(
-        subject: EncoderUnderTest<'a>,
-        settings: &'a ProbeSettings,
-        fresh: bool,
-        spinner: &'a Spinner,
-    ) -> Self {
-        Self { subject, settings, cache: Cache::of_user(fresh), spinner, known: Vec::new() }
+    pub(super) fn new(subject: EncoderUnderTest<'a>, settings: &'a ProbeSettings, cache: Cache) -> Self {
+        Self { subject, settings, cache, from_cache: Vec::new() }
     }
 
     /// The untrained encoder.
-    pub(super) fn untrained(&mut self) -> Outcome<Vec<ProbeRow>> {
-        self.encoder(self.subject.untrained, Source::Untrained.words().to_string())
+    pub(super) async fn untrained(&mut self, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
+        self.encoder(self.subject.untrained, Source::Untrained.words(), tell).await
     }
 
     /// Untrained encoders with the weights of the `count` seeds after the subject's own.
-    pub(super) fn others(&mut self, count: usize) -> Outcome<Vec<Untrained>> {
+    pub(super) async fn other_seeds(&mut self, count: usize, tell: &mut Tell<'_>) -> Result<Vec<Untrained>> {
         let EncoderUnderTest { config, data, selected, .. } = self.subject;
         let mut found = Vec::with_capacity(count);
         for number in 1..=count as u64 {
             let seed = self.subject.seed.wrapping_add(number);
-            let mut init = Init::new(stream(seed, Purpose::Weights, 0), &selected.device);
-            let encoder = Encoder::init(config, data.train.size().channels, &mut init)?;
-            found.push(Untrained { seed, rows: self.encoder(&encoder, format!("untrained encoder of seed {seed}"))? });
+            let encoder = super::untrained(config, seed, data, selected)?;
+            let rows = self.encoder(&encoder, &format!("untrained encoder of seed {seed}"), tell).await?;
+            found.push(Untrained { seed, rows });
         }
         Ok(found)
     }
 
-    /// The pixels, and as many of their principal components as `width`.
-    pub(super) fn pixels(&mut self, width: usize) -> Outcome<Vec<ProbeRow>> {
+    /// Raw pixels, and as many of their principal components as `width`.
+    pub(super) async fn pixels(&mut self, width: usize, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
         let EncoderUnderTest { data, selected, .. } = self.subject;
-        let (settings, device, spinner) = (self.settings, &selected.device, self.spinner);
-        let mut tell = |text: &str| spinner.tell(text);
-        let question = self.question(Control::Pixels, None, None);
-        let mut rows = self.rows(question, &self.read(&["pixels".into()]), Source::RawPixels.words().into(), || {
-            Ok(block_on(probe::pixels(data, settings, device, &mut tell))?)
-        })?;
-        let mut tell = |text: &str| spinner.tell(text);
-        let question = self.question(Control::Pca(width), None, None);
-        rows.extend(self.rows(question, &self.read(&["pca".into()]), Source::Pca.words().into(), || {
-            Ok(block_on(probe::components(data, settings, width, device, &mut tell))?)
-        })?);
+        let settings = self.settings;
+        let key = self.key(Control::Pixels, None, None);
+        let mut rows = match self.cached(&key, &self.names(&["pixels".into()]), Source::RawPixels.words()) {
+            Some(rows) => rows,
+            None => self.keep(&key, probe::pixels(data, settings, &selected.device, tell).await?),
+        };
+        let key = self.key(Control::Pca(width), None, None);
+        rows.extend(match self.cached(&key, &self.names(&["pca".into()]), Source::Pca.words()) {
+            Some(rows) => rows,
+            None => self.keep(&key, probe::components(data, settings, width, &selected.device, tell).await?),
+        });
         Ok(rows)
     }
 
-    /// A linear layer trained on the untrained encoder, which stands still, and on raw pixels.
-    pub(super) fn on_still(&mut self, plan: &Plan) -> Outcome<Vec<ProbeRow>> {
-        let (untrained, config, spinner) = (self.subject.untrained, self.subject.config, self.spinner);
-        let on = self.subject.labelled(self.settings, plan);
-        let of = |layer: &str| [(layer.to_string(), SGD)];
-        let mut tell = |text: &str| spinner.tell(text);
-        let question = self.question(Control::Untrained(config, weights(untrained)?), None, Some(plan));
-        let words = |source: Source| format!("a linear layer on {}", source.words());
-        let mut rows = self.rows(question, &of(on.layer()), words(Source::Untrained), || {
-            Ok(vec![block_on(on.on_encoder(untrained, Source::Untrained, &mut tell))?])
-        })?;
-        let mut tell = |text: &str| spinner.tell(text);
-        let question = self.question(Control::Pixels, None, Some(plan));
-        rows.extend(self.rows(question, &of("pixels"), words(Source::RawPixels), || {
-            Ok(vec![block_on(on.on_pixels(&mut tell))?])
-        })?);
-        Ok(rows)
-    }
-
-    /// The untrained encoder trained with labels: how well it names classes itself and, with `layers`, what its layers say when
-    /// they are read as those of the others.
-    pub(super) fn supervised(&mut self, plan: &Plan, layers: bool) -> Outcome<Vec<ProbeRow>> {
-        let EncoderUnderTest { untrained, config, data, selected, .. } = self.subject;
-        let (settings, spinner) = (self.settings, self.spinner);
-        let source = Source::Supervised;
-        let (question, wanted) = self.of_supervised(plan, layers)?;
-        let on = self.subject.labelled(settings, plan);
-        let mut tell = |text: &str| spinner.tell(text);
-        self.rows(question, &wanted, source.words().to_string(), || {
-            let (row, encoder) = block_on(on.network(untrained, config, source, &mut tell))?;
-            let mut rows = vec![row];
-            if layers {
-                rows.extend(block_on(probe::encoder(&encoder, source, data, settings, &selected.device, &mut tell))?);
-            }
-            Ok(rows)
-        })
-    }
-
-    /// The same with layers, from an earlier run; nothing where none measured it.
-    pub(super) fn supervised_if_known(&mut self, plan: &Plan) -> Outcome<Option<Vec<ProbeRow>>> {
-        let (question, wanted) = self.of_supervised(plan, true)?;
-        let known: Vec<ProbeRow> = self.cache.get(&question).unwrap_or_default();
-        let known = found(&known, &wanted);
-        self.known.extend(known.is_some().then(|| Source::Supervised.words().to_string()));
-        Ok(known)
-    }
-
-    /// What the encoder trained with labels is known by, and the layers and probes of its rows.
-    fn of_supervised(&self, plan: &Plan, layers: bool) -> Outcome<(Value, Vec<(String, &'static str)>)> {
+    /// A linear layer trained by SGD on the frozen untrained encoder and on raw pixels.
+    pub(super) async fn linear_sgd(&mut self, plan: &Plan, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
         let EncoderUnderTest { untrained, config, .. } = self.subject;
-        let mut wanted = vec![(GAP.to_string(), FINETUNE)];
-        if layers {
-            wanted.extend(self.read(&self.layers(untrained)));
+        let training = self.subject.labelled(self.settings, plan);
+        let title = |source: Source| format!("a linear layer on {}", source.words());
+        let key = self.key(Control::Untrained(config, weights(untrained).await?), None, Some(plan));
+        let name = (training.layer().to_string(), SGD);
+        let mut rows = match self.cached(&key, &[name], &title(Source::Untrained)) {
+            Some(rows) => rows,
+            None => self.keep(&key, vec![training.on_encoder(untrained, Source::Untrained, tell).await?]),
+        };
+        let key = self.key(Control::Pixels, None, Some(plan));
+        let name = ("pixels".to_string(), SGD);
+        rows.extend(match self.cached(&key, &[name], &title(Source::RawPixels)) {
+            Some(rows) => rows,
+            None => self.keep(&key, vec![training.on_pixels(tell).await?]),
+        });
+        Ok(rows)
+    }
+
+    /// The untrained encoder trained with labels: its own classifier and, with `layers`, its layers under the same probes as
+    /// those of the other encoders.
+    pub(super) async fn supervised(
+        &mut self,
+        plan: &Plan,
+        layers: bool,
+        tell: &mut Tell<'_>,
+    ) -> Result<Vec<ProbeRow>> {
+        let EncoderUnderTest { untrained, config, data, selected, .. } = self.subject;
+        let settings = self.settings;
+        let source = Source::Supervised;
+        let key = self.supervised_key(plan).await?;
+        if let Some(rows) = self.cached(&key, &self.supervised_names(layers), source.words()) {
+            return Ok(rows);
         }
-        Ok((self.question(Control::Supervised(config, weights(untrained)?), None, Some(plan)), wanted))
+        let training = self.subject.labelled(settings, plan);
+        let (row, encoder) = training.network(untrained, config, source, tell).await?;
+        let mut rows = vec![row];
+        if layers {
+            rows.extend(probe::encoder(&encoder, source, data, settings, &selected.device, tell).await?);
+        }
+        Ok(self.keep(&key, rows))
+    }
+
+    /// The same with layers out of the cache; `None` where it was never measured.
+    pub(super) async fn supervised_if_known(&mut self, plan: &Plan) -> Result<Option<Vec<ProbeRow>>> {
+        let key = self.supervised_key(plan).await?;
+        Ok(self.cached(&key, &self.supervised_names(true), Source::Supervised.words()))
+    }
+
+    async fn supervised_key(&self, plan: &Plan) -> Result<Value> {
+        let EncoderUnderTest { untrained, config, .. } = self.subject;
+        Ok(self.key(Control::Supervised(config, weights(untrained).await?), None, Some(plan)))
+    }
+
+    fn supervised_names(&self, layers: bool) -> Vec<RowName> {
+        let mut names = vec![(GAP.to_string(), FINETUNE)];
+        if layers {
+            names.extend(self.names(&self.layers(self.subject.untrained)));
+        }
+        names
     }
 
     /// The untrained encoder with few labels.
-    pub(super) fn few_of_encoder(&mut self, draws: &Draws, layer: &str) -> Outcome<Curve> {
+    pub(super) async fn few_of_encoder(
+        &mut self,
+        draws: &Draws<'_>,
+        layer: &str,
+        tell: &mut Tell<'_>,
+    ) -> Result<Curve> {
         let EncoderUnderTest { untrained, config, selected, .. } = self.subject;
-        let spinner = self.spinner;
-        let mut tell = |text: &str| spinner.tell(text);
-        self.few(Control::Untrained(config, weights(untrained)?), draws, layer, || {
-            Ok(block_on(draws.encoder(untrained, Source::Untrained, layer, &selected.device, &mut tell))?)
-        })
+        let control = Control::Untrained(config, weights(untrained).await?);
+        let key = self.key(control, Some((layer, draws.settings())), None);
+        if let Some(curve) = self.cached_curve(&key, Source::Untrained) {
+            return Ok(curve);
+        }
+        let curve = draws.encoder(untrained, Source::Untrained, layer, &selected.device, tell).await?;
+        self.cache.put(&key, &curve);
+        Ok(curve)
     }
 
-    /// The pixels with few labels.
-    pub(super) fn few_of_pixels(&mut self, draws: &Draws) -> Outcome<Curve> {
-        let (device, spinner) = (&self.subject.selected.device, self.spinner);
-        let mut tell = |text: &str| spinner.tell(text);
-        self.few(Control::Pixels, draws, "pixels", || Ok(block_on(draws.pixels(device, &mut tell))?))
+    /// Raw pixels with few labels.
+    pub(super) async fn few_of_pixels(&mut self, draws: &Draws<'_>, tell: &mut Tell<'_>) -> Result<Curve> {
+        let key = self.key(Control::Pixels, Some(("pixels", draws.settings())), None);
+        if let Some(curve) = self.cached_curve(&key, Source::RawPixels) {
+            return Ok(curve);
+        }
+        let curve = draws.pixels(&self.subject.selected.device, tell).await?;
+        self.cache.put(&key, &curve);
+        Ok(curve)
     }
 
-    fn encoder(&mut self, encoder: &Encoder, words: String) -> Outcome<Vec<ProbeRow>> {
+    async fn encoder(&mut self, encoder: &Encoder, title: &str, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
         let EncoderUnderTest { config, data, selected, .. } = self.subject;
-        let (settings, spinner) = (self.settings, self.spinner);
-        let mut tell = |text: &str| spinner.tell(text);
-        let question = self.question(Control::Untrained(config, weights(encoder)?), None, None);
-        self.rows(question, &self.read(&self.layers(encoder)), words, || {
-            let (source, device) = (Source::Untrained, &selected.device);
-            Ok(block_on(probe::encoder(encoder, source, data, settings, device, &mut tell))?)
-        })
+        let key = self.key(Control::Untrained(config, weights(encoder).await?), None, None);
+        let names = self.names(&self.layers(encoder));
+        if let Some(rows) = self.cached(&key, &names, title) {
+            return Ok(rows);
+        }
+        let source = Source::Untrained;
+        let rows = probe::encoder(encoder, source, data, self.settings, &selected.device, tell).await?;
+        Ok(self.keep(&key, rows))
     }
 
     /// The layers that are asked for.
@@ -190,52 +203,39 @@ impl<'a> Controls<'a> {
         self.settings.layer.clone().map_or_else(|| encoder.layer_names(), |layer| vec![layer])
     }
 
-    /// What the readers say of each of these layers: layer and probe of a row.
-    fn read(&self, layers: &[String]) -> Vec<(String, &'static str)> {
+    /// The rows that the probes give of these layers.
+    fn names(&self, layers: &[String]) -> Vec<RowName> {
         let probes = self.settings.probes();
         layers.iter().flat_map(|layer| probes.iter().map(move |probe| (layer.clone(), *probe))).collect()
     }
 
-    /// What is known of these layers and probes, or is measured now.
-    fn rows(
-        &mut self,
-        question: Value,
-        wanted: &[(String, &str)],
-        words: String,
-        measure: impl FnOnce() -> Outcome<Vec<ProbeRow>>,
-    ) -> Outcome<Vec<ProbeRow>> {
-        let mut known: Vec<ProbeRow> = self.cache.get(&question).unwrap_or_default();
-        if let Some(rows) = found(&known, wanted) {
-            self.known.push(words);
-            return Ok(rows);
-        }
-        let rows = measure()?;
+    /// The rows of these names out of the cache, if all are there.
+    fn cached(&mut self, key: &Value, names: &[RowName], title: &str) -> Option<Vec<ProbeRow>> {
+        let known: Vec<ProbeRow> = self.cache.get(key)?;
+        let row = |(layer, probe): &RowName| known.iter().find(|row| row.layer == *layer && row.probe == *probe).cloned();
+        let rows = names.iter().map(row).collect::<Option<Vec<_>>>()?;
+        self.from_cache.push(title.to_string());
+        Some(rows)
+    }
+
+    fn cached_curve(&mut self, key: &Value, source: Source) -> Option<Curve> {
+        let curve = self.cache.get(key)?;
+        self.from_cache.push(format!("few labels of {}", source.words()));
+        Some(curve)
+    }
+
+    /// Adds rows to those that are cached under the key.
+    fn keep(&self, key: &Value, rows: Vec<ProbeRow>) -> Vec<ProbeRow> {
+        let mut known: Vec<ProbeRow> = self.cache.get(key).unwrap_or_default();
         known.retain(|row| !rows.iter().any(|new| (&new.layer, &new.probe) == (&row.layer, &row.probe)));
         known.extend(rows.iter().cloned());
-        self.cache.put(&question, &known);
-        Ok(rows)
+        self.cache.put(key, &known);
+        rows
     }
 
-    fn few(
-        &mut self,
-        control: Control,
-        draws: &Draws,
-        layer: &str,
-        measure: impl FnOnce() -> Outcome<Curve>,
-    ) -> Outcome<Curve> {
-        let source = if matches!(control, Control::Pixels) { Source::RawPixels } else { Source::Untrained };
-        let question = self.question(control, Some((layer, draws.settings())), None);
-        if let Some(curve) = self.cache.get(&question) {
-            self.known.push(format!("few labels of {}", source.words()));
-            return Ok(curve);
-        }
-        let curve = measure()?;
-        self.cache.put(&question, &curve);
-        Ok(curve)
-    }
-
-    fn question(&self, control: Control, few: Option<(&str, &FewSettings)>, plan: Option<&Plan>) -> Value {
-        let EncoderUnderTest { data, images, selected, .. } = &self.subject;
+    fn key(&self, control: Control, few: Option<(&str, &FewSettings)>, plan: Option<&Plan>) -> Value {
+        let EncoderUnderTest { data, images_sha256: images, selected, .. } = &self.subject;
+        // probes and layers are not part of the key: a row is found by their names
         let settings = ProbeSettings {
             linear: true,
             knn: true,
@@ -245,23 +245,17 @@ impl<'a> Controls<'a> {
             test_images: probe::count(&data.test, self.settings.test_images),
             ..self.settings.clone()
         };
-        let (size, device) = (data.train.size(), selected.readout.name.as_str());
-        let question = Question { control, images, size, settings, device, few, plan };
-        serde_json::to_value(question).expect("questions have only string keys")
+        let size = data.train.size();
+        let device = selected.readout.name.as_str();
+        let key = Key { control, images, size, settings, device, few, plan };
+        serde_json::to_value(key).expect("keys have only string keys")
     }
 }
 
-/// The rows of these layers and probes, if all are there.
-fn found(known: &[ProbeRow], wanted: &[(String, &str)]) -> Option<Vec<ProbeRow>> {
-    let find =
-        |(layer, probe): &(String, &str)| known.iter().find(|row| row.layer == *layer && row.probe == *probe).cloned();
-    wanted.iter().map(find).collect()
-}
-
 /// SHA-256 over the names and values of an encoder's tensors.
-fn weights(encoder: &Encoder) -> Outcome<String> {
+async fn weights(encoder: &Encoder) -> Result<String> {
     let mut hash = Sha256::new();
-    for (name, data) in block_on(tensors::read(encoder.state()))? {
+    for (name, data) in tensors::read(encoder.state()).await? {
         hash.update(name.as_bytes());
         data.iter::<f32>().for_each(|value| hash.update(value.to_le_bytes()));
     }

@@ -1,262 +1,254 @@
-//! Probing an encoder beside its controls.
+//! Evaluation of an encoder beside its controls: raw pixels, their principal components, the same encoder untrained, and the
+//! same encoder trained with labels.
+//!
+//! A probe accuracy says little alone: random convolutions keep most of an image, so an encoder that learned nothing may
+//! still score high. Every number here is measured together with those of encoders that learned nothing.
+//!
+//! ```no_run
+//! use futures_lite::future::block_on;
+//! use nolabel::data::{Spec, store};
+//! use nolabel::device::{self, DeviceChoice};
+//! use nolabel::evaluate::{self, EncoderUnderTest, EvalRequest};
+//! use nolabel::net::EncoderConfig;
+//! use nolabel::probe::{ProbeSettings, Source};
+//!
+//! # fn encoder_of_mine() -> nolabel::net::Encoder { unimplemented!() }
+//! # fn main() -> nolabel::Result<()> {
+//! let data = store::load(&Spec::named("fashion-mnist"), &mut |_| ())?;
+//! let selected = block_on(device::select(DeviceChoice::Auto))?;
+//! let config = EncoderConfig::small(32).normalised_for("fashion-mnist");
+//! let trained = encoder_of_mine();
+//! let untrained = evaluate::untrained(&config, 1, &data, &selected)?;
+//! let subject = EncoderUnderTest {
+//!     trained: &trained,
+//!     untrained: &untrained,
+//!     config: &config,
+//!     seed: 1,
+//!     data: &data,
+//!     images_sha256: &store::digest(&data),
+//!     selected: &selected,
+//! };
+//! let request = EvalRequest::from(ProbeSettings::default());
+//! let measured = block_on(subject.measure(&request, &mut |task| eprintln!("{task}")))?;
+//! let trained = measured.best(Source::Trained, "knn").expect("kNN was asked for");
+//! let control = measured.best_control("knn").expect("controls are always measured");
+//! println!("{}: {:.1} % against {:.1} %", trained.layer, 100.0 * trained.accuracy, 100.0 * control.accuracy);
+//! # Ok(())
+//! # }
+//! ```
 
-use futures_lite::future::block_on;
+mod adapt_images;
+pub mod aggregate;
+mod cache;
+mod controls;
+pub mod repeat;
+mod request;
+mod standing;
 
-use super::controls::Controls;
-use super::output::exit::{Failure, Outcome};
-use super::output::spinner::Spinner;
+pub use adapt_images::{AdaptedImages, adapt_images};
+pub use cache::Cache;
+pub use request::{ControlBudget, EvalRequest, SupervisedControl};
+pub use standing::{CONTROLS, Standing, best_control};
+
 use crate::data::Dataset;
 use crate::device::Selected;
-use crate::net::{Encoder, EncoderConfig};
+use crate::error::Result;
+use crate::net::{Encoder, EncoderConfig, Init};
 use crate::probe::confusion::Confusion;
-use crate::probe::few::{Draws, FewLabels, FewSettings};
+use crate::probe::few::{Draws, FewLabels};
 use crate::probe::labelled::{Labelled, Plan};
-use crate::probe::{self, ProbeSettings, Reading};
-use crate::session::event::{ProbeRow, Source};
+use crate::probe::{self, ProbeRow, ProbeSettings, Reading, Source};
+use crate::rng::{Purpose, stream};
 use crate::session::folder::{Details, Tuned};
+use controls::Controls;
 
-/// Beyond so many classes a table of all pairs tells nobody anything.
+/// Hears which part of a measurement begins, for example `trained encoder: block2`.
+pub type Tell<'a> = dyn FnMut(&str) + 'a;
+
+/// Most classes for which a confusion matrix is computed: a larger table of pairs cannot be read.
 const MOST_CLASSES: usize = 200;
 
-/// What is measured and how.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Question {
-    pub(super) settings: ProbeSettings,
-    /// With few labels, too.
-    pub(super) few: Option<FewSettings>,
-    /// Train a linear layer on the encoder and on its controls.
-    pub(super) sgd: Option<Plan>,
-    /// Train the encoder, and the untrained one, with labels.
-    pub(super) finetune: Option<Plan>,
-    /// The untrained encoder trained with labels, its layers read.
-    pub(super) supervised: Supervised,
-    /// Untrained encoders, the subject's own and those of the seeds after it.
-    pub(super) untrained: usize,
-    /// Controls are measured anew, whatever is known of them.
-    pub(super) fresh: bool,
-}
-
-/// Untrained encoders that a result is measured beside where nobody says how many: one alone may be a lucky one.
-const UNTRAINED: usize = 3;
-
-/// A run that took longer than this is measured beside the control that takes as long only where that is asked for.
-const UNASKED_SECONDS: f64 = 30.0 * 60.0;
-
-/// How far a measurement of a run goes that nobody asked to go further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ControlBudget {
-    /// Every control is measured.
-    Whole,
-    /// What is dear is shown where it is known: several untrained encoders, the supervised one.
-    Cheap,
-}
-
-impl ControlBudget {
-    /// All the way where that is over within minutes: a run that took so many seconds was, on the same device.
-    pub(super) fn of(seconds: f64, same_device: bool) -> Self {
-        if same_device && seconds <= UNASKED_SECONDS { ControlBudget::Whole } else { ControlBudget::Cheap }
-    }
-
-    /// Untrained encoders that are probed.
-    pub(super) fn untrained(self) -> usize {
-        match self {
-            ControlBudget::Whole => UNTRAINED,
-            ControlBudget::Cheap => 1,
-        }
-    }
-
-    /// What becomes of the supervised control.
-    pub(super) fn supervised(self, plan: Plan) -> Supervised {
-        match self {
-            ControlBudget::Whole => Supervised::Measured(plan),
-            ControlBudget::Cheap => Supervised::Known(plan),
-        }
-    }
-}
-
-/// The control that takes training to know: as long as the run itself.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) enum Supervised {
-    /// Left out.
-    #[default]
-    No,
-    /// Shown where it was measured before.
-    Known(Plan),
-    /// Measured where it is not known.
-    Measured(Plan),
-}
-
-impl From<ProbeSettings> for Question {
-    fn from(settings: ProbeSettings) -> Self {
-        Self { settings, few: None, sgd: None, finetune: None, supervised: Supervised::No, untrained: 1, fresh: false }
-    }
-}
-
-impl Question {
-    /// Refuses what cannot be done: it is better known before minutes have passed.
-    fn check(&self) -> Outcome {
-        let wrong = |what: &str| Err(Failure::Usage(format!("{what}; name it with --probe")));
-        if self.few.is_some() && !self.settings.linear {
-            return wrong("few labels are read by the linear probe");
-        }
-        let supervised = match &self.supervised {
-            Supervised::Measured(plan) => Some(plan),
-            Supervised::Known(_) | Supervised::No => None,
-        };
-        if (supervised.is_some() || self.untrained > 1) && !self.settings.reads() {
-            return wrong("supervised encoders and untrained ones of other seeds are read by linear, knn or retrieval");
-        }
-        let plans = [self.sgd.as_ref(), self.finetune.as_ref(), supervised];
-        plans.into_iter().flatten().try_for_each(Plan::check).map_err(Failure::from)
-    }
-}
-
-/// What is probed, with what.
+/// An encoder to be measured, with everything its controls are built from.
 #[derive(Clone, Copy)]
-pub(super) struct EncoderUnderTest<'a> {
-    pub(super) trained: &'a Encoder,
-    /// The same as it was before training, or could have been.
-    pub(super) untrained: &'a Encoder,
-    /// What both are, and the seed of the untrained one.
-    pub(super) config: &'a EncoderConfig,
-    pub(super) seed: u64,
-    pub(super) data: &'a Dataset,
-    /// The digest of the images.
-    pub(super) images: &'a str,
-    pub(super) selected: &'a Selected,
+pub struct EncoderUnderTest<'a> {
+    /// The encoder, in inference mode: taken with `valid()` from a model in training.
+    pub trained: &'a Encoder,
+    /// The same architecture with the weights it had before its first step, or with random ones; see [`untrained`].
+    pub untrained: &'a Encoder,
+    /// The architecture of both.
+    pub config: &'a EncoderConfig,
+    /// The seed of the untrained weights. Further untrained encoders take the seeds after it.
+    pub seed: u64,
+    /// Labelled images, of the size and channels that the encoder reads.
+    pub data: &'a Dataset,
+    /// SHA-256 of the images as [`crate::data::store::digest`] computes it: controls are cached under it.
+    pub images_sha256: &'a str,
+    /// The device that measures.
+    pub selected: &'a Selected,
 }
 
-/// What came of it.
-#[derive(Clone)]
-pub(super) struct Measured {
-    pub(super) rows: Vec<ProbeRow>,
-    pub(super) details: Details,
+/// The numbers of an encoder and of its controls.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// One row for each source, layer and probe.
+    pub rows: Vec<ProbeRow>,
+    /// Whatever was asked for beyond the rows.
+    pub details: Details,
+}
+
+impl Measurement {
+    /// The best layer of `source` under `probe` (`linear`, `knn`, ..), by validation accuracy.
+    pub fn best(&self, source: Source, probe: &str) -> Option<&ProbeRow> {
+        ProbeRow::best(&self.rows, source, probe)
+    }
+
+    /// The control with the highest accuracy at its own best layer; see [`best_control`].
+    pub fn best_control(&self, probe: &str) -> Option<&ProbeRow> {
+        best_control(&self.rows, probe)
+    }
+}
+
+/// An untrained encoder for the images of `data`, with the weights that a run of this seed starts from.
+///
+/// # Errors
+/// When the configuration cannot work with such images.
+pub fn untrained(config: &EncoderConfig, seed: u64, data: &Dataset, selected: &Selected) -> Result<Encoder> {
+    let mut init = Init::new(stream(seed, Purpose::Weights, 0), &selected.device);
+    Encoder::init(config, data.train.size().channels, &mut init)
 }
 
 impl<'a> EncoderUnderTest<'a> {
-    /// Probes the trained encoder, the untrained one, raw pixels and their principal components, all alike; then whatever
-    /// else was asked for. `keep` hears of all the rest before the control begins that takes as long as a run.
-    pub(super) fn measure(
+    /// Measures the encoder and its controls alike: the same images, layers, readers and settings. `tell` hears what is being
+    /// measured.
+    ///
+    /// # Errors
+    /// When the request contradicts itself, a layer does not exist, labels are missing, or the device is lost.
+    pub async fn measure(&self, request: &EvalRequest, tell: &mut Tell<'_>) -> Result<Measurement> {
+        self.measure_in_stages(request, tell, &mut |_| ()).await
+    }
+
+    /// The same as [`measure`](Self::measure), with what is known so far handed to `keep` before the supervised control, which
+    /// may take as long as a run, begins.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    pub async fn measure_in_stages(
         &self,
-        question: &Question,
-        quiet: bool,
-        keep: &mut dyn FnMut(&Measured),
-    ) -> Outcome<Measured> {
-        question.check()?;
-        let (spinner, settings) = (Spinner::new(quiet), &question.settings);
-        let draws = question.few.as_ref().map(|few| Draws::new(self.data, settings, few)).transpose()?;
-        let mut controls = Controls::new(*self, settings, question.fresh, &spinner);
-        let (mut rows, mut details) = (Vec::new(), Details::default());
+        request: &EvalRequest,
+        tell: &mut Tell<'_>,
+        keep: &mut dyn FnMut(&Measurement),
+    ) -> Result<Measurement> {
+        request.check()?;
+        let settings = &request.settings;
+        let draws = request.few.as_ref().map(|few| Draws::new(self.data, settings, few)).transpose()?;
+        let mut controls = Controls::new(*self, settings, request.cache.clone());
+        let mut rows = Vec::new();
+        let mut details = Details::default();
         if settings.reads() {
-            (rows, details.confusion) = self.read(settings, &mut controls, &spinner)?;
-            details.untrained = controls.others(question.untrained - 1)?;
+            (rows, details.confusion) = self.read(settings, &mut controls, tell).await?;
+            details.untrained = controls.other_seeds(request.untrained.saturating_sub(1), tell).await?;
         }
-        details.few_labels = draws.map(|draws| self.few(&draws, &rows, &mut controls, &spinner)).transpose()?;
-        let tuned = |plan: &Option<Plan>, of: &mut dyn FnMut(&Plan) -> Outcome<Vec<ProbeRow>>| {
-            let one = |plan: &Plan| Ok::<_, Failure>(Tuned { plan: plan.clone(), rows: of(plan)? });
-            plan.as_ref().map(one).transpose()
-        };
-        details.sgd = tuned(&question.sgd, &mut |plan| self.on_still(plan, settings, &mut controls, &spinner))?;
-        details.finetune = tuned(&question.finetune, &mut |plan| self.tuned(plan, settings, &mut controls, &spinner))?;
-        details.from_cache.clone_from(&controls.known);
-        let mut measured = Measured { rows, details };
-        let supervised = match &question.supervised {
-            Supervised::Measured(plan) => {
+        if let Some(draws) = &draws {
+            details.few_labels = Some(self.few_labels(draws, &rows, &mut controls, tell).await?);
+        }
+        if let Some(plan) = &request.sgd {
+            let rows = self.linear_sgd(plan, settings, &mut controls, tell).await?;
+            details.sgd = Some(Tuned { plan: plan.clone(), rows });
+        }
+        if let Some(plan) = &request.finetune {
+            let rows = self.finetune(plan, settings, &mut controls, tell).await?;
+            details.finetune = Some(Tuned { plan: plan.clone(), rows });
+        }
+        details.from_cache.clone_from(&controls.from_cache);
+        let mut measured = Measurement { rows, details };
+        let supervised = match &request.supervised {
+            SupervisedControl::Measured(plan) => {
                 keep(&measured);
-                Some((plan, controls.supervised(plan, true)?))
+                Some((plan, controls.supervised(plan, true, tell).await?))
             }
-            Supervised::Known(plan) if settings.reads() => controls.supervised_if_known(plan)?.map(|rows| (plan, rows)),
-            Supervised::Known(_) | Supervised::No => None,
+            SupervisedControl::Known(plan) if settings.reads() => {
+                controls.supervised_if_known(plan).await?.map(|rows| (plan, rows))
+            }
+            SupervisedControl::Known(_) | SupervisedControl::No => None,
         };
         measured.details.supervised = supervised.map(|(plan, rows)| Tuned { plan: plan.clone(), rows });
-        measured.details.from_cache = controls.known;
+        measured.details.from_cache = controls.from_cache;
         Ok(measured)
     }
 
-    /// All layers beside their controls, and the mistakes at the best one.
-    fn read(
+    /// Probes every layer beside its controls; the confusion matrix is that of the best layer.
+    async fn read(
         &self,
         settings: &ProbeSettings,
-        controls: &mut Controls,
-        spinner: &Spinner,
-    ) -> Outcome<(Vec<ProbeRow>, Option<Confusion>)> {
-        let (data, device) = (self.data, &self.selected.device);
-        let mut tell = |text: &str| spinner.tell(text);
-        let trained = block_on(probe::readings(self.trained, Source::Trained, data, settings, device, &mut tell))?;
+        controls: &mut Controls<'_>,
+        tell: &mut Tell<'_>,
+    ) -> Result<(Vec<ProbeRow>, Option<Confusion>)> {
+        let device = &self.selected.device;
+        let trained = probe::readings(self.trained, Source::Trained, self.data, settings, device, tell).await?;
         let mut rows: Vec<ProbeRow> = trained.iter().map(|reading| reading.row.clone()).collect();
         let confusion = self.confusion(&trained, &rows);
         let width = rows.last().map_or(1, |row| row.width);
-        rows.extend(controls.untrained()?);
-        rows.extend(controls.pixels(width)?);
+        rows.extend(controls.untrained(tell).await?);
+        rows.extend(controls.pixels(width, tell).await?);
         Ok((rows, confusion))
     }
 
     /// Training with labels on the same images.
-    pub(super) fn labelled(self, settings: &'a ProbeSettings, plan: &'a Plan) -> Labelled<'a> {
+    fn labelled(self, settings: &'a ProbeSettings, plan: &'a Plan) -> Labelled<'a> {
         Labelled { data: self.data, settings, plan, device: &self.selected.device }
     }
 
-    /// A linear layer on encoders that stand still, and on raw pixels.
-    fn on_still(
+    /// A linear layer trained by SGD on frozen encoders and on raw pixels.
+    async fn linear_sgd(
         &self,
         plan: &Plan,
         settings: &ProbeSettings,
-        controls: &mut Controls,
-        spinner: &Spinner,
-    ) -> Outcome<Vec<ProbeRow>> {
-        let (on, mut tell) = (self.labelled(settings, plan), |text: &str| spinner.tell(text));
-        let mut rows = vec![block_on(on.on_encoder(self.trained, Source::Trained, &mut tell))?];
-        rows.extend(controls.on_still(plan)?);
+        controls: &mut Controls<'_>,
+        tell: &mut Tell<'_>,
+    ) -> Result<Vec<ProbeRow>> {
+        let mut rows = vec![self.labelled(settings, plan).on_encoder(self.trained, Source::Trained, tell).await?];
+        rows.extend(controls.linear_sgd(plan, tell).await?);
         Ok(rows)
     }
 
     /// The whole encoder trained with labels, from its own weights and from those before training.
-    fn tuned(
+    async fn finetune(
         &self,
         plan: &Plan,
         settings: &ProbeSettings,
-        controls: &mut Controls,
-        spinner: &Spinner,
-    ) -> Outcome<Vec<ProbeRow>> {
-        let (on, mut tell) = (self.labelled(settings, plan), |text: &str| spinner.tell(text));
-        let (row, _) = block_on(on.network(self.trained, self.config, Source::Trained, &mut tell))?;
+        controls: &mut Controls<'_>,
+        tell: &mut Tell<'_>,
+    ) -> Result<Vec<ProbeRow>> {
+        let training = self.labelled(settings, plan);
+        let (row, _) = training.network(self.trained, self.config, Source::Trained, tell).await?;
         let mut rows = vec![row];
-        rows.extend(controls.supervised(plan, false)?);
+        rows.extend(controls.supervised(plan, false, tell).await?);
         Ok(rows)
     }
 
-    /// What the best layer's reader takes for what; nothing where there are too many classes to look at.
+    /// The confusion matrix at the best layer; `None` where there are too many classes to look at.
     fn confusion(&self, trained: &[Reading], rows: &[ProbeRow]) -> Option<Confusion> {
         let best = ["linear", "knn"].iter().find_map(|probe| ProbeRow::best(rows, Source::Trained, probe))?;
         let reading = trained.iter().find(|reading| reading.row == *best)?;
-        let (labels, classes) = (self.data.test.labels(), &self.data.classes);
+        let labels = self.data.test.labels();
+        let classes = &self.data.classes;
         (classes.len() <= MOST_CLASSES).then(|| Confusion::of(best, &reading.named, labels, classes))
     }
 
-    /// The curves at the layers that are best with all labels.
-    fn few(&self, draws: &Draws, rows: &[ProbeRow], controls: &mut Controls, spinner: &Spinner) -> Outcome<FewLabels> {
-        let mut tell = |text: &str| spinner.tell(text);
+    /// Accuracy over the number of labels, at the layers that are best with all labels.
+    async fn few_labels(
+        &self,
+        draws: &Draws<'_>,
+        rows: &[ProbeRow],
+        controls: &mut Controls<'_>,
+        tell: &mut Tell<'_>,
+    ) -> Result<FewLabels> {
         let best = |source| ProbeRow::best(rows, source, "linear").expect("the linear probe was asked").layer.clone();
-        let (layer, device) = (best(Source::Trained), &self.selected.device);
-        let trained = block_on(draws.encoder(self.trained, Source::Trained, &layer, device, &mut tell))?;
-        let untrained = controls.few_of_encoder(draws, &best(Source::Untrained))?;
-        let curves = vec![trained, untrained, controls.few_of_pixels(draws)?];
+        let layer = best(Source::Trained);
+        let device = &self.selected.device;
+        let trained = draws.encoder(self.trained, Source::Trained, &layer, device, tell).await?;
+        let untrained = controls.few_of_encoder(draws, &best(Source::Untrained), tell).await?;
+        let curves = vec![trained, untrained, controls.few_of_pixels(draws, tell).await?];
         Ok(FewLabels { settings: draws.settings().clone(), curves })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_takes_as_long_as_a_run_is_measured_unasked_where_that_is_minutes() {
-        assert_eq!(ControlBudget::of(1800.0, true), ControlBudget::Whole);
-        assert_eq!(ControlBudget::of(1801.0, true), ControlBudget::Cheap, "it takes too long");
-        assert_eq!(ControlBudget::of(1.0, false), ControlBudget::Cheap, "who knows how long it takes here");
-        let plan = Plan::as_long(28, 7, 8);
-        assert_eq!(ControlBudget::Whole.supervised(plan.clone()), Supervised::Measured(plan.clone()));
-        assert_eq!(ControlBudget::Cheap.supervised(plan.clone()), Supervised::Known(plan));
-        assert!(ControlBudget::Whole.untrained() > ControlBudget::Cheap.untrained());
     }
 }

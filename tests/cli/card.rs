@@ -28,7 +28,7 @@ fn a_card_is_found_again_wherever_run_and_images_have_moved() {
     {
         assert!(said.contains(words), "no `{words}` in\n{said}");
     }
-    assert!(said.contains(&format!("All {count} numbers were found again")), "{said}");
+    assert!(said.contains(&format!("All {count} numbers were reproduced")), "{said}");
 
     // a path that holds no longer from here still holds from the card
     fs::rename(lab.path("here"), lab.path("there")).expect("a folder");
@@ -53,7 +53,7 @@ fn other_numbers_images_and_checkpoints_are_not_taken_for_the_cards() {
     fs::write(&path, card.to_string()).expect("a file");
     let said = lab.run("eval --card here/card.json --device cpu -q");
     assert_eq!(said.code, Some(1), "{said:?}");
-    assert!(said.out.contains("+0.20") && !said.out.contains("found again"), "{}", said.out);
+    assert!(said.out.contains("+0.20") && !said.out.contains("were reproduced"), "{}", said.out);
     assert!(said.err.contains("linear of block1, trained encoder, differs by 0.20 points"), "{}", said.err);
 
     lab.generate("others", 2);
@@ -79,7 +79,7 @@ fn a_file_of_weights_has_a_card_too() {
     let card = lab.well(&format!("eval --weights encoder.safetensors {common} --json -q")).out;
     fs::write(lab.path("card.json"), &card).expect("a file");
     let said = lab.well("eval --card card.json --device cpu -q").out;
-    assert!(said.contains("encoder.safetensors against card.json") && said.contains("found again"), "{said}");
+    assert!(said.contains("encoder.safetensors against card.json") && said.contains("were reproduced"), "{said}");
     fs::rename(lab.path("encoder.safetensors"), lab.path("moved.safetensors")).expect("a file");
     lab.badly("eval --card card.json -q", 1, &["encoder.safetensors"]);
     lab.well("eval --card card.json moved.safetensors --device cpu -q");

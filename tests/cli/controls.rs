@@ -107,7 +107,7 @@ fn few_labels_give_a_curve_a_source_with_its_spread_over_draws() {
     }
     fs::write(lab.path("card.json"), card.to_string()).expect("a file");
     let again = lab.well("eval --card card.json --device cpu -q").out;
-    assert!(again.contains("linear, 5 labels a class") && again.contains("found again"), "{again}");
+    assert!(again.contains("linear, 5 labels a class") && again.contains("were reproduced"), "{again}");
 
     lab.badly("eval run --few-labels 11 --device cpu -q", 2, &["only 10 training images of class", "at most"]);
     lab.badly("eval run --few-labels 5 --probe knn --device cpu -q", 2, &["linear probe", "--probe"]);

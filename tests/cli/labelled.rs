@@ -35,7 +35,7 @@ fn accuracy(card: &Value, path: &str, of: [&str; 3]) -> f64 {
 fn found_again(lab: &Lab, card: &Value) -> String {
     fs::write(lab.path("card.json"), card.to_string()).expect("a file");
     let said = lab.well("eval --card card.json --device cpu -q").out;
-    assert!(said.contains("found again") && said.contains("The largest difference is 0.00"), "{said}");
+    assert!(said.contains("were reproduced") && said.contains("The largest difference is 0.00"), "{said}");
     said
 }
 

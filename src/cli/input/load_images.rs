@@ -6,6 +6,8 @@ use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::print;
 use crate::data::store::{self, Reading};
 use crate::data::{Dataset, Spec};
+use crate::error::Error;
+use crate::evaluate::{AdaptedImages, adapt_images};
 use crate::format;
 use crate::platform;
 
@@ -33,6 +35,14 @@ pub(crate) fn load(spec: &Spec, quiet: bool) -> Outcome<Dataset> {
     });
     bar.finish_and_clear();
     Ok(loaded?)
+}
+
+/// Brings images to what an encoder reads; see [`adapt_images`].
+pub(crate) fn adapted(images: Dataset, channels: usize, size: Option<[usize; 2]>) -> Outcome<AdaptedImages> {
+    adapt_images(images, channels, size).map_err(|error| match error {
+        Error::Data(sentence) => Failure::Failed(format!("{sentence}; name others with --data")),
+        other => other.into(),
+    })
 }
 
 /// Refuses images without classes where features are to be probed.

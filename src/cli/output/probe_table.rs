@@ -1,16 +1,13 @@
 //! Probe results as a table and in words.
 
-use serde::Serialize;
-
 use super::table::Table;
+use crate::evaluate::best_control;
 use crate::format;
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::Untrained;
 
 /// In the order of tables.
 const SOURCES: [Source; 5] = [Source::Trained, Source::Untrained, Source::RawPixels, Source::Pca, Source::Supervised];
-/// What took no labels to learn.
-const CONTROLS: [Source; 3] = [Source::Untrained, Source::RawPixels, Source::Pca];
 /// Probes of layers with their names among people.
 const KINDS: [(&str, &str); 6] = [
     ("linear", "linear"),
@@ -22,37 +19,6 @@ const KINDS: [(&str, &str); 6] = [
 ];
 /// Those that a sentence is said of.
 const JUDGED: [&str; 3] = ["linear", "knn", "map"];
-
-/// Against the better control.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Standing {
-    Above,
-    /// Within what so few test images can tell apart.
-    Level,
-    Below,
-}
-
-impl Standing {
-    /// Level is what lies within two standard errors of the difference of two accuracies on `images` images.
-    pub(crate) fn of(trained: f64, control: f64, images: usize) -> Self {
-        let variance = |p: f64| p * (1.0 - p) / images.max(1) as f64;
-        let (off, error) = (trained - control, (variance(trained) + variance(control)).sqrt());
-        match off {
-            off if off > 2.0 * error => Standing::Above,
-            off if off < -2.0 * error => Standing::Below,
-            _ => Standing::Level,
-        }
-    }
-
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Standing::Above => "above",
-            Standing::Level => "level",
-            Standing::Below => "below",
-        }
-    }
-}
 
 /// One line a layer: what it is of, its width, what each probe says. A star marks the best of each block.
 pub(crate) fn table(rows: &[ProbeRow]) -> String {
@@ -105,7 +71,7 @@ fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
     let and = |row: Option<&ProbeRow>, place: &str| {
         row.map_or(String::new(), |row| format!(", {} {place}", format::percent(row.accuracy)))
     };
-    let control = better_control(rows, kind)?;
+    let control = best_control(rows, kind)?.accuracy;
     let points = 100.0 * (trained.accuracy - control);
     let judged = match format!("{:.1}", points.abs()).as_str() {
         "0.0" => "no better and no worse than the better control".to_string(),
@@ -122,12 +88,6 @@ fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
         and(best(Source::Pca), "on their PCA"),
         and(best(Source::Supervised), "after training with labels"),
     ))
-}
-
-/// The best accuracy that took no learning.
-pub(crate) fn better_control(rows: &[ProbeRow], kind: &str) -> Option<f64> {
-    let controls = CONTROLS.iter().filter_map(|source| ProbeRow::best(rows, *source, kind));
-    controls.map(|row| row.accuracy).reduce(f64::max)
 }
 
 /// How sure the accuracies after training are, for so many test images.
@@ -248,13 +208,5 @@ mod tests {
             said,
             ["Untrained encoders of 3 seeds, each at its best layer, kNN: 60.0 % on average, from 50.0 % to 70.0 %."]
         );
-    }
-
-    #[test]
-    fn small_differences_on_few_images_are_level() {
-        assert_eq!(Standing::of(0.80, 0.75, 100), Standing::Level);
-        assert_eq!(Standing::of(0.80, 0.75, 10_000), Standing::Above);
-        assert_eq!(Standing::of(0.75, 0.80, 10_000), Standing::Below);
-        assert_eq!(Standing::of(1.0, 1.0, 10), Standing::Level);
     }
 }

@@ -7,10 +7,10 @@ use futures_lite::future::block_on;
 use super::config_diff::refuse_edited;
 use super::known_runs::no_run_at;
 use crate::cli::input::load_images;
-use crate::cli::measure::{ControlBudget, EncoderUnderTest, Measured, Question};
+use crate::evaluate::{AdaptedImages, Cache, ControlBudget, EncoderUnderTest, EvalRequest, Measurement};
+use crate::cli::output::spinner::Spinner;
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::print;
-use crate::cli::suited::{Suited, suited};
 use crate::data::{Dataset, Sequence, Spec, Split};
 use crate::device::{self, DeviceChoice, Selected};
 use crate::error::Error;
@@ -43,7 +43,7 @@ pub(crate) struct Loaded {
     /// The images that were loaded.
     pub(crate) data: DataRecord,
     /// Where they are not those the run learned from, as its encoder reads them.
-    pub(crate) transfer: Option<Suited>,
+    pub(crate) transfer: Option<AdaptedImages>,
 }
 
 impl Loaded {
@@ -67,10 +67,10 @@ impl Loaded {
     /// Probes the run and its controls; `keep` hears of what there is before a long part begins.
     pub(crate) fn measure(
         &self,
-        question: &Question,
+        request: &EvalRequest,
         quiet: bool,
-        keep: &mut dyn FnMut(&Measured),
-    ) -> Outcome<Measured> {
+        keep: &mut dyn FnMut(&Measurement),
+    ) -> Outcome<Measurement> {
         let trained = self.session.encoder();
         let config = self.session.config();
         let subject = EncoderUnderTest {
@@ -79,10 +79,11 @@ impl Loaded {
             config: &config.encoder,
             seed: config.seed,
             data: self.images(),
-            images: &self.data.sha256,
+            images_sha256: &self.data.sha256,
             selected: &self.selected,
         };
-        subject.measure(question, quiet, keep)
+        let spinner = Spinner::new(quiet);
+        Ok(block_on(subject.measure_in_stages(request, &mut |task| spinner.tell(task), keep))?)
     }
 }
 
@@ -224,7 +225,7 @@ impl Opened {
         if data.sha256 == own.sha256 {
             return self.restore(images, data, device);
         }
-        let transfer = suited(images, own.image.channels, Some([own.image.height, own.image.width]))?;
+        let transfer = load_images::adapted(images, own.image.channels, Some([own.image.height, own.image.width]))?;
         // the network takes its shape from the images it learned from, which need not be there
         let loaded = self.restore(absent(own)?, data, device)?;
         Ok(Loaded { transfer: Some(transfer), ..loaded })
@@ -249,32 +250,37 @@ impl Opened {
         Plan::as_long(side, self.step(), self.record.config.batch)
     }
 
-    /// How far to go unasked.
-    pub(crate) fn reach(&self, loaded: &Loaded) -> ControlBudget {
+    /// The controls to measure unasked.
+    pub(crate) fn budget(&self, loaded: &Loaded) -> ControlBudget {
         let same_device = self.record.device.name == loaded.selected.readout.name;
         ControlBudget::of(self.checkpoint.header.elapsed_seconds, same_device)
     }
 
     /// Probes the run and its controls, and writes down what comes of it.
     pub(crate) fn measure(&self, loaded: &Loaded, settings: &ProbeSettings, quiet: bool) -> Outcome<Evaluation> {
-        let reach = if settings.is_whole() { self.reach(loaded) } else { ControlBudget::Cheap };
-        let (untrained, supervised) = (reach.untrained(), reach.supervised(self.as_long(loaded.side())));
-        self.answer(loaded, &Question { untrained, supervised, ..settings.clone().into() }, quiet)
+        let budget = if settings.is_whole() { self.budget(loaded) } else { ControlBudget::Cheap };
+        let request = EvalRequest {
+            untrained: budget.untrained(),
+            supervised: budget.supervised(self.as_long(loaded.side())),
+            cache: Cache::of_user(),
+            ..settings.clone().into()
+        };
+        self.answer(loaded, &request, quiet)
     }
 
     /// The same with whatever else was asked for.
-    pub(crate) fn answer(&self, loaded: &Loaded, question: &Question, quiet: bool) -> Outcome<Evaluation> {
+    pub(crate) fn answer(&self, loaded: &Loaded, request: &EvalRequest, quiet: bool) -> Outcome<Evaluation> {
         load_images::refuse_unlabelled(loaded.images(), "name others with --data")?;
         // what was measured before must be readable, or what is measured now could not be added to it
         self.evaluations()?;
-        let said = |measured: Measured| self.evaluation(loaded, question, measured);
-        let measured = loaded.measure(question, quiet, &mut |some| self.keep(said(some.clone())))?;
+        let said = |measured: Measurement| self.evaluation(loaded, request, measured);
+        let measured = loaded.measure(request, quiet, &mut |some| self.keep(said(some.clone())))?;
         let evaluation = said(measured);
         self.keep(evaluation.clone());
         Ok(evaluation)
     }
 
-    fn evaluation(&self, loaded: &Loaded, question: &Question, measured: Measured) -> Evaluation {
+    fn evaluation(&self, loaded: &Loaded, request: &EvalRequest, measured: Measurement) -> Evaluation {
         Evaluation {
             nolabel: env!("CARGO_PKG_VERSION").to_string(),
             method: self.record.config.method.clone(),
@@ -285,7 +291,7 @@ impl Opened {
             checkpoint: self.checkpoint.sha256(),
             data: loaded.data.clone(),
             device: loaded.selected.readout.clone(),
-            settings: question.settings.clone(),
+            settings: request.settings.clone(),
             rows: measured.rows,
             details: measured.details,
         }

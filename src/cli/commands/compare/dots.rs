@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::groups::{Line, PROBES, Reading, Section, Spread};
+use super::PROBES;
+use crate::evaluate::aggregate::{Line, ProbeSummary, Section, Spread};
 use super::show::{name, reading, share};
 use crate::cli::output::html::chart::{Axis, short};
 use crate::cli::output::html::escape;
@@ -28,7 +29,7 @@ pub(super) fn figures(section: &Section, probes: &[&str]) -> String {
 }
 
 fn figure(section: &Section, probe: &str, title: &str) -> String {
-    let rows: Vec<(&Line, &Reading)> =
+    let rows: Vec<(&Line, &ProbeSummary)> =
         section.lines.iter().filter_map(|line| Some((line, reading(line, probe)?))).collect();
     if rows.is_empty() {
         return String::new();
@@ -58,7 +59,7 @@ fn figure(section: &Section, probe: &str, title: &str) -> String {
 }
 
 /// The values that must have room.
-fn reach(reading: &Reading) -> Vec<f64> {
+fn reach(reading: &ProbeSummary) -> Vec<f64> {
     let ends = |Spread { mean, deviation }: Spread| [mean - deviation.unwrap_or(0.0), mean + deviation.unwrap_or(0.0)];
     let ([a, b], [c, d]) = (ends(reading.trained.accuracy), ends(reading.untrained.accuracy));
     let mut values = vec![a, b, c, d, reading.pixels.accuracy.mean, reading.pca.accuracy.mean];
@@ -78,7 +79,7 @@ fn grid(x: &Axis, bottom: f64) -> String {
     body
 }
 
-fn row(body: &mut String, top: f64, line: &Line, reading: &Reading, x: &Axis) {
+fn row(body: &mut String, top: f64, line: &Line, reading: &ProbeSummary, x: &Axis) {
     let (text, at) = (escape(&name(line)), top + 29.0);
     let _ = write!(body, "<text class=\"row\" x=\"0\" y=\"{:.1}\">{text}</text>", top + 15.0);
     let Spread { mean, deviation } = reading.trained.accuracy;

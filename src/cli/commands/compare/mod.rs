@@ -1,7 +1,6 @@
 //! `nolabel compare`: runs beside one another and beside what it takes no learning to know.
 
 mod dots;
-mod groups;
 mod page;
 mod show;
 
@@ -9,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use groups::{Measured, PROBES, Section};
+use crate::evaluate::aggregate::{MeasuredRun, Section, aggregate};
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::run::known_runs::runs_in;
 use crate::cli::run::open_run::Opened;
@@ -34,6 +33,9 @@ Examples:
       one page with charts, to open in a browser, to print or to send
   nolabel compare runs --images 5000 --probe knn
       a first impression: measured anew unless `nolabel eval` was asked the same";
+
+/// Probes with their names for people.
+const PROBES: [(&str, &str); 4] = [("linear", "linear"), ("knn", "kNN"), ("precision@1", "P@1"), ("map", "mAP")];
 
 /// Compare what runs learned
 ///
@@ -94,7 +96,7 @@ impl Compare {
             }
             match self.evaluation(path, opened, &settings) {
                 Ok(evaluation) => {
-                    measured.push(Measured::of(path.clone(), opened, evaluation)?);
+                    measured.push(measured_run(path.clone(), opened, evaluation)?);
                 }
                 Err(Failure::Failed(sentence)) if !named => print::err(&format!("warning: left out: {sentence}")),
                 Err(failure) => return Err(failure),
@@ -191,11 +193,11 @@ struct Table {
 }
 
 impl Table {
-    fn of(measured: Vec<Measured>, settings: ProbeSettings) -> Self {
+    fn of(measured: Vec<MeasuredRun>, settings: ProbeSettings) -> Self {
         let wanted = settings.probes();
         let probes: Vec<&'static str> =
             PROBES.iter().map(|(probe, _)| *probe).filter(|probe| wanted.contains(probe)).collect();
-        Self { sections: groups::sections(measured, &probes), probes, how: how(&settings), settings }
+        Self { sections: aggregate(measured, &probes), probes, how: how(&settings), settings }
     }
 
     fn json(&self) -> String {
@@ -212,20 +214,19 @@ pub(crate) fn table(runs: &[PathBuf], settings: &ProbeSettings) -> Outcome<Strin
         let opened = Opened::at(path)?;
         let known = opened.known(&opened.record.data, settings)?;
         if let Some(evaluation) = known {
-            measured.push(Measured::of(path.clone(), &opened, evaluation)?);
+            measured.push(measured_run(path.clone(), &opened, evaluation)?);
         }
     }
     Ok(show::text(&Table::of(measured, settings.clone())))
 }
 
-impl Measured {
-    fn of(path: PathBuf, opened: &Opened, evaluation: Evaluation) -> Outcome<Self> {
-        let said = opened.events()?.into_iter().rev().find_map(|event| match event {
-            Event::Pretext(pretext) if pretext.step == evaluation.step => Some(pretext),
-            _ => None,
-        });
-        Ok(Self { path, record: opened.record.clone(), evaluation, pretext: said })
-    }
+/// A run with the pretext metric of the step that was evaluated.
+fn measured_run(path: PathBuf, opened: &Opened, evaluation: Evaluation) -> Outcome<MeasuredRun> {
+    let pretext = opened.events()?.into_iter().rev().find_map(|event| match event {
+        Event::Pretext(pretext) if pretext.step == evaluation.step => Some(pretext),
+        _ => None,
+    });
+    Ok(MeasuredRun { path, record: opened.record.clone(), evaluation, pretext })
 }
 
 /// A run that takes part.

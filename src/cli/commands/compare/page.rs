@@ -2,10 +2,11 @@
 
 use super::Table;
 use super::dots;
-use super::groups::{Line, PROBES, Score, Section};
+use super::PROBES;
 use super::show::{Layout, control, controls, name, reading, share, spread, task, title, verdict};
 use crate::cli::output::html::{capital, document, escape, section as part};
-use crate::cli::output::probe_table::Standing;
+use crate::evaluate::Standing;
+use crate::evaluate::aggregate::{Line, Score, Section};
 use crate::format;
 
 const STYLE: &str = include_str!("style.css");

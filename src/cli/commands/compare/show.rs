@@ -1,7 +1,7 @@
 //! The table of a comparison, as text, CSV and Markdown.
 
-use super::Table;
-use super::groups::{Line, PROBES, Reading, Score, Section, Spread, Task};
+use super::{PROBES, Table};
+use crate::evaluate::aggregate::{Line, ProbeSummary, Score, Section, Spread, Task};
 use crate::cli::output::table;
 use crate::format;
 use crate::method::Unit;
@@ -133,7 +133,7 @@ impl Layout {
 }
 
 /// What one control says.
-pub(super) type Control = fn(&Reading) -> &Score;
+pub(super) type Control = fn(&ProbeSummary) -> &Score;
 
 /// The controls that are the same for all lines, with their names: raw pixels and their principal components.
 pub(super) fn controls() -> [(&'static str, Control); 2] {
@@ -177,7 +177,7 @@ pub(super) fn name(line: &Line) -> String {
     name
 }
 
-pub(super) fn reading<'a>(line: &'a Line, probe: &str) -> Option<&'a Reading> {
+pub(super) fn reading<'a>(line: &'a Line, probe: &str) -> Option<&'a ProbeSummary> {
     line.probes.iter().find(|reading| reading.probe == probe)
 }
 
@@ -186,7 +186,7 @@ pub(super) fn verdict(line: &Line) -> String {
     match line.probes.as_slice() {
         [a, b] if a.standing == b.standing => format!("{} in both", a.standing.word()),
         readings => {
-            let titled = |reading: &Reading| {
+            let titled = |reading: &ProbeSummary| {
                 let title = PROBES.iter().find(|(probe, _)| *probe == reading.probe).map_or("", |(_, title)| title);
                 format!("{} in {title}", reading.standing.word())
             };
@@ -275,7 +275,7 @@ fn record(section: &Section, line: &Line, probes: &[&str]) -> Vec<String> {
     });
     for probe in probes {
         match reading(line, probe) {
-            Some(Reading { trained, untrained, pixels, pca, supervised, points, .. }) => row.extend([
+            Some(ProbeSummary { trained, untrained, pixels, pca, supervised, points, .. }) => row.extend([
                 trained.accuracy.mean.to_string(),
                 optional(trained.accuracy.deviation),
                 trained.layer.clone(),

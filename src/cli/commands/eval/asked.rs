@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::cli::output::exit::{Failure, Outcome};
-use crate::cli::measure::{Question, ControlBudget, Supervised};
+use crate::evaluate::{Cache, ControlBudget, EvalRequest, SupervisedControl};
 use crate::cli::input::probe_args::{HOW, WithArgs};
 use crate::probe::ProbeSettings;
 use crate::probe::few::FewSettings;
@@ -102,18 +102,18 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 impl Asked {
-    /// The question, for images of so many pixels to a side. `as_long` trains the supervised control for as long as the encoder
-    /// was, where that is known; `reach` says how far to go unasked.
-    pub(super) fn question(&self, side: usize, as_long: Option<Plan>, reach: ControlBudget) -> Outcome<Question> {
+    /// The request, for images of `side` pixels. `as_long` trains the supervised control for as long as the encoder was, where
+    /// that is known; `budget` decides which controls are measured without being asked for.
+    pub(super) fn request(&self, side: usize, as_long: Option<Plan>, budget: ControlBudget) -> Outcome<EvalRequest> {
         let (draws, seed) = (self.draws as usize, FEW_SEED);
         let labels: Vec<usize> = self.few_labels.iter().map(|&labels| labels as usize).collect();
         let sgd = self.asks(Probe::Sgd).then(|| self.plan(Plan::linear(side)));
         let finetune = self.asks(Probe::Finetune).then(|| self.plan(Plan::network(side)));
-        let reach = if self.is_whole() { reach } else { ControlBudget::Cheap };
+        let budget = if self.is_whole() { budget } else { ControlBudget::Cheap };
         let supervised = match (self.supervised, as_long) {
-            (When::Always, plan) => Supervised::Measured(self.plan(plan.unwrap_or_else(|| Plan::network(side)))),
-            (When::Auto, Some(plan)) => reach.supervised(plan),
-            (When::Auto, None) | (When::Never, _) => Supervised::No,
+            (When::Always, plan) => SupervisedControl::Measured(self.plan(plan.unwrap_or_else(|| Plan::network(side)))),
+            (When::Auto, Some(plan)) => budget.supervised(plan),
+            (When::Auto, None) | (When::Never, _) => SupervisedControl::No,
         };
         let told = self.steps.is_some() || self.epochs.is_some() || !self.lr.is_empty();
         if told && sgd.is_none() && finetune.is_none() && self.supervised != When::Always {
@@ -123,15 +123,17 @@ impl Asked {
                     .into(),
             ));
         }
-        Ok(Question {
+        let request = EvalRequest {
             settings: self.settings(),
             few: (!labels.is_empty()).then_some(FewSettings { labels, draws, seed }),
             sgd,
             finetune,
             supervised,
-            untrained: self.untrained_seeds.map_or_else(|| reach.untrained(), |seeds| seeds as usize),
-            fresh: self.fresh,
-        })
+            untrained: self.untrained_seeds.map_or_else(|| budget.untrained(), |seeds| seeds as usize),
+            cache: Cache::of_user().fresh(self.fresh),
+        };
+        request.check().map_err(|error| Failure::Usage(format!("{error}; see --probe in `nolabel eval --help`")))?;
+        Ok(request)
     }
 
     /// Whether nothing is left out of what readers read.

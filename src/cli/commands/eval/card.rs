@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cli::output::exit::{Failure, Outcome};
-use crate::cli::measure::{Question, Supervised};
+use crate::evaluate::{Cache, EvalRequest, Measurement, SupervisedControl};
 use crate::device::Readout;
 use crate::error::Error;
 use crate::net::EncoderConfig;
@@ -85,7 +85,7 @@ impl Card {
     }
 
     /// What came of it.
-    pub(super) fn rows(&self) -> &[ProbeRow] {
+    fn rows(&self) -> &[ProbeRow] {
         match self {
             Card::Run(card) => &card.evaluation.rows,
             Card::Weights(card) => &card.rows,
@@ -93,22 +93,27 @@ impl Card {
     }
 
     /// Beside the probes of every layer.
-    pub(super) fn details(&self) -> &Details {
+    fn details(&self) -> &Details {
         match self {
             Card::Run(card) => &card.evaluation.details,
             Card::Weights(card) => &card.details,
         }
     }
 
-    /// What was asked for. All of it is measured anew.
-    pub(super) fn question(&self) -> Question {
+    /// The numbers of the card.
+    pub(super) fn measurement(&self) -> Measurement {
+        Measurement { rows: self.rows().to_vec(), details: self.details().clone() }
+    }
+
+    /// The request that the card answers. All of it is measured anew.
+    pub(super) fn request(&self) -> EvalRequest {
         let details = self.details();
         let few = details.few_labels.as_ref().map(|few| few.settings.clone());
         let plans = [&details.sgd, &details.finetune, &details.supervised];
         let [sgd, finetune, supervised] = plans.map(|tuned| tuned.as_ref().map(|tuned| tuned.plan.clone()));
-        let supervised = supervised.map_or(Supervised::No, Supervised::Measured);
+        let supervised = supervised.map_or(SupervisedControl::No, SupervisedControl::Measured);
         let (settings, untrained) = (self.settings().clone(), 1 + details.untrained.len());
-        Question { settings, few, sgd, finetune, supervised, untrained, fresh: true }
+        EvalRequest { settings, few, sgd, finetune, supervised, untrained, cache: Cache::of_user().fresh(true) }
     }
 
     /// The program that measured, and the device.

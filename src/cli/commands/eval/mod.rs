@@ -18,11 +18,11 @@ use crate::cli::input::args;
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::input::foreign_weights::{self, Foreign, ForeignArgs};
 use crate::cli::input::load_images;
-use crate::cli::measure::{Measured, ControlBudget, EncoderUnderTest, Supervised};
+use crate::cli::output::spinner::Spinner;
+use crate::evaluate::{AdaptedImages, ControlBudget, EncoderUnderTest, Measurement, SupervisedControl};
 use crate::cli::run::open_run::Opened;
 use crate::cli::output::print;
 use crate::cli::output::probe_table;
-use crate::cli::suited::{Suited, suited};
 use crate::format;
 use crate::data::{Dataset, Spec};
 use crate::device::{self, DeviceChoice, Selected};
@@ -137,9 +137,9 @@ impl Eval {
     fn of_run(&self, run: &Path) -> Outcome {
         let opened = Opened::at(run)?;
         let loaded = opened.load_labelled(self.data.as_ref(), self.device, self.quiet)?;
-        let question =
-            self.asked.question(loaded.side(), Some(opened.as_long(loaded.side())), opened.reach(&loaded))?;
-        let evaluation = opened.answer(&loaded, &question, self.quiet)?;
+        let side = loaded.side();
+        let request = self.asked.request(side, Some(opened.as_long(side)), opened.budget(&loaded))?;
+        let evaluation = opened.answer(&loaded, &request, self.quiet)?;
         if self.json {
             let run = opened.path().to_path_buf(); // where a checkpoint was named, the run around it if there is one
             return print::json(&RunCard { run, evaluation });
@@ -148,13 +148,13 @@ impl Eval {
         let shown = Shown {
             rows: &evaluation.rows,
             details: &evaluation.details,
-            settings: &question.settings,
+            settings: &request.settings,
             data: loaded.images(),
             transfer: loaded.transfer_words(),
             selected: &loaded.selected,
         };
         let text = shown.text();
-        let open = question.settings.reads() && matches!(question.supervised, Supervised::Known(_));
+        let open = request.settings.reads() && matches!(request.supervised, SupervisedControl::Known(_));
         let told = evaluation.details.supervised.is_some() || !open;
         print::out(&format!("{heading}\n\n{text}{}", if told { "" } else { NO_SUPERVISED }))
     }
@@ -166,13 +166,16 @@ impl Eval {
         let images = load_images::load(spec, self.quiet)?;
         load_images::refuse_unlabelled(&images, "name others with --data")?;
         let data = DataRecord::of(&images, spec);
-        let Suited { images, how } = suited(images, imported.channels, None)?;
-        let question = self.asked.question(images.train.size().height, None, ControlBudget::Cheap)?;
+        let AdaptedImages { images, how } = load_images::adapted(images, imported.channels, None)?;
+        let request = self.asked.request(images.train.size().height, None, ControlBudget::Cheap)?;
         let subject = subject(&imported, foreign_weights::SEED, &images, &data.sha256, &selected);
-        let Measured { rows, details } = subject.measure(&question, self.quiet, &mut |_| ())?;
+        let spinner = Spinner::new(self.quiet);
+        let measured = block_on(subject.measure(&request, &mut |task| spinner.tell(task)))?;
+        drop(spinner);
+        let Measurement { rows, details } = measured;
         if !self.json {
             let transfer = how.map(|how| format!("Images: {how}."));
-            let (settings, data, selected) = (&question.settings, &images, &selected);
+            let (settings, data, selected) = (&request.settings, &images, &selected);
             let text = Shown { rows: &rows, details: &details, settings, data, transfer, selected }.text();
             return print::out(&format!("{}: {}, on {}\n\n{text}", path.display(), imported.found, images.name));
         }
@@ -187,7 +190,7 @@ impl Eval {
             encoder: imported.config,
             data,
             device: selected.readout,
-            settings: question.settings,
+            settings: request.settings,
             rows,
             details,
         })
@@ -205,11 +208,11 @@ fn subject<'a>(
     imported: &'a Imported,
     seed: u64,
     data: &'a Dataset,
-    images: &'a str,
+    images_sha256: &'a str,
     selected: &'a Selected,
 ) -> EncoderUnderTest<'a> {
     let Imported { encoder: trained, untrained, config, .. } = imported;
-    EncoderUnderTest { trained, untrained, config, seed, data, images, selected }
+    EncoderUnderTest { trained, untrained, config, seed, data, images_sha256, selected }
 }
 
 /// What came of an evaluation, to be told.

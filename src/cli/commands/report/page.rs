@@ -7,7 +7,8 @@ use super::looks::{Chosen, Neighbours};
 use crate::cli::commands::eval;
 use crate::cli::output::html::chart::{Across, Chart, Line};
 use crate::cli::output::html::{capital, document, escape, fact, section, small, with_code};
-use crate::cli::output::probe_table::{self, Standing};
+use crate::cli::output::probe_table;
+use crate::evaluate::{Standing, best_control};
 use crate::format;
 use crate::data::Dataset;
 use crate::method::Info;
@@ -88,7 +89,7 @@ impl Page<'_> {
     fn verdict(&self, kind: &str, title: &str) -> Option<String> {
         let evaluation = self.evaluation.as_ref()?;
         let best = |source| ProbeRow::best(&evaluation.rows, source, kind);
-        let (own, control) = (best(Source::Trained)?, probe_table::better_control(&evaluation.rows, kind)?);
+        let (own, control) = (best(Source::Trained)?, best_control(&evaluation.rows, kind)?.accuracy);
         let (points, [_, images]) = (100.0 * (own.accuracy - control), evaluation.images());
         let standing = Standing::of(own.accuracy, control, images);
         let words = match standing {

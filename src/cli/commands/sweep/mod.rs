@@ -17,7 +17,7 @@ use super::compare;
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::input::load_images;
 use crate::cli::run::interrupt;
-use crate::cli::measure::{Question, Supervised};
+use crate::evaluate::{Cache, EvalRequest, SupervisedControl};
 use crate::cli::output::print;
 use crate::cli::input::probe_args::{HOW, ProbeArgs};
 use crate::cli::output::progress::Part;
@@ -258,11 +258,12 @@ impl Sweep {
         let (step, batch) = (opened.step(), opened.record.config.batch);
         if !known.iter().any(|known| measure.is_done(known, &loaded.data, step, batch)) {
             let supervised = match measure.supervised {
-                true => Supervised::Measured(opened.as_long(loaded.side())),
-                false => Supervised::No,
+                true => SupervisedControl::Measured(opened.as_long(loaded.side())),
+                false => SupervisedControl::No,
             };
-            let question = Question { supervised, ..measure.settings.clone().into() };
-            opened.answer(&loaded, &question, self.manner.quiet)?;
+            let cache = Cache::of_user();
+            let request = EvalRequest { supervised, cache, ..measure.settings.clone().into() };
+            opened.answer(&loaded, &request, self.manner.quiet)?;
         }
         Ok([trained - begun, platform::now() - trained])
     }

@@ -1,0 +1,87 @@
+//! An encoder against its best control.
+
+use serde::Serialize;
+
+use crate::probe::{ProbeRow, Source};
+
+/// The controls that took no labels to train: a result is compared with the best of them.
+pub const CONTROLS: [Source; 3] = [Source::Untrained, Source::RawPixels, Source::Pca];
+
+/// An accuracy against that of the best control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Better by more than chance explains.
+    Above,
+    /// Too close to tell apart with this number of test images.
+    Level,
+    /// Worse by more than chance explains.
+    Below,
+}
+
+impl Standing {
+    /// Level within two standard errors of the difference of two accuracies on `images` images:
+    /// `2 sqrt((p (1 - p) + q (1 - q)) / n)`.
+    pub fn of(trained: f64, control: f64, images: usize) -> Self {
+        let variance = |p: f64| p * (1.0 - p) / images.max(1) as f64;
+        let difference = trained - control;
+        let error = (variance(trained) + variance(control)).sqrt();
+        match difference {
+            difference if difference > 2.0 * error => Standing::Above,
+            difference if difference < -2.0 * error => Standing::Below,
+            _ => Standing::Level,
+        }
+    }
+
+    /// `above`, `level` or `below`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Standing::Above => "above",
+            Standing::Level => "level",
+            Standing::Below => "below",
+        }
+    }
+}
+
+/// The row of the control in [`CONTROLS`] with the highest test accuracy, each at the layer that validation chose.
+pub fn best_control<'a>(rows: &'a [ProbeRow], probe: &str) -> Option<&'a ProbeRow> {
+    let controls = CONTROLS.iter().filter_map(|source| ProbeRow::best(rows, *source, probe));
+    controls.reduce(|best, row| if row.accuracy > best.accuracy { row } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_differences_on_few_images_are_level() {
+        assert_eq!(Standing::of(0.80, 0.75, 100), Standing::Level);
+        assert_eq!(Standing::of(0.80, 0.75, 10_000), Standing::Above);
+        assert_eq!(Standing::of(0.75, 0.80, 10_000), Standing::Below);
+        assert_eq!(Standing::of(1.0, 1.0, 10), Standing::Level);
+    }
+
+    #[test]
+    fn the_best_control_takes_no_labels() {
+        let row = |source, layer: &str, accuracy, validation| ProbeRow {
+            source,
+            layer: layer.into(),
+            width: 8,
+            probe: "knn".into(),
+            accuracy,
+            interval: [0.0, 1.0],
+            l2: None,
+            lr: None,
+            validation: Some(validation),
+        };
+        let rows = [
+            row(Source::Trained, "block1", 0.95, 0.95),
+            row(Source::Untrained, "block1", 0.9, 0.5),
+            row(Source::Untrained, "block2", 0.6, 0.7),
+            row(Source::RawPixels, "pixels", 0.7, 0.7),
+            row(Source::Supervised, "block1", 0.99, 0.99),
+        ];
+        assert_eq!(best_control(&rows, "knn").map(|row| row.layer.as_str()), Some("pixels"));
+        assert_eq!(best_control(&rows, "linear"), None);
+    }
+}
