@@ -28,13 +28,21 @@ const LAYERS: &[(&str, &[&str])] = &[
         "session",
         &["config", "data", "device", "digest", "error", "health", "method", "net", "platform", "probe", "rng"],
     ),
-    ("worker", &["config", "data", "device", "error", "method", "platform", "probe", "session"]),
-    ("page", &["config", "device", "error", "method", "platform", "probe", "session", "worker"]),
+    ("format", &["method"]),
+    (
+        "evaluate",
+        &[
+            "config", "data", "device", "digest", "error", "format", "method", "methods", "net", "probe", "rng",
+            "session", "view",
+        ],
+    ),
+    ("worker", &["config", "data", "device", "error", "method", "methods", "platform", "probe", "session"]),
+    ("page", &["config", "device", "error", "format", "method", "net", "optim", "platform", "probe", "session", "worker"]),
     (
         "cli",
         &[
-            "config", "data", "device", "digest", "error", "method", "net", "platform", "probe", "rng", "session",
-            "view", "weights",
+            "config", "data", "device", "digest", "error", "evaluate", "format", "method", "methods", "net",
+            "platform", "probe", "rng", "session", "view", "weights",
         ],
     ),
 ];
@@ -66,6 +74,133 @@ fn layer(path: &Path) -> String {
     first.trim_end_matches(".rs").to_string()
 }
 
+/// Source text in which comments, strings and characters are blanked, line breaks aside, so that braces and paths in what
+/// is left are those of the code.
+fn code_only(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = literal_length(rest, code.chars().next_back());
+        let (skipped, after) = rest.split_at(length.unwrap_or(first.len_utf8()));
+        if length.is_some() {
+            code.extend(skipped.chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+        } else {
+            code.push_str(skipped);
+        }
+        rest = after;
+    }
+    code
+}
+
+/// The length of the comment, string or character that `rest` begins with; `None` where it begins with code.
+fn literal_length(rest: &str, before: Option<char>) -> Option<usize> {
+    let until = |end: &str, from: usize| rest[from..].find(end).map_or(rest.len(), |at| from + at + end.len());
+    if rest.starts_with("//") {
+        return Some(rest.find('\n').unwrap_or(rest.len()));
+    }
+    if rest.starts_with("/*") {
+        return Some(until("*/", 2));
+    }
+    let in_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let raw = rest.strip_prefix('b').unwrap_or(rest).strip_prefix('r').filter(|_| !in_word);
+    if let Some(after) = raw {
+        let hashes = after.len() - after.trim_start_matches('#').len();
+        if after[hashes..].starts_with('"') {
+            return Some(until(&format!("\"{}", "#".repeat(hashes)), rest.len() - after.len() + hashes + 1));
+        }
+    }
+    if rest.starts_with('"') {
+        return Some(escaped_length(rest, '"'));
+    }
+    let mut letters = rest.chars();
+    match (letters.next(), letters.next(), letters.next()) {
+        (Some('\''), Some('\\'), _) => Some(escaped_length(rest, '\'')),
+        (Some('\''), Some(letter), Some('\'')) => Some(2 + letter.len_utf8()),
+        _ => None, // a lifetime, or code
+    }
+}
+
+/// The length of a literal up to its closing quote, over escaped characters.
+fn escaped_length(rest: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, letter) in rest.char_indices().skip(1) {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            letter if letter == quote => return at + letter.len_utf8(),
+            _ => {}
+        }
+    }
+    rest.len()
+}
+
+/// Code without the items that are compiled for tests alone: tests may use any layer.
+fn without_tests(code: &str) -> String {
+    const ATTRIBUTE: &str = "#[cfg(test)]";
+    let mut kept = String::new();
+    let mut rest = code;
+    while let Some(at) = rest.find(ATTRIBUTE) {
+        kept.push_str(&rest[..at]);
+        rest = &rest[at + ATTRIBUTE.len()..];
+        rest = &rest[item_length(rest)..];
+    }
+    kept + rest
+}
+
+/// The length of the item that `code` begins with: up to its closing brace, or its semicolon where there is no body. Further
+/// attributes, parameters and types are passed over as brackets.
+fn item_length(code: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, letter) in code.char_indices() {
+        match letter {
+            '(' | '[' | '{' => depth += 1,
+            // a field or an arm ends where what it stands in does
+            ')' | ']' | '}' if depth == 0 => return at,
+            ')' | ']' => depth -= 1,
+            '}' => {
+                depth -= 1;
+                // `use a::{b, c};` ends with the semicolon
+                if depth == 0 && !code[at + 1..].starts_with(';') {
+                    return at + 1;
+                }
+            }
+            ';' if depth == 0 => return at + 1,
+            _ => {}
+        }
+    }
+    code.len()
+}
+
+/// The layers that code names: `crate::probe::..`, and each of `crate::{config, probe::..}`.
+fn used_layers(code: &str) -> Vec<String> {
+    let word = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
+    let mut used = Vec::new();
+    for path in code.split("crate::").skip(1) {
+        match path.strip_prefix('{') {
+            None => used.push(word(path)),
+            Some(group) => {
+                let mut depth = 0_i32;
+                let mut start = true;
+                for (at, letter) in group.char_indices() {
+                    if start && !letter.is_whitespace() {
+                        used.push(word(&group[at..]));
+                        start = false;
+                    }
+                    match letter {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => start = true,
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    used.retain(|layer| !layer.is_empty());
+    used
+}
+
 #[test]
 fn layers_point_down() {
     let allowed: BTreeMap<_, _> = LAYERS.iter().copied().collect();
@@ -73,16 +208,32 @@ fn layers_point_down() {
     for (path, text) in sources() {
         let layer = layer(&path);
         let Some(allowed) = allowed.get(layer.as_str()) else { continue };
-        // tests may look wherever they like
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for used in code.split("crate::").skip(1) {
-            let used: String = used.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
-            if !used.is_empty() && used != layer && !allowed.contains(&used.as_str()) {
+        for used in used_layers(&without_tests(&code_only(&text))) {
+            if used != layer && !allowed.contains(&used.as_str()) {
                 wrong.push(format!("{} uses {used}", path.display()));
             }
         }
     }
     assert!(wrong.is_empty(), "layers must not look up or sideways:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn code_after_a_test_item_is_seen() {
+    let text = r##"
+        #[cfg(test)]
+        use crate::a::{b, c};
+        #[cfg(test)]
+        #[allow(dead_code)]
+        fn helper(x: [u8; 2]) -> char { if x == *b"}" { '}' } else { crate::d::e() } }
+        fn used<'a>() -> &'a str { crate::f::g("crate::h //", '"', r#"crate::i "}"#) } // crate::j
+        #[cfg(test)]
+        mod tests { use crate::k::l; }
+        use crate::{m, n::{o, p}, q};
+        #[cfg(test)]
+        mod elsewhere;
+        use crate::r;
+    "##;
+    assert_eq!(used_layers(&without_tests(&code_only(text))), ["f", "m", "n", "q", "r"]);
 }
 
 #[test]
@@ -95,6 +246,16 @@ fn every_module_has_its_layer() {
     }
 }
 
+/// True if the line opens a function, whatever its visibility and qualifiers.
+fn opens_function(line: &str) -> bool {
+    let head = line.split("fn ").next().unwrap_or_default();
+    let qualifier = |word: &str| {
+        let visibility = word.starts_with("pub(") || word.ends_with(')');
+        visibility || ["pub", "const", "async", "unsafe", "extern", "\"C\""].contains(&word)
+    };
+    head.len() < line.len() && head.split_whitespace().all(qualifier)
+}
+
 #[test]
 fn files_and_functions_stay_short() {
     let mut wrong = Vec::new();
@@ -105,16 +266,7 @@ fn files_and_functions_stay_short() {
         }
         for (start, line) in lines.iter().enumerate() {
             let body = line.trim_start();
-            let opens = [
-                "fn ",
-                "pub fn ",
-                "pub(super) fn ",
-                "pub(crate) fn ",
-                "async fn ",
-                "pub async fn ",
-                "pub(super) async fn ",
-            ];
-            if !opens.iter().any(|open| body.starts_with(open)) || body.ends_with(';') {
+            if !opens_function(body) || body.ends_with(';') {
                 continue;
             }
             let closing = format!("{}}}", &line[..line.len() - body.len()]);
