@@ -163,8 +163,8 @@ fn what_is_known_is_kept_before_the_long_control_begins() {
         selected: &setup.selected,
     };
     let mut kept = Vec::new();
-    let measured = subject.measure_in_stages(&request, &mut |_| (), &mut |some| kept.push(some.clone()));
-    let measured = block_on(measured).expect("a measurement");
+    let mut keep = |known: &Measurement| kept.push(known.clone());
+    let measured = block_on(subject.measure_in_stages(&request, &mut |_| (), &mut keep)).expect("a measurement");
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].rows, measured.rows);
     assert!(kept[0].details.supervised.is_none() && measured.details.supervised.is_some());

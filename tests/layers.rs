@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("loss", &[]),
     ("view", &["error", "rng"]),
     ("kernel", &[]),
-    ("net", &["error", "kernel", "rng", "view"]),
+    ("net", &["error", "kernel", "loss", "rng", "view"]),
     ("optim", &["error", "net"]),
     ("health", &["algebra"]),
     ("config", &["error", "net", "optim"]),

@@ -45,8 +45,16 @@ pub fn main() -> ExitCode {
     };
     match cli.command.run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => report(&failure),
     }
+}
+
+/// Prints a failure and returns its exit code.
+fn report(failure: &Failure) -> ExitCode {
+    if let Some(sentence) = failure.sentence() {
+        print::err(&format!("error: {sentence}"));
+    }
+    ExitCode::from(failure.code())
 }
 
 /// Prints what clap answers to the arguments. Help for a command line that names no command is a result, not a failure, and can
@@ -54,7 +62,7 @@ pub fn main() -> ExitCode {
 fn answer(error: clap::Error) -> ExitCode {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let help = error.render().to_string();
-        return print::out(help.trim_end()).map_or_else(Failure::report, |()| ExitCode::SUCCESS);
+        return print::out(help.trim_end()).map_or_else(|failure| report(&failure), |()| ExitCode::SUCCESS);
     }
     error.exit()
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::Standing;
+use super::standing::Standing;
 use crate::config::RunConfig;
 use crate::method::Unit;
 use crate::methods::METHODS;

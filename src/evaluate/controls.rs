@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::cache::Cache;
-use super::{EncoderUnderTest, Tell};
+use super::subject::{EncoderUnderTest, Tell, untrained};
 use crate::data::Size;
 use crate::digest::hex;
 use crate::error::Result;
@@ -70,7 +70,7 @@ impl<'a> Controls<'a> {
         let mut found = Vec::with_capacity(count);
         for number in 1..=count as u64 {
             let seed = self.subject.seed.wrapping_add(number);
-            let encoder = super::untrained(config, seed, data, selected)?;
+            let encoder = untrained(config, seed, data, selected)?;
             let rows = self.encoder(&encoder, &format!("untrained encoder of seed {seed}"), tell).await?;
             found.push(Untrained { seed, rows });
         }

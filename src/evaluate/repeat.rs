@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Measurement;
+use super::measure::Measurement;
 use crate::error::{Error, Result};
 use crate::format;
 use crate::probe::{ProbeRow, Source};

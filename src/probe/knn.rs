@@ -60,10 +60,10 @@ pub(super) async fn similarities(
     device: &Device,
     mut see: impl FnMut(&[f32]),
 ) -> Result<()> {
-    let bank = unit_rows(train, 0, train.len(), device).transpose(); // [d, n]
+    let bank = unit_features(train, 0, train.len(), device).transpose(); // [d, n]
     for start in (0..test.len()).step_by(CHUNK) {
         let end = (start + CHUNK).min(test.len());
-        let similarities = unit_rows(test, start, end, device).matmul(bank.clone()); // [m, n]
+        let similarities = unit_features(test, start, end, device).matmul(bank.clone()); // [m, n]
         let data = similarities.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
         floats(data)?.chunks_exact(train.len()).for_each(&mut see);
         platform::yield_now().await;
@@ -71,7 +71,8 @@ pub(super) async fn similarities(
     Ok(())
 }
 
-fn unit_rows(features: &Features, start: usize, end: usize, device: &Device) -> Tensor<2> {
+/// Rows `start` to `end` at length 1, `[end - start, d]`. Divided on the host, so that the device holds one copy of them.
+fn unit_features(features: &Features, start: usize, end: usize, device: &Device) -> Tensor<2> {
     let mut values = Vec::with_capacity((end - start) * features.width);
     for row in features.rows().skip(start).take(end - start) {
         let norm = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt().max(1e-12) as f32;

@@ -1,21 +1,18 @@
-//! How a command ends when it does not end well.
+//! Failure of a command and its exit code.
 
-use std::process::ExitCode;
-
-use super::print;
 use crate::error::Error;
 
-/// What a command comes to.
+/// The result of a command.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
-/// Why a command did not do what it was asked to.
+/// A command that did not do what it was asked to.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// It was asked for something impossible.
+    /// Impossible arguments, in a sentence.
     Usage(String),
-    /// It could not be done.
+    /// Anything else that went wrong, in a sentence.
     Failed(String),
-    /// The user stopped it, and was told so.
+    /// Stopped by the user, who was told so.
     Stopped,
 }
 
@@ -23,18 +20,20 @@ pub(crate) enum Failure {
 pub(crate) const STOPPED: u8 = 130;
 
 impl Failure {
-    /// Says what is wrong; returns the code for the system.
-    pub(crate) fn report(self) -> ExitCode {
+    /// The exit code: 2 for bad usage, 1 for failure, 130 where the user stopped the command.
+    pub(crate) fn code(&self) -> u8 {
         match self {
-            Failure::Usage(sentence) => {
-                print::err(&format!("error: {sentence}"));
-                ExitCode::from(2)
-            }
-            Failure::Failed(sentence) => {
-                print::err(&format!("error: {sentence}"));
-                ExitCode::from(1)
-            }
-            Failure::Stopped => ExitCode::from(STOPPED),
+            Failure::Usage(_) => 2,
+            Failure::Failed(_) => 1,
+            Failure::Stopped => STOPPED,
+        }
+    }
+
+    /// The sentence for the user; `None` where it was said already.
+    pub(crate) fn sentence(&self) -> Option<&str> {
+        match self {
+            Failure::Usage(sentence) | Failure::Failed(sentence) => Some(sentence),
+            Failure::Stopped => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use rand::RngExt;
 
-use super::unit_rows;
+use crate::loss::unit_rows;
 use crate::net::Init;
 use crate::rng::{self, Rng};
 

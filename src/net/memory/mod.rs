@@ -11,22 +11,15 @@ pub use feature_queue::FeatureQueue;
 pub use key_queue::KeyQueue;
 pub use prototypes::Prototypes;
 
-use burn::tensor::Tensor;
-
-/// Rows at length 1: `x / max(|x|, 1e-12)`, `[n, d]` -> `[n, d]`.
-fn unit_rows(x: Tensor<2>) -> Tensor<2> {
-    let norm = x.clone().square().sum_dim(1).sqrt().clamp_min(1e-12); // [n, 1]
-    x / norm
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loss::unit_rows;
     use crate::net::ema::{ema_update, momentum_copy};
     use crate::net::{Encoder, EncoderConfig, Init, tensors};
     use crate::rng::{Purpose, stream};
     use burn::module::Module;
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::{Device, Tensor, TensorData};
     use std::collections::HashMap;
 
     /// A network with every kind of memory.

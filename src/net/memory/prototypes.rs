@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::unit_rows;
+use crate::loss::unit_rows;
 use crate::net::Init;
 
 /// Prototypes of K clusters: a linear layer without bias whose rows are normalised to length 1 after every step. To freeze them in
