@@ -149,7 +149,7 @@ fn controls_are_measured_once_for_all_encoders() {
 }
 
 #[test]
-fn what_is_known_is_kept_before_the_long_control_begins() {
+fn known_numbers_are_kept_before_the_long_control() {
     let setup = Setup::new();
     let plan = Plan { length: Length::Steps(2), batch: 8, rates: vec![0.1], ..Plan::network(SIDE) };
     let request = EvalRequest { supervised: SupervisedControl::Measured(plan), ..knn().into() };

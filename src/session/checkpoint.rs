@@ -261,7 +261,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_to_the_last_bit() {
+    fn a_checkpoint_reads_back_to_the_last_bit() {
         // sums of many losses, as they stand in the middle of an epoch
         let mut written = header();
         for _ in 0..1000 {
@@ -276,7 +276,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn only_images_of_the_same_number_and_size_are_gone_on_with() {
+    fn a_run_resumes_only_with_images_of_its_number_and_size() {
         let of = |train, test, side| {
             let split = |count| Split::expecting(Size { channels: 1, height: side, width: side }, count);
             Dataset { name: String::new(), classes: Vec::new(), train: split(train), test: split(test) }

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_counts_from_the_first_miss_and_starts_anew_after_a_look() {
+    fn waiting_counts_from_the_first_miss_until_a_readback() {
         let mut supply = Supply::default();
         assert_eq!(supply.share(), 0.0);
         supply.arrived(1.0, 1.5);

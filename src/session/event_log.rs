@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_very_long_past_loses_older_steps_only() {
+    fn a_very_long_log_loses_older_steps_only() {
         let mut past = Past::default();
         past.hear(Event::Warning { message: "mind".into() });
         (1..=3 * LIMIT).for_each(|at| past.hear(step(at)));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rewound_past_ends_where_the_run_goes_on() {
+    fn a_rewound_log_ends_where_the_run_resumes() {
         let mut past = Past::default();
         (1..=5).for_each(|at| past.hear(step(at)));
         past.hear(Event::Done(Done { step: 5, elapsed_seconds: 1.0, finished: true }));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_stay_survives_thinning() {
+    fn milestones_survive_thinning() {
         let mut items: Vec<usize> = (0..100).collect();
         thin(&mut items, |item| item % 10 != 0);
         assert!((0..10).all(|ten| items.contains(&(ten * 10))));

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fall_is_told_once_and_again_after_recovery() {
+    fn a_collapse_is_reported_once_and_again_after_recovery() {
         let mut watch = Watch::default();
         assert_eq!(seen(&mut watch, 10, 0.05, 9.0), (Verdict::Healthy, 0), "a fresh network spreads little");
         assert_eq!(seen(&mut watch, 20, 0.9, 9.0), (Verdict::Healthy, 0));
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_that_goes_nowhere_has_stalled() {
+    fn a_loss_that_does_not_fall_has_stalled() {
         let verdicts = |loss: fn(usize) -> f64| {
             let mut watch = Watch::default();
             let look = |step: usize| {

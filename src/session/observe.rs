@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drawn_places_differ_and_reach_every_quarter() {
+    fn positions_of_held_out_images_differ_and_spread() {
         for n in [1, 3, 4, 8, 16, 100, 256, 257] {
             let places = spread(n, DRAWN);
             assert_eq!(places.len(), DRAWN.min(n));

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_shows_each_image_once_and_the_first_keeps_to_shards() {
+    fn an_epoch_shows_each_image_once_the_first_by_shards() {
         let order = Order::new(7, 12_000, 100);
         for epoch in 0..2 {
             let mut seen: Vec<usize> = (0..120).flat_map(|step| order.batch(epoch * 120 + step)).collect();

@@ -46,10 +46,10 @@ fn clips_of_frames_are_trained_on_resumed_exactly_and_probed() {
     let lab = Lab::new();
     write_clips(&lab);
     let train = format!("train motion --data clips:films?size={SIDE} {OPTIONS} --set mask_side=12");
-    lab.well(&format!("{train} --steps 20 --out whole"));
-    lab.well(&format!("{train} --steps 20 --save-every 13 --out cut"));
+    lab.succeeds(&format!("{train} --steps 20 --out whole"));
+    lab.succeeds(&format!("{train} --steps 20 --save-every 13 --out cut"));
     copy_as_of(&lab, "cut", "resumed", 13);
-    lab.well("train --resume --out resumed --device cpu -q");
+    lab.succeeds("train --resume --out resumed --device cpu -q");
     assert_same(&lab, "whole", "resumed");
 
     let pretext = lab.events("whole").into_iter().find_map(|event| match event {
@@ -65,7 +65,7 @@ fn clips_of_frames_are_trained_on_resumed_exactly_and_probed() {
         .collect();
     assert!(losses[19] < 0.8 * losses[0], "{losses:?}");
 
-    let said = lab.well("eval whole --device cpu --json -q").out;
+    let said = lab.succeeds("eval whole --device cpu --json -q").out;
     let report: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert!(report["rows"].as_array().is_some_and(|rows| rows.len() > 10), "{report}");
 
@@ -74,15 +74,15 @@ fn clips_of_frames_are_trained_on_resumed_exactly_and_probed() {
         let at = |name: &str| lab.path(&format!("films/bar/2/{name}.png"));
         fs::rename(at(from), at(to)).expect("a file");
     }
-    lab.badly("train --resume --out whole --device cpu", 1, &["not those the run learned from"]);
+    lab.fails_with("train --resume --out whole --device cpu", 1, &["not those the run learned from"]);
 }
 
 #[test]
-fn a_filmed_street_teaches_what_walks() {
+fn a_filmed_street_teaches_motion_masks() {
     let lab = Lab::new();
     let film = concat!(env!("CARGO_MANIFEST_DIR"), "/data/film");
     assert!(std::path::Path::new(film).is_dir(), "no film: `make data SETS=film` fetches it, and ffmpeg reads it");
-    lab.well(&format!("train motion --data clips:{film}?size=96 --set size=48 --epochs 4 --device cpu --out run -q"));
+    lab.succeeds(&format!("train motion --data clips:{film}?size=96 --set size=48 --epochs 4 --device cpu --out run -q"));
     let asked = lab.events("run").into_iter().find_map(|event| match event {
         Event::Pretext(pretext) => Some(pretext),
         _ => None,
@@ -92,18 +92,18 @@ fn a_filmed_street_teaches_what_walks() {
 }
 
 #[test]
-fn clips_that_are_made_serve_every_method() {
+fn generated_clips_serve_every_method() {
     let lab = Lab::new();
-    let said = lab.well(&format!("train motion --data moving-shapes {OPTIONS} --steps 2 --images 64 --out run"));
+    let said = lab.succeeds(&format!("train motion --data moving-shapes {OPTIONS} --steps 2 --images 64 --out run"));
     assert!(said.out.contains("overlap with what moves on 640 test images"), "{}", said.out);
-    lab.well(&format!("train rotation --data moving-shapes {OPTIONS} --steps 2 --images 64 --out other"));
+    lab.succeeds(&format!("train rotation --data moving-shapes {OPTIONS} --steps 2 --images 64 --out other"));
 }
 
 #[test]
-fn what_does_not_move_is_refused_in_words() {
+fn still_images_are_refused_where_clips_are_needed() {
     let lab = Lab::new();
     let refused = |spec: &str, code: i32, words: &[&str]| {
-        lab.badly(&format!("train motion --data {spec} --steps 2 --out run {OPTIONS}"), code, words);
+        lab.fails_with(&format!("train motion --data {spec} --steps 2 --out run {OPTIONS}"), code, words);
     };
     refused("fashion-mnist:images", 1, &["do not follow one another", "moving-shapes", "clips:DIR"]);
     refused("clips", 2, &["which folder"]);

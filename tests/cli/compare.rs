@@ -12,21 +12,21 @@ use crate::{Lab, TEST, TRAINING};
 fn trained() -> Lab {
     let lab = Lab::new();
     for seed in [1, 2] {
-        lab.well(&format!("{TRAINING} --steps 3 --seed {seed} --out runs/rotation-{seed} -q"));
+        lab.succeeds(&format!("{TRAINING} --steps 3 --seed {seed} --out runs/rotation-{seed} -q"));
     }
     let simsiam = TRAINING.replace("rotation", "simsiam");
-    lab.well(&format!("{simsiam} --steps 3 --set projector=16 --set predictor=8 --out runs/simsiam-1 -q"));
+    lab.succeeds(&format!("{simsiam} --steps 3 --set projector=16 --set predictor=8 --out runs/simsiam-1 -q"));
     lab
 }
 
 fn json(lab: &Lab, arguments: &str) -> Value {
-    serde_json::from_str(&lab.well(arguments).out).expect("JSON")
+    serde_json::from_str(&lab.succeeds(arguments).out).expect("JSON")
 }
 
 #[test]
-fn what_eval_measured_is_kept_with_all_it_takes_to_measure_it_again() {
+fn evaluations_are_kept_with_everything_to_repeat_them() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 3 --out run -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 3 --out run -q"));
     let said = json(&lab, "eval run --device cpu --json -q");
     let kept: Value =
         serde_json::from_str(&fs::read_to_string(lab.path("run/eval.json")).expect("a file")).expect("JSON");
@@ -45,7 +45,7 @@ fn what_eval_measured_is_kept_with_all_it_takes_to_measure_it_again() {
     let compared = json(&lab, "compare run --device cpu --format json -q");
     let trained = &compared["data"][0]["lines"][0]["probes"][0]["trained"];
     assert_eq!((&trained["layer"], &trained["accuracy"]["mean"]), (&best["layer"], &best["accuracy"]));
-    lab.well("eval run --device cpu --probe knn --layer gap -q");
+    lab.succeeds("eval run --device cpu --probe knn --layer gap -q");
     let text = fs::read_to_string(lab.path("run/eval.json")).expect("a file");
     assert_eq!(
         serde_json::from_str::<Vec<Value>>(&text).expect("JSON").len(),
@@ -57,7 +57,7 @@ fn what_eval_measured_is_kept_with_all_it_takes_to_measure_it_again() {
 #[test]
 fn runs_are_compared_by_method_and_measured_once() {
     let lab = trained();
-    let first = lab.well("compare runs --device cpu");
+    let first = lab.succeeds("compare runs --device cpu");
     assert!(first.err.contains("measuring runs/rotation-1 (run 1 of 3)"), "{}", first.err);
     for words in
         ["fashion-mnist: probed with 100 training and 40 test images", "PCA of raw pixels", "verdict", "last sixth"]
@@ -72,7 +72,7 @@ fn runs_are_compared_by_method_and_measured_once() {
 
     // nothing is left to measure: the images are not even read
     fs::rename(lab.path("images"), lab.path("moved")).expect("a folder");
-    let again = lab.well("compare runs/simsiam-1 runs --device cpu");
+    let again = lab.succeeds("compare runs/simsiam-1 runs --device cpu");
     assert_eq!((again.out, again.err.as_str()), (first.out, ""), "a run that is named twice counts once");
     let report = json(&lab, "compare runs --format json");
     let lines = report["data"][0]["lines"].as_array().expect("lines");
@@ -84,7 +84,7 @@ fn runs_are_compared_by_method_and_measured_once() {
     let points = lines[1]["probes"][1]["points"]["mean"].as_f64().expect("points");
     assert!((points - 100.0 * (own - control.max(pixels).max(pca))).abs() < 1e-9, "{report}");
 
-    let csv = lab.well("compare runs --format csv --probe knn").out;
+    let csv = lab.succeeds("compare runs --format csv --probe knn").out;
     let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 3);
     // counted from the end: the device's name holds a comma
@@ -92,7 +92,7 @@ fn runs_are_compared_by_method_and_measured_once() {
     assert_eq!(rows[2].iter().rev().nth(column).and_then(|cell| cell.parse().ok()), Some(own));
     assert!(csv.contains(",\"CPU (flex, ") && csv.contains(",rotation accuracy,0."), "{csv}");
     assert!(!csv.contains("linear"), "{csv}");
-    let markdown = lab.well("compare runs --format markdown").out;
+    let markdown = lab.succeeds("compare runs --format markdown").out;
     assert!(markdown.lines().any(|line| line.starts_with("| simsiam | 1 |")), "{markdown}");
     let cells = markdown.lines().filter(|line| line.starts_with('|')).map(|line| line.matches('|').count());
     let cells: Vec<usize> = cells.collect();
@@ -101,15 +101,15 @@ fn runs_are_compared_by_method_and_measured_once() {
     assert!(markdown.lines().any(|line| line.starts_with("| --- | --- |")), "{markdown}");
 
     // with other images to probe the old numbers are no answer, and there is nothing to measure with
-    lab.badly("compare runs/simsiam-1 --images 50 -q", 1, &["runs/simsiam-1 cannot be measured", "nolabel eval"]);
-    lab.well("eval runs/simsiam-1 --images 50 --data fashion-mnist:moved --device cpu -q");
-    lab.well("compare runs/simsiam-1 --images 50 -q");
+    lab.fails_with("compare runs/simsiam-1 --images 50 -q", 1, &["runs/simsiam-1 cannot be measured", "nolabel eval"]);
+    lab.succeeds("eval runs/simsiam-1 --images 50 --data fashion-mnist:moved --device cpu -q");
+    lab.succeeds("compare runs/simsiam-1 --images 50 -q");
 }
 
 #[test]
 fn the_comparison_is_a_page_too() {
     let lab = trained();
-    let said = lab.well("compare runs --device cpu --out comparison.html -q").out;
+    let said = lab.succeeds("compare runs --device cpu --out comparison.html -q").out;
     assert_eq!(said, "comparison.html: open it in a browser\n");
     let page = fs::read_to_string(lab.path("comparison.html")).expect("a file");
     for words in [
@@ -143,35 +143,35 @@ fn the_comparison_is_a_page_too() {
         }
     }
 
-    lab.well("compare runs --out table.csv");
+    lab.succeeds("compare runs --out table.csv");
     let written = fs::read_to_string(lab.path("table.csv")).expect("a file");
-    assert_eq!(written, lab.well("compare runs --format csv").out, "the ending says what is written");
-    lab.badly("compare runs --out table.pdf", 2, &["table.pdf", ".html", "--format"]);
-    lab.badly("compare runs --out images", 2, &["images is a folder"]);
-    lab.badly("compare runs --out nowhere/x.html", 1, &["nowhere/x.html"]);
+    assert_eq!(written, lab.succeeds("compare runs --format csv").out, "the ending says what is written");
+    lab.fails_with("compare runs --out table.pdf", 2, &["table.pdf", ".html", "--format"]);
+    lab.fails_with("compare runs --out images", 2, &["images is a folder"]);
+    lab.fails_with("compare runs --out nowhere/x.html", 1, &["nowhere/x.html"]);
 }
 
 #[test]
-fn what_cannot_be_compared_is_said_to_be_so() {
+fn runs_that_cannot_be_compared_are_named() {
     let lab = Lab::new();
-    lab.badly("compare images", 1, &["no run in images", "nolabel train"]);
-    lab.badly("compare nowhere", 1, &["no run in nowhere"]);
-    lab.badly("compare", 2, &["RUN"]);
-    lab.well(&format!("{TRAINING} --steps 3 --out runs/run -q"));
+    lab.fails_with("compare images", 1, &["no run in images", "nolabel train"]);
+    lab.fails_with("compare nowhere", 1, &["no run in nowhere"]);
+    lab.fails_with("compare", 2, &["RUN"]);
+    lab.succeeds(&format!("{TRAINING} --steps 3 --out runs/run -q"));
     fs::remove_dir_all(lab.path("runs/run/checkpoints")).expect("a folder");
-    lab.badly("compare runs/run", 1, &["has saved nothing yet", "another folder"]);
-    lab.well(&format!("{TRAINING} --steps 3 --out runs/whole -q"));
-    let said = lab.well("compare runs --device cpu --probe knn --images 50 -q");
+    lab.fails_with("compare runs/run", 1, &["has saved nothing yet", "another folder"]);
+    lab.succeeds(&format!("{TRAINING} --steps 3 --out runs/whole -q"));
+    let said = lab.succeeds("compare runs --device cpu --probe knn --images 50 -q");
     assert!(said.err.starts_with("warning: left out: the run in runs/run"), "{}", said.err);
     fs::write(lab.path("runs/whole/eval.json"), "[").expect("a file");
-    lab.badly("compare runs/whole", 1, &["eval.json cannot be read", "delete it"]);
+    lab.fails_with("compare runs/whole", 1, &["eval.json cannot be read", "delete it"]);
 }
 
 #[test]
 fn features_are_written_for_other_programs() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 3 --out run -q"));
-    let said = lab.well("embed run --out test.csv --layer block3 --grid 2 --device cpu -q").out;
+    lab.succeeds(&format!("{TRAINING} --steps 3 --out run -q"));
+    let said = lab.succeeds("embed run --out test.csv --layer block3 --grid 2 --device cpu -q").out;
     assert!(said.starts_with("40 images of fashion-mnist, 64 features of block3, in test.csv"), "{said}");
     let text = fs::read_to_string(lab.path("test.csv")).expect("a file");
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
@@ -179,7 +179,7 @@ fn features_are_written_for_other_programs() {
     assert_eq!(rows[0][..4], ["index", "label", "class", "f0"]);
     assert_eq!(rows[13][..3], ["12", "2", "pullover"]);
 
-    lab.well("embed run --out test.npy --layer block3 --grid 2 --device cpu -q");
+    lab.succeeds("embed run --out test.npy --layer block3 --grid 2 --device cpu -q");
     let array = |name: &str| {
         let bytes = fs::read(lab.path(name)).expect("a file");
         let end = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
@@ -197,7 +197,7 @@ fn features_are_written_for_other_programs() {
     let (header, labels) = array("test-labels.npy");
     assert!(header.contains("'<u2'") && header.contains("(40,)") && labels[..6] == [0, 0, 1, 0, 2, 0], "{header}");
 
-    lab.well("embed run --out test.parquet --layer block3 --grid 2 --device cpu -q");
+    lab.succeeds("embed run --out test.parquet --layer block3 --grid 2 --device cpu -q");
     let columns = SerializedFileReader::new(fs::File::open(lab.path("test.parquet")).expect("a file"));
     let columns: Vec<Row> = columns.expect("a Parquet file").into_iter().map(|row| row.expect("a row")).collect();
     assert_eq!(columns.len(), TEST);
@@ -211,24 +211,24 @@ fn features_are_written_for_other_programs() {
         assert_eq!(floats.collect::<Vec<_>>(), line[3..]);
     }
 
-    let said = lab.well("embed run --out few.csv --split train --images 7 --device cpu -q").out;
+    let said = lab.succeeds("embed run --out few.csv --split train --images 7 --device cpu -q").out;
     assert!(said.starts_with("7 images of fashion-mnist, 16 features of gap"), "{said}");
-    lab.badly("embed run --out features.txt", 2, &["features.txt", ".npy", ".csv", ".parquet"]);
-    lab.badly("embed run --out x.csv --layer block9 --device cpu -q", 2, &["no layer `block9`", "block4"]);
-    lab.badly("embed images --out x.csv", 1, &["no run in images"]);
-    lab.badly("embed run --out nowhere/x.csv --device cpu -q", 1, &["nowhere/x.csv"]);
+    lab.fails_with("embed run --out features.txt", 2, &["features.txt", ".npy", ".csv", ".parquet"]);
+    lab.fails_with("embed run --out x.csv --layer block9 --device cpu -q", 2, &["no layer `block9`", "block4"]);
+    lab.fails_with("embed images --out x.csv", 1, &["no run in images"]);
+    lab.fails_with("embed run --out nowhere/x.csv --device cpu -q", 1, &["nowhere/x.csv"]);
 }
 
 #[test]
 fn features_are_mapped_for_other_programs() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 3 --out run -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 3 --out run -q"));
     let rows = |name: &str| -> Vec<Vec<String>> {
         let text = fs::read_to_string(lab.path(name)).expect("a file");
         text.lines().map(|line| line.split(',').map(String::from).collect()).collect()
     };
     for (map, title) in [("pca", "PCA"), ("tsne", "t-SNE")] {
-        let said = lab.well(&format!("embed run --out {map}.csv --layer block3 --map {map} --device cpu -q")).out;
+        let said = lab.succeeds(&format!("embed run --out {map}.csv --layer block3 --map {map} --device cpu -q")).out;
         assert_eq!(said, format!("40 images of fashion-mnist, places by {title} of block3, in {map}.csv\n"));
         let rows = rows(&format!("{map}.csv"));
         assert_eq!((rows.len(), rows[0].join(",")), (TEST + 1, "index,label,class,x,y".to_string()));
@@ -245,16 +245,16 @@ fn features_are_mapped_for_other_programs() {
         };
         assert!(mean(true) < 0.7 * mean(false), "{map}: {} and {}", mean(true), mean(false));
     }
-    lab.well("embed run --out map.npy --map tsne --device cpu -q");
+    lab.succeeds("embed run --out map.npy --map tsne --device cpu -q");
     let bytes = fs::read(lab.path("map.npy")).expect("a file");
     assert!(String::from_utf8_lossy(&bytes[..128]).contains("'shape': (40, 2)"));
-    lab.badly("embed run --out x.csv --map umap", 2, &["umap", "tsne"]);
+    lab.fails_with("embed run --out x.csv --map umap", 2, &["umap", "tsne"]);
 }
 
 #[test]
 fn the_report_is_one_page_with_everything_in_it() {
     let lab = trained();
-    let said = lab.well("report runs/rotation-1 --device cpu -q").out;
+    let said = lab.succeeds("report runs/rotation-1 --device cpu -q").out;
     assert!(said.starts_with("runs/rotation-1/report.html"), "{said}");
     let page = fs::read_to_string(lab.path("runs/rotation-1/report.html")).expect("a file");
     for words in [
@@ -285,12 +285,12 @@ fn the_report_is_one_page_with_everything_in_it() {
         let text = format!("{:.1} %<small>", 100.0 * row["accuracy"].as_f64().expect("a share"));
         assert!(page.contains(&text), "{row}");
     }
-    let again = lab.well("report runs/rotation-1 --device cpu --out again.html");
+    let again = lab.succeeds("report runs/rotation-1 --device cpu --out again.html");
     assert!(!again.err.contains("raw pixels"), "what is known is not measured again: {}", again.err);
     assert_eq!(fs::read_to_string(lab.path("again.html")).expect("a file"), page);
 
-    lab.well("report runs/simsiam-1 --device cpu --images 50 -q");
-    lab.badly("report images", 1, &["no run in images"]);
-    lab.badly("report runs/simsiam-1 --out images -q", 2, &["images is a folder"]);
-    lab.badly("report runs/simsiam-1 --out nowhere/x.html --device cpu -q", 1, &["nowhere/x.html"]);
+    lab.succeeds("report runs/simsiam-1 --device cpu --images 50 -q");
+    lab.fails_with("report images", 1, &["no run in images"]);
+    lab.fails_with("report runs/simsiam-1 --out images -q", 2, &["images is a folder"]);
+    lab.fails_with("report runs/simsiam-1 --out nowhere/x.html --device cpu -q", 1, &["nowhere/x.html"]);
 }

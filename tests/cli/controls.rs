@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{Lab, TRAINING};
 
 fn json(lab: &Lab, arguments: &str) -> Value {
-    serde_json::from_str(&lab.well(&format!("{arguments} --device cpu --json -q")).out).expect("JSON")
+    serde_json::from_str(&lab.succeeds(&format!("{arguments} --device cpu --json -q")).out).expect("JSON")
 }
 
 fn words(value: &Value) -> Vec<&str> {
@@ -15,10 +15,10 @@ fn words(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn controls_are_measured_once_for_all_runs_and_anew_where_the_cache_is_damaged() {
+fn controls_are_measured_once_or_where_the_cache_is_damaged() {
     let lab = Lab::new();
     for (seed, steps, out) in [(1, 2, "one"), (1, 4, "longer"), (2, 2, "other")] {
-        lab.well(&format!("{TRAINING} --steps {steps} --seed {seed} --out {out} -q"));
+        lab.succeeds(&format!("{TRAINING} --steps {steps} --seed {seed} --out {out} -q"));
     }
     // those that are cheap: the others have tests of their own
     let measure = |ask: &str| json(&lab, &format!("{ask} --untrained-seeds 1 --supervised=never"));
@@ -31,7 +31,7 @@ fn controls_are_measured_once_for_all_runs_and_anew_where_the_cache_is_damaged()
     assert_eq!(sources.map(|source| of(&first, source).len()), [10, 10, 2, 2]);
     assert_eq!(of(&first, "pca")[0]["width"], 16, "as many components as the last layer has features");
 
-    let said = lab.well("eval one --untrained-seeds 1 --supervised=never --device cpu");
+    let said = lab.succeeds("eval one --untrained-seeds 1 --supervised=never --device cpu");
     assert!(said.out.contains("Measured before, with the same images"), "{}", said.out);
     assert!(!said.err.contains("raw pixels") && !said.err.contains("untrained encoder"), "{}", said.err);
     let longer = measure("eval longer");
@@ -57,19 +57,19 @@ fn controls_are_measured_once_for_all_runs_and_anew_where_the_cache_is_damaged()
 }
 
 #[test]
-fn other_seeds_of_the_untrained_encoder_are_told_by_mean_and_range() {
+fn other_untrained_seeds_are_reported_by_mean_and_range() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 2 --out run -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 2 --out run -q"));
     let card = json(&lab, "eval run --probe knn");
     let seeds: Vec<&Value> = card["untrained"].as_array().expect("seeds").iter().map(|other| &other["seed"]).collect();
     assert_eq!(seeds, [2, 3], "the run's own is among the rows");
     // the run of that seed has the same weights before its first step
-    lab.well(&format!("{TRAINING} --steps 2 --seed 2 --out second -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 2 --seed 2 --out second -q"));
     let second = json(&lab, "eval second --probe knn");
     let rows = second["rows"].as_array().expect("rows").iter().filter(|row| row["source"] == "untrained");
     assert_eq!(card["untrained"][0]["rows"].as_array().expect("rows"), &rows.cloned().collect::<Vec<_>>());
     assert!(words(&second["from_cache"]).contains(&"untrained encoder"), "{second}");
-    let said = lab.well("eval run --probe knn --device cpu -q").out;
+    let said = lab.succeeds("eval run --probe knn --device cpu -q").out;
     assert!(said.contains("Untrained encoders of 3 seeds") && said.contains("kNN"), "{said}");
     let five = json(&lab, "eval run --probe knn --images 50 --untrained-seeds 5");
     assert_eq!(five["untrained"].as_array().map(Vec::len), Some(4));
@@ -77,9 +77,9 @@ fn other_seeds_of_the_untrained_encoder_are_told_by_mean_and_range() {
 }
 
 #[test]
-fn few_labels_give_a_curve_a_source_with_its_spread_over_draws() {
+fn few_labels_give_one_curve_for_each_source() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 4 --out run -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 4 --out run -q"));
     let card = json(&lab, "eval run --few-labels 5,1 --draws 3");
     let few = &card["few_labels"];
     assert_eq!(few["settings"], serde_json::json!({ "labels": [1, 5], "draws": 3, "seed": 0 }));
@@ -101,16 +101,16 @@ fn few_labels_give_a_curve_a_source_with_its_spread_over_draws() {
     // stripes of ten kinds are easily told apart from few of their pixels
     assert!(curves[2]["points"][1]["mean"].as_f64().is_some_and(|mean| mean > 0.8), "{few}");
     assert_eq!(json(&lab, "eval run --few-labels 5,1 --draws 3 --fresh")["few_labels"], *few, "draws repeat");
-    let said = lab.well("eval run --few-labels 1,5 --draws 3 --device cpu -q").out.replace('\n', " ");
+    let said = lab.succeeds("eval run --few-labels 1,5 --draws 3 --device cpu -q").out.replace('\n', " ");
     for words in ["labels a class", "Mean of 3 draws", "few labels of raw pixels", "(Student's t over the draws)"] {
         assert!(said.contains(words), "no `{words}` in\n{said}");
     }
     fs::write(lab.path("card.json"), card.to_string()).expect("a file");
-    let again = lab.well("eval --card card.json --device cpu -q").out;
+    let again = lab.succeeds("eval --card card.json --device cpu -q").out;
     assert!(again.contains("linear, 5 labels a class") && again.contains("were reproduced"), "{again}");
 
-    lab.badly("eval run --few-labels 11 --device cpu -q", 2, &["only 10 training images of class", "at most"]);
-    lab.badly("eval run --few-labels 5 --probe knn --device cpu -q", 2, &["linear probe", "--probe"]);
-    lab.badly("eval run --few-labels 0", 2, &["--few-labels"]);
-    lab.badly("eval run --draws 3", 2, &["--few-labels"]);
+    lab.fails_with("eval run --few-labels 11 --device cpu -q", 2, &["only 10 training images of class", "at most"]);
+    lab.fails_with("eval run --few-labels 5 --probe knn --device cpu -q", 2, &["linear probe", "--probe"]);
+    lab.fails_with("eval run --few-labels 0", 2, &["--few-labels"]);
+    lab.fails_with("eval run --draws 3", 2, &["--few-labels"]);
 }

@@ -39,7 +39,7 @@ fn data(lab: &Lab, run: &str) -> toml::Value {
 }
 
 #[test]
-fn photographs_in_class_folders_are_trained_on_resumed_and_probed() {
+fn photographs_in_class_folders_train_resume_and_probe() {
     let lab = Lab::new();
     for number in 0..40 {
         write_image(&lab, "photos/train/lying", number, false);
@@ -50,13 +50,13 @@ fn photographs_in_class_folders_are_trained_on_resumed_and_probed() {
         write_image(&lab, "photos/val/standing", number, true);
     }
     let train = format!("train rotation --data folder:photos?size=16 {OPTIONS}");
-    lab.well(&format!("{train} --steps 12 --out whole"));
+    lab.succeeds(&format!("{train} --steps 12 --out whole"));
     let record = data(&lab, "whole");
     assert_eq!((record["name"].as_str(), record["size"].as_integer()), (Some("folder"), Some(16)));
     assert_eq!((record["train_images"].as_integer(), record["test_images"].as_integer()), (Some(80), Some(20)));
     assert!(record["folder"].as_str().is_some_and(|folder| folder.starts_with('/')), "{record}");
 
-    let said = lab.well("eval whole --device cpu --json -q").out;
+    let said = lab.succeeds("eval whole --device cpu --json -q").out;
     let report: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     let rows = report["rows"].as_array().expect("rows");
     let pixels = rows.iter().find(|row| row["source"] == "raw-pixels" && row["probe"] == "linear").expect("a control");
@@ -65,12 +65,12 @@ fn photographs_in_class_folders_are_trained_on_resumed_and_probed() {
 
     // moved photographs are the same ones, of another size or altered they are others
     fs::rename(lab.path("photos"), lab.path("moved")).expect("a folder");
-    lab.badly("train --resume --out whole --device cpu", 1, &["no folder", "photos"]);
+    lab.fails_with("train --resume --out whole --device cpu", 1, &["no folder", "photos"]);
     let resume = "train --resume --out whole --device cpu -q --data";
-    lab.badly(&format!("{resume} folder:moved?size=24"), 1, &["not those the run learned from"]);
-    lab.well(&format!("{resume} folder:moved"));
+    lab.fails_with(&format!("{resume} folder:moved?size=24"), 1, &["not those the run learned from"]);
+    lab.succeeds(&format!("{resume} folder:moved"));
     write_image(&lab, "moved/train/lying", 0, true);
-    lab.badly(&format!("{resume} folder:moved"), 1, &["not those the run learned from"]);
+    lab.fails_with(&format!("{resume} folder:moved"), 1, &["not those the run learned from"]);
 }
 
 #[test]
@@ -79,16 +79,16 @@ fn photographs_without_classes_are_trained_on_but_not_probed() {
     (0..60).for_each(|number| write_image(&lab, "photos", number, number % 3 == 0));
     fs::write(lab.path("photos/notes.txt"), "taken in summer").expect("a file");
     let train = format!("train rotation --data folder:photos?size=16 {OPTIONS}");
-    let said = lab.well(&format!("{train} --steps 5 --out run"));
+    let said = lab.succeeds(&format!("{train} --steps 5 --out run"));
     assert_eq!(said.err.lines().count(), 1, "{}", said.err);
     assert!(said.err.contains("notes.txt is left out: it is neither a PNG nor a JPEG file"), "{}", said.err);
     let record = data(&lab, "run");
     let [train_images, test_images] = ["train_images", "test_images"].map(|key| record[key].as_integer());
     assert_eq!(train_images.zip(test_images).map(|(train, test)| train + test), Some(60));
     fs::remove_file(lab.path("photos/notes.txt")).expect("it was there");
-    lab.badly("eval run --device cpu -q", 1, &["have no classes", "--data"]);
-    lab.badly(&format!("{train} --steps 5 --probe-every 2 --out other"), 1, &["have no classes", "--probe-every"]);
-    lab.badly(&format!("toy --data folder:photos?size=16 {OPTIONS}"), 1, &["have no classes", "nolabel train"]);
+    lab.fails_with("eval run --device cpu -q", 1, &["have no classes", "--data"]);
+    lab.fails_with(&format!("{train} --steps 5 --probe-every 2 --out other"), 1, &["have no classes", "--probe-every"]);
+    lab.fails_with(&format!("toy --data folder:photos?size=16 {OPTIONS}"), 1, &["have no classes", "nolabel train"]);
     assert!(!lab.path("other").exists() && !lab.path("runs").exists());
 }
 
@@ -96,7 +96,7 @@ fn photographs_without_classes_are_trained_on_but_not_probed() {
 fn folders_that_cannot_be_used_are_refused_in_words() {
     let lab = Lab::new();
     let refused = |spec: &str, code: i32, words: &[&str]| {
-        lab.badly(&format!("train rotation --data {spec} --steps 2 --out run {OPTIONS}"), code, words);
+        lab.fails_with(&format!("train rotation --data {spec} --steps 2 --out run {OPTIONS}"), code, words);
     };
     refused("folder", 2, &["which folder"]);
     refused("folder:photos?size=big", 2, &["?size=big", "between 8 and 1024"]);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{Lab, TRAINING};
 
 fn json(lab: &Lab, arguments: &str) -> Value {
-    serde_json::from_str(&lab.well(&format!("{arguments} --device cpu --json -q")).out).expect("JSON")
+    serde_json::from_str(&lab.succeeds(&format!("{arguments} --device cpu --json -q")).out).expect("JSON")
 }
 
 fn list<'a>(card: &'a Value, path: &str) -> Vec<&'a Value> {
@@ -34,7 +34,7 @@ fn accuracy(card: &Value, path: &str, of: [&str; 3]) -> f64 {
 /// Measures again what a card says.
 fn found_again(lab: &Lab, card: &Value) -> String {
     fs::write(lab.path("card.json"), card.to_string()).expect("a file");
-    let said = lab.well("eval --card card.json --device cpu -q").out;
+    let said = lab.succeeds("eval --card card.json --device cpu -q").out;
     assert!(said.contains("were reproduced") && said.contains("The largest difference is 0.00"), "{said}");
     said
 }
@@ -42,7 +42,7 @@ fn found_again(lab: &Lab, card: &Value) -> String {
 #[test]
 fn neighbours_are_ranked_at_every_layer_for_controls_too() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 2 --out run -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 2 --out run -q"));
     let card = json(&lab, "eval run --probe retrieval");
     let measures = ["precision@1", "precision@5", "precision@10", "map"];
     for measure in measures {
@@ -59,14 +59,14 @@ fn neighbours_are_ranked_at_every_layer_for_controls_too() {
     let pixels = measures.map(|measure| accuracy(&card, "/rows", ["raw-pixels", "pixels", measure]));
     assert!(pixels[0] > 0.8 && pixels.iter().all(|share| *share > 0.5), "{pixels:?}");
     assert!(pixels[0] >= pixels[1] && pixels[1] >= pixels[2], "the nearest are the best: {pixels:?}");
-    let said = lab.well("eval run --probe retrieval --device cpu").out;
+    let said = lab.succeeds("eval run --probe retrieval --device cpu").out;
     let head = said.lines().find(|line| line.starts_with("features of")).expect("a table");
     assert_eq!(head.split_whitespace().collect::<Vec<_>>()[4..], ["P@1", "P@5", "P@10", "mAP"]);
     for words in ["mAP: ", "ranked by cosine", "raw pixels, PCA of raw pixels, ", ". --fresh"] {
         assert!(said.replace('\n', " ").contains(words), "no `{words}` in\n{said}");
     }
     found_again(&lab, &card);
-    let compared = lab.well("compare run --probe retrieval --device cpu");
+    let compared = lab.succeeds("compare run --probe retrieval --device cpu");
     assert!(compared.out.contains("P@1") && compared.err.is_empty(), "known already: {}", compared.err);
     assert!(json(&lab, "eval run --probe knn")["from_cache"].is_null(), "what was not ranked is no answer");
 }
@@ -74,7 +74,7 @@ fn neighbours_are_ranked_at_every_layer_for_controls_too() {
 #[test]
 fn a_linear_layer_is_trained_on_encoders_and_pixels_alike() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 2 --out run -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 2 --out run -q"));
     let card = json(&lab, "eval run --probe sgd --steps 40 --lr 0.001,0.05");
     assert_eq!(
         (list(&card, "/rows").len(), &card["settings"]["linear"]),
@@ -91,7 +91,7 @@ fn a_linear_layer_is_trained_on_encoders_and_pixels_alike() {
     assert_eq!(card["sgd"]["plan"]["length"], serde_json::json!({ "steps": 40 }));
     assert!(found_again(&lab, &card).contains("sgd"));
 
-    let said = lab.well("eval run --probe sgd --steps 40 --lr 0.001,0.05 --device cpu");
+    let said = lab.succeeds("eval run --probe sgd --steps 40 --lr 0.001,0.05 --device cpu");
     for words in
         ["linear layer on", "the better control", "40 steps of 100 views", "crops of 30 to 100 %", "0.001, 0.05"]
     {
@@ -102,14 +102,14 @@ fn a_linear_layer_is_trained_on_encoders_and_pixels_alike() {
     let block = json(&lab, "eval run --probe sgd --steps 4 --lr 0.1 --layer block2");
     assert_eq!(names(&block, "/sgd/rows")[0], ["trained", "block2", "sgd"]);
     assert!(list(&block, "/sgd/rows")[0]["validation"].is_null(), "one rate leaves nothing to choose");
-    lab.badly("eval run --probe sgd --steps 4 --lr 1e38 --device cpu -q", 2, &["learning rate", "smaller"]);
+    lab.fails_with("eval run --probe sgd --steps 4 --lr 1e38 --device cpu -q", 2, &["learning rate", "smaller"]);
 }
 
 #[test]
-fn fine_tuning_stands_beside_the_supervised_control_which_is_kept() {
+fn fine_tuning_is_compared_with_a_cached_supervised_control() {
     let lab = Lab::new();
     for (steps, out) in [(2, "run"), (3, "longer")] {
-        lab.well(&format!("{TRAINING} --steps {steps} --out {out} -q"));
+        lab.succeeds(&format!("{TRAINING} --steps {steps} --out {out} -q"));
     }
     let checkpoint = lab.path("run/checkpoints").join(lab.checkpoints("run").last().expect("a checkpoint"));
     let before = fs::read(&checkpoint).expect("a file");
@@ -125,7 +125,7 @@ fn fine_tuning_stands_beside_the_supervised_control_which_is_kept() {
     let longer = json(&lab, &format!("eval longer {ask}"));
     assert_eq!(words(&longer, "/from_cache"), ["supervised encoder"]);
     assert_eq!(list(&longer, "/finetune/rows")[1], list(&card, "/finetune/rows")[1], "it is the same for all runs");
-    let said = lab.well(&format!("eval run {ask} --device cpu -q")).out.replace('\n', " ");
+    let said = lab.succeeds(&format!("eval run {ask} --device cpu -q")).out.replace('\n', " ");
     for words in ["fine-tuned from", "untrained weights (supervised)", "the supervised control", "same steps"] {
         assert!(said.contains(words), "no `{words}` in\n{said}");
     }
@@ -138,10 +138,10 @@ fn fine_tuning_stands_beside_the_supervised_control_which_is_kept() {
 #[test]
 fn the_layers_of_a_supervised_encoder_are_read_like_the_others() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 3 --out run -q"));
-    let first = lab.well("eval run --probe knn --images 50 --device cpu -q").out;
+    lab.succeeds(&format!("{TRAINING} --steps 3 --out run -q"));
+    let first = lab.succeeds("eval run --probe knn --images 50 --device cpu -q").out;
     assert!(first.contains("add --supervised") && !first.contains("supervised encoder"), "an impression: {first}");
-    let without = lab.well("eval run --probe knn --supervised=never --device cpu -q").out;
+    let without = lab.succeeds("eval run --probe knn --supervised=never --device cpu -q").out;
     assert!(!without.contains("supervised"), "{without}");
     let card = json(&lab, "eval run --probe knn");
     let plan = &card["supervised"]["plan"];
@@ -156,29 +156,29 @@ fn the_layers_of_a_supervised_encoder_are_read_like_the_others() {
     assert!(rows.iter().all(|name| name[0] != "supervised"), "what compare reads stays without labels");
     assert!(found_again(&lab, &card).contains("knn, supervised"));
     for ask in ["eval run --probe knn --supervised --device cpu", "eval run --probe knn --device cpu"] {
-        let said = lab.well(ask);
+        let said = lab.succeeds(ask);
         assert!(said.out.contains("supervised encoder") && said.out.contains("after training with labels"), "{said:?}");
         assert!(!said.err.contains("supervised") && !said.out.contains("--supervised"), "kept: {said:?}");
     }
-    lab.well("report run --device cpu -q");
+    lab.succeeds("report run --device cpu -q");
     let compared: Value =
-        serde_json::from_str(&lab.well("compare run --probe knn --device cpu --format json -q").out).expect("JSON");
+        serde_json::from_str(&lab.succeeds("compare run --probe knn --device cpu --format json -q").out).expect("JSON");
     let over = compared["data"][0]["lines"][0]["probes"][0]["points"]["mean"].as_f64().expect("points");
     let trained =
         compared["data"][0]["lines"][0]["probes"][0]["trained"]["accuracy"]["mean"].as_f64().expect("a share");
     assert!(over < 100.0 * trained, "{compared}");
 
-    lab.badly("eval run --probe sgd --supervised --device cpu -q", 2, &["linear, knn or retrieval", "--probe"]);
-    lab.badly("eval run --lr 0.1 --device cpu -q", 2, &["--probe sgd", "--supervised"]);
-    lab.badly("eval run --probe sgd --lr 0", 2, &["--lr", "positive number"]);
-    lab.badly("eval run --probe sgd --steps 2 --epochs 2", 2, &["--steps", "--epochs"]);
-    lab.badly("eval --card card.json --supervised", 2, &["--card", "--supervised"]);
+    lab.fails_with("eval run --probe sgd --supervised --device cpu -q", 2, &["linear, knn or retrieval", "--probe"]);
+    lab.fails_with("eval run --lr 0.1 --device cpu -q", 2, &["--probe sgd", "--supervised"]);
+    lab.fails_with("eval run --probe sgd --lr 0", 2, &["--lr", "positive number"]);
+    lab.fails_with("eval run --probe sgd --steps 2 --epochs 2", 2, &["--steps", "--epochs"]);
+    lab.fails_with("eval --card card.json --supervised", 2, &["--card", "--supervised"]);
 }
 
 #[test]
-fn one_who_kills_a_training_loses_it_and_nothing_else() {
+fn a_killed_evaluation_loses_only_the_unfinished_part() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 2 --out run -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 2 --out run -q"));
     let mut command = lab.command("eval run --probe knn --supervised --steps 100000 --device cpu");
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
     let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);

@@ -1,18 +1,18 @@
 //! The real binary on small generated images, as a user meets it.
 
-mod alone;
 mod card;
 mod clips;
 mod compare;
 mod controls;
+mod crash_recovery;
 mod data;
 mod eval;
 mod folder;
-mod kills;
 mod labelled;
 mod resume;
 mod serve;
 mod show;
+mod single_checkpoint;
 mod sweep;
 mod train;
 mod transfer;
@@ -90,14 +90,14 @@ impl Lab {
     }
 
     /// Runs and expects success.
-    fn well(&self, arguments: &str) -> Said {
+    fn succeeds(&self, arguments: &str) -> Said {
         let said = self.run(arguments);
         assert_eq!(said.code, Some(0), "nolabel {arguments}\n{}{}", said.out, said.err);
         said
     }
 
     /// Runs and expects this code and one sentence on stderr that holds all of `words`.
-    fn badly(&self, arguments: &str, code: i32, words: &[&str]) {
+    fn fails_with(&self, arguments: &str, code: i32, words: &[&str]) {
         let said = self.run(arguments);
         assert_eq!(said.code, Some(code), "nolabel {arguments}\n{}{}", said.out, said.err);
         assert!(said.err.starts_with("error: "), "{}", said.err);

@@ -66,12 +66,12 @@ pub fn assert_same(lab: &Lab, a: &str, b: &str) {
 fn a_resumed_run_equals_one_that_was_never_stopped() {
     let lab = Lab::new();
     // 12 steps an epoch: step 18 lies in the middle of one, step 24 at the end of one
-    lab.well(&format!("{TRAINING} --steps 30 --out whole -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 30 --out whole -q"));
     for (every, step) in [(18, 18), (24, 24), (5, 25)] {
         let (cut, resumed) = (format!("cut{step}"), format!("resumed{step}"));
-        lab.well(&format!("{TRAINING} --steps 30 --save-every {every} --out {cut} -q"));
+        lab.succeeds(&format!("{TRAINING} --steps 30 --save-every {every} --out {cut} -q"));
         copy_as_of(&lab, &cut, &resumed, step);
-        let said = lab.well(&format!("train --resume --out {resumed} --device cpu"));
+        let said = lab.succeeds(&format!("train --resume --out {resumed} --device cpu"));
         assert!(said.err.contains(&format!("continued after step {step}")), "{}", said.err);
         assert_same(&lab, "whole", &resumed);
     }
@@ -80,64 +80,64 @@ fn a_resumed_run_equals_one_that_was_never_stopped() {
 #[test]
 fn a_run_that_was_never_saved_begins_again() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 6 --out whole -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 6 --out whole -q"));
     copy_as_of(&lab, "whole", "again", 0);
-    lab.badly("eval again --device cpu", 1, &["has saved nothing yet"]);
-    lab.well("train --resume --out again --device cpu -q");
+    lab.fails_with("eval again --device cpu", 1, &["has saved nothing yet"]);
+    lab.succeeds("train --resume --out again --device cpu -q");
     assert_same(&lab, "whole", "again");
 }
 
 #[test]
-fn a_damaged_checkpoint_falls_back_to_the_one_before() {
+fn a_damaged_checkpoint_falls_back_to_the_previous() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 20 --save-every 8 --out whole -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 20 --save-every 8 --out whole -q"));
     copy_as_of(&lab, "whole", "damaged", 20);
     flip(&lab.path("damaged/checkpoints/step-00000020.safetensors"), 100);
-    let said = lab.well("train --resume --out damaged --device cpu -q");
+    let said = lab.succeeds("train --resume --out damaged --device cpu -q");
     assert!(said.err.starts_with("warning: ") && said.err.contains("goes on from step 16"), "{}", said.err);
     assert_same(&lab, "whole", "damaged");
     for name in lab.checkpoints("damaged") {
         fs::write(lab.path("damaged/checkpoints").join(name), "nothing").expect("a file");
     }
-    lab.badly("train --resume --out damaged --device cpu", 1, &["nor can an earlier one"]);
+    lab.fails_with("train --resume --out damaged --device cpu", 1, &["nor can an earlier one"]);
 }
 
 #[test]
-fn what_contradicts_the_run_is_refused() {
+fn arguments_that_contradict_the_run_are_refused() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 4 --out run -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 4 --out run -q"));
     let refused =
         [("--batch 16", "batch is 8, not 16"), ("--steps 8", "steps is 4, not 8"), ("--seed 2", "seed is 1, not 2")];
     for (argument, words) in refused {
-        lab.badly(&format!("train --resume --out run --device cpu {argument}"), 2, &["is another run", words]);
+        lab.fails_with(&format!("train --resume --out run --device cpu {argument}"), 2, &["is another run", words]);
     }
-    lab.badly("train --resume --out run --set flip=true", 2, &["options.flip is false, not true"]);
-    lab.badly("train --resume --out run --preset full", 2, &["preset is \"small\", not \"full\""]);
-    lab.badly("train --resume --out nowhere", 1, &["no run in nowhere"]);
-    lab.badly("train --resume", 2, &["--out"]);
+    lab.fails_with("train --resume --out run --set flip=true", 2, &["options.flip is false, not true"]);
+    lab.fails_with("train --resume --out run --preset full", 2, &["preset is \"small\", not \"full\""]);
+    lab.fails_with("train --resume --out nowhere", 1, &["no run in nowhere"]);
+    lab.fails_with("train --resume", 2, &["--out"]);
     // the same again is no contradiction; the run is finished and says what came out
-    let said = lab.well(&format!("{TRAINING} --steps 4 --resume --out run"));
+    let said = lab.succeeds(&format!("{TRAINING} --steps 4 --resume --out run"));
     assert!(said.err.contains("run is finished") && said.out.contains("4 steps in"), "{said:?}");
     let record = lab.path("run/run.toml");
     let edited = fs::read_to_string(&record).expect("a file").replace("batch = 8", "batch = 16");
     fs::write(&record, edited).expect("a file");
-    lab.badly("train --resume --out run", 1, &["batch is 8, not 16", "put it back"]);
+    lab.fails_with("train --resume --out run", 1, &["batch is 8, not 16", "put it back"]);
 }
 
 #[test]
-fn a_run_goes_on_with_the_images_it_began_with() {
+fn a_run_resumes_with_the_images_it_began_with() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 4 --out run -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 4 --out run -q"));
     lab.generate("others", 2);
-    lab.badly(
+    lab.fails_with(
         "train --resume --out run --data fashion-mnist:others --device cpu",
         1,
         &["not those the run learned from"],
     );
     fs::rename(lab.path("images"), lab.path("moved")).expect("a folder");
-    lab.badly("train --resume --out run --device cpu", 1, &["has no file"]);
-    lab.well("train --resume --out run --device cpu --data fashion-mnist:moved");
-    lab.well("eval run --device cpu --data fashion-mnist:moved --probe knn -q");
+    lab.fails_with("train --resume --out run --device cpu", 1, &["has no file"]);
+    lab.succeeds("train --resume --out run --device cpu --data fashion-mnist:moved");
+    lab.succeeds("eval run --device cpu --data fashion-mnist:moved --probe knn -q");
 }
 
 #[cfg(unix)]
@@ -166,9 +166,9 @@ mod signals {
     }
 
     #[test]
-    fn an_interrupted_run_is_saved_and_says_how_to_go_on() {
+    fn an_interrupted_run_is_saved_and_says_how_to_resume() {
         let lab = Lab::new();
-        lab.well(&format!("{TRAINING} {LONG} --out whole -q"));
+        lab.succeeds(&format!("{TRAINING} {LONG} --out whole -q"));
         let mut begin = format!("{TRAINING} {LONG} --out stopped");
         for (round, name) in ["-INT", "-TERM"].into_iter().enumerate() {
             let child = start(&lab, &begin);
@@ -186,14 +186,14 @@ mod signals {
             assert_eq!(lab.checkpoints("stopped").pop(), Some(format!("step-{:08}.safetensors", done.step)));
             begin = "train --resume --out stopped --device cpu --save-every 40".to_string();
         }
-        lab.well(&begin);
+        lab.succeeds(&begin);
         assert_same(&lab, "whole", "stopped");
     }
 
     #[test]
-    fn a_killed_run_goes_on_from_its_last_checkpoint() {
+    fn a_killed_run_resumes_from_its_last_checkpoint() {
         let lab = Lab::new();
-        lab.well(&format!("{TRAINING} {LONG} --out whole -q"));
+        lab.succeeds(&format!("{TRAINING} {LONG} --out whole -q"));
         let mut begin = format!("{TRAINING} {LONG} --out killed -q");
         for steps in [45, 130, 290] {
             let mut child = start(&lab, &begin);
@@ -201,30 +201,30 @@ mod signals {
             child.wait().expect("ends");
             begin = "train --resume --out killed --device cpu --save-every 40 -q".to_string();
         }
-        lab.well(&begin);
+        lab.succeeds(&begin);
         assert_same(&lab, "whole", "killed");
     }
 
     #[test]
-    fn a_run_stopped_after_its_last_step_only_measures_when_resumed() {
+    fn a_run_stopped_after_its_last_step_resumes_to_measure() {
         let lab = Lab::new();
-        lab.well(&format!("{TRAINING} --steps 20 --out whole -q"));
+        lab.succeeds(&format!("{TRAINING} --steps 20 --out whole -q"));
         copy_as_of(&lab, "whole", "ended", 20);
         let log = lab.path("ended/events.jsonl");
         let text = fs::read_to_string(&log).expect("a file");
         let cut = text.find("{\"event\":\"pretext\"").expect("the task on test images");
         fs::write(&log, &text[..cut]).expect("a file");
-        let said = lab.well("train --resume --out ended --device cpu");
+        let said = lab.succeeds("train --resume --out ended --device cpu");
         assert!(said.out.contains("rotation accuracy on 40 test images"), "{}", said.out);
         assert_same(&lab, "whole", "ended");
     }
 
     #[test]
-    fn nobody_else_may_write_to_a_run_under_way() {
+    fn a_running_run_is_locked_for_other_writers() {
         let lab = Lab::new();
         let child = start(&lab, &format!("{TRAINING} --steps 100000 --save-every 40 --out busy"));
         signal(&lab, &child, "busy", 50, "-CONT");
-        lab.badly("train --resume --out busy --device cpu", 1, &["another nolabel is at work"]);
+        lab.fails_with("train --resume --out busy --device cpu", 1, &["another nolabel is at work"]);
         signal(&lab, &child, "busy", 50, "-INT");
         assert_eq!(Said::from(child.wait_with_output().expect("ends")).code, Some(130));
     }

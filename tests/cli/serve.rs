@@ -57,12 +57,12 @@ fn the_page_is_served_with_the_types_that_browsers_insist_on() {
     assert!(get(&address, "/nothing").starts_with("http/1.1 404"));
     assert!(!get(&address, "/../secret").contains("mine") && !get(&address, "/%2e%2e/secret").contains("mine"));
     let port = address.rsplit(':').next().expect("a port");
-    lab.badly(&format!("serve --port {port}"), 1, &[port, "--port"]);
+    lab.fails_with(&format!("serve --port {port}"), 1, &[port, "--port"]);
 }
 
 #[test]
 fn what_is_no_page_is_not_served() {
     let lab = Lab::new();
-    lab.badly("serve", 1, &["no folder `dist`", "make dist"]);
-    lab.badly("serve images", 1, &["no index.html"]);
+    lab.fails_with("serve", 1, &["no folder `dist`", "make dist"]);
+    lab.fails_with("serve images", 1, &["no index.html"]);
 }

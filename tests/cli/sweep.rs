@@ -28,7 +28,7 @@ fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
 #[test]
 fn a_sweep_killed_after_its_first_run_does_not_train_it_again() {
     let lab = Lab::new();
-    let planned = lab.well(&format!("{SWEEP} --dry-run")).out;
+    let planned = lab.succeeds(&format!("{SWEEP} --dry-run")).out;
     assert!(planned.starts_with("4 runs in runs, 0 of them done"), "{planned}");
     assert!(!lab.path("runs").exists(), "a plan writes nothing");
     let mut child = lab.command(SWEEP).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
@@ -40,7 +40,7 @@ fn a_sweep_killed_after_its_first_run_does_not_train_it_again() {
     let log = lab.path("runs/rotation-fashion-mnist-1/events.jsonl");
     let before = (fs::read(&log).expect("a file"), fs::read(&measured).expect("a file"));
 
-    let said = lab.well(SWEEP);
+    let said = lab.succeeds(SWEEP);
     assert!(said.err.contains("4 runs in runs, "), "{}", said.err);
     assert!(said.err.contains("1/4  rotation-fashion-mnist-1  done"), "{}", said.err);
     assert!(said.err.contains("run 4 of 4: aet-fashion-mnist-2"), "{}", said.err);
@@ -53,11 +53,11 @@ fn a_sweep_killed_after_its_first_run_does_not_train_it_again() {
     }
 
     // what a sweep trains is what `nolabel train` trains, and its table is that of `nolabel compare`
-    lab.well(&format!("{TRAINING} --steps 12 --seed 2 --out alone -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 12 --seed 2 --out alone -q"));
     assert_same(&lab, "alone", "runs/rotation-fashion-mnist-2");
     let hint = said.err.lines().find_map(|line| line.strip_prefix("the table again: nolabel ")).expect("a hint");
     assert_eq!(hint, "compare runs --probe knn");
-    assert_eq!(lab.well(hint).out, said.out);
+    assert_eq!(lab.succeeds(hint).out, said.out);
     let (compared, asked) = said.out.split_once("its own task").expect("what each was asked");
     let rows = |text: &str| -> Vec<String> {
         let of_method = |line: &&str| line.starts_with("rotation") || line.starts_with("aet");
@@ -69,31 +69,31 @@ fn a_sweep_killed_after_its_first_run_does_not_train_it_again() {
 
     // nothing is left to do: the images are not even read
     fs::rename(lab.path("images"), lab.path("moved")).expect("a folder");
-    assert_eq!(lab.well(SWEEP).out, said.out);
-    lab.badly(&format!("{SWEEP} --seeds 1,2,3 -q"), 1, &["there is no folder"]);
-    let more = lab.well(&SWEEP.replace("1,2 ", "1,2,3 ").replace(":images", ":moved")).err;
+    assert_eq!(lab.succeeds(SWEEP).out, said.out);
+    lab.fails_with(&format!("{SWEEP} --seeds 1,2,3 -q"), 1, &["there is no folder"]);
+    let more = lab.succeeds(&SWEEP.replace("1,2 ", "1,2,3 ").replace(":images", ":moved")).err;
     assert!(more.contains("5/6  rotation-fashion-mnist-3  to be trained"), "{more}");
     assert_eq!(starts(&lab, "runs/aet-fashion-mnist-1"), caught, "other files with the same images: {more}");
 }
 
 #[test]
-fn what_labels_would_make_of_the_encoder_stands_beside_every_run_unless_it_is_left_out() {
+fn a_sweep_measures_the_supervised_control_by_default() {
     let lab = Lab::new();
     let sweep = SWEEP.replace("rotation,aet", "rotation").replace("--seeds 1,2", "--seeds 1");
-    let without = lab.well(&format!("{sweep} --no-supervised -q")).out;
+    let without = lab.succeeds(&format!("{sweep} --no-supervised -q")).out;
     assert!(!without.contains("with labels"), "{without}");
-    let planned = lab.well(&format!("{sweep} --dry-run")).out;
+    let planned = lab.succeeds(&format!("{sweep} --dry-run")).out;
     assert!(planned.contains("trained, to be measured"), "{planned}");
-    let with = lab.well(&format!("{sweep} -q")).out;
+    let with = lab.succeeds(&format!("{sweep} -q")).out;
     assert!(with.contains("with labels"), "{with}");
     assert_eq!(starts(&lab, "runs/rotation-fashion-mnist-1"), 1, "it is measured again, not trained again");
     // another method of the same length with the same encoder has the same control
     let both = sweep.replace("sweep rotation", "sweep rotation,aet");
-    let said = lab.well(&both);
+    let said = lab.succeeds(&both);
     assert!(!said.err.contains("supervised encoder: training"), "{}", said.err);
     let shares: Vec<&str> = said.out.lines().filter(|line| line.contains("in kNN")).collect();
     assert_eq!(shares.len(), 2, "{}", said.out);
-    let json = lab.well("compare runs --probe knn --format json -q").out;
+    let json = lab.succeeds("compare runs --probe knn --format json -q").out;
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let of = |line: usize| json["data"][0]["lines"][line]["probes"][0]["supervised"].clone();
     assert!(of(0)["accuracy"]["mean"].is_number() && of(0) == of(1), "{json}");
@@ -113,9 +113,9 @@ fn values_are_tried_and_a_failure_is_named_at_the_end() {
 }
 
 #[test]
-fn a_plan_that_cannot_work_is_refused_before_anything_is_trained() {
+fn an_impossible_sweep_is_refused_before_any_training() {
     let lab = Lab::new();
-    let refused = |arguments: &str, words: &[&str]| lab.badly(&format!("sweep {arguments} --device cpu -q"), 2, words);
+    let refused = |arguments: &str, words: &[&str]| lab.fails_with(&format!("sweep {arguments} --device cpu -q"), 2, words);
     refused("rotation", &["--data"]);
     refused("rotatoin --data fashion-mnist", &["rotatoin", "'rotation'"]);
     refused("rotation --data fashion-mnist:images --set flp=true,false", &["`flp`", "did you mean `options.flip`"]);
@@ -124,25 +124,25 @@ fn a_plan_that_cannot_work_is_refused_before_anything_is_trained() {
     refused("colorization --data fashion-mnist:images --dry-run", &["colorization needs colour images"]);
     refused("rotation --data fashion-mnist:images --set batch=1,8", &["batch must be at least 2"]);
     assert!(!lab.path("runs").exists(), "nothing is written for what is refused");
-    lab.badly("sweep rotation --data fashion-mnist:nowhere --dry-run", 1, &["there is no folder", "nowhere"]);
-    lab.well(&format!("{TRAINING} --steps 3 --out runs/sweep/rotation-fashion-mnist-1 -q"));
+    lab.fails_with("sweep rotation --data fashion-mnist:nowhere --dry-run", 1, &["there is no folder", "nowhere"]);
+    lab.succeeds(&format!("{TRAINING} --steps 3 --out runs/sweep/rotation-fashion-mnist-1 -q"));
     refused("rotation --data fashion-mnist:images --out runs/sweep/rotation-fashion-mnist-1", &["is a run itself"]);
     refused("rotation --data fashion-mnist:images --out images/train-labels-idx1-ubyte", &["is a file"]);
     refused(
         "rotation --data fashion-mnist:images --steps 4 --batch 8 --set encoder.width=4",
         &["steps is 3, not 4", "--out"],
     );
-    let all = lab.well("sweep all --data fashion-mnist --out many --dry-run").out;
+    let all = lab.succeeds("sweep all --data fashion-mnist --out many --dry-run").out;
     assert!(all.contains("left out: colorization needs colour images, motion needs clips"), "{all}");
     assert!(all.starts_with("15 runs in many, 0 of them done"), "{all}");
 }
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_saves_and_the_same_command_goes_on() {
+fn ctrl_c_saves_and_the_same_command_resumes() {
     let lab = Lab::new();
     let sweep = SWEEP.replace("--steps 12", "--steps 400");
-    lab.well(&format!("{TRAINING} --steps 400 --seed 1 --out alone -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 400 --seed 1 --out alone -q"));
     let child = lab.command(&sweep).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
     let log = lab.path("runs/aet-fashion-mnist-1/events.jsonl");
     let steps = || fs::read_to_string(&log).map_or(0, |text| text.matches("\"event\":\"step\"").count());
@@ -154,10 +154,10 @@ fn ctrl_c_saves_and_the_same_command_goes_on() {
     assert!(said.err.contains(&format!("continue with\n  nolabel {sweep}")), "{}", said.err);
     assert_eq!(said.out, "", "a table would not be whole");
 
-    let planned = lab.well(&format!("{sweep} --dry-run")).out;
+    let planned = lab.succeeds(&format!("{sweep} --dry-run")).out;
     assert!(planned.contains("2/4  aet-fashion-mnist-1       saved at step "), "{planned}");
     assert!(planned.contains("of training left"), "{planned}");
-    lab.well(&sweep.replace("--seeds 1,2", "--seeds 1"));
+    lab.succeeds(&sweep.replace("--seeds 1,2", "--seeds 1"));
     assert_eq!((starts(&lab, "runs/rotation-fashion-mnist-1"), starts(&lab, "runs/aet-fashion-mnist-1")), (1, 2));
     assert_same(&lab, "alone", "runs/rotation-fashion-mnist-1");
 }

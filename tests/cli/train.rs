@@ -9,7 +9,7 @@ use nolabel::session::event::{Event, Verdict};
 #[test]
 fn a_run_leaves_its_record_its_events_and_two_checkpoints() {
     let lab = Lab::new();
-    let said = lab.well(&format!("{TRAINING} --steps 30 --save-every 10 --seed 3 --lr 0.01"));
+    let said = lab.succeeds(&format!("{TRAINING} --steps 30 --save-every 10 --seed 3 --lr 0.01"));
     let run = "runs/rotation-fashion-mnist-3";
     assert!(said.out.contains("rotation accuracy on 40 test images"), "{}", said.out);
     assert!(said.out.contains(&format!("nolabel eval {run}")), "{}", said.out);
@@ -41,21 +41,21 @@ fn a_run_leaves_its_record_its_events_and_two_checkpoints() {
 }
 
 #[test]
-fn what_lies_there_already_is_not_overwritten() {
+fn existing_files_are_not_overwritten() {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 2 -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 2 -q"));
     let before = fs::read(lab.path("runs/rotation-fashion-mnist-1/events.jsonl")).expect("a file");
-    lab.badly(&format!("{TRAINING} --steps 2"), 1, &["holds a run already", "--resume", "--out"]);
+    lab.fails_with(&format!("{TRAINING} --steps 2"), 1, &["holds a run already", "--resume", "--out"]);
     assert_eq!(fs::read(lab.path("runs/rotation-fashion-mnist-1/events.jsonl")).expect("a file"), before);
-    lab.badly(&format!("{TRAINING} --steps 2 --out images"), 1, &["images is not empty", "--out"]);
+    lab.fails_with(&format!("{TRAINING} --steps 2 --out images"), 1, &["images is not empty", "--out"]);
     fs::create_dir(lab.path("empty")).expect("a folder");
-    lab.well(&format!("{TRAINING} --steps 2 --out empty"));
+    lab.succeeds(&format!("{TRAINING} --steps 2 --out empty"));
 }
 
 #[test]
-fn quiet_runs_say_only_what_came_out() {
+fn quiet_runs_print_only_the_result() {
     let lab = Lab::new();
-    let said = lab.well(&format!("{TRAINING} --epochs 1 -q"));
+    let said = lab.succeeds(&format!("{TRAINING} --epochs 1 -q"));
     assert_eq!(said.err, "");
     assert!(said.out.starts_with("rotation on fashion-mnist, seed 1: 12 steps in "), "{}", said.out);
 }
@@ -63,7 +63,7 @@ fn quiet_runs_say_only_what_came_out() {
 #[test]
 fn a_run_can_be_probed_on_its_way() {
     let lab = Lab::new();
-    let said = lab.well(&format!("{TRAINING} --steps 10 --probe-every 5 --out probed"));
+    let said = lab.succeeds(&format!("{TRAINING} --steps 10 --probe-every 5 --out probed"));
     let events = lab.events("probed");
     let probed: Vec<usize> = events
         .iter()
@@ -72,7 +72,7 @@ fn a_run_can_be_probed_on_its_way() {
     assert_eq!(probed, [0, 5, 10]);
     assert!(said.err.contains("probe at step 5") && said.err.contains("untrained"), "{}", said.err);
     // looking on does not change what is computed
-    lab.well(&format!("{TRAINING} --steps 10 --out alone"));
+    lab.succeeds(&format!("{TRAINING} --steps 10 --out alone"));
     let loss = |run| {
         lab.events(run)
             .iter()
@@ -91,10 +91,10 @@ fn a_run_that_diverges_fails_in_words() {
 }
 
 #[test]
-fn a_batch_in_parts_and_a_rate_in_steps_can_be_had() {
+fn micro_batches_and_step_schedules_can_be_set() {
     let lab = Lab::new();
     let stepped = "--set micro_batches=2 --set schedule.kind=steps --set schedule.at_epochs=[1]";
-    lab.well(&format!("{TRAINING} --epochs 2 {stepped} --out run -q"));
+    lab.succeeds(&format!("{TRAINING} --epochs 2 {stepped} --out run -q"));
     let rates: Vec<f64> = lab
         .events("run")
         .iter()
@@ -105,7 +105,7 @@ fn a_batch_in_parts_and_a_rate_in_steps_can_be_had() {
 }
 
 #[test]
-fn a_run_that_goes_nowhere_is_told_so_and_ended_on_request() {
+fn a_collapsed_run_warns_and_stops_on_request() {
     let lab = Lab::new();
     let run = "runs/rotation-fashion-mnist-1";
     let hopeless = format!("{TRAINING} --steps 350 --lr 1e-12 --stop-on-collapse");

@@ -9,7 +9,7 @@ use nolabel::methods::METHODS;
 #[test]
 fn the_list_of_methods_is_the_list_of_the_library() {
     let lab = Lab::new();
-    let (text, json) = (lab.well("methods").out, lab.well("methods --json").out);
+    let (text, json) = (lab.succeeds("methods").out, lab.succeeds("methods --json").out);
     let cards: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(cards.as_array().map(Vec::len), Some(METHODS.len()));
     for (entry, card) in METHODS.iter().zip(cards.as_array().expect("a list")) {
@@ -17,74 +17,74 @@ fn the_list_of_methods_is_the_list_of_the_library() {
         assert!(text.contains(info.id) && text.contains(info.task), "{} is not listed", info.id);
         assert_eq!(card["id"], info.id);
         assert_eq!(card["small"]["method"], info.id, "the preset comes with the card");
-        let explained = lab.well(&format!("methods {}", info.id)).out;
+        let explained = lab.succeeds(&format!("methods {}", info.id)).out;
         assert!(explained.contains("optimizer.lr") && explained.contains(info.url), "{explained}");
     }
-    assert!(lab.well("methods motion").out.contains("Settings for moving-shapes"));
-    assert!(lab.well("methods motion --data clips").out.contains("Settings for clips"));
+    assert!(lab.succeeds("methods motion").out.contains("Settings for moving-shapes"));
+    assert!(lab.succeeds("methods motion --data clips").out.contains("Settings for clips"));
 }
 
 #[test]
 fn help_teaches() {
     let lab = Lab::new();
-    let top = lab.well("--help").out;
+    let top = lab.succeeds("--help").out;
     for command in ["toy", "methods", "data", "devices", "train", "eval", "serve"] {
         assert!(top.contains(command), "no `{command}` in\n{top}");
         assert_eq!(lab.run(&format!("{command} --help")).code, Some(0), "nolabel {command} --help");
     }
-    let train = lab.well("train --help").out;
+    let train = lab.succeeds("train --help").out;
     let flat = train.split_whitespace().collect::<Vec<_>>().join(" ");
     for entry in METHODS {
         assert!(flat.contains(&format!("{}: {}", entry.info().id, entry.info().task)), "{train}");
     }
     assert!(train.contains("nolabel train --resume"), "{train}");
-    assert!(lab.well("--version").out.contains(env!("CARGO_PKG_VERSION")));
+    assert!(lab.succeeds("--version").out.contains(env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
-fn bad_usage_ends_with_2_and_says_what_would_be_right() {
+fn bad_usage_exits_with_2_and_names_a_remedy() {
     let lab = Lab::new();
     let data = "--data fashion-mnist:images";
-    lab.badly(&format!("train rotatoin {data}"), 2, &["rotatoin", "'rotation'"]);
-    lab.badly("train rotation --data fashon-mnist:images", 2, &["fashon-mnist", "'fashion-mnist'"]);
-    lab.badly("train rotation", 2, &["--data"]);
-    lab.badly(&format!("train rotation {data} --device cuda"), 2, &["cuda", "gpu:0"]);
-    lab.badly(&format!("train rotation {data} --preset tiny"), 2, &["tiny", "small"]);
-    lab.badly(&format!("train rotation {data} --epochs 2 --steps 2"), 2, &["--epochs", "--steps"]);
-    lab.badly(&format!("train rotation {data} --steps 0"), 2, &["0"]);
-    lab.badly(&format!("train rotation {data} --lr -1"), 2, &["optimizer.lr"]);
-    lab.badly(&format!("train rotation {data} --batch 1"), 2, &["batch must be at least 2"]);
-    lab.badly(&format!("train rotation {data} --batch 101 --device cpu"), 2, &["only 100 training images"]);
+    lab.fails_with(&format!("train rotatoin {data}"), 2, &["rotatoin", "'rotation'"]);
+    lab.fails_with("train rotation --data fashon-mnist:images", 2, &["fashon-mnist", "'fashion-mnist'"]);
+    lab.fails_with("train rotation", 2, &["--data"]);
+    lab.fails_with(&format!("train rotation {data} --device cuda"), 2, &["cuda", "gpu:0"]);
+    lab.fails_with(&format!("train rotation {data} --preset tiny"), 2, &["tiny", "small"]);
+    lab.fails_with(&format!("train rotation {data} --epochs 2 --steps 2"), 2, &["--epochs", "--steps"]);
+    lab.fails_with(&format!("train rotation {data} --steps 0"), 2, &["0"]);
+    lab.fails_with(&format!("train rotation {data} --lr -1"), 2, &["optimizer.lr"]);
+    lab.fails_with(&format!("train rotation {data} --batch 1"), 2, &["batch must be at least 2"]);
+    lab.fails_with(&format!("train rotation {data} --batch 101 --device cpu"), 2, &["only 100 training images"]);
     let endless = format!("train moco {data} --batch 8 --set queue=1099511627776 --device cpu");
-    lab.badly(&endless, 2, &["more than 1024 million values", "lower"]);
-    lab.badly(&format!("train rotation {data} --set flp=true"), 2, &["`flp`", "did you mean `options.flip`"]);
-    lab.badly(&format!("train rotation {data} --set flip=perhaps"), 2, &["perhaps"]);
-    lab.badly(&format!("train rotation {data} --set flip"), 2, &["KEY=VALUE"]);
-    lab.badly(&format!("train rotation {data} --set method=simsiam"), 2, &["an argument of its own"]);
-    lab.badly(&format!("train rotation {data} --steps 4 --set steps=9"), 2, &["`steps` is given twice", "--steps"]);
-    lab.badly(&format!("train rotation {data} --set size=100000"), 2, &["size must be at most"]);
-    lab.badly(
+    lab.fails_with(&endless, 2, &["more than 1024 million values", "lower"]);
+    lab.fails_with(&format!("train rotation {data} --set flp=true"), 2, &["`flp`", "did you mean `options.flip`"]);
+    lab.fails_with(&format!("train rotation {data} --set flip=perhaps"), 2, &["perhaps"]);
+    lab.fails_with(&format!("train rotation {data} --set flip"), 2, &["KEY=VALUE"]);
+    lab.fails_with(&format!("train rotation {data} --set method=simsiam"), 2, &["an argument of its own"]);
+    lab.fails_with(&format!("train rotation {data} --steps 4 --set steps=9"), 2, &["`steps` is given twice", "--steps"]);
+    lab.fails_with(&format!("train rotation {data} --set size=100000"), 2, &["size must be at most"]);
+    lab.fails_with(
         &format!("train rotation {data} --batch 8 --set micro_batches=3"),
         2,
         &["micro_batches must divide batch"],
     );
-    lab.badly(&format!("train byol {data} --batch 8 --set width=0 --device cpu"), 2, &["is 0"]);
-    lab.badly(
+    lab.fails_with(&format!("train byol {data} --batch 8 --set width=0 --device cpu"), 2, &["is 0"]);
+    lab.fails_with(
         &format!("train simsiam {data} --batch 8 --set layers=0 --device cpu"),
         2,
         &["layers must be at least 1"],
     );
-    lab.badly(&format!("train rotation {data} --keep-best rank"), 2, &["no embeddings", "--keep-best loss"]);
-    lab.badly(&format!("train rotation {data} --set schedule.at_epochs=[2]"), 2, &["--set schedule.kind=steps before"]);
-    lab.badly(&format!("train rotation {data} --set schedule.kind=stairs"), 2, &["`stairs`", "steps-then-line"]);
-    lab.badly(&format!("train rotation {data} --save-every soon"), 2, &["soon", "5m"]);
-    lab.badly("eval", 2, &["RUN"]);
-    lab.badly("fly", 2, &["fly"]);
+    lab.fails_with(&format!("train rotation {data} --keep-best rank"), 2, &["no embeddings", "--keep-best loss"]);
+    lab.fails_with(&format!("train rotation {data} --set schedule.at_epochs=[2]"), 2, &["--set schedule.kind=steps before"]);
+    lab.fails_with(&format!("train rotation {data} --set schedule.kind=stairs"), 2, &["`stairs`", "steps-then-line"]);
+    lab.fails_with(&format!("train rotation {data} --save-every soon"), 2, &["soon", "5m"]);
+    lab.fails_with("eval", 2, &["RUN"]);
+    lab.fails_with("fly", 2, &["fly"]);
     assert!(!lab.path("runs").exists(), "nothing is written for what is refused");
 }
 
 #[test]
-fn a_reader_who_has_seen_enough_is_no_failure() {
+fn a_closed_pipe_is_no_failure() {
     let mut child =
         Lab::new().command("methods --json").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
     drop(child.stdout.take());
@@ -95,7 +95,7 @@ fn a_reader_who_has_seen_enough_is_no_failure() {
 
 #[test]
 fn the_cpu_is_always_listed() {
-    let said = Lab::new().well("devices --json").out;
+    let said = Lab::new().succeeds("devices --json").out;
     let found: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     let listed = found["devices"].as_array().expect("a list");
     assert_eq!(listed.last().map(|device| device["choice"].clone()), Some("cpu".into()));

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn only_files_of_a_sensible_size_are_read() {
+    fn files_larger_than_weights_are_not_read() {
         let here = tempfile::tempdir().expect("a folder");
         assert!(
             bytes(here.path())

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn places_that_cannot_be_written_to_are_refused_by_the_name_that_was_given() {
+    fn unwritable_places_are_refused_by_the_given_name() {
         let here = tempfile::tempdir().expect("a folder");
         assert!(check(here.path()).is_err() && check(&here.path().join("new.html")).is_ok());
         let nowhere = here.path().join("no").join("file.html");

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_a_line_a_layer_and_a_star_for_the_best() {
+    fn the_table_has_a_row_for_each_layer_and_stars_the_best() {
         let text = table(&rows([0.5, 0.75], 0.6, 0.7));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "features of        layer   width       kNN");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_labels_are_worth_is_told_and_is_no_control() {
+    fn the_supervised_row_is_shown_and_is_no_control() {
         let mut rows = rows([0.5, 0.75], 0.6, 0.7);
         let supervised = ProbeRow { source: Source::Supervised, accuracy: 0.9, ..rows[1].clone() };
         let own = ProbeRow { probe: "finetune".into(), layer: "gap".into(), ..supervised.clone() };
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_are_told_by_mean_and_range() {
+    fn seeds_are_reported_by_mean_and_range() {
         let own = rows([0.5, 0.75], 0.6, 0.7);
         assert!(seeds(&own, &[]).is_empty());
         let other = |seed, accuracy| {

@@ -71,7 +71,7 @@ mod tests {
     use crate::session::folder::DataRecord;
 
     #[test]
-    fn what_differs_from_the_preset_is_said_and_nothing_else() {
+    fn only_differences_from_the_preset_are_printed() {
         let mut config = find("rotation").expect("a method").config(Preset::Small, "fashion-mnist");
         let device = Readout { kind: Kind::Cpu, name: "CPU".into(), why: "so".into(), gpu_available: false };
         let Spec { name, folder, size } = "fashion-mnist:my data".parse().expect("a spec");

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_another_version_is_neither_damaged_nor_passed_over() {
+    fn a_checkpoint_of_another_version_is_not_damaged() {
         let (_here, folder) = folder();
         folder.save(10, &bytes(10)).expect("saved");
         folder.save(20, &written(20, checkpoint::VERSION + 1)).expect("saved");
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_one_falls_back_to_the_one_before() {
+    fn a_damaged_checkpoint_falls_back_to_the_previous() {
         let (_here, folder) = folder();
         assert_eq!(folder.newest().expect("none is no error"), None);
         folder.save(10, &bytes(10)).expect("saved");

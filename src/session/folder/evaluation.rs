@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_reads_back_and_the_same_question_is_kept_once() {
+    fn evaluations_read_back_and_replace_the_same_request() {
         let here = tempfile::tempdir().expect("a folder");
         let folder = Folder { path: here.path().to_path_buf(), lock: None };
         assert_eq!(folder.evaluations().expect("none is no error"), []);

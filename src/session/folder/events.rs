@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cut_short_is_dropped_and_a_strange_one_passed_over() {
+    fn a_line_cut_short_is_dropped_an_unknown_one_skipped() {
         let here = tempfile::tempdir().expect("a folder");
         let mut log = Log::open(here.path()).expect("a log");
         log.append(&step(1)).expect("written");

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_toml_cannot_hold_is_refused_in_words() {
+    fn values_that_toml_cannot_hold_are_refused() {
         let mut config = METHODS[0].config(Preset::Small, "fashion-mnist");
         config.options.insert("nothing".into(), serde_json::Value::Null);
         let refused = record(config).to_text().expect_err("TOML has no word for nothing").to_string();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_broken_record_is_said_to_be_so() {
+    fn a_missing_or_broken_record_is_named() {
         let here = tempfile::tempdir().expect("a folder");
         let read = || Record::read(here.path()).expect_err("no record").to_string();
         assert!(read().contains("no run in"), "{}", read());

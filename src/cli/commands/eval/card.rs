@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_measured_is_found_from_here_or_from_the_card() {
+    fn paths_are_relative_to_the_folder_or_to_the_card() {
         let here = tempfile::tempdir().expect("a folder");
         fs::create_dir(here.path().join("encoder")).expect("a folder");
         let text = r#"{"weights": "encoder", "sha256": "00", "found": "small", "asked": {}, "seed": 1, "nolabel": "0.1.0",

@@ -58,7 +58,7 @@ mod tests {
     use crate::probe::few::FewSettings;
 
     #[test]
-    fn a_line_a_count_a_column_a_source() {
+    fn the_few_label_table_has_a_row_for_each_count() {
         let point = |mean, interval| Point { labels: 1, mean, interval, accuracies: vec![mean], penalties: vec![0.1] };
         let curve = |source, layer: &str, mean| {
             let points = vec![point(mean, Some([mean - 0.1, mean + 0.1])), point(mean + 0.2, None)];

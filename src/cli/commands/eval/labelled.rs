@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn each_protocol_says_how_it_went_and_against_what() {
+    fn each_protocol_prints_its_result_and_its_control() {
         let sgd = [(Source::Trained, 0.75), (Source::Untrained, 0.6), (Source::RawPixels, 0.7)];
         let sgd = sgd.map(|(source, accuracy)| row(source, SGD, accuracy)).to_vec();
         let finetune = [(Source::Trained, 0.8), (Source::Supervised, 0.82)]

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stand_in_the_table_and_mistakes_in_words() {
+    fn the_table_has_numbers_and_the_text_mistakes() {
         let html = html(&confusion(&["<cat>", "dog"], vec![vec![75, 25], vec![0, 1]]));
         assert!(html.contains("&lt;cat&gt; for dog (25 of 100)") && !html.contains("<cat>"), "{html}");
         assert!(html.contains("linear probe at block3"), "{html}");

@@ -60,7 +60,7 @@ mod tests {
     use crate::probe::few::{FewSettings, Point};
 
     #[test]
-    fn every_mean_stands_with_its_interval_in_chart_and_table() {
+    fn every_mean_has_its_interval_in_chart_and_table() {
         let point = |mean, interval| Point { labels: 1, mean, interval, accuracies: vec![mean], penalties: vec![0.1] };
         let points = vec![point(0.5, Some([0.45, 0.55])), point(0.75, None)];
         let curves = vec![Curve { source: Source::Trained, layer: "<block2>".into(), points }];

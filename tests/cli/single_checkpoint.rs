@@ -10,34 +10,34 @@ use nolabel::session::event::Event;
 /// A run of 20 steps, and its checkpoint of step 16 as a file with nothing around it.
 fn lab() -> Lab {
     let lab = Lab::new();
-    lab.well(&format!("{TRAINING} --steps 20 --save-every 16 --out whole -q"));
+    lab.succeeds(&format!("{TRAINING} --steps 20 --save-every 16 --out whole -q"));
     fs::copy(lab.path("whole/checkpoints/step-00000016.safetensors"), lab.path("alone.safetensors")).expect("a copy");
     lab
 }
 
 #[test]
-fn one_is_measured_and_exported_like_a_run() {
+fn a_single_checkpoint_is_measured_and_exported_like_a_run() {
     let lab = lab();
     let how = "--device cpu --probe knn -q --json";
-    let alone = lab.well(&format!("eval alone.safetensors --data fashion-mnist:images {how}")).out;
-    let inside = lab.well(&format!("eval whole/checkpoints/step-00000016.safetensors {how}")).out;
+    let alone = lab.succeeds(&format!("eval alone.safetensors --data fashion-mnist:images {how}")).out;
+    let inside = lab.succeeds(&format!("eval whole/checkpoints/step-00000016.safetensors {how}")).out;
     let [alone, inside] = [alone, inside].map(|text| serde_json::from_str::<serde_json::Value>(&text).expect("a card"));
     for key in ["rows", "step", "checkpoint", "method"] {
         assert_eq!(alone[key], inside[key], "{key}");
     }
     assert_eq!((alone["run"].as_str(), alone["total_steps"].as_u64()), (Some("alone.safetensors"), Some(20)));
     fs::write(lab.path("card.json"), alone.to_string()).expect("a file");
-    lab.well("eval --card card.json --device cpu -q");
-    let said = lab.well("export alone.safetensors --out encoder.onnx").out;
+    lab.succeeds("eval --card card.json --device cpu -q");
+    let said = lab.succeeds("export alone.safetensors --out encoder.onnx").out;
     assert!(said.contains("trained by rotation on fashion-mnist for 16 steps"), "{said}");
-    lab.well("report alone.safetensors --data fashion-mnist:images --device cpu -q");
+    lab.succeeds("report alone.safetensors --data fashion-mnist:images --device cpu -q");
     assert!(lab.path("alone.report.html").is_file());
 }
 
 #[test]
-fn one_is_gone_on_with_as_a_run_of_its_own() {
+fn a_single_checkpoint_continues_as_a_run_of_its_own() {
     let lab = lab();
-    lab.well("train --from alone.safetensors --data fashion-mnist:images --out own --device cpu -q");
+    lab.succeeds("train --from alone.safetensors --data fashion-mnist:images --out own --device cpu -q");
     let last = |run: &str| {
         let bytes = fs::read(lab.path(run).join("checkpoints/step-00000020.safetensors")).expect("a file");
         checkpoint::read(&bytes).expect("whole").1
@@ -52,30 +52,30 @@ fn one_is_gone_on_with_as_a_run_of_its_own() {
     };
     assert_eq!(losses("own"), losses("whole"));
     assert_eq!(lab.checkpoints("own"), ["step-00000016.safetensors", "step-00000020.safetensors"]);
-    lab.well("eval own --device cpu --probe knn -q");
+    lab.succeeds("eval own --device cpu --probe knn -q");
 }
 
 #[test]
-fn what_is_none_or_does_not_fit_is_refused_in_words() {
+fn other_files_and_other_runs_checkpoints_are_refused() {
     let lab = lab();
     let own = "--from alone.safetensors --data fashion-mnist:images --device cpu";
-    lab.badly(&format!("train {own} --out whole"), 1, &["whole holds a run already"]);
-    lab.badly(&format!("train {own} --out own --seed 2"), 2, &["is another run", "seed is 1, not 2"]);
-    lab.badly("train --from alone.safetensors --resume", 2, &["--from", "--resume"]);
-    lab.badly("train --from nothing --out own", 1, &["no run in nothing"]);
+    lab.fails_with(&format!("train {own} --out whole"), 1, &["whole holds a run already"]);
+    lab.fails_with(&format!("train {own} --out own --seed 2"), 2, &["is another run", "seed is 1, not 2"]);
+    lab.fails_with("train --from alone.safetensors --resume", 2, &["--from", "--resume"]);
+    lab.fails_with("train --from nothing --out own", 1, &["no run in nothing"]);
     flip(&lab.path("alone.safetensors"), 100);
     for command in ["train --out own --from", "eval", "export --out encoder.onnx"] {
-        lab.badly(
+        lab.fails_with(
             &format!("{command} alone.safetensors"),
             1,
             &["alone.safetensors is no checkpoint of a run", "digest"],
         );
     }
-    lab.badly("eval images/t10k-labels-idx1-ubyte", 1, &["is no checkpoint of a run"]);
+    lab.fails_with("eval images/t10k-labels-idx1-ubyte", 1, &["is no checkpoint of a run"]);
 }
 
 #[test]
-fn one_that_asks_for_more_memory_than_there_is_gets_none() {
+fn a_header_that_claims_too_much_memory_is_refused() {
     let lab = lab();
     let (mut header, _) = checkpoint::read(&fs::read(lab.path("alone.safetensors")).expect("a file")).expect("whole");
     header.config.encoder.width = 4096; // the widest there is: its last layer alone has 2.4 thousand million weights
@@ -83,7 +83,7 @@ fn one_that_asks_for_more_memory_than_there_is_gets_none() {
     fs::write(lab.path("hostile.safetensors"), bytes).expect("a file");
     for command in ["eval", "train --out own --from"] {
         let asked = format!("{command} hostile.safetensors --data fashion-mnist:images --device cpu -q");
-        lab.badly(&asked, 2, &["more than 1024 million values"]);
+        lab.fails_with(&asked, 2, &["more than 1024 million values"]);
     }
     assert!(!lab.path("own").exists());
 }

@@ -103,7 +103,7 @@ fn kill(lab: &Lab, run: &str, child: &mut Child, moment: Moment) -> bool {
 }
 
 #[test]
-fn runs_killed_at_random_moments_go_on_and_end_as_if_nothing_had_been() {
+fn runs_killed_at_random_moments_end_as_uninterrupted_ones() {
     let kills =
         std::env::var("NOLABEL_KILLS").ok().map_or(KILLS, |text| text.parse().expect("NOLABEL_KILLS is a number"));
     let lab = Lab::new();
@@ -140,40 +140,40 @@ fn runs_killed_at_random_moments_go_on_and_end_as_if_nothing_had_been() {
 }
 
 #[test]
-fn a_damaged_checkpoint_is_said_to_be_so_and_the_one_before_is_offered() {
+fn a_damaged_checkpoint_is_named_and_the_one_before_offered() {
     let lab = Lab::new();
-    lab.well(&format!("{} --steps 20 --save-every 8 --keep-best loss --out run -q", crate::TRAINING));
+    lab.succeeds(&format!("{} --steps 20 --save-every 8 --keep-best loss --out run -q", crate::TRAINING));
     assert_eq!(lab.checkpoints("run"), ["best.safetensors", "step-00000016.safetensors", "step-00000020.safetensors"]);
-    let best = lab.well("eval run/checkpoints/best.safetensors --device cpu --probe knn -q").out;
+    let best = lab.succeeds("eval run/checkpoints/best.safetensors --device cpu --probe knn -q").out;
     assert!(best.contains("rotation on fashion-mnist, seed 1, after "), "{best}");
 
     let newest = lab.path("run/checkpoints/step-00000020.safetensors");
     let bytes = fs::read(&newest).expect("a file");
     fs::write(&newest, &bytes[..bytes.len() / 2]).expect("a file");
-    let said = lab.well("eval run --device cpu --probe knn -q");
+    let said = lab.succeeds("eval run --device cpu --probe knn -q");
     for words in ["warning: run/checkpoints/step-00000020", "is damaged", "the one before, of step 16, is looked at"] {
         assert!(said.err.contains(words), "no `{words}` in {}", said.err);
     }
     assert!(said.out.contains("after 16 steps"), "{}", said.out);
-    lab.badly(
+    lab.fails_with(
         "eval run/checkpoints/step-00000020.safetensors --device cpu",
         1,
         &["is damaged", "name the run's folder"],
     );
-    lab.badly("eval run/run.toml --device cpu", 1, &["is no checkpoint of a run"]);
+    lab.fails_with("eval run/run.toml --device cpu", 1, &["is no checkpoint of a run"]);
 
     // the best one is not what a run goes on from, and a damaged one is never loaded in silence
     flip(&lab.path("run/checkpoints/step-00000016.safetensors"), 200);
-    lab.badly("train --resume --out run --device cpu", 1, &["nor can an earlier one", "another folder"]);
+    lab.fails_with("train --resume --out run --device cpu", 1, &["nor can an earlier one", "another folder"]);
     flip(&lab.path("run/checkpoints/best.safetensors"), 3);
-    lab.badly("export run/checkpoints/best.safetensors --out x.safetensors", 1, &["best.safetensors is damaged"]);
+    lab.fails_with("export run/checkpoints/best.safetensors --out x.safetensors", 1, &["best.safetensors is damaged"]);
 }
 
 #[test]
-fn a_run_that_is_gone_on_with_keeps_the_best_of_both_parts() {
+fn a_resumed_run_keeps_the_best_of_both_parts() {
     let lab = Lab::new();
     let training = format!("{} --steps 40 --save-every 5 --keep-best loss", crate::TRAINING);
-    lab.well(&format!("{training} --out whole -q"));
+    lab.succeeds(&format!("{training} --out whole -q"));
     let best = |run: &str| {
         let bytes = fs::read(lab.path(run).join("checkpoints/best.safetensors")).expect("a file");
         nolabel::session::checkpoint::header(&bytes).expect("whole").step
@@ -187,8 +187,8 @@ fn a_run_that_is_gone_on_with_keeps_the_best_of_both_parts() {
     let lowest = (0..means.len()).min_by(|a, b| means[*a].total_cmp(&means[*b])).expect("eight");
     assert_eq!(best("whole"), 5 * (lowest + 1), "{means:?}");
     crate::resume::copy_as_of(&lab, "whole", "again", 35);
-    let said = lab.well("train --resume --out again --device cpu --save-every 5 --keep-best loss");
+    let said = lab.succeeds("train --resume --out again --device cpu --save-every 5 --keep-best loss");
     assert!(said.out.contains("best checkpoint: again/checkpoints/best.safetensors"), "{}", said.out);
     assert_eq!(best("again"), best("whole"));
-    lab.badly(&format!("{} --out x --keep-best accuracy", crate::TRAINING), 2, &["accuracy", "loss or rank"]);
+    lab.fails_with(&format!("{} --out x --keep-best accuracy", crate::TRAINING), 2, &["accuracy", "loss or rank"]);
 }
