@@ -1,5 +1,5 @@
-//! A run as bytes: a safetensors file whose metadata holds the configuration and the position. The command line and the
-//! page write and read the same.
+//! Checkpoint of a run: a safetensors file whose metadata holds the configuration and the position. The command line and
+//! the page read and write the same format.
 
 use std::collections::HashMap;
 
@@ -16,16 +16,16 @@ use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::net::tensors::{self, NamedTensor};
 
-/// Raised when checkpoints written before can no longer be continued.
+/// Raised when a change makes older checkpoints unusable.
 pub const VERSION: u32 = 2;
 /// The metadata's keys: the header as JSON, and a digest of header and tensors.
 const KEY: &str = "nolabel";
 const DIGEST: &str = "sha256";
 
-/// What a checkpoint says beside its tensors.
+/// Everything in a checkpoint but its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Header {
-    /// [`VERSION`] when it was written.
+    /// [`VERSION`] of the program that wrote it.
     pub version: u32,
     /// The run's configuration.
     pub config: RunConfig,
@@ -40,17 +40,17 @@ pub struct Header {
     /// Seconds of training.
     #[serde(with = "exact")]
     pub elapsed_seconds: f64,
-    /// Step events of the epoch under way.
+    /// Step events of the current epoch.
     pub epoch_count: usize,
     /// The sum of their losses.
     #[serde(with = "exact")]
     pub epoch_loss: f64,
-    /// The sum of their measures.
+    /// The sum of their metrics.
     #[serde(with = "exact::option")]
     pub epoch_metric: Option<f64>,
 }
 
-/// Images as far as a checkpoint knows them: enough to tell whether a run can go on with those at hand.
+/// Number and size of a run's images, by which a checkpoint tells whether it can be resumed with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Images {
     /// Training images there are; the configuration may use fewer.
@@ -62,12 +62,12 @@ pub struct Images {
 }
 
 impl Images {
-    /// Describes images, those still to come included.
+    /// Describes images, including those that have not arrived.
     pub fn of(data: &Dataset) -> Self {
         Self { train: data.train.total(), test: data.test.total(), size: data.train.size() }
     }
 
-    /// Refuses images that the run cannot have learned from.
+    /// Refuses images that are not those of the run.
     ///
     /// # Errors
     /// When their number or size differs.
@@ -86,14 +86,14 @@ impl Images {
 }
 
 impl Header {
-    /// Whether all steps were taken.
+    /// True if all steps were taken.
     pub fn is_finished(&self) -> bool {
         self.step >= self.total_steps
     }
 }
 
-/// Floats as text: as a JSON number one of 17 digits is read back to within its last bit only, and a resumed run shall
-/// equal an uninterrupted one to the last bit.
+/// Floats as text. A JSON number of 17 digits may be read back with another last bit, but a resumed run has to equal an
+/// uninterrupted one to the last bit.
 mod exact {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
@@ -128,7 +128,7 @@ mod exact {
     }
 }
 
-/// Reads tensors back and packs them.
+/// Reads tensors back from the device and packs them.
 ///
 /// # Errors
 /// When the device is lost.
@@ -191,7 +191,7 @@ fn parse(bytes: &[u8]) -> Result<(Header, SafeTensors<'_>)> {
     if *entry(DIGEST).ok_or_else(foreign)? != digest(text, views.iter().map(|(name, view)| (*name, view))) {
         return Err(damaged("its content does not have the digest it was written with".into()));
     }
-    // only now: a byte that changed shall not pass for another version
+    // after the digest: a changed byte must not pass for another version
     let Version { version } = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
     if version != VERSION {
         let other =
@@ -237,14 +237,15 @@ pub(super) mod tests {
     use burn::tensor::{Device, Tensor};
     use futures_lite::future::block_on;
 
-    /// What stands beside the tensors of some run.
+    /// The header of some run.
     pub fn header() -> Header {
-        let (name, why) = ("CPU".into(), "no GPU was found".into());
+        let device =
+            Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
         Header {
             version: VERSION,
             config: METHODS[0].config(Preset::Small, "fashion-mnist"),
             images: Images { train: 30, test: 20, size: Size { channels: 1, height: 28, width: 28 } },
-            device: Readout { kind: Kind::Cpu, name, why, gpu_available: false },
+            device,
             step: 7,
             total_steps: 9,
             elapsed_seconds: 1.0 / 3.0,

@@ -1,4 +1,4 @@
-//! What a run says while it goes: the one stream that the progress bar, `events.jsonl`, the page and the tests read.
+//! The event stream of a run: progress bar, `events.jsonl`, page and tests all read the same.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,24 +6,24 @@ use crate::config::RunConfig;
 use crate::method::Unit;
 pub use crate::probe::{ProbeRow, Source};
 
-/// One message of a run. As JSON, the field `event` names the kind.
+/// One event of a run. In JSON the field `event` names the kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[allow(clippy::large_enum_variant, reason = "the large one comes once a run; in a browser it is small enough")]
 pub enum Event {
     /// The run is set up and about to take its first step (or the first after a resume).
     Started(Started),
-    /// A training step whose loss was read back: each one on the CPU, each tenth on a GPU.
+    /// A training step whose loss was read back: every one on the CPU, every tenth on a GPU.
     Step(Step),
-    /// The means over one finished pass through the training images.
+    /// Means over a finished epoch.
     Epoch(Epoch),
-    /// The pretext task on images the network never trained on.
+    /// The method's own metric on images the network never trained on.
     Pretext(Pretext),
-    /// Accuracy of frozen features, with their controls.
+    /// Accuracies of frozen features beside their controls.
     Probe(Probe),
-    /// How the run is doing, seen without labels.
+    /// The state of the representation, measured without labels.
     Health(Health),
-    /// Something the user should know, in a sentence.
+    /// A warning for the user.
     Warning {
         /// The sentence.
         message: String,
@@ -32,7 +32,7 @@ pub enum Event {
     Saved {
         /// Steps taken when it was written.
         step: usize,
-        /// Where it lies, relative to the run folder.
+        /// Its path, relative to the run's folder.
         path: String,
     },
     /// The run ended.
@@ -40,8 +40,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether it was said after step `taken` was, so that a run that goes on from there says it again. What was `measured`
-    /// at that very step counts too, if it is going to be measured again.
+    /// True if the event comes after step `taken`, so that a run resumed from there will give it again. With `measured`, probes
+    /// at that very step count too, since they will be measured again.
     pub fn is_beyond(&self, taken: usize, measured: bool) -> bool {
         match self {
             Event::Step(event) => event.step > taken,
@@ -56,12 +56,12 @@ impl Event {
     }
 }
 
-/// The plan of a run.
+/// A run's plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Started {
     /// Everything the run was configured with.
     pub config: RunConfig,
-    /// The device in words, for example `CPU (flex, 2 threads)`.
+    /// The device, for example `CPU (flex, 2 threads)`.
     pub device: String,
     /// Training images.
     pub images: usize,
@@ -69,7 +69,7 @@ pub struct Started {
     pub steps_per_epoch: usize,
     /// Steps until the run is done.
     pub total_steps: usize,
-    /// Steps already taken before this start; 0 for a fresh run.
+    /// Steps taken before this start; 0 for a new run.
     pub resumed_at: usize,
     /// Trainable parameters.
     pub parameters: usize,
@@ -80,17 +80,17 @@ pub struct Started {
 pub struct Step {
     /// Steps taken so far, this one included: the first is 1.
     pub step: usize,
-    /// Passes over the training images so far, as a fraction.
+    /// Epochs so far, as a fraction.
     pub epoch: f64,
     /// The loss of this step's batch, in nats where it is a cross-entropy.
     pub loss: f64,
-    /// The method's own measure on this batch (for rotation: accuracy, 0 to 1).
+    /// The method's own metric on this batch (for rotation: accuracy, 0 to 1).
     pub metric: Option<f64>,
-    /// The learning rate of this step, before the factor of a parameter group.
+    /// Learning rate of this step, before the factor of a parameter group.
     pub learning_rate: f64,
     /// Images (not views) per second since the last step event.
     pub images_per_second: f64,
-    /// Seconds of training so far, probes and pauses left out, earlier parts of a resumed run included.
+    /// Seconds of training so far, including those before a resume, without probes and pauses.
     pub elapsed_seconds: f64,
 }
 
@@ -103,115 +103,116 @@ pub struct Epoch {
     pub step: usize,
     /// Mean loss over the step events of the epoch.
     pub loss: f64,
-    /// Mean of the method's measure over the step events of the epoch.
+    /// Mean of the method's own metric over the step events of the epoch.
     pub metric: Option<f64>,
 }
 
-/// The pretext task on held-out images.
+/// The method's own metric on held-out images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pretext {
     /// Steps taken so far.
     pub step: usize,
     /// Held-out images used.
     pub images: usize,
-    /// The name of the measure.
+    /// Name of the metric.
     pub name: String,
     /// Its value (for accuracies 0 to 1).
     pub value: f64,
-    /// What guessing would give, where that is defined.
+    /// Value of guessing, where that is defined.
     pub chance: Option<f64>,
-    /// How both are written.
+    /// Unit of both.
     pub unit: Unit,
 }
 
-/// How a run is doing, seen without labels.
+/// The state of the representation, measured without labels.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     /// Steps taken so far.
     pub step: usize,
-    /// What it all means.
+    /// Summary of the numbers below.
     pub verdict: Verdict,
-    /// The length of the gradient of all parameters in this step, before any clipping.
+    /// L2 norm of the gradient of all parameters in this step, before clipping.
     pub gradient: f64,
-    /// How far the slow copy lies behind the network it follows, where there is one. See [`crate::net::ema::lag`].
+    /// Distance of the momentum encoder from the network it follows, where there is one. See [`crate::net::ema::lag`].
     pub lag: Option<f64>,
-    /// The share of the time since the last look that went by until the images of a step were there, 0 to 1.
+    /// Share of the time since the last measurement that was spent waiting for images, 0 to 1.
     pub waiting: f64,
-    /// What the embeddings look like, where the loss compares some.
+    /// Statistics of the embeddings, where the loss compares some.
     pub embedding: Option<Embedding>,
 }
 
-/// What embeddings look like, without labels: those of the first images of a step's batch.
+/// Statistics of the embeddings of the first images of a step's batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Embedding {
-    /// Images looked at.
+    /// Images measured.
     pub rows: usize,
-    /// Numbers the network gives of each.
+    /// Dimensions of an embedding.
     pub width: usize,
-    /// How far unit rows spread: about 1 where healthy, 0 where all are the same. See [`crate::health::spread`].
+    /// Spread of the unit rows: about 1 where healthy, 0 where all are equal. See [`crate::health::spread`].
     pub spread: f64,
-    /// How many directions are in use (RankMe). See [`crate::health::Spectrum::effective_rank`].
+    /// Effective rank (RankMe). See [`crate::health::Spectrum::effective_rank`].
     pub rank: f64,
-    /// How many directions images differ in: the same of the rows less their mean.
+    /// Effective rank of the rows less their mean: the number of directions in which images differ.
     pub centred_rank: f64,
-    /// How many directions tell images apart rather than views, where there are two views. See [`crate::health::lidar`].
+    /// LiDAR: the number of directions that tell images apart rather than views, where there are two views. See
+    /// [`crate::health::lidar`].
     pub lidar: Option<f64>,
-    /// How far apart the views of one image lie, 0 to 4. See [`crate::health::alignment`].
+    /// Alignment: squared distance between the views of an image, 0 to 4. See [`crate::health::alignment`].
     pub alignment: Option<f64>,
-    /// How evenly the images cover the sphere: 0 where all are the same. See [`crate::health::uniformity`].
+    /// Uniformity of the images on the sphere: 0 where all are equal. See [`crate::health::uniformity`].
     pub uniformity: f64,
-    /// How fast the spectrum falls (alpha-ReQ). See [`crate::health::Spectrum::decay`].
+    /// Decay rate of the spectrum (alpha-ReQ). See [`crate::health::Spectrum::decay`].
     pub decay: Option<f64>,
-    /// The singular values at the ranks 1, 2, 4, 8 and so on, as shares of the largest.
+    /// Singular values at the ranks 1, 2, 4, 8 and so on, as shares of the largest.
     pub spectrum: Vec<f64>,
 }
 
 impl Embedding {
-    /// The most directions there could be.
+    /// The highest possible rank.
     pub fn directions(&self) -> usize {
         self.rows.min(self.width)
     }
 }
 
-/// The state of a run.
+/// The verdict on a run's health.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Different images get different answers, and the loss moves.
+    /// Different images get different embeddings, and the loss moves.
     #[default]
     Healthy,
     /// All images get the same answer, or are the same: there is nothing to tell apart.
     NoVariety,
-    /// All images get nearly the same answer.
+    /// All images get nearly the same embedding.
     Collapsing,
-    /// Images differ in ever fewer directions.
+    /// The embeddings differ in ever fewer directions.
     DimensionalCollapse,
     /// The loss is where it began.
     Stalled,
 }
 
-/// A round of probes: trained features and the controls, measured alike.
+/// A round of probes: the trained encoder and its controls, measured alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
     /// Steps taken so far.
     pub step: usize,
-    /// Passes over the training images so far.
+    /// Epochs so far.
     pub epoch: f64,
-    /// Labelled training images the probe saw.
+    /// Labelled training images used.
     pub train_images: usize,
-    /// Test images the accuracy was counted on.
+    /// Test images used.
     pub test_images: usize,
-    /// One row a layer and kind of probe.
+    /// One row for each source, layer and probe.
     pub rows: Vec<ProbeRow>,
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Done {
     /// Steps taken.
     pub step: usize,
-    /// Seconds of training, probes left out.
+    /// Seconds of training, without probes.
     pub elapsed_seconds: f64,
-    /// True when all planned steps were taken, false when somebody stopped the run before.
+    /// True if all planned steps were taken, false if the run was stopped before.
     pub finished: bool,
 }

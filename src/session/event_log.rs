@@ -1,19 +1,18 @@
-//! What a run has said so far, in memory: never more than fits, however long the run.
+//! The events of a run in memory, bounded however long the run is.
 
 use super::event::Event;
 
-/// Events kept at most.
+/// Number of events kept at most.
 pub const LIMIT: usize = 8192;
 
-/// Events in the order in which they were said. When there are too many, every second of the older steps and looks at the
-/// run's health is forgotten.
+/// Events in order. When there are too many, every second one of the older step and health events is dropped.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Past {
     events: Vec<Event>,
 }
 
 impl Past {
-    /// Takes in the newest event.
+    /// Adds an event.
     pub fn hear(&mut self, event: Event) {
         self.events.push(event);
         if self.events.len() > LIMIT {
@@ -21,21 +20,22 @@ impl Past {
         }
     }
 
-    /// Forgets what was said after step `step` was taken, and at it if it is `measured` again: see [`Event::is_beyond`].
+    /// Drops the events after step `step`, and with `measured` the probes at that step; see [`Event::is_beyond`].
     pub fn rewind(&mut self, step: usize, measured: bool) {
         self.events.retain(|event| !event.is_beyond(step, measured));
     }
 
-    /// All of them.
+    /// All events that are kept.
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 }
 
-/// Drops every second of those of the older three quarters that `may_go`.
+/// Drops every second item of those in the older three quarters for which `may_go` is true.
 pub fn thin<T>(items: &mut Vec<T>, may_go: impl Fn(&T) -> bool) {
     let newest = items.len() - items.len() / 4;
-    let (mut place, mut odd) = (0, false);
+    let mut place = 0;
+    let mut odd = false;
     items.retain(|item| {
         place += 1;
         if place > newest || !may_go(item) {
@@ -52,15 +52,14 @@ mod tests {
     use crate::session::event::{Done, Step};
 
     fn step(step: usize) -> Event {
-        let (epoch, elapsed_seconds) = (0.0, step as f64);
         Event::Step(Step {
             step,
-            epoch,
+            epoch: 0.0,
             loss: 1.0,
             metric: None,
             learning_rate: 0.1,
             images_per_second: 1.0,
-            elapsed_seconds,
+            elapsed_seconds: step as f64,
         })
     }
 

@@ -1,4 +1,4 @@
-//! How a run is doing, watched while it goes.
+//! Health of a run, measured while it trains: collapse of the representation, and a loss that does not move.
 
 use burn::tensor::{Tensor, Transaction};
 
@@ -6,30 +6,30 @@ use super::event::{Embedding, Event, Health, Step, Verdict};
 use crate::error::{Error, Result};
 use crate::health::{Rows, Spectrum, alignment, lidar, spread, uniformity};
 
-/// Images looked at: enough to tell, few enough for the eigenvalues.
+/// Images measured: enough for stable statistics, few enough for the eigenvalues.
 const ROWS: usize = 128;
 /// Spread below which embeddings are equal up to rounding: no variety at all, which can be known at the first look.
 const FLAT: f64 = 1e-3;
-/// Spread below which all images get nearly the same answer.
+/// Spread below which all images get nearly the same embedding.
 const COLLAPSED: f64 = 0.1;
-/// A spread or a rank below this share of the largest one seen is a fall.
+/// A spread or rank below this share of the largest one seen counts as a fall.
 const FALL: f64 = 0.25;
-/// A fresh network spreads little: before this step only a fall counts.
+/// A new network has little spread: before this step only a fall counts.
 const SETTLED: usize = 100;
 
-/// What a look takes in beside the embeddings.
+/// Measurements of a step beside its embeddings.
 pub(super) struct Pulse {
     /// Steps taken.
     pub(super) step: usize,
-    /// The gradient's length `[1]`.
+    /// L2 norm of the gradient, `[1]`.
     pub(super) gradient: Tensor<1>,
-    /// How far a slow copy lies behind `[1]`.
+    /// Distance of the momentum encoder, `[1]`.
     pub(super) lag: Option<Tensor<1>>,
-    /// The share of time that went by waiting for images.
+    /// Share of the time spent waiting for images.
     pub(super) waiting: f64,
 }
 
-/// What has been seen of a run.
+/// The history that a run's health is judged by: the largest spread and rank so far, and the losses.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watch {
     spread: f64,
@@ -46,11 +46,11 @@ impl Watch {
         self.images_alike = alike;
     }
 
-    /// Measures the embeddings `[n, d]` of the views in a step; says it in words when something is newly wrong.
+    /// Measures the embeddings `[n, d]` of the views in a step. A change for the worse comes with a warning.
     ///
     /// # Errors
     /// When the device is lost.
-    pub(super) async fn look(&mut self, pulse: Pulse, embeddings: Vec<Tensor<2>>) -> Result<Vec<Event>> {
+    pub(super) async fn measure(&mut self, pulse: Pulse, embeddings: Vec<Tensor<2>>) -> Result<Vec<Event>> {
         let Pulse { step, gradient, lag, waiting } = pulse;
         let follows = lag.is_some();
         let mut read =
@@ -67,16 +67,16 @@ impl Watch {
         let gradient = lengths.first().map_or(f64::NAN, |&length| f64::from(length));
         let lag = follows.then(|| lengths.last().map_or(f64::NAN, |&length| f64::from(length)));
         let views: Vec<Rows> = numbers.map(|values| Rows::new(values, shape[1])).collect();
-        let embedding = views.first().map(|first| measure(first, views.get(1)));
+        let embedding = views.first().map(|first| statistics(first, views.get(1)));
         Ok(self.judge(Health { step, gradient, lag, waiting, embedding, ..Health::default() }))
     }
 
-    /// Takes in the loss of a step that was read back, of this start of the run or of an earlier one.
+    /// Adds the loss of a step, of this start of the run or of an earlier one.
     pub(super) fn hear(&mut self, step: &Step) {
         self.losses.hear(step.loss);
     }
 
-    /// Takes in what was seen before the run was interrupted.
+    /// Replays a measurement from before the run was interrupted.
     pub(super) fn recall(&mut self, seen: &Health) {
         self.judge(seen.clone());
     }
@@ -99,8 +99,8 @@ impl Watch {
         std::iter::once(Event::Health(seen)).chain(warning).collect()
     }
 
-    /// By the directions that images differ in, not by RankMe: an answer that all images share is one direction more or less
-    /// to that, and the larger it grows the fewer the others seem, though images differ as they did.
+    /// The verdict on embeddings, by the rank of the rows less their mean and not by RankMe itself: the mean is one direction to
+    /// RankMe, and the larger it grows the fewer the others seem to be, though images differ as they did.
     fn of_embedding(&mut self, step: usize, &Embedding { spread, centred_rank, .. }: &Embedding) -> Verdict {
         let fallen = spread < FALL * self.spread;
         let low = step >= SETTLED && spread < COLLAPSED;
@@ -118,8 +118,9 @@ impl Watch {
     }
 }
 
-fn measure(first: &Rows, second: Option<&Rows>) -> Embedding {
-    let (spectrum, centred) = (Spectrum::of(first), Spectrum::centred(first));
+fn statistics(first: &Rows, second: Option<&Rows>) -> Embedding {
+    let spectrum = Spectrum::of(first);
+    let centred = Spectrum::centred(first);
     Embedding {
         rows: first.count(),
         width: first.width(),
@@ -134,10 +135,11 @@ fn measure(first: &Rows, second: Option<&Rows>) -> Embedding {
     }
 }
 
-/// What is wrong, with the figures that say so; nothing of a healthy run.
+/// The warning for a verdict, with the numbers behind it; `None` for a healthy run.
 fn warning(Health { step, verdict, embedding, .. }: &Health, most_used: f64) -> Option<String> {
     let figure = |of: fn(&Embedding) -> f64| embedding.as_ref().map_or(f64::NAN, of);
-    let (spread, rank) = (figure(|seen| seen.spread), figure(|seen| seen.centred_rank));
+    let spread = figure(|seen| seen.spread);
+    let rank = figure(|seen| seen.centred_rank);
     match verdict {
         Verdict::Healthy => None,
         Verdict::NoVariety => Some(format!(
@@ -145,16 +147,16 @@ fn warning(Health { step, verdict, embedding, .. }: &Health, most_used: f64) -> 
              has collapsed to one answer; nothing is learned like this."
         )),
         Verdict::Collapsing => Some(format!(
-            "The representation is collapsing at step {step}: all images get nearly the same answer (spread {spread:.3}; healthy \
-             is about 1)."
+            "The representation is collapsing at step {step}: all images get nearly the same embedding (spread {spread:.3}; \
+             healthy is about 1)."
         )),
         Verdict::DimensionalCollapse => Some(format!(
             "The representation is collapsing at step {step}: images differ in ever fewer directions ({rank:.1}; it has been \
-             {most_used:.1}), though what they differ by is as large as ever (spread {spread:.3})."
+             {most_used:.1}), though their spread is as large as before ({spread:.3})."
         )),
         Verdict::Stalled => Some(format!(
-            "The run has stalled at step {step}: the loss is where it began. Another learning rate may help; where all images \
-             are alike, nothing will."
+            "The run has stalled at step {step}: the loss is where it began. Try another learning rate; if all images are alike, \
+             there is nothing to learn from them."
         )),
     }
 }
@@ -165,16 +167,16 @@ struct Losses {
     first: Vec<f64>,
     latest: std::collections::VecDeque<f64>,
     heard: usize,
-    /// Looks in a row at which they could not be told apart.
+    /// Measurements in a row at which the two could not be told apart.
     still: usize,
 }
 
 impl Losses {
-    /// How many make a mean.
+    /// Losses in a mean.
     const WINDOW: usize = 50;
-    /// Before so many nothing is said.
+    /// Losses before a run can count as stalled.
     const PATIENCE: usize = 200;
-    /// Losses that cross their first level on their way are not standing still: so many looks in a row must agree.
+    /// Measurements in a row that must agree: a loss may cross its first level on its way.
     const LOOKS: usize = 3;
 
     fn hear(&mut self, loss: f64) {
@@ -188,7 +190,7 @@ impl Losses {
         self.latest.push_back(loss);
     }
 
-    /// Whether the latest losses have not left the level of the first by two standard errors, at this look and those before.
+    /// True if the latest losses are within two standard errors of the first, at this measurement and those before.
     fn stand_still(&mut self) -> bool {
         if self.heard < Self::PATIENCE {
             return false;
@@ -216,7 +218,7 @@ mod tests {
 
     fn seen(watch: &mut Watch, step: usize, spread: f64, rank: f64) -> (Verdict, usize) {
         let rows = Rows::new([1.0, 0.0, 0.0, 1.0], 2);
-        let embedding = Some(Embedding { spread, centred_rank: rank, ..measure(&rows, None) });
+        let embedding = Some(Embedding { spread, centred_rank: rank, ..statistics(&rows, None) });
         let events = watch.judge(Health { step, embedding, ..Health::default() });
         let Event::Health(health) = &events[0] else { panic!("the first event is the health") };
         (health.verdict, events.len() - 1)
@@ -265,7 +267,8 @@ mod tests {
         let around = |offset: f32| {
             Rows::new(noise.iter().enumerate().map(|(at, x)| x + if at % 16 == 0 { offset } else { 0.0 }), 16)
         };
-        let (near, far) = (measure(&around(0.0), None), measure(&around(200.0), None));
+        let near = statistics(&around(0.0), None);
+        let far = statistics(&around(200.0), None);
         assert!(far.rank < FALL * near.rank, "RankMe sees little else than the offset: {} of {}", far.rank, near.rank);
         assert!((far.centred_rank - near.centred_rank).abs() < 1e-3, "{} and {}", far.centred_rank, near.centred_rank);
         let spread = near.spread;
@@ -278,7 +281,7 @@ mod tests {
     fn an_interrupted_run_remembers_its_best() {
         let mut before = Watch::default();
         let rows = Rows::new([1.0, 0.0, 0.0, 1.0], 2);
-        let embedding = Some(Embedding { spread: 1.0, centred_rank: 60.0, ..measure(&rows, None) });
+        let embedding = Some(Embedding { spread: 1.0, centred_rank: 60.0, ..statistics(&rows, None) });
         before.recall(&Health { step: 1, embedding, ..Health::default() });
         assert_eq!(seen(&mut before, 50, 0.9, 9.0), (Verdict::DimensionalCollapse, 1));
     }
@@ -289,7 +292,7 @@ mod tests {
         let [gradient, lag] = [0.5, 0.25].map(|length| Tensor::<1>::from_floats([length], &Device::flex()));
         let pulse = Pulse { step: 200, gradient, lag: Some(lag), waiting: 0.125 };
         let views = vec![embedding.clone(), embedding];
-        let events = block_on(Watch::default().look(pulse, views)).expect("flex reads");
+        let events = block_on(Watch::default().measure(pulse, views)).expect("flex reads");
         let Event::Health(health) = &events[0] else { panic!("the first event is the health") };
         let embedding = health.embedding.as_ref().expect("two views");
         assert_eq!((health.gradient, health.lag, health.waiting), (0.5, Some(0.25), 0.125));

@@ -1,4 +1,5 @@
-//! A run: a configuration, a data set and a device, pulled forward one unit of work at a time.
+//! A run: a configuration, a data set and a device. The caller pulls it forward, one training step or one round of
+//! measurements at a time, and receives events.
 
 mod advice;
 pub mod checkpoint;
@@ -25,7 +26,7 @@ use crate::net::{Encoder, tensors};
 use crate::platform;
 use crate::rng::{Purpose, stream};
 use checkpoint::{Header, Images};
-use data_wait::Supply;
+use data_wait::DataWait;
 use event::{Done, Epoch, Event, Started, Step};
 use health::{Pulse, Watch};
 use observe::{Controls, Values};
@@ -33,18 +34,18 @@ use order::Order;
 use picture::Picture;
 use schedule::Pace;
 
-/// What one call of [`Session::advance`] came to.
+/// The result of one call of [`Session::advance`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
-    /// Work was done; steps whose loss was not read back say nothing.
+    /// Work was done. A step whose loss was not read back gives no event.
     Events(Vec<Event>),
     /// The images of the next step have not arrived.
     WaitingForData,
-    /// There is nothing left to do: [`Event::Done`] was given before.
+    /// Nothing is left to do: [`Event::Done`] was given before.
     Finished,
 }
 
-/// What to do next.
+/// The next unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Probe,
@@ -64,7 +65,7 @@ pub struct Session {
     order: Order,
     controls: Controls,
     watch: Watch,
-    supply: Supply,
+    data_wait: DataWait,
     next: Next,
     step: usize,
     resumed_at: usize,
@@ -93,7 +94,7 @@ struct Means {
 }
 
 impl Session {
-    /// Sets up a fresh run.
+    /// Sets up a run at step 0.
     ///
     /// # Errors
     /// When the configuration and the data cannot work together.
@@ -124,7 +125,7 @@ impl Session {
             order,
             controls,
             watch: Watch::default(),
-            supply: Supply::default(),
+            data_wait: DataWait::default(),
             next,
             step: 0,
             resumed_at: 0,
@@ -137,7 +138,7 @@ impl Session {
         })
     }
 
-    /// Continues a run exactly where its checkpoint was written.
+    /// Resumes a run from a checkpoint. It then computes what it would have computed without the interruption.
     ///
     /// # Errors
     /// When the bytes are not a whole checkpoint of this version or do not fit the data.
@@ -172,8 +173,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Gives a run that has taken no step the weights of an encoder trained elsewhere. The untrained encoder that it is
-    /// compared with keeps its own.
+    /// Starts a run that has taken no step from the weights of an encoder trained elsewhere. The untrained control keeps its
+    /// random weights.
     ///
     /// # Errors
     /// When the encoders differ, or the device is lost.
@@ -182,7 +183,7 @@ impl Session {
         self.learner.adopt(&state)
     }
 
-    /// Takes in what an earlier start of the run said: what is healthy is judged beside what has been seen.
+    /// Replays an event of an earlier start of the run: health is judged relative to the values seen so far.
     pub fn recall(&mut self, event: &Event) {
         match event {
             Event::Step(step) => self.watch.hear(step),
@@ -217,7 +218,7 @@ impl Session {
         self.config.schedule.rate(self.config.optimizer.lr, self.step, self.total, position.steps_per_epoch)
     }
 
-    /// The plan, for the first event of the run.
+    /// The first event of the run: its plan.
     pub fn started(&self) -> Started {
         Started {
             config: self.config.clone(),
@@ -240,7 +241,7 @@ impl Session {
         self.step
     }
 
-    /// Seconds of training so far, earlier parts of a resumed run included.
+    /// Seconds of training so far, including those before a resume.
     pub fn elapsed_seconds(&self) -> f64 {
         self.elapsed
     }
@@ -260,34 +261,34 @@ impl Session {
         &self.data
     }
 
-    /// For adding images that arrive while the run goes on.
+    /// The images, mutable: in the browser they arrive while the run trains.
     pub fn data_mut(&mut self) -> &mut Dataset {
         &mut self.data
     }
 
-    /// Reads the loss of the next step whatever the pace says: somebody watches single steps.
+    /// Reads back the loss of the next step whatever the pace is, for a user who takes single steps.
     pub fn read_next(&mut self) {
         self.read_next = true;
     }
 
-    /// Whether all steps were taken.
+    /// True if all steps were taken.
     pub fn is_finished(&self) -> bool {
         self.step >= self.total
     }
 
-    /// Probes before anything else, where the pace has probes at all.
+    /// Makes a round of probes the next unit of work, where the pace has probes.
     pub fn probe_next(&mut self) {
         if self.pace.probe.is_some() {
             self.next = Next::Probe;
         }
     }
 
-    /// Whether the next unit of work is a round of probes.
+    /// True if the next unit of work is a round of probes.
     pub fn is_about_to_probe(&self) -> bool {
         self.next == Next::Probe
     }
 
-    /// The latest step's views and answers; empty before the first step.
+    /// The latest step's views and predictions; empty before the first step.
     ///
     /// # Errors
     /// When the device is lost.
@@ -295,7 +296,7 @@ impl Session {
         observe::picture(self.step, self.learner.shown()).await
     }
 
-    /// Views and answers of the first test images (training images where there are none), drawn without learning.
+    /// Views and predictions for the first test images (training images where there are none), without learning from them.
     ///
     /// # Errors
     /// When the device is lost.
@@ -307,10 +308,10 @@ impl Session {
         observe::picture(self.step, Some(self.learner.sample(&batch, &self.position(), &mut rng))).await
     }
 
-    /// One unit of work: a training step, or a round of measuring.
+    /// One unit of work: a training step, or a round of measurements.
     ///
     /// # Errors
-    /// When the device is lost or the loss is no number any more.
+    /// When the device is lost or the loss is not finite.
     pub async fn advance(&mut self) -> Result<Progress> {
         if !self.advice.is_empty() {
             let said = std::mem::take(&mut self.advice).into_iter();
@@ -329,7 +330,7 @@ impl Session {
         }
     }
 
-    /// The pretext task on the first `images` test images (0: all), without learning.
+    /// The method's own metric on the first `images` test images (0: all), without learning from them.
     ///
     /// # Errors
     /// When the device is lost.
@@ -352,7 +353,7 @@ impl Session {
     async fn train(&mut self) -> Result<Progress> {
         let indices = self.order.batch(self.step);
         if !self.data.train.holds(&indices) {
-            self.supply.missing(platform::now());
+            self.data_wait.missing(platform::now());
             return Ok(Progress::WaitingForData);
         }
         let start = platform::now();
@@ -360,22 +361,22 @@ impl Session {
         let device = &self.selected.device;
         let batch = Batch::out_of(&self.data.train, indices, device);
         let there = platform::now();
-        self.supply.arrived(start, there);
+        self.data_wait.arrived(start, there);
         let lr = self.config.optimizer.lr;
         let rate = self.learning_rate();
         let mut rng = stream(self.config.seed, Purpose::Views, self.step as u64);
-        let looks = self.looks_at(self.step + 1);
-        if looks {
+        let measures_health = self.measures_health_at(self.step + 1);
+        if measures_health {
             self.learner.measure_gradient();
         }
-        let answer = self.learner.step(&batch, &position, &mut rng, rate);
+        let result = self.learner.step(&batch, &position, &mut rng, rate);
         self.step += 1;
         self.since_read.images += batch.indices.len();
         let asked = std::mem::take(&mut self.read_next);
         let read = asked || self.step.is_multiple_of(self.pace.read_every.max(1)) || self.step == self.total;
-        let values = if read { Some(observe::read(answer).await?) } else { None };
+        let values = if read { Some(observe::read(result).await?) } else { None };
         let end = platform::now();
-        self.supply.worked(end - there);
+        self.data_wait.worked(end - there);
         self.clock(end - start);
         let mut events = Vec::new();
         if let Some(Values { loss, metric, .. }) = values {
@@ -389,8 +390,8 @@ impl Session {
                 )));
             }
         }
-        if looks {
-            events.extend(self.look().await?);
+        if measures_health {
+            events.extend(self.measure_health().await?);
         }
         if self.step.is_multiple_of(position.steps_per_epoch) {
             events.extend(self.epoch_event());
@@ -399,19 +400,19 @@ impl Session {
         Ok(Progress::Events(events))
     }
 
-    /// Whether step `step` (from 1) is one to look at the run's health after: the first, for what comes later is compared
-    /// with it, and as often as the pace says.
-    fn looks_at(&self, step: usize) -> bool {
+    /// True if health is measured after step `step` (from 1): at the intervals of the pace, and after the first step, with which
+    /// later ones are compared.
+    fn measures_health_at(&self, step: usize) -> bool {
         let every = self.pace.health_every;
         every > 0 && (step == 1 || step.is_multiple_of(every))
     }
 
-    async fn look(&mut self) -> Result<Vec<Event>> {
-        let waiting = self.supply.share();
+    async fn measure_health(&mut self) -> Result<Vec<Event>> {
+        let waiting = self.data_wait.share();
         let Some(gradient) = self.learner.gradient_norm() else { return Ok(Vec::new()) };
         self.watch.know_images(self.data.train.is_uniform());
         let pulse = Pulse { step: self.step, gradient, lag: self.learner.lag(), waiting };
-        self.watch.look(pulse, self.learner.embeddings()).await
+        self.watch.measure(pulse, self.learner.embeddings()).await
     }
 
     fn clock(&mut self, seconds: f64) {
@@ -447,7 +448,8 @@ impl Session {
         let means = std::mem::take(&mut self.epoch);
         let count = means.count.max(1) as f64;
         let epoch = self.step / self.order.steps_per_epoch();
-        let (loss, metric) = (means.loss / count, means.metric.map(|sum| sum / count));
+        let loss = means.loss / count;
+        let metric = means.metric.map(|sum| sum / count);
         (means.count > 0).then_some(Event::Epoch(Epoch { epoch, step: self.step, loss, metric }))
     }
 

@@ -1,4 +1,4 @@
-//! Looking at a run from outside: reading numbers back, drawing, probing, the task on held-out images.
+//! Measurements of a run: reading values back, drawing, probes, and the method's own metric on held-out images.
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
 
@@ -15,14 +15,14 @@ use crate::platform;
 use crate::probe;
 use crate::rng::{Purpose, stream};
 
-/// Images drawn of one row.
+/// Images drawn in a row.
 const DRAWN: usize = 16;
-/// Held-out images that are drawn from: some tasks put several of them together.
+/// Held-out images that are sampled for drawing: some methods combine several of them.
 pub(super) const SAMPLED: usize = 64;
-/// Held-out images a batch.
+/// Held-out images in a batch.
 const HELD_OUT_BATCH: usize = 250;
 
-/// An [`StepResult`] as numbers.
+/// A [`StepResult`] read back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Values {
     pub(super) loss: f64,
@@ -30,7 +30,7 @@ pub(super) struct Values {
     pub(super) baseline: Option<f64>,
 }
 
-/// Loss and measures as numbers, in one round trip.
+/// Reads loss and metrics back in one round trip.
 pub(super) async fn read(StepResult { loss, metric, baseline }: StepResult) -> Result<Values> {
     let there = [metric.is_some(), baseline.is_some()];
     let all: Vec<_> = [Some(loss), metric, baseline].into_iter().flatten().collect();
@@ -41,7 +41,7 @@ pub(super) async fn read(StepResult { loss, metric, baseline }: StepResult) -> R
     Ok(Values { loss, metric, baseline })
 }
 
-/// The controls of a run's probes, measured once.
+/// The controls of a run's probes while it trains, measured once.
 pub(super) struct Controls {
     untrained: Encoder,
     rows: Option<Vec<ProbeRow>>,
@@ -56,7 +56,7 @@ impl Controls {
         &self.untrained
     }
 
-    /// Probes the encoder and, the first time, the controls; nothing while labelled images are still missing.
+    /// Probes the encoder and, the first time, the controls; `None` while labelled images are still missing.
     pub(super) async fn probe(
         &mut self,
         encoder: &Encoder,
@@ -95,7 +95,7 @@ impl Controls {
     }
 }
 
-/// The pretext task on test images, weighted by batch.
+/// The method's own metric on test images: the mean over batches, weighted by their images.
 pub(super) async fn pretext(
     learner: &dyn Training,
     data: &Dataset,
@@ -105,7 +105,9 @@ pub(super) async fn pretext(
     device: &Device,
 ) -> Result<Option<Pretext>> {
     let total = if wanted == 0 { data.test.len() } else { wanted.min(data.test.len()) };
-    let (mut sum, mut blind, mut counted) = (0.0, None, 0);
+    let mut sum = 0.0;
+    let mut blind = None;
+    let mut counted = 0;
     for start in (0..total).step_by(HELD_OUT_BATCH) {
         let indices: Vec<usize> = (start..(start + HELD_OUT_BATCH).min(total)).collect();
         let count = indices.len();
@@ -130,9 +132,10 @@ pub(super) async fn pretext(
     }))
 }
 
-/// Draws what was shown: up to sixteen images a row, spread evenly over the batch so that every class of question occurs.
+/// Draws a step: up to sixteen images in a row, spread over the batch so that every class of target occurs.
 pub(super) async fn picture(step: usize, shown: Option<StepDisplay>) -> Result<Picture> {
-    let (mut rows, mut figures) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
+    let mut figures = Vec::new();
     let Some(shown) = shown else { return Ok(Picture { step, rows, figures }) };
     for (number, (title, images)) in shown.rows.into_iter().enumerate() {
         let verdicts = if number == 0 { shown.verdicts.as_ref() } else { None };
@@ -180,7 +183,7 @@ async fn row(title: String, images: Tensor<4>, verdicts: Option<&ClassPrediction
     Ok(PictureRow { title, width, height, channels, pixels, captions })
 }
 
-/// Up to `wanted` places of `n`, in steps that share no factor with n, so that they fall on different quarters of it.
+/// Up to `wanted` different indices below `n`. The stride is just over a quarter of `n`, so that they reach all quarters.
 fn spread(n: usize, wanted: usize) -> Vec<i32> {
     let count = wanted.min(n);
     let stride = n / 4 + 1;
@@ -202,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn positions_of_held_out_images_differ_and_spread() {
+    fn indices_differ_and_reach_every_quarter() {
         for n in [1, 3, 4, 8, 16, 100, 256, 257] {
             let places = spread(n, DRAWN);
             assert_eq!(places.len(), DRAWN.min(n));

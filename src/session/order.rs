@@ -5,17 +5,17 @@ use std::cell::RefCell;
 
 use crate::rng::{Purpose, stream};
 
-/// Images that arrive together: the first epoch shuffles within such shards only, so that a page can train while later
-/// ones are still under way. Every later epoch shuffles all images.
+/// Images of a shard, which arrive together: the first epoch shuffles within shards only, so that the page trains while later
+/// shards are still being fetched. Every later epoch shuffles all images.
 pub const SHARD: usize = 5000;
 
-/// The order, computed from the seed alone: any step can be asked for, in any order.
+/// The order of the images, a function of the seed alone: steps can be asked for in any order.
 #[derive(Debug)]
 pub(super) struct Order {
     seed: u64,
     images: usize,
     batch: usize,
-    /// The epoch worked out last.
+    /// Number and order of the epoch computed last.
     latest: RefCell<Option<(usize, Vec<usize>)>>,
 }
 
@@ -28,14 +28,15 @@ impl Order {
         self.images
     }
 
-    /// Full batches only: a last small one would have batch statistics of its own.
+    /// Number of full batches: a last small one would have other batch statistics.
     pub(super) fn steps_per_epoch(&self) -> usize {
         self.images / self.batch
     }
 
     /// The images of step `step` (from 0).
     pub(super) fn batch(&self, step: usize) -> Vec<usize> {
-        let (epoch, within) = (step / self.steps_per_epoch(), step % self.steps_per_epoch());
+        let epoch = step / self.steps_per_epoch();
+        let within = step % self.steps_per_epoch();
         let mut latest = self.latest.borrow_mut();
         if latest.as_ref().is_none_or(|(known, _)| *known != epoch) {
             *latest = Some((epoch, self.epoch(epoch)));
@@ -81,7 +82,8 @@ mod tests {
 
     #[test]
     fn any_step_can_be_asked_for_again() {
-        let (a, b) = (Order::new(7, 1000, 64), Order::new(7, 1000, 64));
+        let a = Order::new(7, 1000, 64);
+        let b = Order::new(7, 1000, 64);
         let later = a.batch(31);
         let _ = a.batch(2);
         assert_eq!(a.batch(31), later);

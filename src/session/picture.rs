@@ -1,8 +1,8 @@
-//! What the network was just given and what it answered, as plain pixels that any shell can draw.
+//! The latest step's views and predictions, as plain pixels that any shell can draw.
 
 use serde::{Deserialize, Serialize};
 
-/// The latest step, drawn: rows of images with captions.
+/// The latest step as rows of images with captions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Picture {
     /// Steps taken when it was drawn.
@@ -16,9 +16,9 @@ pub struct Picture {
 /// A matrix as a picture of its values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PictureFigure {
-    /// What it is.
+    /// Title of the figure.
     pub title: String,
-    /// How to read it.
+    /// Explanation of rows, columns and values.
     pub caption: String,
     /// Cells across.
     pub columns: usize,
@@ -28,7 +28,7 @@ pub struct PictureFigure {
     pub low: f32,
     /// The value drawn as 255.
     pub high: f32,
-    /// A byte a cell, row by row.
+    /// One byte for each cell, row by row.
     #[serde(with = "serde_bytes")]
     pub cells: Vec<u8>,
 }
@@ -36,7 +36,7 @@ pub struct PictureFigure {
 /// Images of one role, all of one size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PictureRow {
-    /// What the images are, for example `what the network was given`.
+    /// Role of the images, for example `what the network was given`.
     pub title: String,
     /// Pixels across.
     pub width: usize,
@@ -47,17 +47,17 @@ pub struct PictureRow {
     /// All images after one another, each in rows of interleaved channels.
     #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
-    /// One caption an image, or none at all.
+    /// One caption for each image, or none at all.
     pub captions: Vec<Caption>,
 }
 
-/// What was asked about an image and what the network answered.
+/// Target and prediction for an image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Caption {
-    /// The right answer, for example `90°`.
+    /// The target, for example `90°`.
     pub truth: String,
-    /// The network's answer.
+    /// The prediction.
     pub guess: String,
-    /// Whether the two agree.
+    /// True if the two agree.
     pub right: bool,
 }

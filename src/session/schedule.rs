@@ -1,25 +1,25 @@
-//! How often a run looks at itself. None of it changes what the run computes.
+//! The intervals at which a run is read back, watched and probed. None of them changes what it computes.
 
 use crate::probe::ProbeSettings;
 
-/// What a session does beside training.
+/// Measurements beside training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pace {
-    /// Read the loss back every so many steps: 1 on the CPU; more on a GPU, where a read stalls the pipeline.
+    /// Steps between two reads of the loss: 1 on the CPU; more on a GPU, where a read stalls the pipeline.
     pub read_every: usize,
-    /// Look at the run's health after the first step and every so many; 0 means never.
+    /// Steps between two measurements of the run's health, beside the one after the first step; 0 means never.
     pub health_every: usize,
-    /// Test images for the pretext task after the last step; 0 means all.
+    /// Test images for the method's own metric after the last step; 0 means all.
     pub held_out: usize,
-    /// Probe the features while training.
+    /// Probes while training, if any.
     pub probe: Option<ProbePace>,
 }
 
-/// When and how to probe while training.
+/// Probes while training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProbePace {
-    /// Steps between two probes; there is one before the first step and one after the last too.
+    /// Steps between two rounds. Further rounds come before the first step and after the last.
     pub every: usize,
-    /// What is measured.
+    /// Readers, layers and images.
     pub settings: ProbeSettings,
 }

@@ -1,4 +1,4 @@
-//! Which of a run's states is the best, told without labels.
+//! The best checkpoint of a run, chosen without labels.
 
 use std::str::FromStr;
 
@@ -7,17 +7,17 @@ use super::checkpoints::{BEST, CHECKPOINTS};
 use crate::error::{Error, Result};
 use crate::session::event::Event;
 
-/// What makes one checkpoint better than another.
+/// Criterion by which the best checkpoint is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Criterion {
-    /// A lower loss.
+    /// Lowest mean loss.
     Loss,
-    /// More directions in use by what the loss compares (RankMe).
+    /// Highest effective rank of the embeddings (RankMe).
     Rank,
 }
 
 impl Criterion {
-    /// The word for it.
+    /// `loss` or `rank`, as in `--keep-best`.
     pub fn word(self) -> &'static str {
         match self {
             Criterion::Loss => "loss",
@@ -35,8 +35,7 @@ impl FromStr for Criterion {
     }
 }
 
-/// Follows a run and says at each checkpoint whether it is the best so far: by the mean over what was told since the
-/// checkpoint before.
+/// Follows a run's events and decides at each checkpoint if it is the best so far, by the mean since the checkpoint before.
 #[derive(Clone, Debug)]
 pub struct Best {
     by: Criterion,
@@ -47,12 +46,12 @@ pub struct Best {
 }
 
 impl Best {
-    /// Begins with no checkpoint.
+    /// Starts before the first checkpoint.
     pub fn new(by: Criterion) -> Self {
         Self { by, sum: 0.0, count: 0, best: None }
     }
 
-    /// What a run that is gone on with told before; one whose best checkpoint is gone begins anew.
+    /// Replays the events of a run that is resumed. Where its best checkpoint is gone, the choice starts again.
     ///
     /// # Errors
     /// When the events cannot be read.
@@ -70,7 +69,7 @@ impl Best {
         Ok(best)
     }
 
-    /// Takes an event in.
+    /// Adds an event.
     pub fn hear(&mut self, event: &Event) {
         let value = match (self.by, event) {
             (Criterion::Loss, Event::Step(step)) => Some(-step.loss),
@@ -82,9 +81,10 @@ impl Best {
         self.count += 1;
     }
 
-    /// Whether the state now is better than all before. Where nothing was told since, nothing is known to be.
+    /// True if the mean since the last call is better than all before; false where there were no events.
     pub fn is_improved(&mut self) -> bool {
-        let (sum, count) = (std::mem::take(&mut self.sum), std::mem::take(&mut self.count));
+        let sum = std::mem::take(&mut self.sum);
+        let count = std::mem::take(&mut self.count);
         let mean = sum / count as f64;
         let improved = count > 0 && self.best.is_none_or(|best| mean > best);
         if improved {
@@ -100,8 +100,15 @@ mod tests {
     use crate::session::event::{Embedding, Health, Step};
 
     fn step(loss: f64) -> Event {
-        let (step, epoch, learning_rate, images_per_second, elapsed_seconds) = (1, 0.1, 0.1, 5.0, 1.0);
-        Event::Step(Step { step, epoch, loss, metric: None, learning_rate, images_per_second, elapsed_seconds })
+        Event::Step(Step {
+            step: 1,
+            epoch: 0.1,
+            loss,
+            metric: None,
+            learning_rate: 0.1,
+            images_per_second: 5.0,
+            elapsed_seconds: 1.0,
+        })
     }
 
     #[test]
@@ -122,19 +129,17 @@ mod tests {
     fn the_highest_rank_wins_and_losses_do_not_count() {
         let mut best = Best::new(Criterion::Rank);
         let mut told = |rank: f64| {
-            let (rows, width, spread, uniformity, spectrum) = (8, 8, 1.0, 1.0, Vec::new());
-            let (centred_rank, lidar, alignment, decay) = (rank, None, None, None);
             let embedding = Some(Embedding {
-                rows,
-                width,
-                spread,
+                rows: 8,
+                width: 8,
+                spread: 1.0,
                 rank,
-                centred_rank,
-                lidar,
-                alignment,
-                uniformity,
-                decay,
-                spectrum,
+                centred_rank: rank,
+                lidar: None,
+                alignment: None,
+                uniformity: 1.0,
+                decay: None,
+                spectrum: Vec::new(),
             });
             let health = Health { step: 1, embedding, ..Health::default() };
             best.hear(&Event::Health(health));

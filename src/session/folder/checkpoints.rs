@@ -1,4 +1,4 @@
-//! `checkpoints/`: the latest states of a run.
+//! `checkpoints/`: the latest checkpoints of a run and, on request, the best.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -9,20 +9,20 @@ use crate::error::{Error, Result};
 use crate::session::checkpoint::{self, Header};
 
 pub(super) const CHECKPOINTS: &str = "checkpoints";
-/// Checkpoints that are kept: one to go on from, and one for the case that it is damaged.
+/// Checkpoints that are kept: one to resume from, and one in case that one is damaged.
 const KEPT: usize = 2;
 const SUFFIX: &str = ".safetensors";
-/// The best of all, where somebody asked for it to be kept.
+/// The best checkpoint, where `--keep-best` asks for it.
 pub(super) const BEST: &str = "best.safetensors";
 
 /// A checkpoint that was read and found whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// What it says of itself.
+    /// Its metadata.
     pub header: Header,
-    /// The file.
+    /// The bytes of the file.
     pub bytes: Vec<u8>,
-    /// Newer files that are not whole, each with what is wrong with it.
+    /// Newer files that are damaged, each with the reason.
     pub damaged: Vec<(PathBuf, String)>,
 }
 
@@ -47,7 +47,7 @@ impl Checkpoint {
 }
 
 impl Folder {
-    /// Writes a checkpoint and drops those no longer kept; returns its path within the run.
+    /// Writes a checkpoint and deletes older ones; returns its path within the run.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -62,7 +62,7 @@ impl Folder {
         Ok(format!("{CHECKPOINTS}/{name}"))
     }
 
-    /// Writes the checkpoint that is the best so far in place of the one before; returns its path within the run.
+    /// Writes the best checkpoint in place of the one before; returns its path within the run.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -87,9 +87,9 @@ impl Folder {
         for (_, path) in self.checkpoints()? {
             match Checkpoint::read(&path) {
                 Ok(checkpoint) => return Ok(Some(Checkpoint { damaged, ..checkpoint })),
-                // a run under way has dropped it since
+                // a process that trains the run has deleted it since
                 Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-                // whole, as far as anybody can tell: an older one is no substitute
+                // not damaged as far as can be told: an older one is no substitute
                 Err(error @ Error::Version(_)) => return Err(error),
                 Err(Error::File { path, source }) if source.kind() == io::ErrorKind::PermissionDenied => {
                     return Err(Error::File { path, source });
@@ -123,7 +123,7 @@ impl Folder {
         Ok(None)
     }
 
-    /// Renames files that are not whole, so that they are not taken for checkpoints again.
+    /// Renames damaged files, so that they are not taken for checkpoints again.
     ///
     /// # Errors
     /// When they cannot be renamed.

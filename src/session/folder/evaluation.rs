@@ -1,4 +1,4 @@
-//! `eval.json`: what was measured of a run, with all it takes to measure it again.
+//! `eval.json`: the evaluations of a run, each with everything needed to repeat it.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,10 +14,10 @@ use crate::probe::labelled::Plan;
 use crate::probe::{ProbeRow, ProbeSettings};
 
 const FILE: &str = "eval.json";
-/// Held by who adds to it.
+/// The lock file, held while an evaluation is added.
 const LOCK: &str = "eval.lock";
 
-/// One round of probes of a run.
+/// One evaluation of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// The version of nolabel that measured.
@@ -28,9 +28,9 @@ pub struct Evaluation {
     pub seed: u64,
     /// Steps the run had taken.
     pub step: usize,
-    /// Steps the run was to take.
+    /// Steps the run was planned to take.
     pub total_steps: usize,
-    /// Seconds of training up to there.
+    /// Seconds of training up to that step.
     pub elapsed_seconds: f64,
     /// SHA-256 of the checkpoint's file.
     pub checkpoint: String,
@@ -38,19 +38,19 @@ pub struct Evaluation {
     pub data: DataRecord,
     /// The device that measured.
     pub device: Readout,
-    /// What was measured and how.
+    /// Probes, layers and images.
     pub settings: ProbeSettings,
-    /// A number a source, layer and probe.
+    /// One row for each source, layer and probe.
     pub rows: Vec<ProbeRow>,
-    /// What goes beyond them.
+    /// Further measurements, where they were asked for.
     #[serde(flatten)]
     pub details: Details,
 }
 
-/// What was measured beside the rows, where it was asked for.
+/// Measurements beside the rows, where they were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Details {
-    /// The answers of the linear probe (of the neighbours, where it was not asked) at the trained encoder's best layer.
+    /// Confusion matrix of the linear probe (of kNN, where that was not asked for) at the trained encoder's best layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion: Option<Confusion>,
     /// The linear probe with few labels.
@@ -59,27 +59,26 @@ pub struct Details {
     /// Untrained encoders with the weights of other seeds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untrained: Vec<Untrained>,
-    /// A linear layer trained on encoders that stand still, and on raw pixels.
+    /// A linear layer trained by SGD on frozen encoders and on raw pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sgd: Option<Tuned>,
-    /// The whole encoder trained with labels, from the weights it has and from those before its first step.
+    /// The whole encoder trained with labels, from its trained weights and from those before its first step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finetune: Option<Tuned>,
-    /// The layers of an encoder trained with labels alone, read as those of the trained one.
+    /// The supervised control: the layers of the same encoder trained with labels alone, under the same probes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervised: Option<Tuned>,
-    /// Controls that were not measured anew, in words: the same device had measured them before, with the same images and
-    /// settings.
+    /// Names of the controls that came from the cache: measured before on the same device, images and settings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from_cache: Vec<String>,
 }
 
-/// What took training with labels.
+/// Rows of encoders or layers trained with labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuned {
-    /// How it was trained.
+    /// The training.
     pub plan: Plan,
-    /// A number a source, layer and probe.
+    /// One row for each source, layer and probe.
     pub rows: Vec<ProbeRow>,
 }
 
@@ -88,23 +87,23 @@ pub struct Tuned {
 pub struct Untrained {
     /// The seed.
     pub seed: u64,
-    /// A number a layer and probe.
+    /// One row for each layer and probe.
     pub rows: Vec<ProbeRow>,
 }
 
 impl Details {
-    /// The rows of an encoder and of the controls that take no training, with those of the supervised control where it is known.
+    /// The given rows of an encoder and its controls, with those of the supervised control where there are any.
     pub fn with_supervised(&self, rows: &[ProbeRow]) -> Vec<ProbeRow> {
         let supervised = self.supervised.iter().flat_map(|tuned| &tuned.rows);
         rows.iter().chain(supervised).cloned().collect()
     }
 
-    /// Whether an encoder was trained with labels by this plan.
+    /// True if the supervised control was trained by this plan.
     pub fn has_supervised(&self, plan: &Plan) -> bool {
         self.supervised.as_ref().is_some_and(|tuned| tuned.plan == *plan)
     }
 
-    /// Takes over what an earlier answer had and this has not.
+    /// Takes over the measurements of an earlier evaluation that this one lacks.
     fn inherit(&mut self, earlier: &Self) {
         if self.few_labels.is_none() {
             self.few_labels = earlier.few_labels.clone();
@@ -122,7 +121,7 @@ impl Details {
 }
 
 impl Evaluation {
-    /// Whether it says of the run's state after `step` steps what `wanted` asks for, with the same images.
+    /// True if it has everything that `wanted` asks for of the run after `step` steps, with the same images.
     pub fn answers(&self, step: usize, data: &DataRecord, wanted: &ProbeSettings) -> bool {
         let alike = |settings: &ProbeSettings| ProbeSettings {
             train_images: used(settings.train_images, data.train_images),
@@ -144,13 +143,13 @@ impl Evaluation {
     }
 }
 
-/// Images in use where `wanted` (0: all) of those `there` are asked for.
+/// Number of images used where `wanted` (0: all) of `there` are asked for.
 fn used(wanted: usize, there: usize) -> usize {
     if wanted == 0 { there } else { wanted.min(there) }
 }
 
 impl Folder {
-    /// Everything that was measured of the run; nothing where that was never done.
+    /// All evaluations of the run; empty where there are none.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
@@ -166,15 +165,15 @@ impl Folder {
         })
     }
 
-    /// Adds what was measured; it takes the place of an earlier answer to the same question. What that had beyond the rows
-    /// stays where it was not asked for again.
+    /// Adds an evaluation in place of an earlier one with the same settings. Details of the earlier one are kept where they were
+    /// not measured again.
     ///
     /// # Errors
     /// When the file cannot be read or written.
     pub fn keep(&self, mut evaluation: Evaluation) -> Result<()> {
         let path = self.path().join(LOCK);
         let lock = File::create(&path).map_err(Error::file(&path))?;
-        // where a file system knows no locks, two at once are hoped against
+        // some file systems have no locks; two evaluations that end at the same moment are unlikely there
         let _ = lock.lock();
         let mut all = self.evaluations()?;
         let same = |known: &Evaluation| {
@@ -199,21 +198,28 @@ mod tests {
     use crate::probe::few::FewSettings;
 
     fn evaluation(step: usize, settings: ProbeSettings) -> Evaluation {
-        let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
         let data = DataRecord {
-            name,
+            name: "fashion-mnist".into(),
             folder: None,
             size: None,
             image: Size { channels: 1, height: 28, width: 28 },
             train_images: 600,
             test_images: 100,
-            sha256,
+            sha256: "00".into(),
         };
         let device =
             Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
-        let (source, layer, probe) = (Source::Trained, "gap".to_string(), "knn".to_string());
-        let (interval, validation) = ([0.25, 0.75], Some(0.25));
-        let row = ProbeRow { source, layer, width: 8, probe, accuracy: 0.5, interval, l2: None, lr: None, validation };
+        let row = ProbeRow {
+            source: Source::Trained,
+            layer: "gap".into(),
+            width: 8,
+            probe: "knn".into(),
+            accuracy: 0.5,
+            interval: [0.25, 0.75],
+            l2: None,
+            lr: None,
+            validation: Some(0.25),
+        };
         Evaluation {
             nolabel: "0.1.0".into(),
             method: "rotation".into(),

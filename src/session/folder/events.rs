@@ -27,7 +27,7 @@ impl Log {
         Ok(log)
     }
 
-    /// Adds an event. A line is written in one piece, so that readers never see half of one.
+    /// Appends an event. A line is written in one piece, so that readers never see half of one.
     ///
     /// # Errors
     /// When the disk is full or gone.
@@ -37,7 +37,7 @@ impl Log {
         self.file.write_all(line.as_bytes()).map_err(Error::file(&self.path))
     }
 
-    /// Brings what was added to disk. A checkpoint must not be on disk before the steps that led to it.
+    /// Flushes the file to disk. Called before a checkpoint is written: the steps that led to it must not be lost.
     ///
     /// # Errors
     /// When the disk is gone.
@@ -45,8 +45,8 @@ impl Log {
         self.file.sync_all().map_err(Error::file(&self.path))
     }
 
-    /// Cuts off what was said after step `step` was taken, so that the run can be told again from there. What was
-    /// `measured` at that step goes too, if it is going to be measured again.
+    /// Cuts off the events after step `step`, and with `measured` the probes at that step: a run resumed from there gives them
+    /// again.
     ///
     /// # Errors
     /// When the file cannot be read or cut.
@@ -60,7 +60,7 @@ impl Log {
         self.file.seek(SeekFrom::End(0)).map(|_| ()).map_err(Error::file(&self.path))
     }
 
-    /// Hands every event to `hear`; what is no event is left out.
+    /// Hands every event to `hear`; lines that are no event are skipped.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -78,7 +78,7 @@ impl Log {
 }
 
 impl Folder {
-    /// Everything the run said so far.
+    /// All events of the run.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
@@ -95,11 +95,12 @@ impl Folder {
     }
 }
 
-/// Reads line by line until `keep` says no; returns where the last line kept ends. A last line without its end, as a
-/// killed process leaves it, is not kept.
+/// Reads line by line until `keep` returns false; returns the offset at which the last kept line ends. A last line without a
+/// line break, as a killed process leaves it, is not kept.
 fn lines(path: &Path, mut keep: impl FnMut(&Event) -> bool) -> Result<u64> {
     let mut file = BufReader::new(File::open(path).map_err(Error::file(path))?);
-    let (mut line, mut end) = (Vec::new(), 0);
+    let mut line = Vec::new();
+    let mut end = 0;
     loop {
         line.clear();
         let count = file.read_until(b'\n', &mut line).map_err(Error::file(path))?;

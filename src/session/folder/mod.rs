@@ -1,5 +1,5 @@
-//! A run on disk: `run.toml`, `events.jsonl`, `checkpoints/`, `eval.json` once it was measured, and an empty file `lock`
-//! that whoever goes on with the run holds. A checkpoint is either whole or not there, whenever the power fails.
+//! A run on disk: `run.toml`, `events.jsonl`, `checkpoints/`, `eval.json` once it was evaluated, and the lock file `lock`,
+//! held by the process that trains it. A checkpoint is either whole or absent, whenever the power fails.
 
 mod best;
 mod checkpoints;
@@ -20,21 +20,21 @@ pub use record::{DataRecord, Record, Start};
 use crate::error::{Error, Result};
 use checkpoints::CHECKPOINTS;
 
-/// The file that whoever writes to a run holds.
+/// The lock file.
 const LOCK: &str = "lock";
 
-/// What lies at a path where a run could lie.
+/// The content of a folder that a run is to be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Nothing, or an empty folder.
     Free,
     /// A run.
     Run,
-    /// Something else, which is nobody's to overwrite.
+    /// Something else, which must not be overwritten.
     Taken,
 }
 
-/// What lies at `path`.
+/// Inspects the folder at `path`.
 pub fn place(path: &Path) -> Place {
     if path.join(record::FILE).is_file() {
         return Place::Run;
@@ -42,13 +42,13 @@ pub fn place(path: &Path) -> Place {
     let only = |may: fn(&Path) -> bool| {
         fs::read_dir(path).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| may(&entry.path()))))
     };
-    // begun by somebody who was killed before the record was written: nothing that would be missed
+    // left by a process that was killed before it wrote the record: nothing is lost
     let begun = || fs::metadata(path.join(LOCK)).is_ok_and(|lock| lock.is_file() && lock.len() == 0) && only(is_first);
     let free = fs::symlink_metadata(path).is_err() || only(|_| false) || begun();
     if free { Place::Free } else { Place::Taken }
 }
 
-/// Whether it is of what a run's folder holds before its record.
+/// True if the file is one that a run's folder holds before its record is written.
 fn is_first(path: &Path) -> bool {
     match path.file_name().and_then(|name| name.to_str()) {
         Some(LOCK | write::PARTIAL) => true,
@@ -66,10 +66,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Sets up the folder of a fresh run.
+    /// Creates the folder of a new run.
     ///
     /// # Errors
-    /// When the folder cannot be written, or the configuration cannot be put into words.
+    /// When the folder cannot be written, or TOML cannot hold the configuration.
     pub fn create(path: &Path, record: &Record) -> Result<Self> {
         let text = record.to_text()?;
         fs::create_dir_all(path).map_err(Error::file(path))?;
@@ -88,7 +88,7 @@ impl Folder {
         write::whole(&self.path, record::FILE, record.to_text()?.as_bytes())
     }
 
-    /// Opens a run to look at it.
+    /// Opens a run for reading.
     ///
     /// # Errors
     /// When there is no run at `path`, or its record cannot be read.
@@ -97,7 +97,7 @@ impl Folder {
         Ok((Self { path: path.to_path_buf(), lock: None }, record))
     }
 
-    /// Claims the run for writing, until the value is dropped.
+    /// Locks the run for writing until the value is dropped.
     ///
     /// # Errors
     /// When another process is writing to it.
@@ -108,12 +108,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Where the run lies.
+    /// The run's folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The run's events, for adding to them.
+    /// Opens the run's events for appending.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -122,7 +122,7 @@ impl Folder {
     }
 }
 
-/// Two processes in one run would each undo what the other writes.
+/// Takes the lock file: two processes that write to one run would undo each other's work.
 fn lock(path: &Path) -> Result<File> {
     let path = path.join(LOCK);
     let file = File::create(&path).map_err(Error::file(&path))?;
@@ -132,7 +132,7 @@ fn lock(path: &Path) -> Result<File> {
             "another nolabel is at work in {}; wait for it, or choose another folder",
             path.parent().unwrap_or(&path).display()
         ))),
-        // some network file systems know no locks: then nobody else can hold one either
+        // some network file systems have no locks: then no other process can hold one either
         Err(TryLockError::Error(_)) => Ok(file),
     }
 }

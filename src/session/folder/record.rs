@@ -1,4 +1,4 @@
-//! `run.toml`: what a run was started with.
+//! `run.toml`: the record of a run's configuration, images and device.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -22,24 +22,24 @@ pub struct Record {
     pub data: DataRecord,
     /// The device it was started on; it may be continued on another.
     pub device: Readout,
-    /// The weights its encoder started from, where they were not drawn.
+    /// The file of weights its encoder started from, where they were not random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,
     /// The lengths that the run had before it was made longer, the first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_budgets: Vec<Budget>,
-    /// Everything that decides what the run computes.
+    /// The configuration, which decides what the run computes.
     pub config: RunConfig,
 }
 
 /// A file that an encoder started from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
-    /// Where it was.
+    /// Its path.
     pub file: PathBuf,
     /// SHA-256 of its bytes.
     pub sha256: String,
-    /// What was found in it.
+    /// The encoder that was found in it, in words.
     pub found: String,
 }
 
@@ -51,21 +51,21 @@ pub struct DataRecord {
     /// The folder, where one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
-    /// Pixels of a side that images of the user's own were brought to.
+    /// Pixels to a side that the images of a folder were resized to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<usize>,
-    /// Training images there are; the configuration may use fewer.
+    /// Training images in the data set; the configuration may use fewer.
     pub train_images: usize,
-    /// Test images there are.
+    /// Test images in the data set.
     pub test_images: usize,
-    /// SHA-256 of all images and labels, whatever files they came from.
+    /// SHA-256 of all images and labels, independent of the files they came from.
     pub sha256: String,
     /// The size of every image.
     pub image: Size,
 }
 
 impl Record {
-    /// The record of a run that is about to start with this program.
+    /// The record of a run that starts with this version of nolabel.
     pub fn new(config: RunConfig, data: DataRecord, device: Readout) -> Self {
         Self {
             nolabel: env!("CARGO_PKG_VERSION").to_string(),
@@ -108,7 +108,7 @@ impl Record {
 }
 
 impl DataRecord {
-    /// Describes what was loaded, and how it was asked for.
+    /// Describes loaded images and the request for them.
     pub fn of(data: &Dataset, spec: &Spec) -> Self {
         Self {
             name: data.name.clone(),
@@ -121,12 +121,12 @@ impl DataRecord {
         }
     }
 
-    /// How to ask for the same images again.
+    /// The request that loads the same images.
     pub fn spec(&self) -> Spec {
         Spec { name: self.name.clone(), folder: self.folder.clone(), size: self.size }
     }
 
-    /// The same images in another place: they are brought to the same size, unless another is asked for.
+    /// The request for the same images in another place: resized alike, unless another size is asked for.
     pub fn moved(&self, to: Spec) -> Spec {
         let size = to.size.or(self.size.filter(|_| to.is_folder()));
         Spec { size, ..to }
@@ -142,9 +142,15 @@ mod tests {
 
     fn record(config: RunConfig) -> Record {
         let folder = Some(PathBuf::from("some where/\"quoted\""));
-        let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
-        let image = Size { channels: 3, height: 64, width: 64 };
-        let data = DataRecord { name, folder, size: Some(64), train_images: 3, test_images: 2, sha256, image };
+        let data = DataRecord {
+            name: "fashion-mnist".into(),
+            folder,
+            size: Some(64),
+            train_images: 3,
+            test_images: 2,
+            sha256: "00".into(),
+            image: Size { channels: 3, height: 64, width: 64 },
+        };
         let device =
             Readout { kind: Kind::Cpu, name: "CPU".into(), why: "no GPU was found".into(), gpu_available: false };
         let start = Start { file: "a/file".into(), sha256: "00".into(), found: "small of width 4".into() };
