@@ -1,5 +1,5 @@
-//! The command line: it reads arguments, starts a session and prints its events. Results go to stdout, progress to
-//! stderr; bad usage ends with code 2, failure with 1.
+//! The command line: it parses arguments, starts a session and prints its events. Results go to stdout, progress to stderr;
+//! bad usage exits with code 2, failure with 1.
 
 mod commands;
 mod input;
@@ -18,17 +18,17 @@ use output::print;
 const START_HERE: &str = "\
 Start here:
   nolabel toy                                   train, probe and compare, all in one
-  nolabel methods                               what can be trained
+  nolabel methods                               list the methods
   nolabel train rotation --data fashion-mnist   train an encoder
-  nolabel eval runs/rotation-fashion-mnist-1    find out what it learned
-  nolabel compare runs                          all runs beside one another
+  nolabel eval runs/rotation-fashion-mnist-1    measure what it learned
+  nolabel compare runs                          compare all runs
 
 `nolabel help COMMAND` explains a command and gives examples.";
 
 /// Trains image encoders without labels, on the GPU or CPU that is there.
 ///
-/// The network is given a task that needs no labels, for example to say by how much an image was turned. Whether it
-/// learned to see anything is then measured with labels that it was never shown.
+/// The network is given a task that needs no labels, for example to predict by which angle an image was rotated. Its features
+/// are then measured with labels that it was never shown, beside controls that learned nothing.
 #[derive(Debug, Parser)]
 #[command(name = "nolabel", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = START_HERE)]
@@ -37,7 +37,7 @@ struct Cli {
     command: Command,
 }
 
-/// Runs the command line; returns the code for the system.
+/// Runs the command line and returns its exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -72,7 +72,7 @@ fn a_resumed_run_equals_one_that_was_never_stopped() {
         lab.succeeds(&format!("{TRAINING} --steps 30 --save-every {every} --out {cut} -q"));
         copy_as_of(&lab, &cut, &resumed, step);
         let said = lab.succeeds(&format!("train --resume --out {resumed} --device cpu"));
-        assert!(said.err.contains(&format!("continued after step {step}")), "{}", said.err);
+        assert!(said.err.contains(&format!("resumed after step {step}")), "{}", said.err);
         assert_same(&lab, "whole", &resumed);
     }
 }
@@ -94,7 +94,7 @@ fn a_damaged_checkpoint_falls_back_to_the_previous() {
     copy_as_of(&lab, "whole", "damaged", 20);
     flip(&lab.path("damaged/checkpoints/step-00000020.safetensors"), 100);
     let said = lab.succeeds("train --resume --out damaged --device cpu -q");
-    assert!(said.err.starts_with("warning: ") && said.err.contains("goes on from step 16"), "{}", said.err);
+    assert!(said.err.starts_with("warning: ") && said.err.contains("continues from step 16"), "{}", said.err);
     assert_same(&lab, "whole", "damaged");
     for name in lab.checkpoints("damaged") {
         fs::write(lab.path("damaged/checkpoints").join(name), "nothing").expect("a file");

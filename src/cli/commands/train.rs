@@ -68,12 +68,12 @@ pub(crate) struct Train {
     data: Option<Spec>,
 
     /// What the settings start from [default: small]
-    #[arg(long, value_name = "PRESET", value_parser = args::presets(), help_heading = "What is computed")]
+    #[arg(long, value_name = "PRESET", value_parser = args::presets(), help_heading = args::TRAINING)]
     preset: Option<Preset>,
 
     /// Start from an encoder trained elsewhere: a file of `nolabel export`, or of any project that
     /// `nolabel help eval` names
-    #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "What is computed")]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = args::TRAINING)]
     init: Option<PathBuf>,
 
     /// Go on with a single checkpoint as a run of its own: one that was downloaded from the page, or one of another run

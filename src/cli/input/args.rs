@@ -1,4 +1,4 @@
-//! Arguments that several commands take, and how their values are read.
+//! Arguments shared by several commands, and the parsers of their values.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -17,14 +17,14 @@ use crate::methods::METHODS;
 use crate::session::folder::Criterion;
 use crate::view::recipe;
 
-/// The data set where none is named and none need be.
+/// The data set of commands that need none to be named.
 pub(crate) const DEFAULT_DATA: &str = CATALOGUE[0].name;
-/// Settings that have arguments of their own and cannot be changed by `--set`.
+/// Settings with arguments of their own, which `--set` cannot change.
 pub(crate) const CHOSEN_OTHERWISE: [&str; 3] = ["method", "preset", "data"];
-/// How alike two names must be for one to be taken for the other, misspelt; as clap does it.
+/// Jaro similarity from which a name counts as a misspelling of another; clap uses the same.
 const ALIKE: f64 = 0.7;
 
-/// The methods' ids, each with its task, for reading and for the help.
+/// Parser of method ids; the help lists them with their tasks.
 pub(crate) fn methods() -> PossibleValuesParser {
     PossibleValuesParser::new(METHODS.iter().map(|entry| {
         let info = entry.info();
@@ -32,10 +32,10 @@ pub(crate) fn methods() -> PossibleValuesParser {
     }))
 }
 
-/// The data sets by name, and what images of one's own are called.
+/// Parser of data set names, including those for the user's own images.
 pub(crate) fn data_names() -> PossibleValuesParser {
     let own = [
-        (shapes::NAME, "Clips, made at once"),
+        (shapes::NAME, "Generated clips"),
         (folder::NAME, "Images of your own"),
         (folder::clips::NAME, "Clips of your own"),
     ];
@@ -43,19 +43,19 @@ pub(crate) fn data_names() -> PossibleValuesParser {
     PossibleValuesParser::new(known.chain(own).map(|(name, title)| PossibleValue::new(name).help(title)))
 }
 
-/// The names of the recipes of views.
+/// Parser of the names of view recipes.
 pub(crate) fn recipes() -> PossibleValuesParser {
     PossibleValuesParser::new(recipe::names())
 }
 
-/// The presets.
+/// Parser of presets.
 pub(crate) fn presets() -> impl TypedValueParser<Value = Preset> {
     let small = PossibleValue::new("small").help("A small encoder on small images: minutes on a CPU");
     let full = PossibleValue::new("full").help("The published setting with its backbone, for desktop GPUs");
     PossibleValuesParser::new([small, full]).try_map(|text| text.parse::<Preset>())
 }
 
-/// Reads a [`Spec`]; a name nobody knows is answered by the nearest one.
+/// Parser of a [`Spec`]; an unknown name is answered with the nearest one.
 pub(crate) fn data_specs() -> impl TypedValueParser<Value = Spec> {
     DataSpecs { all: true }
 }
@@ -67,7 +67,7 @@ pub(crate) fn known_specs() -> impl TypedValueParser<Value = Spec> {
 
 #[derive(Clone)]
 struct DataSpecs {
-    /// Whether it may be what is no file of the catalogue's: folders of the user's own, clips that are made.
+    /// True if data sets outside the catalogue are allowed: the user's folders, and generated clips.
     all: bool,
 }
 
@@ -91,9 +91,9 @@ impl DataSpecs {
     fn values(&self) -> impl Iterator<Item = PossibleValue> + use<> {
         let known = CATALOGUE.iter().map(|entry| PossibleValue::new(entry.name).help(entry.title));
         let others = [
-            (shapes::NAME, "Clips of shapes that move, made at once"),
+            (shapes::NAME, "Generated clips of moving shapes"),
             (folder::NAME, "PNG and JPEG files of your own, as folder:DIR"),
-            (clips::NAME, "Clips of your own, as clips:DIR: a folder of frames each, or video files"),
+            (clips::NAME, "Clips of your own, as clips:DIR: one folder of frames for each clip, or video files"),
         ];
         let others = others.map(|(name, help)| PossibleValue::new(name).help(help));
         let count = if self.all { others.len() } else { 0 };
@@ -101,7 +101,7 @@ impl DataSpecs {
     }
 }
 
-/// What decides when a checkpoint is written.
+/// The interval between two checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum SaveEvery {
     Steps(usize),
@@ -134,29 +134,29 @@ pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_string(), value.trim().to_string()))
 }
 
-/// What every command that trains a run can be told.
+/// Arguments of every command that trains a run.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) budget: BudgetArgs,
 
     /// Use only the first N training images
-    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = WHAT)]
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = TRAINING)]
     pub(crate) images: Option<u64>,
 
     /// Seed of weights, order and views: the same seed gives the same run
-    #[arg(long, value_name = "N", help_heading = WHAT)]
+    #[arg(long, value_name = "N", help_heading = TRAINING)]
     pub(crate) seed: Option<u64>,
 
     /// Change any other setting; `nolabel methods METHOD` lists them. May be given several times
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, help_heading = WHAT)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, help_heading = TRAINING)]
     pub(crate) set: Vec<(String, String)>,
 
-    /// The run's folder; by default one under runs/, named after what is trained
+    /// The run's folder [default: runs/METHOD-DATA-SEED]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 
-    /// Continue the run in its folder exactly where it was saved last
+    /// Continue the run in its folder from its last checkpoint
     #[arg(long)]
     pub(crate) resume: bool,
 
@@ -164,50 +164,51 @@ pub(crate) struct RunArgs {
     pub(crate) manner: MannerArgs,
 }
 
-const WHAT: &str = "What is computed";
+/// The heading of settings of the training in help.
+pub(crate) const TRAINING: &str = "Training";
 
-/// How long is trained, and with what steps.
+/// Length of the training, batch and learning rate.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct BudgetArgs {
     /// Passes over the training images
-    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = at_least_one(), help_heading = WHAT)]
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = at_least_one(), help_heading = TRAINING)]
     epochs: Option<u64>,
 
-    /// Steps after which the run ends, instead of epochs
-    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = WHAT)]
+    /// Number of steps, instead of epochs
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = TRAINING)]
     steps: Option<u64>,
 
-    /// Images a step
-    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = WHAT)]
+    /// Images in a batch
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = TRAINING)]
     batch: Option<u64>,
 
     /// Learning rate, before the schedule
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = WHAT)]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help_heading = TRAINING)]
     lr: Option<f64>,
 }
 
-/// How it is trained; none of it changes what comes out, but for the last digits on another device.
+/// Device, checkpoints and progress: none of them changes the result, except for rounding on another device.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MannerArgs {
     /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
 
-    /// Save the run every so many steps, or after a time such as 90s, 5m or 1h
+    /// Interval between two checkpoints: a number of steps, or a time such as 90s, 5m or 1h
     #[arg(long, value_name = "STEPS|TIME", default_value = "1m")]
     pub(crate) save_every: SaveEvery,
 
-    /// Keep the best checkpoint too, as checkpoints/best.safetensors: that with the lowest loss, or with the highest rank
-    /// of what the loss compares, on average since the checkpoint before. No labels are needed for it
+    /// Keep the best checkpoint too, as checkpoints/best.safetensors: the one with the lowest loss, or with the highest
+    /// effective rank of the embeddings, on average since the checkpoint before. It needs no labels
     #[arg(long, value_name = "loss|rank")]
     pub(crate) keep_best: Option<Criterion>,
 
-    /// End the run, saved, once it collapses or stalls: no step after that is worth its time
+    /// Save and end the run if it collapses or stalls
     #[arg(long)]
     pub(crate) stop_on_collapse: bool,
 
-    /// Probe the features every so many steps, on a few thousand images [default: not while training]
-    #[arg(long, value_name = "STEPS", value_parser = at_least_one())]
+    /// Probe the features every N steps, on a few thousand images [default: not while training]
+    #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub(crate) probe_every: Option<u64>,
 
     /// Show no progress, only warnings and the result
@@ -215,7 +216,7 @@ pub(crate) struct MannerArgs {
     pub(crate) quiet: bool,
 }
 
-/// The argument as it stands in a command.
+/// The argument with the space before it, as a resume command has it.
 pub(crate) const STOP_ON_COLLAPSE: &str = " --stop-on-collapse";
 
 fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
@@ -223,7 +224,7 @@ fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
 }
 
 impl RunArgs {
-    /// Changes `config` by everything that was asked for.
+    /// Applies all arguments to `config`.
     pub(crate) fn apply(&self, config: &mut RunConfig) -> Outcome {
         self.budget.apply(config)?;
         let named = [("images", self.images), ("seed", self.seed)];
@@ -246,7 +247,7 @@ impl RunArgs {
         self.argument(key).is_some() || self.set.iter().any(|(name, _)| name == key)
     }
 
-    /// The argument in use that says the same as a setting.
+    /// The argument in use that sets the same as `key`.
     fn argument(&self, key: &str) -> Option<&'static str> {
         let budget = &self.budget;
         let given = [
@@ -264,7 +265,7 @@ impl RunArgs {
 impl BudgetArgs {
     pub(crate) fn apply(&self, config: &mut RunConfig) -> Outcome {
         let number = |key: &'static str, value: Option<u64>| value.map(|value| (key, value.to_string()));
-        // epochs asked for by name are not to be cut short by steps set before
+        // --epochs overrides a number of steps in the preset
         let no_steps = self.epochs.map(|_| ("steps", "0".to_string()));
         let rate = self.lr.map(|rate| ("optimizer.lr", rate.to_string()));
         let named =
@@ -277,7 +278,7 @@ impl BudgetArgs {
 }
 
 impl MannerArgs {
-    /// The arguments again, where they are not the default ones: a resumed run needs them too.
+    /// The arguments that are not the default ones, for the command that resumes the run.
     pub(crate) fn words(&self) -> String {
         let mut words = String::new();
         if self.device != DeviceChoice::Auto {
@@ -301,7 +302,7 @@ impl MannerArgs {
     }
 }
 
-/// Changes a setting; answers a misspelt one with the nearest.
+/// Changes a setting; an unknown key is answered with the nearest one.
 pub(crate) fn set(config: &mut RunConfig, key: &str, value: &str) -> Outcome {
     if CHOSEN_OTHERWISE.contains(&key) {
         return Err(Failure::Usage(format!("`{key}` cannot be changed with --set; it has an argument of its own")));
@@ -323,7 +324,7 @@ pub(crate) fn set(config: &mut RunConfig, key: &str, value: &str) -> Outcome {
     Err(Failure::Usage(format!("there is no setting `{key}`{hint}{joint}{list}")))
 }
 
-/// The name that `wanted` is most likely meant to be, whether written out or without the part before its last dot.
+/// The name most similar to `wanted`, compared in full and without the part before its last dot.
 fn nearest<'a>(wanted: &str, known: &[&'a str]) -> Option<&'a str> {
     let likeness = |name: &str| {
         let short = name.rsplit('.').next().unwrap_or(name);

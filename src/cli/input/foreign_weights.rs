@@ -15,12 +15,12 @@ use crate::error::Error;
 use crate::net::EncoderKind;
 use crate::weights::{self, ImportOptions, Imported};
 
-/// The largest file that is read: many times a wide ResNet-50 with its optimiser.
+/// The largest file that is read: many times a wide ResNet-50 with its optimiser state.
 const MAX_BYTES: u64 = 8 << 30;
-/// The seed of the untrained encoder that a foreign one is compared with.
+/// Seed of the untrained control of an encoder from elsewhere.
 pub(crate) const SEED: u64 = 1;
 
-/// The architectures that a foreign file may hold. Files that nolabel exported say themselves what they hold.
+/// The architectures that can be named. Files that nolabel exported name their own.
 const KINDS: [(EncoderKind, &str, &str); 5] = [
     (EncoderKind::Resnet18, "resnet18", "ResNet-18 for large images"),
     (EncoderKind::Resnet18Cifar, "resnet18-cifar", "ResNet-18 with the 3x3 stem for images of about 32 px"),
@@ -46,12 +46,12 @@ pub(crate) struct ForeignArgs {
     #[arg(long, value_name = "TEXT", requires = "weights", help_heading = "Weights from elsewhere")]
     prefix: Option<String>,
 
-    /// Subtracted from pixels in 0 to 1, one value or one a channel [default: ImageNet's mean]
+    /// Mean of pixels in 0 to 1, one value or one for each channel [default: ImageNet's]
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "weights")]
     #[arg(help_heading = "Weights from elsewhere", allow_negative_numbers = true)]
     input_mean: Option<Vec<f64>>,
 
-    /// Divides them after that [default: ImageNet's deviation]
+    /// Standard deviation of pixels, one value or one for each channel [default: ImageNet's]
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "weights")]
     #[arg(help_heading = "Weights from elsewhere")]
     input_std: Option<Vec<f64>>,
@@ -63,7 +63,7 @@ fn kinds() -> impl TypedValueParser<Value = EncoderKind> {
     PossibleValuesParser::new(values).map(move |text| find(text).expect("the values are the kinds' names"))
 }
 
-/// An encoder out of a file.
+/// An encoder read from a file.
 pub(crate) struct Foreign {
     pub(crate) imported: Imported,
     pub(crate) sha256: String,
@@ -77,7 +77,7 @@ impl ForeignArgs {
     }
 }
 
-/// Reads the encoder of `path`, and draws an untrained one from the seed.
+/// Reads the encoder in `path` and builds its untrained control from the seed.
 pub(crate) fn read(path: &Path, options: &ImportOptions, seed: u64, device: &Device) -> Outcome<Foreign> {
     let bytes = bytes(path)?;
     let imported = encoder(path, &bytes, options, seed, device)?;

@@ -1,4 +1,4 @@
-//! Loading images, with word of it where that takes long.
+//! Loading images, with progress where that takes long.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -14,7 +14,7 @@ use crate::platform;
 /// Seconds between two plain lines.
 const LINE_EVERY: f64 = 5.0;
 
-/// Loads the images a run was asked for.
+/// Loads images. Progress goes to stderr unless `quiet`; warnings always do.
 pub(crate) fn load(spec: &Spec, quiet: bool) -> Outcome<Dataset> {
     let style = ProgressStyle::with_template("reading images {bar:20} {human_pos}/{human_len}, {eta} left");
     let bar = ProgressBar::no_length().with_style(style.expect("the template is right").progress_chars("━╸─"));
@@ -45,13 +45,13 @@ pub(crate) fn adapted(images: Dataset, channels: usize, size: Option<[usize; 2]>
     })
 }
 
-/// Refuses images without classes where features are to be probed.
+/// Refuses images without classes, which cannot be probed with.
 pub(crate) fn refuse_unlabelled(images: &Dataset, remedy: &str) -> Outcome {
     if !images.classes.is_empty() {
         return Ok(());
     }
     Err(Failure::Failed(format!(
-        "these images have no classes, so nobody can tell what features know of them; sort them into a folder a class, or \
+        "these images have no classes, so features cannot be probed with them; sort them into one folder for each class, or \
          {remedy}"
     )))
 }

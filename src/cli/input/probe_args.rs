@@ -1,14 +1,14 @@
-//! How features are probed, for all commands that probe.
+//! Arguments of all commands that probe features.
 
 use clap::{Args, ValueEnum};
 
 use crate::probe::ProbeSettings;
 
 /// The heading of these arguments in help.
-pub(crate) const HOW: &str = "How it is measured";
+pub(crate) const HOW: &str = "Measurement";
 const GRID: u64 = 3;
 
-/// What reads the features.
+/// A reader of frozen features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Reader {
     /// Logistic regression on standardised features
@@ -19,7 +19,7 @@ enum Reader {
     Retrieval,
 }
 
-/// What can be told of the probes.
+/// Readers, images and features of the probes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ProbeArgs {
     /// The readers, separated by commas
@@ -31,7 +31,7 @@ pub(crate) struct ProbeArgs {
     with: WithArgs,
 }
 
-/// With which images and features.
+/// Images and features of the probes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WithArgs {
     /// Probe with only the first N labelled training images [default: all]
@@ -58,7 +58,7 @@ impl ProbeArgs {
         }
     }
 
-    /// The arguments again, where they are not the default ones.
+    /// The arguments that are not the default ones, as a command has them.
     pub(crate) fn words(&self) -> String {
         let mut words = String::new();
         let named = |(reader, name)| self.probe.contains(&reader).then_some(name);
@@ -78,7 +78,7 @@ impl ProbeArgs {
 }
 
 impl WithArgs {
-    /// The settings, with the readers that are the default ones.
+    /// The settings, with the default readers.
     pub(crate) fn settings(&self) -> ProbeSettings {
         ProbeSettings {
             train_images: self.images.unwrap_or(0) as usize,

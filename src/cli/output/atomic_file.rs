@@ -1,4 +1,4 @@
-//! Files that a command makes where it was told to: whole under their name, or not there.
+//! Atomic writing of a command's result: the file is whole or absent.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use tempfile::{Builder, NamedTempFile};
 use super::exit::{Failure, Outcome};
 use crate::error::Error;
 
-/// Refuses a place that nothing can be written to, before any work is done for it.
+/// Refuses a path that cannot be written to, before any work is done.
 pub(crate) fn check(path: &Path) -> Outcome {
     if path.is_dir() {
         return Err(Failure::Usage(format!("{} is a folder; name a file with --out", path.display())));
@@ -17,7 +17,7 @@ pub(crate) fn check(path: &Path) -> Outcome {
     if is_special(path) { Ok(()) } else { beside(path).map(drop) }
 }
 
-/// Writes the file, in place of one that is there.
+/// Writes a file, replacing an existing one.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
     if is_special(path) {
         return Ok(fs::write(path, bytes).map_err(Error::file(path))?);
@@ -26,7 +26,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
     file.persist(path).map(drop).map_err(|error| said(path, &error.error))
 }
 
-/// Writes the file, and leaves alone one that is there.
+/// Writes a file; an existing one is an error.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Outcome {
     let file = filled(path, bytes)?;
     file.persist_noclobber(path).map(drop).map_err(|error| match error.error.kind() {
@@ -35,12 +35,12 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Outcome {
     })
 }
 
-/// What is said of a file that is not to be overwritten.
+/// The failure where a file exists that must not be overwritten.
 pub(crate) fn taken(path: &Path) -> Failure {
     Failure::Failed(format!("{} exists already; choose another name", path.display()))
 }
 
-/// A pipe, a device or a link: what it is called must not come to name a plain file.
+/// True for a pipe, a device or a link, which must not be replaced by a plain file.
 fn is_special(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|there| !there.is_file())
 }
@@ -51,12 +51,13 @@ fn filled(path: &Path, bytes: &[u8]) -> Outcome<NamedTempFile> {
     Ok(file)
 }
 
-/// A temporary file in the same folder, readable by whom the system lets read new files; gone if it is not kept.
+/// A temporary file in the same folder with the usual permissions of new files; deleted when dropped.
 fn beside(path: &Path) -> Outcome<NamedTempFile> {
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(PathBuf::from("."), PathBuf::from);
     if !folder.is_dir() {
-        let (folder, path) = (folder.display(), path.display());
+        let folder = folder.display();
+        let path = path.display();
         return Err(Failure::Failed(format!("there is no folder {folder} to write {path} to; make it first")));
     }
     let mut builder = Builder::new();
@@ -66,7 +67,7 @@ fn beside(path: &Path) -> Outcome<NamedTempFile> {
     builder.tempfile_in(folder).map_err(|error| said(path, &error))
 }
 
-/// The error with the name that was asked for in place of the temporary one.
+/// The error with the path that was asked for in place of the temporary one.
 fn said(path: &Path, error: &io::Error) -> Failure {
     let source = error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error);
     Error::File { path: path.to_path_buf(), source }.into()
@@ -79,7 +80,8 @@ mod tests {
     #[test]
     fn files_are_written_whole_and_nothing_else_is_touched() {
         let here = tempfile::tempdir().expect("a folder");
-        let (one, other) = (here.path().join("a.onnx"), here.path().join("a.partial"));
+        let one = here.path().join("a.onnx");
+        let other = here.path().join("a.partial");
         fs::write(&other, "precious").expect("a file");
         write_new(&one, b"first").expect("free");
         assert!(write_new(&one, b"second").is_err(), "it is there");

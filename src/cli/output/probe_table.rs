@@ -1,4 +1,4 @@
-//! Probe results as a table and in words.
+//! Probe results as a table and in sentences.
 
 use super::table::Table;
 use crate::evaluate::best_control;
@@ -6,9 +6,9 @@ use crate::format;
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::Untrained;
 
-/// In the order of tables.
+/// Sources in the order of tables.
 const SOURCES: [Source; 5] = [Source::Trained, Source::Untrained, Source::RawPixels, Source::Pca, Source::Supervised];
-/// Probes of layers with their names among people.
+/// Probes of layers with their names for people.
 const KINDS: [(&str, &str); 6] = [
     ("linear", "linear"),
     ("knn", "kNN"),
@@ -17,10 +17,10 @@ const KINDS: [(&str, &str); 6] = [
     ("precision@10", "P@10"),
     ("map", "mAP"),
 ];
-/// Those that a sentence is said of.
+/// Probes that are summed up in a sentence.
 const JUDGED: [&str; 3] = ["linear", "knn", "map"];
 
-/// One line a layer: what it is of, its width, what each probe says. A star marks the best of each block.
+/// One row for each layer: source, name, width and accuracies. A star marks the best layer of each source.
 pub(crate) fn table(rows: &[ProbeRow]) -> String {
     let kinds: Vec<_> = KINDS.iter().filter(|(kind, _)| rows.iter().any(|row| row.probe == *kind)).collect();
     let heads = ["features of", "layer", "width"].into_iter().chain(kinds.iter().map(|(_, title)| *title));
@@ -37,7 +37,7 @@ pub(crate) fn table(rows: &[ProbeRow]) -> String {
     table.to_string()
 }
 
-/// The first row of each layer.
+/// The first row of each layer of a source.
 fn layers(rows: &[ProbeRow], source: Source) -> Vec<&ProbeRow> {
     let mut found: Vec<&ProbeRow> = Vec::new();
     let read = |row: &&ProbeRow| row.source == source && KINDS.iter().any(|(kind, _)| row.probe == *kind);
@@ -56,7 +56,7 @@ fn cell(rows: &[ProbeRow], source: Source, layer: &str, kind: &str) -> String {
     format!("{}{}", format::percent(row.accuracy), if best { " *" } else { "  " })
 }
 
-/// Best compared with best, a sentence a probe.
+/// The best layer compared with the best control, one sentence for each probe.
 pub(crate) fn verdict(rows: &[ProbeRow]) -> Vec<String> {
     judged().filter_map(|(kind, title)| sentence(rows, kind, title)).collect()
 }
@@ -67,7 +67,9 @@ fn judged() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
 
 fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
     let best = |source| ProbeRow::best(rows, source, kind);
-    let (trained, untrained, pixels) = (best(Source::Trained)?, best(Source::Untrained)?, best(Source::RawPixels)?);
+    let trained = best(Source::Trained)?;
+    let untrained = best(Source::Untrained)?;
+    let pixels = best(Source::RawPixels)?;
     let and = |row: Option<&ProbeRow>, place: &str| {
         row.map_or(String::new(), |row| format!(", {} {place}", format::percent(row.accuracy)))
     };
@@ -76,7 +78,7 @@ fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
     let judged = match format!("{:.1}", points.abs()).as_str() {
         "0.0" => "no better and no worse than the better control".to_string(),
         size if points > 0.0 => format!("{size} points above the better control"),
-        size => format!("{size} points below the better control: this reader sees nothing useful in what was learned"),
+        size => format!("{size} points below the better control: this probe finds nothing useful in what was learned"),
     };
     Some(format!(
         "Best with best (*), {title}: {} at {} after training, {} at {} before it, {} on raw pixels{}{}: {judged}.",
@@ -90,7 +92,7 @@ fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
     ))
 }
 
-/// How sure the accuracies after training are, for so many test images.
+/// The 95 % intervals of the trained encoder's best layers.
 pub(crate) fn intervals(rows: &[ProbeRow]) -> Option<String> {
     let interval = |(kind, title): &(&str, &str)| {
         let [low, high] = ProbeRow::best(rows, Source::Trained, kind)?.interval;
@@ -98,10 +100,10 @@ pub(crate) fn intervals(rows: &[ProbeRow]) -> Option<String> {
     };
     let told: Vec<String> = KINDS.iter().filter_map(interval).collect();
     let told = (!told.is_empty()).then(|| told.join(", "))?;
-    Some(format!("95 % intervals of the best after training, for so many test images: {told}."))
+    Some(format!("95 % intervals of the best after training, for this number of test images: {told}."))
 }
 
-/// What other seeds of the untrained encoder say, a sentence a probe.
+/// Mean and range over untrained encoders, one sentence for each probe.
 pub(crate) fn seeds(rows: &[ProbeRow], others: &[Untrained]) -> Vec<String> {
     if others.is_empty() {
         return Vec::new();

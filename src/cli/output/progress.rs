@@ -1,4 +1,4 @@
-//! What is told while a run goes on: a bar on a terminal, plain lines elsewhere, nothing when nobody wants it.
+//! Progress of a training: a bar on a terminal, plain lines elsewhere, nothing with `--quiet`.
 
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
@@ -15,24 +15,25 @@ use crate::session::event::{Epoch, Event, Pretext, Probe, ProbeRow, Source, Star
 
 /// Seconds between two plain lines.
 const LINE_EVERY: f64 = 5.0;
-/// The least weight of the latest step in the speed that the time left is told from.
+/// Smallest weight of the latest step in the smoothed speed, from which the time left is computed.
 const LATEST: f64 = 0.05;
-/// Said after the last step.
-const MEASURING: &str = "all steps are taken; measuring on test images";
+/// Shown after the last step.
+const MEASURING: &str = "training is done; measuring on test images";
 
-/// The place of a run among several.
+/// Position of a run in a sweep.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
-    /// The first is 1.
+    /// Number of the run; the first is 1.
     pub(crate) number: usize,
+    /// Number of runs.
     pub(crate) of: usize,
-    /// The command that goes on with all of them.
+    /// The command that resumes the sweep.
     pub(crate) again: String,
-    /// Seconds that those after it will take, where that can be told.
+    /// Estimated seconds for the runs after it, where they can be estimated.
     pub(crate) after: Option<f64>,
 }
 
-/// Whoever watches.
+/// Shows a run's progress.
 pub(crate) struct ProgressReporter {
     face: Face,
     part: Option<Part>,
@@ -41,7 +42,7 @@ pub(crate) struct ProgressReporter {
     said: f64,
 }
 
-/// Images a second, smoothed.
+/// Images per second, smoothed.
 #[derive(Default)]
 struct Speed {
     heard: usize,
@@ -49,7 +50,7 @@ struct Speed {
 }
 
 impl Speed {
-    /// Takes the latest in. The first says little: it holds whatever is done once only.
+    /// Adds the latest speed. The first has little weight: it includes work that is done once only.
     fn hear(&mut self, latest: f64) -> f64 {
         let weight = (1.0 / self.heard.max(1) as f64).max(LATEST);
         self.smooth += weight * (latest - self.smooth);
@@ -64,7 +65,7 @@ enum Face {
     Bar(ProgressBar),
 }
 
-/// What the numbers of a run refer to.
+/// Totals and metric that the numbers of a run refer to.
 struct Plan {
     metric: Metric,
     total: usize,
@@ -83,7 +84,7 @@ impl ProgressReporter {
         Self { face, part, plan: None, speed: Speed::default(), said: f64::NEG_INFINITY }
     }
 
-    /// Says something that is worth a line of its own.
+    /// Prints a line, unless quiet.
     pub(crate) fn say(&self, text: &str) {
         match &self.face {
             Face::Quiet => {}
@@ -92,7 +93,7 @@ impl ProgressReporter {
         }
     }
 
-    /// Says something that has to be heard.
+    /// Prints a line even when quiet.
     pub(crate) fn warn(&self, text: &str) {
         match &self.face {
             Face::Bar(bar) => bar.suspend(|| print::err(text)),
@@ -100,7 +101,7 @@ impl ProgressReporter {
         }
     }
 
-    /// Something that another thread can speak with.
+    /// A function that prints a line from another thread, without breaking the bar.
     pub(crate) fn voice(&self) -> impl Fn(&str) + Send + 'static {
         let bar = match &self.face {
             Face::Bar(bar) => Some(bar.clone()),
@@ -112,7 +113,7 @@ impl ProgressReporter {
         }
     }
 
-    /// Tells the plan.
+    /// Prints the plan and starts the bar.
     pub(crate) fn begin(&mut self, started: &Started, device: &Readout) {
         let config = &started.config;
         let Ok(entry) = find(&config.method) else { return };
@@ -130,10 +131,10 @@ impl ProgressReporter {
         ));
         self.say(&format!("device: {}; {}", device.name, device.why));
         if device.kind == Kind::Gpu {
-            self.say("the first steps take longer: kernels are compiled and the fastest are chosen");
+            self.say("the first steps take longer: GPU kernels are compiled and tuned");
         }
         if started.resumed_at > 0 {
-            self.say(&format!("continued after step {}", format::thousands(started.resumed_at)));
+            self.say(&format!("resumed after step {}", format::thousands(started.resumed_at)));
         }
         if let Face::Bar(bar) = &self.face {
             let style = ProgressStyle::with_template("{prefix}{bar:20} {pos}/{len}  {wide_msg}")
@@ -147,19 +148,19 @@ impl ProgressReporter {
         }
     }
 
-    /// Tells what the run said.
+    /// Shows an event.
     pub(crate) fn hear(&mut self, event: &Event) {
         match event {
             Event::Step(step) => self.step(step),
             Event::Epoch(epoch) => self.epoch(epoch),
             Event::Probe(probe) => self.say(&probe_words(probe)),
             Event::Warning { message } => self.warn(&format!("warning: {message}")),
-            // told by `begin` and by the result
+            // shown by `begin` and in the result
             Event::Started(_) | Event::Saved { .. } | Event::Pretext(_) | Event::Health(_) | Event::Done(_) => {}
         }
     }
 
-    /// Takes the bar away.
+    /// Clears the bar.
     pub(crate) fn end(&mut self) {
         if let Face::Bar(bar) = &self.face {
             bar.finish_and_clear();
@@ -189,7 +190,7 @@ impl ProgressReporter {
         }
     }
 
-    /// `run 2/4  `, where there are several.
+    /// `run 2/4  ` in a sweep, else empty.
     fn place(&self) -> String {
         self.part.as_ref().map_or(String::new(), |part| format!("run {}/{}  ", part.number, part.of))
     }
@@ -210,12 +211,12 @@ impl Plan {
         let overall = after.map_or(String::new(), |after| format!(", {} overall", format::duration(left + after)));
         let left = format::duration(left);
         let speed = if speed < 10.0 { format!("{speed:.1}") } else { format!("{speed:.0}") };
-        // what matters most comes first: a narrow terminal cuts the rest off
+        // the most important comes first: a narrow terminal cuts off the rest
         format!("{left} left{overall}  loss {:.4}{metric}  {speed} images/s", step.loss)
     }
 }
 
-/// The measure on held-out images, beside what guessing gives.
+/// The method's own metric on held-out images, with the value of guessing.
 pub(crate) fn pretext_words(pretext: &Pretext) -> String {
     let Pretext { images, name, value, chance, unit, .. } = pretext;
     let chance = chance.map(|chance| format!(" (guessing gives {})", format::measured(*unit, chance)));
@@ -223,13 +224,14 @@ pub(crate) fn pretext_words(pretext: &Pretext) -> String {
     format!("{name} on {images}: {}{}", format::measured(*unit, *value), chance.unwrap_or_default())
 }
 
-/// The best layer of each source, for one line.
+/// The best layers of a round of probes, in one line.
 fn probe_words(probe: &Probe) -> String {
     let mut text = format!("probe at step {} ({} labelled images)", probe.step, format::thousands(probe.train_images));
     for (kind, title) in [("linear", "linear"), ("knn", "kNN")] {
         let best = |source| ProbeRow::best(&probe.rows, source, kind);
         let (Some(trained), Some(untrained)) = (best(Source::Trained), best(Source::Untrained)) else { continue };
-        let (own, control) = (format::percent(trained.accuracy), format::percent(untrained.accuracy));
+        let own = format::percent(trained.accuracy);
+        let control = format::percent(untrained.accuracy);
         text.push_str(&format!("; {title} {own} at {} (untrained {control} at {})", trained.layer, untrained.layer));
     }
     text

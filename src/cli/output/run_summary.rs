@@ -1,4 +1,4 @@
-//! How a run went, in a few lines: the result that `train` prints.
+//! Summary of a run: the result that `train` prints.
 
 use super::progress::pretext_words;
 use crate::format;
@@ -12,7 +12,7 @@ pub(crate) struct Summary {
     loss: Option<f64>,
     pretext: Option<Pretext>,
     done: Option<Done>,
-    /// The probe after the run had ended.
+    /// The round of probes after the last step.
     pub(crate) probe: Option<Probe>,
 }
 
@@ -29,12 +29,12 @@ impl Summary {
         }
     }
 
-    /// Whether all planned steps were taken and the run said so.
+    /// True if all planned steps were taken.
     pub(crate) fn is_finished(&self) -> bool {
         self.done.as_ref().is_some_and(|done| done.finished)
     }
 
-    /// The summary of a finished run.
+    /// The summary in a few lines.
     pub(crate) fn words(&self) -> String {
         let (Some(started), Some(done)) = (&self.started, &self.done) else { return String::new() };
         let config = &started.config;

@@ -1,4 +1,4 @@
-//! What is told while something is measured that has no steps to count.
+//! Progress of measurements, which have no steps to count.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use super::print;
 use crate::format;
 use crate::platform;
 
-/// A spinner with a text on a terminal, a line for each text elsewhere. It goes when it is dropped.
+/// A spinner with a text on a terminal, one line for each text elsewhere. Dropping it clears the line.
 pub(crate) struct Spinner {
     bar: Option<ProgressBar>,
     start: f64,
 }
 
 impl Spinner {
-    /// A quiet one says nothing.
+    /// A spinner; with `quiet` it prints nothing.
     pub(crate) fn new(quiet: bool) -> Self {
         let bar = (!quiet).then(|| {
             let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is right");
@@ -26,7 +26,7 @@ impl Spinner {
         Self { bar, start: platform::now() }
     }
 
-    /// Tells what is being done now.
+    /// Shows the task that begins now.
     pub(crate) fn tell(&self, text: &str) {
         let Some(bar) = &self.bar else { return };
         let since = format::duration(platform::now() - self.start);

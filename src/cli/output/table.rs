@@ -4,12 +4,12 @@
 #[derive(Debug)]
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
-    /// Columns from this one on hold numbers, which line up on the right.
+    /// Columns from this one on are numbers, aligned right.
     numbers_from: usize,
 }
 
 impl Table {
-    /// A table with these column heads.
+    /// A table with column heads.
     pub(crate) fn new<'a>(heads: impl IntoIterator<Item = &'a str>, numbers_from: usize) -> Self {
         Self { rows: vec![heads.into_iter().map(str::to_string).collect()], numbers_from }
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_line_up_left_and_numbers_right() {
+    fn words_are_aligned_left_and_numbers_right() {
         let mut table = Table::new(["layer", "kNN"], 1);
         table.row(["b".into(), "9.5".into()]);
         table.row(["block1é".into(), "88.25".into()]);

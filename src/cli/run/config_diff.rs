@@ -1,4 +1,4 @@
-//! What is set differently in two configurations, in words.
+//! Differences between two configurations.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::cli::output::exit::{Failure, Outcome};
 use crate::config::RunConfig;
 use crate::session::folder::Record;
 
-/// What is set differently, in words; empty where all is the same.
+/// The settings that differ, as a sentence; empty where none does.
 pub(crate) fn differences(old: &RunConfig, new: &RunConfig) -> String {
     let new = new.settings();
     let value = |key: &str| new.iter().find(|(name, _)| name == key).map(|(_, value)| value);
@@ -17,7 +17,7 @@ pub(crate) fn differences(old: &RunConfig, new: &RunConfig) -> String {
     differing.collect::<Vec<_>>().join("; ")
 }
 
-/// A checkpoint goes on with the settings it was trained with, whatever was written into run.toml since.
+/// Refuses a run whose run.toml was edited: a checkpoint resumes with the settings it was trained with.
 pub(crate) fn refuse_edited(path: &Path, record: &Record, trained: &RunConfig) -> Outcome {
     // the checkpoint's numbers have been through JSON
     let text = serde_json::to_string(&record.config).expect("a configuration has only string keys");

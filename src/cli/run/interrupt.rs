@@ -1,4 +1,4 @@
-//! Ctrl-C and its like: the first lets the step under way finish, the second ends the program at once.
+//! Ctrl-C and other signals: the first ends the run after the current step, the second ends the program at once.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,9 +7,9 @@ use crate::cli::output::exit::{Failure, Outcome, STOPPED};
 use crate::cli::output::print;
 
 static STATE: AtomicU8 = AtomicU8::new(NOTHING_TO_SAVE);
-/// Said to who stops a run under way.
+/// Called when the user stops a run.
 static TELL: Mutex<Option<Tell>> = Mutex::new(None);
-/// Said to who stops the program when all is saved.
+/// Printed when the user stops the program after everything was saved.
 static PARTING: Mutex<Option<String>> = Mutex::new(None);
 const NOTHING_TO_SAVE: u8 = 0;
 const TRAINING: u8 = 1;
@@ -17,13 +17,13 @@ const ASKED_TO_STOP: u8 = 2;
 
 type Tell = Box<dyn Fn() + Send>;
 
-/// From now until [`release`] a first Ctrl-C is only noted, and `tell` is called. Of several runs each says so anew.
+/// From now until [`release`] the first Ctrl-C only sets a flag and calls `tell`.
 pub(crate) fn watch(tell: impl Fn() + Send + 'static) -> Outcome {
     set(&TELL, Box::new(tell));
     STATE.store(TRAINING, Ordering::SeqCst);
     match ctrlc::set_handler(heard) {
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => Ok(()),
-        Err(error) => Err(Failure::Failed(format!("Ctrl-C cannot be heard: {error}"))),
+        Err(error) => Err(Failure::Failed(format!("Ctrl-C cannot be handled: {error}"))),
     }
 }
 
@@ -41,12 +41,12 @@ fn set<T>(place: &Mutex<Option<T>>, value: T) {
     *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
 }
 
-/// Whether the user wants to stop.
+/// True if the user asked to stop.
 pub(crate) fn requested() -> bool {
     STATE.load(Ordering::SeqCst) == ASKED_TO_STOP
 }
 
-/// All is saved: from now on Ctrl-C ends the program at once, with these words.
+/// Everything is saved: from now on Ctrl-C prints `parting` and ends the program at once.
 pub(crate) fn release(parting: String) {
     set(&PARTING, parting);
     STATE.store(NOTHING_TO_SAVE, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! The command that makes a run again.
+//! The command that reproduces a run.
 
 use crate::config::Budget;
 use crate::error::Result;
@@ -6,7 +6,7 @@ use crate::format;
 use crate::methods::find;
 use crate::session::folder::Record;
 
-/// Settings that have arguments of their own.
+/// Settings with arguments of their own.
 const NAMED: [(&str, &str); 6] = [
     ("epochs", "--epochs"),
     ("steps", "--steps"),
@@ -22,7 +22,7 @@ const AGAIN: &str = "runs/again";
 /// `nolabel train ...` with everything that differs from the preset.
 ///
 /// # Errors
-/// When this program knows no such method.
+/// When this version has no such method.
 pub(crate) fn command(record: &Record) -> Result<String> {
     let config = &match record.earlier_budgets.first() {
         Some(&first) => record.config.clone().with_budget(first),
@@ -39,7 +39,7 @@ pub(crate) fn command(record: &Record) -> Result<String> {
         let (key, value) = setting;
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
         match NAMED.iter().find(|(name, _)| name == key) {
-            // the steps decide then, and the two arguments exclude each other
+            // --steps takes precedence, and the two arguments exclude each other
             Some(("epochs", _)) if steps => {}
             Some((_, argument)) => words.push(format!("{argument} {text}")),
             None => words.push(format!("--set {}", format::quoted(&format!("{key}={text}")))),

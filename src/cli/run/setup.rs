@@ -1,4 +1,4 @@
-//! From arguments to a run that is ready to go, fresh or continued.
+//! Setting up a run from its arguments: new, resumed, or branched off a checkpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -24,30 +24,30 @@ use crate::session::folder::{Checkpoint, Criterion, DataRecord, Folder, Log, Pla
 use crate::session::schedule::{Pace, ProbePace};
 use crate::weights::ImportOptions;
 
-/// Images for the probes of a run under way: enough to see where it is going.
+/// Images for probes while training: enough to see a trend.
 const PROBE_TRAIN: usize = 2000;
 const PROBE_TEST: usize = 1000;
-/// Steps between two looks at the run's health.
+/// Steps between two measurements of the run's health.
 const HEALTH_EVERY: usize = 50;
 
-/// What a command that trains was asked for. What is absent was left to the run in its folder, or to the defaults.
+/// The request of a command that trains. Absent fields are those of the run in its folder, or defaults.
 pub(crate) struct TrainRequest {
-    /// The command itself, for hints.
+    /// The command's name, for hints.
     pub(crate) command: &'static str,
     pub(crate) method: Option<String>,
     pub(crate) data: Option<Spec>,
     pub(crate) preset: Option<Preset>,
-    /// The weights the encoder starts from.
+    /// File of weights that the encoder starts from.
     pub(crate) init: Option<PathBuf>,
-    /// The checkpoint to go on from in a folder of its own.
+    /// Checkpoint that the run branches off, in a folder of its own.
     pub(crate) from: Option<PathBuf>,
     /// The folder where none is named.
     pub(crate) out: Option<PathBuf>,
-    /// Whether the features are probed when the run has ended.
+    /// True if the features are probed after training.
     pub(crate) probed: bool,
-    /// The images, where they are in memory already.
+    /// Images that are in memory already.
     pub(crate) images: Option<Dataset>,
-    /// Its place, where the run is one of several.
+    /// Position of the run in a sweep.
     pub(crate) part: Option<Part>,
     pub(crate) args: RunArgs,
 }
@@ -58,9 +58,9 @@ pub(crate) struct Run {
     pub(crate) selected: Selected,
     pub(crate) folder: Folder,
     pub(crate) log: Log,
-    /// What an earlier start of it came to.
+    /// Summary of an earlier start of the run.
     pub(crate) earlier: Summary,
-    /// Things to know before it goes on.
+    /// Warnings to print before training.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -89,16 +89,18 @@ impl TrainRequest {
         self.refuse_rank(&config)?;
         let path = self.args.out.clone().or_else(|| self.out.clone()).unwrap_or_else(|| default_folder(&config));
         refuse_taken(&path)?;
-        // so that the run can be continued from any folder
+        // absolute, so that the run can be resumed from any folder
         let spec = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
-        let (images, selected) = (self.images(data)?, block_on(device::select(self.args.manner.device))?);
-        let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
+        let images = self.images(data)?;
+        let selected = block_on(device::select(self.args.manner.device))?;
+        let data = DataRecord::of(&images, &spec);
+        let pace = self.pace(&images, &selected);
         let mut session = block_on(Session::new(config.clone(), images, &selected, pace))?;
         let start = self.init.as_deref().map(|file| start_from(file, &mut session, &selected)).transpose()?;
         let record = Record { start, ..Record::new(config, data, selected.readout.clone()) };
         let folder = Folder::create(&path, &record)?;
         if record.start.is_some() {
-            // the file may be gone when the run is continued
+            // the file may be gone when the run is resumed
             folder.save(0, &block_on(session.checkpoint())?)?;
         }
         let log = folder.log()?;
@@ -106,7 +108,7 @@ impl TrainRequest {
     }
 
     fn resume(&self) -> Outcome<Run> {
-        let path = self.path_of_old()?;
+        let path = self.resumed_path()?;
         let (mut folder, record) = Folder::open(&path)?;
         self.refuse_contradictions(&path, &record)?;
         self.refuse_rank(&record.config)?;
@@ -115,7 +117,7 @@ impl TrainRequest {
         if record.start.is_some() && checkpoint.is_none() {
             let path = path.display();
             return Err(Failure::Failed(format!(
-                "the run in {path} was cut short before the weights that it starts from were saved; delete it and begin again"
+                "the run in {path} was stopped before its initial weights were saved; delete it and start again"
             )));
         }
         checkpoint.iter().try_for_each(|checkpoint| refuse_edited(&path, &record, &checkpoint.header.config))?;
@@ -139,9 +141,10 @@ impl TrainRequest {
             warnings.push(restated(&record.config.budget().to_string(), &session));
         }
         folder.set_aside(checkpoint.as_ref().map_or(&[], |checkpoint| &checkpoint.damaged))?;
-        let (mut log, mut earlier) = (folder.log()?, Summary::default());
+        let mut log = folder.log()?;
+        let mut earlier = Summary::default();
         log.read(|event| earlier.hear(event))?;
-        // a run that ended, but whose last checkpoint is damaged, has steps to take again
+        // a finished run whose last checkpoint is damaged takes its last steps again
         if !earlier.is_finished() || session.step() < session.started().total_steps {
             log.rewind(session.step(), session.is_about_to_probe())?;
             earlier = Summary::default();
@@ -150,7 +153,7 @@ impl TrainRequest {
         Ok(Run { session, selected, folder, log, earlier, warnings })
     }
 
-    /// Goes on with a checkpoint as a run of its own, in another folder.
+    /// Continues a checkpoint as a run of its own in another folder.
     fn branch(&self, file: &Path) -> Outcome<Run> {
         let opened = Opened::at(file)?;
         let Checkpoint { header, bytes, .. } = &opened.checkpoint;
@@ -160,7 +163,8 @@ impl TrainRequest {
         refuse_taken(&path)?;
         let spec = opened.images(self.data.as_ref())?;
         let spec = Spec { folder: spec.folder.as_deref().map(absolute).transpose()?, ..spec };
-        let (images, selected) = (self.images(&spec)?, block_on(device::select(self.args.manner.device))?);
+        let images = self.images(&spec)?;
+        let selected = block_on(device::select(self.args.manner.device))?;
         header.images.check(&images)?;
         let mut warnings = changes(&opened.record, &selected);
         let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
@@ -186,8 +190,8 @@ impl TrainRequest {
         Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings })
     }
 
-    /// The folder of the run to continue.
-    fn path_of_old(&self) -> Outcome<PathBuf> {
+    /// The folder of the run to resume.
+    fn resumed_path(&self) -> Outcome<PathBuf> {
         if let Some(path) = self.args.out.clone().or_else(|| self.out.clone()) {
             return Ok(path);
         }
@@ -199,7 +203,7 @@ impl TrainRequest {
         Ok(default_folder(&config))
     }
 
-    /// A run is continued as it is; what was asked for besides must agree with it.
+    /// Refuses arguments that contradict the run that is resumed.
     fn refuse_contradictions(&self, path: &Path, record: &Record) -> Outcome {
         let old = &record.config;
         let mut config = old.clone();
@@ -240,16 +244,16 @@ impl TrainRequest {
         )))
     }
 
-    /// Refuses to keep the best checkpoint by what is never measured.
+    /// Refuses `--keep-best rank` for a method that has no embeddings.
     fn refuse_rank(&self, config: &RunConfig) -> Outcome {
         if self.args.manner.keep_best != Some(Criterion::Rank) || find(&config.method)?.compares() {
             return Ok(());
         }
         let method = &config.method;
-        Err(Failure::Usage(format!("{method} compares no embeddings, so that none has a rank; use --keep-best loss")))
+        Err(Failure::Usage(format!("{method} compares no embeddings, so there is no rank to measure; use --keep-best loss")))
     }
 
-    /// Loads the images. That they cannot be probed is better known before training than after it.
+    /// Loads the images. Those that cannot be probed are refused before training and not after it.
     fn images(&self, spec: &Spec) -> Outcome<Dataset> {
         let images = match &self.images {
             Some(images) => images.clone(),
@@ -273,7 +277,7 @@ impl TrainRequest {
             ..ProbeSettings::default()
         };
         Pace {
-            // a read stalls a GPU; one that is played by the CPU takes so long for a step that it does not matter
+            // a read stalls the pipeline of a GPU
             read_every: if selected.readout.kind == Kind::Gpu { 10 } else { 1 },
             health_every: HEALTH_EVERY,
             held_out: 0,
@@ -281,7 +285,7 @@ impl TrainRequest {
         }
     }
 
-    /// The command that continues the run, and whatever it is part of.
+    /// The command that resumes the run, or the sweep it is part of.
     pub(crate) fn resume_command(&self, folder: &Folder) -> String {
         if let Some(part) = &self.part {
             return part.again.clone();
@@ -291,10 +295,11 @@ impl TrainRequest {
     }
 }
 
-/// Gives the encoder of a fresh run the weights of a file.
+/// Starts the encoder of a new run from a file of weights.
 fn start_from(file: &Path, session: &mut Session, selected: &Selected) -> Outcome<Start> {
     let bytes = foreign_weights::bytes(file)?;
-    let (own, seed) = (&session.config().encoder, session.config().seed);
+    let own = &session.config().encoder;
+    let seed = session.config().seed;
     let options = ImportOptions {
         kind: Some(own.kind),
         mean: Some(own.input_mean.clone()),
@@ -302,7 +307,8 @@ fn start_from(file: &Path, session: &mut Session, selected: &Selected) -> Outcom
         ..ImportOptions::default()
     };
     let imported = foreign_weights::encoder(file, &bytes, &options, seed, &selected.device)?;
-    let (there, here) = (&imported.config, session.data().train.size().channels);
+    let there = &imported.config;
+    let here = session.data().train.size().channels;
     let differing = if (there.width, there.input) != (own.width, own.input) {
         format!("add --set encoder.width={} --set encoder.input={}", there.width, there.input.name())
     } else if imported.channels != here {
@@ -364,13 +370,14 @@ fn restated(before: &str, session: &Session) -> String {
     )
 }
 
-/// What is not as it was when the run started.
+/// Changes since the run started, as warnings.
 fn changes(record: &Record, selected: &Selected) -> Vec<String> {
     let mut changes = Vec::new();
-    let (old, new) = (&record.device, &selected.readout);
+    let old = &record.device;
+    let new = &selected.readout;
     if old.kind != new.kind {
         changes
-            .push(format!("the run started on {} and goes on on {}: numbers will differ a little", old.name, new.name));
+            .push(format!("the run started on {} and continues on {}: numbers will differ a little", old.name, new.name));
     }
     changes
 }
@@ -379,7 +386,7 @@ fn damages(checkpoint: &Checkpoint) -> Vec<String> {
     let step = checkpoint.header.step;
     let said = |(path, wrong): &(PathBuf, String)| {
         let path = path.display();
-        format!("{path} is damaged ({wrong}); the run goes on from step {step}, the checkpoint before it")
+        format!("{path} is damaged ({wrong}); the run continues from step {step}, the checkpoint before it")
     };
     checkpoint.damaged.iter().map(said).collect()
 }

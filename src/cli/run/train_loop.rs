@@ -1,4 +1,4 @@
-//! The loop that pulls a session forward, writes down what it says, saves it and hears when the user wants to stop.
+//! The training loop: it advances the session, logs its events, writes checkpoints and handles Ctrl-C.
 
 use futures_lite::future::block_on;
 
@@ -15,14 +15,14 @@ use crate::session::event::{Done, Event, Verdict};
 use crate::session::folder::{Best, Log};
 use crate::session::{Progress, Session};
 
-/// A finished run, still in hand.
+/// A finished run with its session, so that it need not be loaded again.
 pub(crate) struct Finished {
     pub(crate) run: Run,
     pub(crate) summary: Summary,
 }
 
 impl Finished {
-    /// The run as those commands see it that look at what was learned, with its log. Nobody else may write to it.
+    /// The run as the commands that evaluate see it, with its log and still locked.
     pub(crate) fn opened(self) -> Outcome<(Opened, Loaded, Log)> {
         let Run { session, selected, folder, log, .. } = self.run;
         let opened = Opened::at(folder.path())?;
@@ -32,7 +32,7 @@ impl Finished {
     }
 }
 
-/// Begins, trains to the end, and says how to go on where that is not reached.
+/// Sets a run up and trains it to its last step. Where it is stopped before, the command that resumes it is printed.
 pub(crate) fn train(wanted: &TrainRequest) -> Outcome<Finished> {
     let mut watcher = ProgressReporter::new(wanted.args.manner.quiet, wanted.part.clone());
     let mut run = wanted.begin()?;
@@ -43,18 +43,18 @@ pub(crate) fn train(wanted: &TrainRequest) -> Outcome<Finished> {
         return Ok(Finished { run, summary: earlier });
     }
     let voice = watcher.voice();
-    interrupt::watch(move || voice("stopping: this step is finished first; Ctrl-C again quits at once, unsaved"))?;
+    interrupt::watch(move || voice("stopping after this step; Ctrl-C again quits at once, unsaved"))?;
     let started = run.session.started();
     watcher.begin(&started, &run.selected.readout);
     watcher.say(&format!("run folder: {}", run.folder.path().display()));
     let mut training = Training::new(run, watcher, wanted)?;
-    training.told(Event::Started(started))?;
+    training.hear(Event::Started(started))?;
     let ended = training.go();
     training.release();
     training.watcher.end();
     match ended {
         Ok(End::Reached) => Ok(Finished { run: training.run, summary: training.summary }),
-        Ok(End::Ill) => Err(training.give_up()),
+        Ok(End::Unhealthy) => Err(training.give_up()),
         Ok(End::Asked) => {
             let step = training.session().step();
             training.watcher.warn(&format!("saved after step {step}; continue with\n  {}", training.resume));
@@ -64,14 +64,14 @@ pub(crate) fn train(wanted: &TrainRequest) -> Outcome<Finished> {
     }
 }
 
-/// Why the loop ended.
+/// Reason for the end of the loop.
 enum End {
     /// All steps were taken.
     Reached,
-    /// The user wished so.
+    /// The user stopped the run.
     Asked,
-    /// The run's health is bad, and it was to end then.
-    Ill,
+    /// The run collapsed or stalled, and `--stop-on-collapse` was given.
+    Unhealthy,
 }
 
 struct Training {
@@ -80,10 +80,11 @@ struct Training {
     summary: Summary,
     every: SaveEvery,
     best: Option<Best>,
-    /// Whether the run ends when its health is bad, and whether it is.
+    /// End the run when it collapses or stalls.
     stop_on_collapse: bool,
-    ill: bool,
-    /// The command that continues the run.
+    /// The latest verdict was not healthy.
+    unhealthy: bool,
+    /// The command that resumes the run.
     resume: String,
     /// Step and time of the latest checkpoint.
     saved: (Option<usize>, f64),
@@ -91,12 +92,13 @@ struct Training {
 
 impl Training {
     fn new(run: Run, watcher: ProgressReporter, wanted: &TrainRequest) -> Outcome<Self> {
-        let (every, resume) = (wanted.args.manner.save_every, wanted.resume_command(&run.folder));
+        let every = wanted.args.manner.save_every;
+        let resume = wanted.resume_command(&run.folder);
         let best = wanted.args.manner.keep_best.map(|by| Best::of(by, &run.folder)).transpose()?;
         let saved = (Some(run.session.step()).filter(|&step| step > 0), platform::now());
         let stop_on_collapse = wanted.args.manner.stop_on_collapse;
         let summary = Summary::default();
-        Ok(Self { run, watcher, summary, every, best, stop_on_collapse, ill: false, resume, saved })
+        Ok(Self { run, watcher, summary, every, best, stop_on_collapse, unhealthy: false, resume, saved })
     }
 
     fn go(&mut self) -> Result<End, Error> {
@@ -107,7 +109,7 @@ impl Training {
             }
             let before = self.session().step();
             match block_on(self.run.session.advance())? {
-                Progress::Events(events) => events.into_iter().try_for_each(|event| self.told(event))?,
+                Progress::Events(events) => events.into_iter().try_for_each(|event| self.hear(event))?,
                 Progress::Finished => return Ok(End::Reached),
                 Progress::WaitingForData => unreachable!("on a desktop all images are there before the run begins"),
             }
@@ -118,8 +120,8 @@ impl Training {
             if interrupt::requested() {
                 return self.stop().map(|()| End::Asked);
             }
-            if self.stop_on_collapse && self.ill && step < total {
-                return self.stop().map(|()| End::Ill);
+            if self.stop_on_collapse && self.unhealthy && step < total {
+                return self.stop().map(|()| End::Unhealthy);
             }
         }
     }
@@ -128,13 +130,13 @@ impl Training {
         &self.run.session
     }
 
-    /// Writes an event down and passes it on.
-    fn told(&mut self, event: Event) -> Result<(), Error> {
+    /// Logs an event and passes it on.
+    fn hear(&mut self, event: Event) -> Result<(), Error> {
         self.run.log.append(&event)?;
         self.watcher.hear(&event);
         self.summary.hear(&event);
         if let Event::Health(health) = &event {
-            self.ill = health.verdict != Verdict::Healthy;
+            self.unhealthy = health.verdict != Verdict::Healthy;
         }
         self.best.iter_mut().for_each(|best| best.hear(&event));
         Ok(())
@@ -153,10 +155,10 @@ impl Training {
         self.run.log.sync()?;
         let path = self.run.folder.save(step, &bytes)?;
         self.saved = (Some(step), platform::now());
-        self.told(Event::Saved { step, path })?;
+        self.hear(Event::Saved { step, path })?;
         if self.best.as_mut().is_some_and(Best::is_improved) {
             let path = self.run.folder.save_best(&bytes)?;
-            self.told(Event::Saved { step, path })?;
+            self.hear(Event::Saved { step, path })?;
         }
         Ok(())
     }
@@ -167,23 +169,24 @@ impl Training {
             self.save()?;
         }
         let elapsed_seconds = self.session().elapsed_seconds();
-        self.told(Event::Done(Done { step, elapsed_seconds, finished: false }))
+        self.hear(Event::Done(Done { step, elapsed_seconds, finished: false }))
     }
 
-    /// All steps are taken and saved: what is left can be stopped at any moment.
+    /// All steps are taken and saved: Ctrl-C may end the program at once.
     fn release(&self) {
         interrupt::release(format!("nothing is lost; continue with\n  {}", self.resume));
     }
 
-    /// What there is to say of a run that was ended for its health.
+    /// The failure of a run that was ended for its health.
     fn give_up(&self) -> Failure {
-        let (step, all_the_same) = (self.session().step(), self.resume.replace(STOP_ON_COLLAPSE, ""));
+        let step = self.session().step();
+        let resume = self.resume.replace(STOP_ON_COLLAPSE, "");
         Failure::Failed(format!(
-            "the run was ended for its bad health and is saved after step {step}; to go on all the same:\n  {all_the_same}"
+            "the run was ended for its bad health and is saved after step {step}; to continue all the same:\n  {resume}"
         ))
     }
 
-    /// A failure under way is no bad usage; what was saved before it can be gone on from.
+    /// A failure while training, with the command that resumes from the last checkpoint. It is no bad usage.
     fn explain(&self, error: Error) -> Failure {
         let saved = self.saved.0.filter(|_| !matches!(error, Error::Config(_)));
         let hint = saved.map(|step| format!("\nthe run was saved after step {step}; continue with\n  {}", self.resume));

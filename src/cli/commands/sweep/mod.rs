@@ -65,7 +65,7 @@ pub(crate) struct Sweep {
 
     /// What the settings start from
     #[arg(long, value_name = "PRESET", value_parser = args::presets(), default_value = "small")]
-    #[arg(help_heading = "What is computed")]
+    #[arg(help_heading = args::TRAINING)]
     preset: Preset,
 
     #[command(flatten)]
@@ -77,13 +77,13 @@ pub(crate) struct Sweep {
         value_name = "N[,N...]",
         value_delimiter = ',',
         default_value = "1",
-        help_heading = "What is computed"
+        help_heading = args::TRAINING
     )]
     seeds: Vec<u64>,
 
     /// Values for any other setting, separated by commas: each is tried. `nolabel methods METHOD` lists the settings. May
     /// be given several times
-    #[arg(long, value_name = "KEY=VALUE[,VALUE...]", value_parser = key_values, help_heading = "What is computed")]
+    #[arg(long, value_name = "KEY=VALUE[,VALUE...]", value_parser = key_values, help_heading = args::TRAINING)]
     set: Vec<(String, Vec<String>)>,
 
     #[command(flatten)]

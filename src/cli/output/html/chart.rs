@@ -4,12 +4,12 @@ use super::escape;
 
 const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 250.0;
-/// Room for what is written at the axes.
+/// Margins for the labels of the axes.
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 40.0;
-/// Points of a line; more cannot be told apart at this width.
+/// Points of a line: more cannot be seen at this width.
 const POINTS: usize = 300;
 
 /// A chart under construction.
@@ -23,12 +23,12 @@ pub(in crate::cli) struct Chart {
     pub(in crate::cli) levels: Vec<(String, &'static str, f64)>,
 }
 
-/// What runs along the horizontal axis.
+/// The horizontal axis.
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum Across {
     /// Numbers, with a name.
     Numbers(&'static str),
-    /// Places 0, 1, ... with a name each.
+    /// Positions 0, 1, ... with their names.
     Names(Vec<String>),
 }
 
@@ -38,7 +38,7 @@ impl Default for Across {
     }
 }
 
-/// Points joined to a line. The class decides how it looks.
+/// A line through points. The class sets its style.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Line {
     pub(in crate::cli) name: String,
@@ -46,7 +46,7 @@ pub(in crate::cli) struct Line {
     pub(in crate::cli) points: Vec<(f64, f64)>,
 }
 
-/// A range of values and where it is drawn.
+/// A range of values and the range of coordinates it is drawn at.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cli) struct Axis {
     low: f64,
@@ -60,7 +60,7 @@ impl Axis {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
-    /// The smallest and the largest value with some room, never an empty range.
+    /// The range from the smallest to the largest value with a margin, never empty.
     pub(in crate::cli) fn around(values: impl Iterator<Item = f64>, room: f64, from: f64, to: f64) -> Self {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
@@ -69,7 +69,7 @@ impl Axis {
         Self { low: low - margin, high: high + margin, from, to }
     }
 
-    /// Round numbers inside, about `count` of them.
+    /// About `count` round numbers inside the range.
     pub(in crate::cli) fn ticks(&self, count: f64) -> Vec<f64> {
         let rough = (self.high - self.low) / count;
         let power = 10f64.powf(rough.log10().floor());
@@ -80,7 +80,7 @@ impl Axis {
 }
 
 impl Chart {
-    /// The figure with its title and a key.
+    /// The figure with its title and legend.
     pub(in crate::cli) fn html(&self) -> String {
         let mut key = String::new();
         let lines = self.lines.iter().map(|line| (&line.name, line.class));
@@ -104,7 +104,8 @@ impl Chart {
         let x = Axis::around(points().map(|point| point.0), room, LEFT, WIDTH - RIGHT);
         let mut body = self.grid(&x, &y);
         for (_, class, value) in &self.levels {
-            let (at, end) = (y.at(*value), WIDTH - RIGHT);
+            let at = y.at(*value);
+            let end = WIDTH - RIGHT;
             body.push_str(&format!("<path class=\"{class} level\" d=\"M{LEFT} {at:.1}H{end}\"/>"));
         }
         for line in &self.lines {
@@ -119,7 +120,8 @@ impl Chart {
         let ticks = y.ticks(6.0);
         let step = ticks.get(1).zip(ticks.first()).map_or(1.0, |(b, a)| b - a);
         for value in ticks {
-            let (at, end) = (y.at(value), WIDTH - RIGHT);
+            let at = y.at(value);
+            let end = WIDTH - RIGHT;
             let text =
                 if self.percent { format!("{} %", short(100.0 * value, 100.0 * step)) } else { short(value, step) };
             body.push_str(&format!("<path class=\"grid\" d=\"M{LEFT} {at:.1}H{end}\"/>"));
@@ -129,7 +131,8 @@ impl Chart {
         match &self.x {
             Across::Names(names) => {
                 for (place, name) in names.iter().enumerate() {
-                    let (at, name) = (x.at(place as f64), escape(name));
+                    let at = x.at(place as f64);
+                    let name = escape(name);
                     body.push_str(&format!("<text class=\"x\" x=\"{at:.1}\" y=\"{below}\">{name}</text>"));
                 }
             }
@@ -137,10 +140,12 @@ impl Chart {
                 let ticks = x.ticks(4.0);
                 let step = ticks.get(1).zip(ticks.first()).map_or(1.0, |(b, a)| b - a);
                 for value in ticks {
-                    let (at, text) = (x.at(value), short(value, step));
+                    let at = x.at(value);
+                    let text = short(value, step);
                     body.push_str(&format!("<text class=\"x\" x=\"{at:.1}\" y=\"{below}\">{text}</text>"));
                 }
-                let (middle, low) = ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 5.0);
+                let middle = (LEFT + WIDTH - RIGHT) / 2.0;
+                let low = HEIGHT - 5.0;
                 body.push_str(&format!("<text class=\"x\" x=\"{middle}\" y=\"{low}\">{name}</text>"));
             }
         }
@@ -163,7 +168,7 @@ impl Chart {
         body
     }
 
-    /// What the chart shows, for those who cannot see it.
+    /// The chart in words, for screen readers.
     fn words(&self) -> String {
         let value = |y: f64| if self.percent { format!("{:.1} %", 100.0 * y) } else { format!("{y:.4}") };
         let mut words = vec![self.title.clone()];
@@ -183,7 +188,7 @@ fn is_finite(point: &(f64, f64)) -> bool {
     point.0.is_finite() && point.1.is_finite()
 }
 
-/// Means over stretches, so that few enough points are left.
+/// Means over stretches of points, so that at most [`POINTS`] are left.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let each = points.len().div_ceil(POINTS).max(1);
     let mean = |points: &[(f64, f64)]| {
@@ -193,7 +198,7 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points.chunks(each).map(mean).collect()
 }
 
-/// A running mean that lags little: over a hundredth of all points.
+/// A running mean over a hundredth of all points.
 pub(in crate::cli) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let widest = (points.len() as f64 / 100.0).max(1.0);
     let mut mean = 0.0;
@@ -204,7 +209,7 @@ pub(in crate::cli) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points.iter().enumerate().map(follow).collect()
 }
 
-/// A number with as many digits as neighbouring ticks need to differ.
+/// A number with the digits that neighbouring ticks need to differ.
 pub(in crate::cli) fn short(value: f64, step: f64) -> String {
     let digits = (-step.abs().log10().floor()).clamp(0.0, 6.0) as usize;
     let text = format!("{value:.digits$}");

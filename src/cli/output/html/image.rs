@@ -1,4 +1,4 @@
-//! Pixels as text that a page can hold: a PNG file in base64.
+//! Images inside a page: PNG files in base64.
 
 use std::io::Write;
 
@@ -6,10 +6,10 @@ use flate2::Compression;
 use flate2::Crc;
 use flate2::write::ZlibEncoder;
 
-/// Pixels of a side beyond which an image is made smaller: it is drawn no larger.
+/// Pixels to a side from which an image is shrunk: it is drawn no larger.
 const LARGEST: usize = 96;
 
-/// An image whose channels are interleaved: `c` is 1 (gray) or 3 (red, green, blue).
+/// An image with interleaved channels: 1 (gray) or 3 (red, green, blue).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct Image {
     pub(in crate::cli) width: usize,
@@ -19,27 +19,31 @@ pub(in crate::cli) struct Image {
 }
 
 impl Image {
-    /// From rows of bytes, a channel after the other.
+    /// Converts from planar channels.
     pub(in crate::cli) fn planar(width: usize, height: usize, channels: usize, planes: &[u8]) -> Self {
         let area = width * height;
         let pixels = (0..area * channels).map(|at| planes[at % channels * area + at / channels]).collect();
         Self { width, height, channels, pixels }
     }
 
-    /// An address that holds the image itself.
+    /// The image as a data URL.
     pub(in crate::cli) fn address(&self) -> String {
         format!("data:image/png;base64,{}", base64(&self.shrunk().png()))
     }
 
-    /// Averaged over squares until it is small enough.
+    /// The image averaged over squares of pixels until it is small enough.
     fn shrunk(&self) -> Self {
         let by = self.width.max(self.height).div_ceil(LARGEST);
-        let (width, height, channels) = (self.width / by.max(1), self.height / by.max(1), self.channels);
+        let width = self.width / by.max(1);
+        let height = self.height / by.max(1);
+        let channels = self.channels;
         if by <= 1 || width == 0 || height == 0 {
             return self.clone();
         }
         let mean = |at: usize| {
-            let (x, y, channel) = (at / channels % width, at / channels / width, at % channels);
+            let x = at / channels % width;
+            let y = at / channels / width;
+            let channel = at % channels;
             let inside = (0..by * by).map(|cell| (x * by + cell % by, y * by + cell / by));
             let sum: usize =
                 inside.map(|(x, y)| usize::from(self.pixels[(y * self.width + x) * channels + channel])).sum();
@@ -48,7 +52,7 @@ impl Image {
         Self { width, height, channels, pixels: (0..width * height * channels).map(mean).collect() }
     }
 
-    /// The file: a header, all rows in one chunk without filters, and the end.
+    /// The PNG file: a header, all rows in one chunk without filters, and the end.
     fn png(&self) -> Vec<u8> {
         let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
         let mut header = Vec::new();
@@ -76,7 +80,7 @@ fn chunk(file: &mut Vec<u8>, name: &[u8; 4], content: &[u8]) {
     file.extend(sum.sum().to_be_bytes());
 }
 
-/// RFC 4648, section 4.
+/// Base64 as in RFC 4648, section 4.
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

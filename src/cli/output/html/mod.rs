@@ -1,4 +1,4 @@
-//! Pages that open anywhere: what reports, comparisons and pictures of a task are made of.
+//! Self-contained HTML pages: the parts of reports, comparisons and sample pages.
 
 pub(crate) mod chart;
 pub(crate) mod image;
@@ -10,7 +10,7 @@ pub(crate) use samples::samples;
 
 const STYLE: &str = include_str!("style.css");
 
-/// A page that needs nothing from elsewhere, in the style of all of them; `style` adds what only it needs.
+/// A page without external files, in the common style and its own `style`.
 pub(in crate::cli) fn document(title: &str, style: &str, body: &str) -> String {
     let title = escape(title);
     format!(
@@ -20,17 +20,17 @@ pub(in crate::cli) fn document(title: &str, style: &str, body: &str) -> String {
     )
 }
 
-/// Where a page goes if nobody says: into a run's folder, or next to a checkpoint, with its name before.
+/// The default path of a page: in a run's folder, or next to a single checkpoint and named after it.
 pub(in crate::cli) fn beside(run: &Path, page: &str) -> PathBuf {
     if run.is_file() { run.with_extension(page) } else { run.join(page) }
 }
 
-/// A part of a page under a heading.
+/// A section of a page with its heading.
 pub(in crate::cli) fn section(title: &str, body: &str) -> String {
     format!("<section><h2>{title}</h2>{body}</section>")
 }
 
-/// Text as it stands inside HTML.
+/// Text escaped for HTML.
 pub(in crate::cli) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -45,13 +45,13 @@ pub(in crate::cli) fn escape(text: &str) -> String {
     safe
 }
 
-/// An interval below its number.
+/// An interval in small print.
 pub(in crate::cli) fn small(interval: [f64; 2]) -> String {
     let [low, high] = interval.map(|share| format!("{:.1}", 100.0 * share));
     format!("<small>{low} to {high}</small>")
 }
 
-/// Text as it stands inside HTML, what is between backquotes as code.
+/// Text escaped for HTML, with text between backquotes as code.
 pub(in crate::cli) fn with_code(text: &str) -> String {
     let parts = text.split('`').enumerate();
     parts
@@ -59,7 +59,7 @@ pub(in crate::cli) fn with_code(text: &str) -> String {
         .collect()
 }
 
-/// A line of a list of facts.
+/// An entry of a list of facts.
 pub(in crate::cli) fn fact(name: &str, value: &str) -> String {
     format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value))
 }

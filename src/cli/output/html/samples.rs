@@ -1,4 +1,4 @@
-//! What a network was given and what it answered, drawn.
+//! Views and predictions as HTML.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::image::Image;
 use super::{capital, escape};
 use crate::session::picture::{Picture, PictureFigure, PictureRow};
 
-/// The rows of a picture and its figures.
+/// A picture's rows of images and its matrices.
 pub(crate) fn samples(picture: &Picture) -> String {
     let rows = picture.rows.iter().map(sample_row);
     let figures = picture.figures.iter().map(matrix);
