@@ -159,7 +159,7 @@ fn runs_that_cannot_be_compared_are_named() {
     lab.fails_with("compare", 2, &["RUN"]);
     lab.succeeds(&format!("{TRAINING} --steps 3 --out runs/run -q"));
     fs::remove_dir_all(lab.path("runs/run/checkpoints")).expect("a folder");
-    lab.fails_with("compare runs/run", 1, &["has saved nothing yet", "another folder"]);
+    lab.fails_with("compare runs/run", 1, &["has no checkpoint yet", "another folder"]);
     lab.succeeds(&format!("{TRAINING} --steps 3 --out runs/whole -q"));
     let said = lab.succeeds("compare runs --device cpu --probe knn --images 50 -q");
     assert!(said.err.starts_with("warning: left out: the run in runs/run"), "{}", said.err);
@@ -262,10 +262,10 @@ fn the_report_is_one_page_with_everything_in_it() {
         "What it learned",
         "How training went",
         "Health",
-        "What the network is asked",
+        "Views and predictions",
         "Nearest neighbours",
         "A map of the features",
-        "What is taken for what",
+        "Confusion matrix",
         "PCA of raw pixels",
         "t-SNE: neighbours stay neighbours",
         "nolabel train rotation --data fashion-mnist:",

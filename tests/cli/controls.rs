@@ -32,7 +32,7 @@ fn controls_are_measured_once_or_where_the_cache_is_damaged() {
     assert_eq!(of(&first, "pca")[0]["width"], 16, "as many components as the last layer has features");
 
     let said = lab.succeeds("eval one --untrained-seeds 1 --supervised=never --device cpu");
-    assert!(said.out.contains("Measured before, with the same images"), "{}", said.out);
+    assert!(said.out.contains("From the cache, measured before with the same images"), "{}", said.out);
     assert!(!said.err.contains("raw pixels") && !said.err.contains("untrained encoder"), "{}", said.err);
     let longer = measure("eval longer");
     assert_eq!(words(&longer["from_cache"]), ["untrained encoder", "raw pixels", "PCA of raw pixels"]);

@@ -151,7 +151,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_offered() {
     let bytes = fs::read(&newest).expect("a file");
     fs::write(&newest, &bytes[..bytes.len() / 2]).expect("a file");
     let said = lab.succeeds("eval run --device cpu --probe knn -q");
-    for words in ["warning: run/checkpoints/step-00000020", "is damaged", "the one before, of step 16, is looked at"] {
+    for words in ["warning: run/checkpoints/step-00000020", "is damaged", "the one before, of step 16, is used"] {
         assert!(said.err.contains(words), "no `{words}` in {}", said.err);
     }
     assert!(said.out.contains("after 16 steps"), "{}", said.out);

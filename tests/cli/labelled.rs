@@ -97,7 +97,7 @@ fn a_linear_layer_is_trained_on_encoders_and_pixels_alike() {
     {
         assert!(said.out.replace('\n', " ").contains(words), "no `{words}` in\n{}", said.out);
     }
-    assert!(said.out.contains("Measured before") && !said.err.contains("untrained"), "{}", said.err);
+    assert!(said.out.contains("From the cache") && !said.err.contains("untrained"), "{}", said.err);
     assert!(said.err.contains("probing trained encoder: training with labels, step 38 of 40"), "{}", said.err);
     let block = json(&lab, "eval run --probe sgd --steps 4 --lr 0.1 --layer block2");
     assert_eq!(names(&block, "/sgd/rows")[0], ["trained", "block2", "sgd"]);

@@ -82,7 +82,7 @@ fn a_run_that_was_never_saved_begins_again() {
     let lab = Lab::new();
     lab.succeeds(&format!("{TRAINING} --steps 6 --out whole -q"));
     copy_as_of(&lab, "whole", "again", 0);
-    lab.fails_with("eval again --device cpu", 1, &["has saved nothing yet"]);
+    lab.fails_with("eval again --device cpu", 1, &["has no checkpoint yet"]);
     lab.succeeds("train --resume --out again --device cpu -q");
     assert_same(&lab, "whole", "again");
 }

@@ -1,4 +1,4 @@
-//! `nolabel data`: the data sets known by name.
+//! `nolabel data`: lists, fetches and checks the known data sets.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::format;
 
 const LIST_EXAMPLES: &str = "\
 Examples:
-  nolabel data list           what is known, and where it lies on this machine
+  nolabel data list           the known data sets and their folders on this machine
   nolabel data list --json    the same, for programs";
 const FETCH_EXAMPLES: &str = "\
 Examples:
@@ -26,8 +26,8 @@ Examples:
   nolabel data fetch fashion-mnist:data/fashion-mnist  into a folder of your choice";
 const CHECK_EXAMPLES: &str = "\
 Examples:
-  nolabel data check                            every data set that is found
-  nolabel data check fashion-mnist              one data set, where it is found
+  nolabel data check                            every data set on this machine
+  nolabel data check fashion-mnist              one data set in its usual folder
   nolabel data check fashion-mnist:my/folder    the files in a folder of your choice";
 
 /// List, fetch and check data sets
@@ -40,26 +40,26 @@ pub(crate) struct Data {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List the data sets and where they lie
+    /// List the data sets and their folders
     #[command(after_help = LIST_EXAMPLES)]
     List {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Download data sets from where their makers offer them
+    /// Download data sets from their official sites
     ///
-    /// What is there already and whole is not downloaded again. Every file is compared with its digest before it is kept.
+    /// Files that are there and whole are not downloaded again. Every file is compared with its digest before it is kept.
     #[command(after_help = FETCH_EXAMPLES)]
     Fetch {
-        /// Data sets, each with the folder to put it in where you want another than your data folder; all by default
+        /// Data sets, each with a folder where it is not to go into your data folder; all by default
         #[arg(value_name = "NAME[:DIR]", value_parser = args::known_specs())]
         sets: Vec<Spec>,
     },
     /// Compare the files of data sets with their digests
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
-        /// Data sets, each with its folder where it lies in an unusual one; all that are found by default
+        /// Data sets, each with its folder where that is not the usual one; all on this machine by default
         #[arg(value_name = "NAME[:DIR]", value_parser = args::known_specs())]
         sets: Vec<Spec>,
     },
@@ -99,8 +99,8 @@ fn list(json: bool) -> Outcome {
         table.row([name.into(), title.into(), images, classes.len().to_string(), licence.into(), place]);
     }
     print::out(&format!(
-        "{table}\n\n{} is made at once: {} clips of shapes that move, {side}x{side} colour.\nImages of your own need no name here: \
-         `--data folder:DIR`, and for clips `--data clips:DIR`.",
+        "{table}\n\n{} is generated: {} clips of moving shapes, {side}x{side} colour.\nImages of your own need no name: `--data \
+         folder:DIR`, and for clips `--data clips:DIR`.",
         shapes::NAME,
         shapes::TRAIN_CLIPS + shapes::TEST_CLIPS,
         side = shapes::SIDE,
@@ -119,7 +119,7 @@ fn fetch(sets: Vec<Spec>) -> Outcome {
         let folder = match set.folder.or_else(|| whole(entry)) {
             Some(folder) => folder,
             None => store::user_home(entry).ok_or_else(|| {
-                Failure::Failed(format!("this system names no folder for data; say where with `{}:DIR`", entry.name))
+                Failure::Failed(format!("this system has no data folder for users; name a folder with `{}:DIR`", entry.name))
             })?,
         };
         download(entry, &folder)?;
@@ -128,7 +128,7 @@ fn fetch(sets: Vec<Spec>) -> Outcome {
     Ok(())
 }
 
-/// The folder where all files are and are right.
+/// The folder that has all files, whole.
 fn whole(entry: &Entry) -> Option<PathBuf> {
     store::locate(entry).filter(|folder| store::check(entry, folder).iter().all(|file| file.wrong.is_none()))
 }
@@ -162,7 +162,8 @@ fn check(sets: Vec<Spec>) -> Outcome {
     if sets.is_empty() {
         return Err(Failure::Failed("no data set is on this machine; `nolabel data fetch` gets them".into()));
     }
-    let (mut table, mut bad) = (Table::bare(), 0);
+    let mut table = Table::bare();
+    let mut bad = 0;
     for set in sets {
         let entry = find(&set.name)?;
         let folder = set.folder.or_else(|| store::locate(entry)).ok_or_else(|| {

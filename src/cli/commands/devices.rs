@@ -1,4 +1,4 @@
-//! `nolabel devices`: what this machine can train on.
+//! `nolabel devices`: lists the devices of this machine.
 
 use clap::Args;
 use futures_lite::future::block_on;
@@ -11,12 +11,12 @@ use crate::device::{self, DeviceChoice, Kind, Listed, Readout};
 
 const EXAMPLES: &str = "\
 Examples:
-  nolabel devices           the list, and what `--device auto` takes
+  nolabel devices           the devices, and the one that `--device auto` takes
   nolabel devices --json    the same, for programs";
 
-/// List the GPUs and the CPU, and say which one is taken by itself
+/// List the GPUs and the CPU, and the one that is used by default
 ///
-/// The automatic choice is tried out with a short calculation, so that a GPU that computes nonsense is noticed here.
+/// The default device is tested with a short computation, so that a GPU with wrong results is noticed here.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Devices {
@@ -53,7 +53,7 @@ impl std::fmt::Display for Found {
 fn kind_words(kind: Kind) -> &'static str {
     match kind {
         Kind::Gpu => "GPU",
-        Kind::SoftwareGpu => "GPU played by the CPU: slow",
+        Kind::SoftwareGpu => "GPU emulated by the CPU: slow",
         Kind::Cpu => "CPU",
     }
 }

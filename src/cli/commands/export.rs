@@ -1,4 +1,4 @@
-//! `nolabel export`: a run's encoder for other programs.
+//! `nolabel export`: writes a run's encoder for other programs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ Examples:
   nolabel export runs/simsiam-cifar-10-1 --out encoder.safetensors
       for PyTorch; the tensors of a ResNet have torchvision's names
   nolabel export runs/simsiam-cifar-10-1 --out encoder.onnx
-      for ONNX runtimes: takes pixels in 0 to 1, gives `features` and every layer's map
+      for ONNX runtimes: takes pixels in 0 to 1, returns `features` and every layer's feature map
   nolabel eval --weights encoder.safetensors --data cifar-10
       reads it back
 
@@ -41,8 +41,8 @@ In Python:
 
 /// Write a run's encoder as a file for other programs
 ///
-/// The newest checkpoint's encoder is written, without the method's heads, in inference mode. The file also says how the
-/// encoder is built and how it was trained, so that nolabel can read it back without being told.
+/// The encoder of the newest checkpoint is written in inference mode, without the method's heads. The file also records the
+/// encoder's architecture and training, so that nolabel reads it back without further arguments.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Export {
@@ -54,14 +54,14 @@ pub(crate) struct Export {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 
-    /// The kind of file [default: what the file's name ends in]
+    /// The kind of file [default: by the file's ending]
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Named tensors, for PyTorch and whatever reads its weights
+    /// Named tensors, for PyTorch and others
     Safetensors,
     /// The whole network with its weights, for ONNX runtimes
     Onnx,
@@ -88,20 +88,20 @@ impl Export {
         let ending = self.out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let meant = self.format.or_else(|| Format::from_str(ending, true).ok());
         meant.ok_or_else(|| {
-            Failure::Usage("say which kind of file is wanted with --format safetensors or --format onnx".into())
+            Failure::Usage("choose the kind of file with --format safetensors or --format onnx".into())
         })
     }
 }
 
-/// The encoder of a checkpoint, and what there is to say of it.
+/// The encoder of a checkpoint with its description.
 fn encoder(record: &Record, step: usize, bytes: &[u8]) -> Outcome<(Encoder, About)> {
     let config = &record.config;
     let size = record.data.image;
     let images = if config.images == 0 { record.data.train_images } else { config.images };
     let (_, state) = checkpoint::read(bytes)?;
-    // a method that wants clips had them when it was trained
-    let facts = DataInfo { clips: true, ..DataInfo::of(size, images) };
-    let mut learner = find(&config.method)?.build(config, &facts, &Device::flex())?;
+    // a method that needs clips had them when it was trained
+    let info = DataInfo { clips: true, ..DataInfo::of(size, images) };
+    let mut learner = find(&config.method)?.build(config, &info, &Device::flex())?;
     learner.load(state)?;
     let Size { channels, .. } = size;
     let steps = format::count(step, "step");

@@ -1,4 +1,4 @@
-//! The commands: one file, or one folder, and one line of the list each.
+//! The commands: each is one file or folder and one line of the list below.
 
 use clap::Subcommand;
 
@@ -8,7 +8,7 @@ macro_rules! commands {
     ($($file:ident::$command:ident),+ $(,)?) => {
         $(mod $file;)+
 
-        // a comment for documentation would take the place of the program's own in the help
+        // not a doc comment: clap would print it in place of the program's own description
         #[derive(Debug, Subcommand)]
         pub(super) enum Command {
             $($command($file::$command)),+

@@ -1,4 +1,4 @@
-//! `nolabel serve`: the page, for browsers on this machine.
+//! `nolabel serve`: serves the page to browsers on this machine.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ use crate::cli::output::print;
 
 const EXAMPLES: &str = "\
 Examples:
-  nolabel serve                  the page in dist/, where `make dist` puts it
+  nolabel serve                  the page in dist/, which `make dist` builds
   nolabel serve --port 8123      on another port
-  nolabel serve www --port 0     another folder, on any port that is free";
+  nolabel serve www --port 0     another folder, on any free port";
 
 /// Serve the built page to browsers on this machine
 ///
@@ -30,7 +30,7 @@ pub(crate) struct Serve {
     #[arg(value_name = "DIR", default_value = "dist")]
     folder: PathBuf,
 
-    /// The port; 0 takes one that is free
+    /// The port; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
 }
@@ -72,7 +72,7 @@ fn check(folder: &Path) -> Outcome {
     Ok(())
 }
 
-/// The folder's files. Browsers ask each time whether a file has changed: a page built anew is seen at once.
+/// The folder's files. Browsers revalidate them on every visit, so that a new build is seen at once.
 fn pages(folder: &Path) -> Router {
     let fresh = SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Router::new().fallback_service(ServeDir::new(folder)).layer(fresh)

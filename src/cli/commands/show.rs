@@ -1,4 +1,4 @@
-//! `nolabel show`: what a network is asked and what it answers, as pictures.
+//! `nolabel show`: draws a method's views and a network's predictions.
 
 use std::path::PathBuf;
 
@@ -26,16 +26,16 @@ nolabel show RUN [OPTIONS]
 const EXAMPLES: &str = "\
 Examples:
   nolabel show runs/colorization-cifar-10-1
-      gray images, the colours that the network gives them, and the true ones; in the run's folder, as show.html
+      gray images, the predicted colours and the true ones; show.html in the run's folder
   nolabel show jigsaw --data fashion-mnist
-      the task of a method and what an untrained network answers; in show-jigsaw.html
+      the views of a method and the predictions of an untrained network; show-jigsaw.html
   nolabel show simsiam --data folder:photos --set min_area=0.5 --out views.html
-      what a setting does to the views, before anything is trained";
+      the effect of a setting on the views, before training";
 
-/// Draw what a network is asked, and what it answers
+/// Draw the views of a method and the predictions of a network
 ///
-/// One HTML file without anything from elsewhere. Test images are put to the network as the method does it: turned, cut,
-/// shuffled, without their colours. The network is that of a run, or an untrained one where a method is named.
+/// One self-contained HTML file. Test images are transformed as the method does it: rotated, cropped, shuffled, without colour.
+/// The network is that of a run, or an untrained one where a method is named.
 #[derive(Args, Debug)]
 #[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(crate) struct Show {
@@ -43,7 +43,7 @@ pub(crate) struct Show {
     #[arg(value_name = "RUN|METHOD")]
     what: PathBuf,
 
-    /// The images: needed with a method; with a run others than those it learned from, or the folder they have moved to
+    /// The images: required with a method; with a run others than its own, or the folder its own have moved to
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
     data: Option<Spec>,
 
@@ -51,7 +51,7 @@ pub(crate) struct Show {
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
 
-    /// What the settings of a method start from [default: small]
+    /// Preset of a method's settings [default: small]
     #[arg(long, value_name = "PRESET", value_parser = args::presets())]
     preset: Option<Preset>,
 
@@ -89,7 +89,7 @@ impl Show {
         self.set.iter().try_for_each(|(key, value)| args::set(&mut config, key, value))?;
         config.check()?;
         let images = load_images::load(data, self.quiet)?;
-        // nothing is trained: a few images are enough, and half a batch divides whatever the batch does
+        // nothing is trained, so a few images are enough; halving keeps divisors of the batch, such as micro-batches
         while config.batch > images.train.len().max(2) {
             config.batch /= 2;
         }
@@ -98,14 +98,14 @@ impl Show {
         Ok(block_on(Session::new(config, images, &selected, pace))?)
     }
 
-    /// A run's network, and where its picture goes.
+    /// A run's network, and the default path of its page.
     fn trained(&self) -> Outcome<(Session, PathBuf)> {
         if self.preset.is_some() || !self.set.is_empty() {
             return Err(Failure::Usage("a run has its settings; --preset and --set go with a method".into()));
         }
         if !self.what.exists() {
             return Err(Failure::Usage(format!(
-                "there is no run and no method `{}`; `nolabel methods` lists what can be drawn",
+                "there is no run and no method `{}`; `nolabel methods` lists the methods",
                 self.what.display()
             )));
         }
@@ -116,7 +116,8 @@ impl Show {
 }
 
 fn page(session: &Session) -> Outcome<String> {
-    let (info, data) = (find(&session.config().method)?.info(), session.data());
+    let info = find(&session.config().method)?.info();
+    let data = session.data();
     let title = format!("{} on {}", info.title, data.name);
     let network = match session.step() {
         0 => "untrained".to_string(),
@@ -134,7 +135,7 @@ fn page(session: &Session) -> Outcome<String> {
     let samples = html::samples(&block_on(session.sample())?);
     let body = [
         top,
-        html::section("What the network is given, and what it answers", &samples),
+        html::section("Views and predictions", &samples),
         html::section("Why", &format!("<p>{}</p>", html::with_code(info.lesson))),
     ];
     Ok(html::document(&title, "", &body.join("\n")))

@@ -1,4 +1,4 @@
-//! `nolabel toy`: the toy example, from images to a verdict.
+//! `nolabel toy`: the toy example, from images to a result.
 
 use std::path::Path;
 
@@ -25,18 +25,18 @@ Examples:
   nolabel toy --images 5000 --epochs 2
       the same in a few minutes, with weaker results
   nolabel toy --resume
-      go on where it was stopped";
+      continue where it was stopped";
 
-/// Rotation prediction on Fashion-MNIST, from images to a verdict
+/// Rotation prediction on Fashion-MNIST, from images to a result
 ///
-/// Trains the small encoder to say by how much an image was turned and measures how well it does that on test images. Then
-/// asks what its features are good for: a linear probe and the nearest neighbours name the kinds of clothing from every
-/// layer of the trained encoder, of the same encoder before training, and from raw pixels. It is an ordinary run, with a
-/// folder of its own; it can be stopped, resumed and evaluated like any other.
+/// Trains the small encoder to predict by which angle an image was rotated and measures its accuracy on test images. Then its
+/// features are measured: a linear probe and kNN classify the clothes by every layer of the trained encoder, of the same
+/// encoder before training, and by raw pixels. It is an ordinary run in a folder of its own, which can be stopped, resumed and
+/// evaluated like any other.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Toy {
-    /// The images, with the folder they lie in where that is an unusual one [default: fashion-mnist]
+    /// The images, with their folder where that is not the usual one [default: fashion-mnist]
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs(), hide_possible_values = true)]
     data: Option<Spec>,
 
@@ -49,12 +49,12 @@ impl Toy {
         let quiet = self.run.manner.quiet;
         let mut finished = train_loop::train(&self.wanted()?)?;
         print::out(&finished.summary.words())?;
-        let told = finished.summary.probe.take().is_some();
+        let logged = finished.summary.probe.take().is_some();
         let (opened, loaded, mut log) = finished.opened()?;
         let settings = ProbeSettings { train_images: loaded.session.config().images, ..ProbeSettings::default() };
         let known = opened.known(&loaded.data, &settings)?;
         let measured = known.map_or_else(|| opened.measure(&loaded, &settings, quiet), Ok)?;
-        if !told {
+        if !logged {
             log.append(&Event::Probe(probe(&loaded.session, &settings, measured.rows.clone())))?;
         }
         let rows = measured.details.with_supervised(&measured.rows);
@@ -65,7 +65,8 @@ impl Toy {
     fn wanted(self) -> Outcome<TrainRequest> {
         let Self { data, run } = self;
         let data = data.or_else(|| (!run.resume).then(|| Spec::named(args::DEFAULT_DATA)));
-        let (method, preset) = (Rotation::INFO.id.to_string(), Preset::Small);
+        let method = Rotation::INFO.id.to_string();
+        let preset = Preset::Small;
         let name = data.as_ref().map_or(args::DEFAULT_DATA, |data| &data.name);
         let mut config = Rotation::PRESETS.of(preset, name);
         run.apply(&mut config)?;

@@ -1,4 +1,4 @@
-//! `nolabel train`: an encoder, trained without labels.
+//! `nolabel train`: trains an encoder without labels.
 
 use std::path::PathBuf;
 
@@ -24,59 +24,59 @@ Examples:
   nolabel train rotation --data fashion-mnist --images 5000 --epochs 2 --seed 7
       a first impression in a minute or two
   nolabel train rotation --data fashion-mnist:my/folder --set encoder.width=16 --out runs/narrow
-      data from a folder of your own, a narrower encoder, a name of your choice
+      the data set's files in another folder, a narrower encoder, a folder of your choice
   nolabel train rotation --data 'folder:my/photos?size=96'
-      PNG and JPEG files of your own, brought to squares of 96 pixels (64 where no size is given)
+      PNG and JPEG files of your own, resized to squares of 96 pixels (64 without a size)
   nolabel train motion --data moving-shapes
-      clips of shapes that move, made at once; --data clips:my/videos takes your own
+      generated clips of moving shapes; --data clips:my/videos takes your own
   nolabel train simsiam --data cifar-10 --init resnet18.pth --set encoder.kind=resnet18 --set encoder.width=64
-      go on with an encoder from elsewhere; the untrained encoder in `nolabel eval` stays one with drawn weights
+      start from an encoder trained elsewhere; the untrained control in `nolabel eval` keeps random weights
   nolabel train simclr --data cifar-10 --preset full --set micro_batches=8
-      batches of 512 images as eight micro-batches (gradient accumulation), where memory is small; the loss compares
-      the images of a micro-batch
+      batches of 512 images as eight micro-batches (gradient accumulation), where memory is short; the loss compares
+      the images within a micro-batch
   nolabel train --resume --out runs/narrow
-      go on where it was stopped; Ctrl-C saves a run and prints this line
+      continue a run that was stopped; Ctrl-C saves it and prints this line
   nolabel train --from rotation-fashion-mnist-1-step-00001200.safetensors
-      go on with a run that was downloaded from the page, in runs/rotation-fashion-mnist-1
+      continue a run that was downloaded from the page, in runs/rotation-fashion-mnist-1
 
-checkpoints/ holds the last two states: should the newest be damaged, the one before is taken, with a warning. Each
-carries a digest of itself, so that a damaged one is noticed. With --keep-best it also holds the best one:
-`nolabel eval RUN/checkpoints/best.safetensors` measures that.
+checkpoints/ holds the last two checkpoints. Each carries its own digest; if the newest is damaged, the one before it
+is used, with a warning. With --keep-best the folder also holds the best one:
+`nolabel eval RUN/checkpoints/best.safetensors` measures it.
 
 Folders of your own may be laid out as
   train/CLASS/* and val/CLASS/* (or test/CLASS/*)
   CLASS/*    one image in ten, chosen by a hash of its path, is kept for testing
   *          without classes: enough to train, but `nolabel eval` needs them
-Folders of clips hold a folder of frames a clip, in the order of their names, or video files, which ffmpeg reads:
-  CLIP/* or CLASS/CLIP/*    one clip in ten is kept for testing, the last tenth of a single one";
+Folders of clips hold one folder of frames for each clip, in the order of their names, or video files, which ffmpeg reads:
+  CLIP/* or CLASS/CLIP/*    one clip in ten is kept for testing, or the last tenth of a single clip";
 
 /// Train an encoder without labels
 ///
-/// A run is a folder: run.toml says what it was started with, events.jsonl what happened, checkpoints/ holds its latest
-/// states. On the CPU a run that was stopped and resumed equals one that was not, bit for bit. `nolabel eval` measures
-/// afterwards what the encoder learned.
+/// A run is a folder: run.toml records its settings, events.jsonl its events, checkpoints/ its latest checkpoints. On the CPU a
+/// run that was stopped and resumed equals an uninterrupted one bit for bit. `nolabel eval` measures afterwards what the
+/// encoder learned.
 #[derive(Args, Debug)]
 #[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(crate) struct Train {
-    /// What to train
+    /// The method
     #[arg(value_name = "METHOD", value_parser = args::methods(), required_unless_present_any = ["resume", "from"])]
     method: Option<String>,
 
-    /// The images: a data set by name, with the folder it lies in where that is an unusual one
+    /// The images: a data set by name, with its folder where that is not the usual one
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
     #[arg(required_unless_present_any = ["resume", "from"])]
     data: Option<Spec>,
 
-    /// What the settings start from [default: small]
+    /// Preset that the settings start from [default: small]
     #[arg(long, value_name = "PRESET", value_parser = args::presets(), help_heading = args::TRAINING)]
     preset: Option<Preset>,
 
-    /// Start from an encoder trained elsewhere: a file of `nolabel export`, or of any project that
-    /// `nolabel help eval` names
+    /// Start from an encoder trained elsewhere: a file written by `nolabel export`, or by a project that `nolabel help eval`
+    /// names
     #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = args::TRAINING)]
     init: Option<PathBuf>,
 
-    /// Go on with a single checkpoint as a run of its own: one that was downloaded from the page, or one of another run
+    /// Continue a single checkpoint as a run of its own: one that was downloaded from the page, or one of another run
     #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "init"])]
     from: Option<PathBuf>,
 
@@ -87,9 +87,19 @@ pub(crate) struct Train {
 impl Train {
     pub(crate) fn run(self) -> Outcome {
         let Self { method, data, preset, init, from, run } = self;
-        let (command, out, probed, images, part) = ("train", None, false, None, None);
-        let wanted = TrainRequest { command, method, data, preset, init, from, out, probed, images, part, args: run };
-        let finished = train_loop::train(&wanted)?;
+        let finished = train_loop::train(&TrainRequest {
+            command: "train",
+            method,
+            data,
+            preset,
+            init,
+            from,
+            out: None,
+            probed: false,
+            images: None,
+            part: None,
+            args: run,
+        })?;
         let folder = finished.run.folder.path().display().to_string();
         print::out(&finished.summary.words())?;
         let best =

@@ -1,4 +1,4 @@
-//! A run that is there, for the commands that look at what it learned.
+//! An existing run, opened by the commands that evaluate it.
 
 use std::path::{Path, PathBuf};
 
@@ -22,27 +22,27 @@ use crate::session::event::Event;
 use crate::session::folder::{Checkpoint, DataRecord, Evaluation, Folder, Place, Record, place};
 use crate::session::schedule::Pace;
 
-/// A run with its newest whole checkpoint, or a checkpoint that came alone.
+/// A run with its newest whole checkpoint, or a single checkpoint without a run.
 pub(crate) struct Opened {
     home: Home,
     pub(crate) record: Record,
     pub(crate) checkpoint: Checkpoint,
 }
 
-/// Where it lies.
+/// The place of a checkpoint.
 enum Home {
     Run(Folder),
-    /// The file of a checkpoint with no run around it, for example one out of the page.
+    /// A checkpoint with no run around it, for example one downloaded from the page.
     File(PathBuf),
 }
 
-/// The same, ready to be asked.
+/// An opened run with its network and images.
 pub(crate) struct Loaded {
     pub(crate) session: Session,
     pub(crate) selected: Selected,
     /// The images that were loaded.
     pub(crate) data: DataRecord,
-    /// Where they are not those the run learned from, as its encoder reads them.
+    /// Images that the run did not learn from, converted for its encoder.
     pub(crate) transfer: Option<AdaptedImages>,
 }
 
@@ -52,19 +52,19 @@ impl Loaded {
         self.transfer.as_ref().map_or_else(|| self.session.data(), |transfer| &transfer.images)
     }
 
-    /// Pixels to a side of them.
+    /// Height of these images in pixels.
     pub(crate) fn side(&self) -> usize {
         self.images().train.size().height
     }
 
-    /// What the images are to the run, where they are not its own: a sentence.
+    /// A sentence on images that the run did not learn from.
     pub(crate) fn transfer_words(&self) -> Option<String> {
         let transfer = self.transfer.as_ref()?;
         let how = transfer.how.as_ref().map_or(String::new(), |how| format!(": {how}"));
         Some(format!("Probed with {}, which the run did not learn from{how}.", self.data.name))
     }
 
-    /// Probes the run and its controls; `keep` hears of what there is before a long part begins.
+    /// Measures the run and its controls; `keep` receives what is known before a long part begins.
     pub(crate) fn measure(
         &self,
         request: &EvalRequest,
@@ -103,19 +103,19 @@ impl Opened {
         let checkpoint = folder.newest()?.ok_or_else(|| {
             let path = path.display();
             Failure::Failed(format!(
-                "the run in {path} has saved nothing yet: wait if it is under way, or begin again in another folder"
+                "the run in {path} has no checkpoint yet: wait if it is being trained, or start again in another folder"
             ))
         })?;
         refuse_edited(path, &record, &checkpoint.header.config)?;
         let step = checkpoint.header.step;
         for (path, wrong) in &checkpoint.damaged {
             let path = path.display();
-            print::err(&format!("warning: {path} is damaged ({wrong}); the one before, of step {step}, is looked at"));
+            print::err(&format!("warning: {path} is damaged ({wrong}); the one before, of step {step}, is used"));
         }
         Ok(Self { home: Home::Run(folder), record, checkpoint })
     }
 
-    /// The run in a folder at the checkpoint whose file has this digest, or the checkpoint itself if it has; nothing where
+    /// The run in a folder at the checkpoint with this digest, or the single checkpoint at `path` if it has it; `None` where
     /// there is none.
     pub(crate) fn with_digest(path: &Path, sha256: &str) -> Outcome<Option<Self>> {
         if path.is_file() {
@@ -127,7 +127,7 @@ impl Opened {
         Ok(found.map(|checkpoint| Self { home: Home::Run(folder), record, checkpoint }))
     }
 
-    /// A run that its process holds.
+    /// The same run with the folder that this process has locked.
     pub(crate) fn held(self, folder: Folder) -> Self {
         Self { home: Home::Run(folder), ..self }
     }
@@ -164,7 +164,7 @@ impl Opened {
         }
     }
 
-    /// Everything the run said so far, as far as that is known.
+    /// The events of the run; none for a single checkpoint.
     pub(crate) fn events(&self) -> Outcome<Vec<Event>> {
         match &self.home {
             Home::Run(folder) => Ok(folder.events()?),
@@ -172,7 +172,7 @@ impl Opened {
         }
     }
 
-    /// Everything that was measured of it and written down.
+    /// The evaluations of the run; none for a single checkpoint.
     pub(crate) fn evaluations(&self) -> Outcome<Vec<Evaluation>> {
         match &self.home {
             Home::Run(folder) => Ok(folder.evaluations()?),
@@ -180,13 +180,14 @@ impl Opened {
         }
     }
 
-    /// How to ask for the images it learned from, or for others.
+    /// The request for the images it learned from, or for others.
     pub(crate) fn images(&self, other: Option<&Spec>) -> Outcome<Spec> {
         let spec = other.map_or(self.record.data.spec(), |data| self.record.data.moved(data.clone()));
         if spec.is_folder() && spec.folder.is_none() {
-            let (path, name) = (self.path().display(), &spec.name);
+            let path = self.path().display();
+            let name = &spec.name;
             return Err(Failure::Failed(format!(
-                "{path} does not say where the images lie that it learned from; name their folder with --data {name}:DIR"
+                "{path} does not record the folder of the images it learned from; name it with --data {name}:DIR"
             )));
         }
         Ok(spec)
@@ -197,7 +198,7 @@ impl Opened {
         self.checkpoint.header.step
     }
 
-    /// Loads the images it learned from, or others, and puts the network together.
+    /// Loads the images it learned from, or others, and restores the network.
     pub(crate) fn load(&self, other: Option<&Spec>, device: DeviceChoice, quiet: bool) -> Outcome<Loaded> {
         let spec = self.images(other)?;
         let images = load_images::load(&spec, quiet)?;
@@ -209,7 +210,7 @@ impl Opened {
         self.restore(images, data, device)
     }
 
-    /// Loads images to probe with: those it learned from, or others, which are brought to what its encoder reads.
+    /// Loads images to probe with: those it learned from, or others, which are converted for its encoder.
     pub(crate) fn load_labelled(&self, other: Option<&Spec>, device: DeviceChoice, quiet: bool) -> Outcome<Loaded> {
         let Some(other) = other else { return self.load(None, device, quiet) };
         let spec = self.record.data.moved(other.clone());
@@ -218,7 +219,7 @@ impl Opened {
         self.probed_with(images, data, device)
     }
 
-    /// Puts the network together beside labelled images that are loaded, its own or others.
+    /// Restores the network for labelled images that are loaded, its own or others.
     pub(crate) fn probed_with(&self, images: Dataset, data: DataRecord, device: DeviceChoice) -> Outcome<Loaded> {
         load_images::refuse_unlabelled(&images, "name others with --data")?;
         let own = &self.record.data;
@@ -226,12 +227,12 @@ impl Opened {
             return self.restore(images, data, device);
         }
         let transfer = load_images::adapted(images, own.image.channels, Some([own.image.height, own.image.width]))?;
-        // the network takes its shape from the images it learned from, which need not be there
+        // the network's shape follows from the images it learned from, which need not be loaded
         let loaded = self.restore(absent(own)?, data, device)?;
         Ok(Loaded { transfer: Some(transfer), ..loaded })
     }
 
-    /// Puts the network together beside images that are loaded.
+    /// Restores the network for images that are loaded.
     fn restore(&self, images: Dataset, data: DataRecord, device: DeviceChoice) -> Outcome<Loaded> {
         let selected = block_on(device::select(device))?;
         let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
@@ -239,13 +240,13 @@ impl Opened {
         Ok(Loaded { session, selected, data, transfer: None })
     }
 
-    /// What was measured before and answers the question.
+    /// A known evaluation with everything that is asked for.
     pub(crate) fn known(&self, data: &DataRecord, settings: &ProbeSettings) -> Outcome<Option<Evaluation>> {
         let mut all = self.evaluations()?.into_iter();
         Ok(all.find(|known| known.answers(self.step(), data, settings)))
     }
 
-    /// The supervised control of the run, for images of so many pixels to a side.
+    /// The plan of the run's supervised control, for images of `side` pixels.
     pub(crate) fn as_long(&self, side: usize) -> Plan {
         Plan::as_long(side, self.step(), self.record.config.batch)
     }
@@ -256,7 +257,7 @@ impl Opened {
         ControlBudget::of(self.checkpoint.header.elapsed_seconds, same_device)
     }
 
-    /// Probes the run and its controls, and writes down what comes of it.
+    /// Measures the run and its controls, and keeps the evaluation.
     pub(crate) fn measure(&self, loaded: &Loaded, settings: &ProbeSettings, quiet: bool) -> Outcome<Evaluation> {
         let budget = if settings.is_whole() { self.budget(loaded) } else { ControlBudget::Cheap };
         let request = EvalRequest {
@@ -268,10 +269,10 @@ impl Opened {
         self.answer(loaded, &request, quiet)
     }
 
-    /// The same with whatever else was asked for.
+    /// Measures everything that is requested, and keeps the evaluation.
     pub(crate) fn answer(&self, loaded: &Loaded, request: &EvalRequest, quiet: bool) -> Outcome<Evaluation> {
         load_images::refuse_unlabelled(loaded.images(), "name others with --data")?;
-        // what was measured before must be readable, or what is measured now could not be added to it
+        // checked first: a new evaluation could not be added to an unreadable file
         self.evaluations()?;
         let said = |measured: Measurement| self.evaluation(loaded, request, measured);
         let measured = loaded.measure(request, quiet, &mut |some| self.keep(said(some.clone())))?;
@@ -297,17 +298,17 @@ impl Opened {
         }
     }
 
-    /// Writes down what was measured, if there is a run around the checkpoint.
+    /// Keeps an evaluation, if there is a run around the checkpoint.
     fn keep(&self, evaluation: Evaluation) {
         if let Home::Run(folder) = &self.home
             && let Err(error) = folder.keep(evaluation)
         {
-            print::err(&format!("warning: what was measured is not kept: {error}"));
+            print::err(&format!("warning: the evaluation is not kept: {error}"));
         }
     }
 }
 
-/// What a checkpoint that came alone says of its run. The digest of the images is not among it.
+/// The record of a single checkpoint's run. It lacks the digest of the images.
 fn record(header: &Header) -> Record {
     let Header { config, images, device, .. } = header.clone();
     let spec = Spec::named(&config.data);
@@ -323,7 +324,7 @@ fn record(header: &Header) -> Record {
     Record::new(config, data, device)
 }
 
-/// A run's images before any arrived. A method that wants clips had them when it was trained.
+/// A placeholder for a run's images, none of which are loaded. It counts as clips, which some methods need.
 fn absent(data: &DataRecord) -> Outcome<Dataset> {
     let clips = Sequence::of_clips(&[data.train_images]);
     let train = Split::expecting(data.image, data.train_images).in_sequence(clips)?;

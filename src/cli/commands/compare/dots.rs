@@ -1,4 +1,4 @@
-//! Accuracies as dots on a line each, beside those of the controls.
+//! Dot plots of accuracies beside those of the controls.
 
 use std::fmt::Write as _;
 
@@ -9,13 +9,13 @@ use crate::cli::output::html::chart::{Axis, short};
 use crate::cli::output::html::escape;
 
 const WIDTH: f64 = 440.0;
-/// Room at the sides, so that the outermost ticks can be written.
+/// Margin at the sides for the labels of the outermost ticks.
 const SIDE: f64 = 22.0;
-/// A name, and below it its dots.
+/// Height of a row: a name, and its dots below.
 const ROW: f64 = 42.0;
 const BOTTOM: f64 = 24.0;
 
-/// A figure a probe, and a key for all.
+/// One figure for each probe, and a common legend.
 pub(super) fn figures(section: &Section, probes: &[&str]) -> String {
     let supervised = section.lines.iter().flat_map(|line| &line.probes).any(|reading| reading.supervised.is_some());
     let supervised =
@@ -58,11 +58,11 @@ fn figure(section: &Section, probe: &str, title: &str) -> String {
     )
 }
 
-/// The values that must have room.
+/// The values that the axis has to reach.
 fn reach(reading: &ProbeSummary) -> Vec<f64> {
     let ends = |Spread { mean, deviation }: Spread| [mean - deviation.unwrap_or(0.0), mean + deviation.unwrap_or(0.0)];
-    let ([a, b], [c, d]) = (ends(reading.trained.accuracy), ends(reading.untrained.accuracy));
-    let mut values = vec![a, b, c, d, reading.pixels.accuracy.mean, reading.pca.accuracy.mean];
+    let mut values = [ends(reading.trained.accuracy), ends(reading.untrained.accuracy)].concat();
+    values.extend([reading.pixels.accuracy.mean, reading.pca.accuracy.mean]);
     values.extend(reading.supervised.as_ref().map(|score| score.accuracy.mean));
     values
 }
@@ -72,7 +72,8 @@ fn grid(x: &Axis, bottom: f64) -> String {
     let step = ticks.get(1).zip(ticks.first()).map_or(1.0, |(b, a)| b - a);
     let mut body = String::new();
     for value in ticks {
-        let (at, text) = (x.at(value), short(100.0 * value, 100.0 * step));
+        let at = x.at(value);
+        let text = short(100.0 * value, 100.0 * step);
         let _ = write!(body, "<path class=\"grid\" d=\"M{at:.1} 0V{bottom:.1}\"/>");
         let _ = write!(body, "<text class=\"x\" x=\"{at:.1}\" y=\"{:.1}\">{text}</text>", bottom + 17.0);
     }
@@ -80,7 +81,8 @@ fn grid(x: &Axis, bottom: f64) -> String {
 }
 
 fn row(body: &mut String, top: f64, line: &Line, reading: &ProbeSummary, x: &Axis) {
-    let (text, at) = (escape(&name(line)), top + 29.0);
+    let text = escape(&name(line));
+    let at = top + 29.0;
     let _ = write!(body, "<text class=\"row\" x=\"0\" y=\"{:.1}\">{text}</text>", top + 15.0);
     let Spread { mean, deviation } = reading.trained.accuracy;
     if let Some(deviation) = deviation {
@@ -88,7 +90,7 @@ fn row(body: &mut String, top: f64, line: &Line, reading: &ProbeSummary, x: &Axi
         let _ = write!(body, "<path class=\"trained line\" d=\"M{from:.1} {at:.1}H{to:.1}\"/>");
     }
     let _ = write!(body, "<circle class=\"dot trained\" cx=\"{:.1}\" cy=\"{at:.1}\" r=\"4.5\"/>", x.at(mean));
-    // around the dot, where both are the same
+    // a ring, which is visible around the dot where both are equal
     let untrained = x.at(reading.untrained.accuracy.mean);
     let _ = write!(body, "<path class=\"ring\" d=\"M{untrained:.1} {:.1}l7 7-7 7-7-7z\"/>", at - 7.0);
     if let Some(supervised) = &reading.supervised {

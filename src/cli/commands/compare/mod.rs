@@ -1,4 +1,4 @@
-//! `nolabel compare`: runs beside one another and beside what it takes no learning to know.
+//! `nolabel compare`: runs beside one another and beside their controls.
 
 mod dots;
 mod page;
@@ -32,17 +32,16 @@ Examples:
   nolabel compare runs --out comparison.html
       one page with charts, to open in a browser, to print or to send
   nolabel compare runs --images 5000 --probe knn
-      a first impression: measured anew unless `nolabel eval` was asked the same";
+      a first impression, measured unless `nolabel eval` has done it with the same settings";
 
 /// Probes with their names for people.
 const PROBES: [(&str, &str); 4] = [("linear", "linear"), ("knn", "kNN"), ("precision@1", "P@1"), ("map", "mAP")];
 
 /// Compare what runs learned
 ///
-/// One row a method, at the layer that is best for it, beside the same encoder before training at its own best layer and
-/// raw pixels. Runs that differ in nothing but the seed share a row, with mean and standard deviation; the best layer is
-/// then one for all of them. What `nolabel eval` measured is taken from the run's eval.json, what is missing is measured
-/// and kept there.
+/// One row for each method at its best layer, beside the same encoder before training at its own best layer, and raw pixels.
+/// Runs that differ in nothing but the seed share a row with mean and standard deviation, and one best layer. Evaluations are
+/// taken from the runs' eval.json; those that are missing are measured and kept there.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Compare {
@@ -50,18 +49,18 @@ pub(crate) struct Compare {
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
 
-    /// How the table is written [default: as the name of --out ends, or else text]
+    /// Format of the table [default: by the ending of --out, or text]
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 
-    /// Write it to a file
+    /// Write the table to a file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
     #[command(flatten)]
     measure: ProbeArgs,
 
-    /// What measures: auto (a GPU, and the CPU where there is none), gpu, gpu:N or cpu
+    /// Device that measures: auto (a GPU, and the CPU where there is none), gpu, gpu:N or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
 
@@ -74,13 +73,13 @@ pub(crate) struct Compare {
 enum Format {
     /// Columns for reading
     Text,
-    /// A line a row, with all digits
+    /// One line for each row, with all digits
     Csv,
-    /// Everything, for programs
+    /// All numbers, for programs
     Json,
     /// A table for a README
     Markdown,
-    /// A page with charts that opens offline
+    /// A self-contained page with charts
     Html,
 }
 
@@ -119,7 +118,7 @@ impl Compare {
         print::out(&format!("{}: {hint}", format::quoted(&out.display().to_string())))
     }
 
-    /// What is to be written: as it was asked for, or as the file's name ends.
+    /// The format: as asked for, or by the file's ending.
     fn format(&self) -> Outcome<Format> {
         let Some(out) = &self.out else { return Ok(self.format.unwrap_or(Format::Text)) };
         atomic_file::check(out)?;
@@ -140,7 +139,7 @@ impl Compare {
         })
     }
 
-    /// The runs that were named, and those in the folders that were.
+    /// The runs that were named, and those in folders that were named.
     fn find(&self) -> Outcome<Vec<Found>> {
         let mut found: Vec<Found> = Vec::new();
         for path in &self.runs {
@@ -166,7 +165,7 @@ impl Compare {
         Ok(found)
     }
 
-    /// What is known of a run, or is measured now.
+    /// The known evaluation of a run, or a new one.
     fn evaluation(&self, path: &Path, opened: &Opened, settings: &ProbeSettings) -> Outcome<Evaluation> {
         if let Some(known) = opened.known(&opened.record.data, settings)? {
             return Ok(known);
@@ -184,7 +183,7 @@ impl Compare {
     }
 }
 
-/// Everything that is shown of a comparison.
+/// A comparison with everything that is shown of it.
 struct Table {
     sections: Vec<Section>,
     probes: Vec<&'static str>,
@@ -207,7 +206,7 @@ impl Table {
     }
 }
 
-/// The table of those of these runs that were measured with these settings, as text.
+/// The table of the runs that were measured with these settings, as text.
 pub(crate) fn table(runs: &[PathBuf], settings: &ProbeSettings) -> Outcome<String> {
     let mut measured = Vec::new();
     for path in runs {
@@ -229,15 +228,15 @@ fn measured_run(path: PathBuf, opened: &Opened, evaluation: Evaluation) -> Outco
     Ok(MeasuredRun { path, record: opened.record.clone(), evaluation, pretext })
 }
 
-/// A run that takes part.
+/// A run to be compared.
 struct Found {
     path: PathBuf,
     opened: Opened,
-    /// Whether it was named itself, rather than a folder that it lies in.
+    /// True if the run was named itself, false if a folder around it was.
     named: bool,
 }
 
-/// How the numbers came about.
+/// The protocol in words.
 fn how(settings: &ProbeSettings) -> String {
     let (grid, k, temperature) = (settings.grid, settings.k, settings.temperature);
     let mut readers = Vec::new();

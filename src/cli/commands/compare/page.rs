@@ -1,8 +1,6 @@
-//! The comparison as one page that opens anywhere.
+//! A comparison as a self-contained page.
 
-use super::Table;
-use super::dots;
-use super::PROBES;
+use super::{PROBES, Table, dots};
 use super::show::{Layout, control, controls, name, reading, share, spread, task, title, verdict};
 use crate::cli::output::html::{capital, document, escape, section as part};
 use crate::evaluate::Standing;
@@ -10,19 +8,19 @@ use crate::evaluate::aggregate::{Line, Score, Section};
 use crate::format;
 
 const STYLE: &str = include_str!("style.css");
-/// A cell with nothing to say.
+/// An empty cell.
 const NOTHING: &str = "<td class=\"none\"></td>";
 
-/// The whole page; `command` makes it again.
+/// The whole page; `command` reproduces it.
 pub(super) fn html(table: &Table, command: &str) -> String {
     let runs = table.sections.iter().flat_map(|section| &section.lines).map(|line| line.runs.len()).sum();
     let mut sets: Vec<&str> = table.sections.iter().map(|section| section.data.as_str()).collect();
     sets.dedup();
     let heading = format!("{} on {}", format::count(runs, "run"), sets.join(", "));
     let mut body = format!(
-        "<header><p class=\"name\">nolabel · runs compared</p><h1>{}</h1><p class=\"lead\">What encoders know that were \
-         trained without a label. Each is compared with itself before training and with raw pixels, best layer with best \
-         layer: what does not beat those has learned nothing that these probes can see.</p></header>\n",
+        "<header><p class=\"name\">nolabel · runs compared</p><h1>{}</h1><p class=\"lead\">Encoders trained without \
+         labels. Each is compared with itself before training and with raw pixels, best layer with best layer: an encoder \
+         that does not beat those has learned nothing that these probes can see.</p></header>\n",
         escape(&heading)
     );
     body.extend(table.sections.iter().map(|section| one(section, &table.probes)));
@@ -42,7 +40,7 @@ fn one(section: &Section, probes: &[&str]) -> String {
     part(name, &body)
 }
 
-/// A row a line of the comparison, with the probes side by side.
+/// The table: one row for each line of the comparison, the probes side by side.
 fn rows(section: &Section, probes: &[&str]) -> String {
     let kinds: Vec<_> = PROBES.iter().filter(|(probe, _)| probes.contains(probe)).collect();
     let with_labels = Layout::of(section, probes).supervised;
@@ -94,7 +92,8 @@ fn row(line: &Line, kinds: &[&(&str, &str)], with_labels: bool) -> String {
             let cell = supervised.map(|own| score(own, &format!("{title}, with labels"), ""));
             html.push_str(&cell.unwrap_or_else(|| NOTHING.to_string()));
         }
-        let (class, points) = (reading.standing.word(), spread(reading.points, 1, true));
+        let class = reading.standing.word();
+        let points = spread(reading.points, 1, true);
         html.push_str(&format!("<td class=\"number {class}\" data-of=\"{title}, over controls\">{points}</td>"));
     }
     let worst = |of: Standing| line.probes.iter().all(|reading| reading.standing == of);
@@ -104,7 +103,8 @@ fn row(line: &Line, kinds: &[&(&str, &str)], with_labels: bool) -> String {
 }
 
 fn score(score: &Score, of: &str, class: &str) -> String {
-    let (value, layer) = (share(score.accuracy), escape(&score.layer));
+    let value = share(score.accuracy);
+    let layer = escape(&score.layer);
     format!("<td class=\"number {class}\" data-of=\"{of}\"><span>{value} <small>{layer}</small></span></td>")
 }
 
@@ -115,12 +115,13 @@ fn how(table: &Table, command: &str) -> String {
     for line in lines {
         let device = if differing { format!(", {}", escape(&line.device)) } else { String::new() };
         for (seed, path) in line.seeds.iter().zip(&line.runs) {
-            let (path, steps) = (escape(&path.display().to_string()), format::count(line.steps, "step"));
+            let path = escape(&path.display().to_string());
+            let steps = format::count(line.steps, "step");
             runs.push_str(&format!("<div><dt>{path}</dt><dd>seed {seed}, {steps}{device}</dd></div>"));
         }
     }
     format!(
-        "<p>{}</p><p>This command makes the page again:</p><pre>{}</pre><h3>The runs</h3><dl class=\"settings runs\">{runs}</dl>",
+        "<p>{}</p><p>This command reproduces the page:</p><pre>{}</pre><h3>The runs</h3><dl class=\"settings runs\">{runs}</dl>",
         escape(&table.how),
         escape(command)
     )

@@ -1,4 +1,4 @@
-//! The table of a comparison, as text, CSV and Markdown.
+//! The table of a comparison as text, CSV and Markdown.
 
 use super::{PROBES, Table};
 use crate::evaluate::aggregate::{Line, ProbeSummary, Score, Section, Spread, Task};
@@ -7,14 +7,14 @@ use crate::format;
 use crate::method::Unit;
 use crate::session::event::Source;
 
-/// What is told of the task.
+/// Heading of the method's own metric.
 const ASKED: &str = "its own task on test images";
-/// Columns before those of the readers: method, seeds, minutes.
+/// Columns before those of the probes: method, seeds, minutes.
 const SHARED: usize = 3;
 /// Characters of a line of running text.
 const TEXT_WIDTH: usize = 96;
 
-/// Text in columns, a table a data set.
+/// Text in columns, one table for each data set.
 pub(super) fn text(table: &Table) -> String {
     let mut parts = Vec::new();
     for section in &table.sections {
@@ -27,7 +27,7 @@ pub(super) fn text(table: &Table) -> String {
     parts.join("\n")
 }
 
-/// The same as Markdown.
+/// One Markdown table for each data set.
 pub(super) fn markdown(table: &Table) -> String {
     let mut lines = Vec::new();
     for section in &table.sections {
@@ -45,7 +45,7 @@ pub(super) fn markdown(table: &Table) -> String {
     lines.join("\n")
 }
 
-/// What was asked, a line a method: as a column the table would be too wide for a terminal.
+/// The methods' own metrics, one line each: as a column they would make the table too wide for a terminal.
 fn asked(section: &Section) -> Option<String> {
     let mut columns = table::Table::bare();
     let told = section.lines.iter().filter_map(|line| Some([name(line), task(line.task.as_ref()?)]));
@@ -54,7 +54,7 @@ fn asked(section: &Section) -> Option<String> {
     (!told.is_empty()).then(|| format!("{ASKED}:\n\n{columns}\n"))
 }
 
-/// The rows with a column, before the readers', for what was asked.
+/// The rows with a column for the methods' own metrics, before those of the probes.
 fn with_tasks(section: &Section, mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
     if section.lines.iter().all(|line| line.task.is_none()) {
         return rows;
@@ -65,7 +65,7 @@ fn with_tasks(section: &Section, mut rows: Vec<Vec<String>>) -> Vec<Vec<String>>
     rows
 }
 
-/// `places found 91.1 % (guessing gives 12.5 %)`. That nothing, or one fixed answer, is worth nothing is not said.
+/// `places found 91.1 % (guessing gives 12.5 %)`. Guessing is left out where it is trivially 0 or 1.
 pub(super) fn task(task: &Task) -> String {
     let chance = task.chance.filter(|chance| ![0.0, 1.0].contains(chance));
     let chance = chance.map(|chance| format!(" (guessing gives {})", format::measured(task.unit, chance)));
@@ -85,7 +85,7 @@ pub(super) fn title(section: &Section) -> String {
     format!("{}: probed with {train} training and {test} test images{trained}", section.data)
 }
 
-/// Heads, a row a line, and the controls that all share.
+/// The header, one row for each line, and the controls that all lines share.
 fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
     let kinds = PROBES.iter().filter(|(probe, _)| probes.contains(probe));
     let layout = Layout::of(section, probes);
@@ -112,12 +112,12 @@ fn cells(section: &Section, probes: &[&str]) -> Vec<Vec<String>> {
     rows
 }
 
-/// The columns that are not always there.
+/// Optional columns.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
-    /// Where the runs were trained on several devices.
+    /// The device, where the runs were trained on several.
     device: bool,
-    /// Where the encoder of some line was trained with labels, too.
+    /// The supervised control, where some line has it.
     pub(super) supervised: bool,
 }
 
@@ -132,10 +132,10 @@ impl Layout {
     }
 }
 
-/// What one control says.
+/// The score of a control in a summary.
 pub(super) type Control = fn(&ProbeSummary) -> &Score;
 
-/// The controls that are the same for all lines, with their names: raw pixels and their principal components.
+/// The controls that all lines share, with their names: raw pixels and their principal components.
 pub(super) fn controls() -> [(&'static str, Control); 2] {
     [(Source::RawPixels.words(), |reading| &reading.pixels), (Source::Pca.words(), |reading| &reading.pca)]
 }
@@ -210,7 +210,7 @@ pub(super) fn spread(Spread { mean, deviation }: Spread, digits: usize, signed: 
     deviation.map_or(mean.clone(), |deviation| format!("{mean} ±{deviation:.digits$}"))
 }
 
-/// A line a setting, with everything in columns of its own; shares lie in 0 to 1.
+/// CSV: one line for each setting, every number in a column of its own; shares in 0 to 1.
 pub(super) fn csv(table: &Table) -> String {
     let Table { sections, probes, .. } = table;
     let mut heads: Vec<String> = [

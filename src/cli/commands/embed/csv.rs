@@ -1,4 +1,4 @@
-//! Features as lines of text.
+//! Features as CSV.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::Table;
 use crate::format;
 
-/// Writes the file; returns what it is called.
+/// Writes the file; returns its name.
 pub(super) fn write(path: &Path, table: &Table) -> io::Result<String> {
     let mut file = BufWriter::new(File::create(path)?);
     writeln!(file, "index,label,class,{}", table.heads().join(","))?;

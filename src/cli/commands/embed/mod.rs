@@ -1,4 +1,4 @@
-//! `nolabel embed`: the features of a run's encoder as a file that other programs read.
+//! `nolabel embed`: writes the features of a run's encoder for other programs.
 
 mod csv;
 mod npy;
@@ -26,33 +26,33 @@ use crate::probe::{plane, tsne};
 const EXAMPLES: &str = "\
 Examples:
   nolabel embed runs/rotation-fashion-mnist-1 --out features.csv --layer block3
-      the test images, a line each: index, label, class and the features
+      one line for each test image: index, label, class and features
   nolabel embed runs/rotation-fashion-mnist-1 --out train.npy --split train --images 10000
       for NumPy: train.npy and train-labels.npy
   nolabel embed runs/rotation-fashion-mnist-1 --out map.csv --layer block3 --map tsne --images 2000
-      a place for each image, so that images with like features lie together
+      x and y of each image, so that images with similar features lie together
 
 Files:
   FILE.npy      32-bit floats of shape [images, features], in the order of the data set; where the images have
-                labels, FILE-labels.npy beside it holds them as 16-bit whole numbers without sign
-  FILE.csv      a head, then a line an image: its place in the split from 0, its label and the label's name (both
-                empty where there are none), and the features f0, f1, ...
+                labels, FILE-labels.npy beside it holds them as unsigned 16-bit integers
+  FILE.csv      a header, then one line for each image: its index in the split from 0, its label and the label's name
+                (both empty where there are none), and the features f0, f1, ...
   FILE.parquet  the same columns, without label and class where there are none
 
-A map of several channels is averaged over cells first (--grid): feature number (c * cells + y) * cells + x is
-channel c of the cell in row y and column x. The same features are what `nolabel eval` probes.
+Feature maps are averaged over a grid of cells first (--grid): feature number (c * cells + y) * cells + x is channel
+c of the cell in row y and column x. `nolabel eval` probes the same features.
 
 With --map the columns are x and y instead of features, and the shape of the array is [images, 2]. The features
-are brought to unit length first, as for the nearest neighbours. t-SNE (perplexity 30, Barnes-Hut, from the plane of
-pca on) gives the same map for the same run; all 10,000 test images take 20 seconds on two cores.";
+are normalised to unit length first, as for kNN. t-SNE (perplexity 30, Barnes-Hut, initialised by PCA) gives the same
+map for the same run; all 10,000 test images take 20 seconds on two cores.";
 
-/// Rounds of t-SNE between two words about them.
+/// Rounds of t-SNE between two reports of progress.
 const TELL_EVERY: usize = 250;
 
 /// Write the features of a run's encoder to a file
 ///
-/// The newest checkpoint's encoder, frozen; the features are as the probes read them, before they are standardised. With
-/// --map two numbers stand for them, for drawing.
+/// The features of the newest checkpoint's frozen encoder, as the probes read them, before they are standardised. With --map
+/// they are reduced to two numbers for drawing.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Embed {
@@ -68,13 +68,13 @@ pub(crate) struct Embed {
     #[arg(long, value_name = "NAME")]
     layer: Option<String>,
 
-    /// Write where each image falls on a map, x and y, instead of its features
+    /// Write x and y of each image on a map instead of its features
     #[arg(long, value_enum, value_name = "MAP")]
     map: Option<Map>,
 
-    /// Which images
+    /// The split of the data set
     #[arg(long, value_enum, value_name = "SPLIT", default_value = "test")]
-    split: Part,
+    split: SplitName,
 
     /// Use only the first N images [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -98,23 +98,23 @@ pub(crate) struct Embed {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Part {
-    /// The images that were learned from
+enum SplitName {
+    /// The images that the run learned from
     Train,
-    /// Images that nothing was chosen by
+    /// Held-out images
     Test,
 }
 
-/// Two numbers for many.
+/// A reduction of features to two dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Map {
-    /// The two directions along which the features vary most
+    /// The first two principal components
     Pca,
-    /// Neighbours stay neighbours; distances between far groups mean little
+    /// t-SNE: neighbours stay neighbours; distances between far groups mean little
     Tsne,
 }
 
-/// What the file's name asks for.
+/// The kind of file, by its ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Npy,
@@ -122,12 +122,12 @@ enum Kind {
     Parquet,
 }
 
-/// What is written: a row an image, in the order of the data set.
+/// The table to be written: one row for each image, in the order of the data set.
 struct Table<'a> {
     features: Features,
     labels: Option<&'a [u16]>,
     classes: &'a [String],
-    /// Places of a map in place of features.
+    /// The columns are x and y of a map instead of features.
     map: bool,
 }
 
@@ -138,7 +138,7 @@ impl Embed {
         let opened = Opened::at(&self.run)?;
         let loaded = opened.load(self.data.as_ref(), self.device, self.quiet)?;
         let data = loaded.session.data();
-        let split = if self.split == Part::Train { &data.train } else { &data.test };
+        let split = if self.split == SplitName::Train { &data.train } else { &data.test };
         let features = self.features(&loaded, split)?;
         let labels = split.labels().get(..features.len()).filter(|_| !data.classes.is_empty());
         let table = Table { features, labels, classes: &data.classes, map: self.map.is_some() };
@@ -166,7 +166,8 @@ impl Embed {
         let total = self.images.map_or(split.len(), |images| split.len().min(images as usize));
         let spinner = Spinner::new(self.quiet);
         spinner.tell(&format!("{layer} of {}", format::count(total, "image")));
-        let (grid, device) = (self.grid as usize, &loaded.selected.device);
+        let grid = self.grid as usize;
+        let device = &loaded.selected.device;
         let mut found = block_on(features::of_images(&encoder, split, total, grid, &[layer], device))?;
         let found = found
             .pop()
@@ -184,7 +185,7 @@ impl Map {
         }
     }
 
-    /// A row of two for each row.
+    /// Reduces the features to rows of two.
     fn of(self, features: &Features, device: &Device, spinner: &Spinner) -> Outcome<Features> {
         let what = format!("{}: map by {}", features.layer, self.title());
         spinner.tell(&what);
@@ -203,7 +204,7 @@ impl Map {
 }
 
 impl Table<'_> {
-    /// What the columns of numbers are called.
+    /// Names of the columns of numbers.
     fn heads(&self) -> Vec<String> {
         let head = |number: usize| if self.map { ["x", "y"][number].to_string() } else { format!("f{number}") };
         (0..self.features.width).map(head).collect()

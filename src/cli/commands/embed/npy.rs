@@ -1,4 +1,4 @@
-//! Features as arrays of NumPy.
+//! Features as NumPy arrays.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Table;
 
-/// Writes both files; returns what they are called.
+/// Writes the features and, where there are any, the labels; returns the names of the files.
 pub(super) fn write(path: &Path, Table { features, labels, .. }: &Table) -> io::Result<String> {
     let little = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
     let shape = format!("({}, {})", features.len(), features.width);

@@ -1,4 +1,4 @@
-//! Features as columns of Parquet.
+//! Features as Parquet columns.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -14,14 +14,14 @@ use parquet::schema::types::{ColumnPath, Type};
 
 use super::Table;
 
-/// Writes the file; returns what it is called.
+/// Writes the file; returns its name.
 pub(super) fn write(path: &Path, table: &Table) -> io::Result<String> {
     columns(BufWriter::new(File::create(path)?), table)?;
     Ok(path.display().to_string())
 }
 
 fn columns(file: BufWriter<File>, table: &Table) -> Result<()> {
-    // numbers hardly ever come twice; labels and their names do
+    // features hardly ever repeat; labels and their names do
     let properties = WriterProperties::builder().set_dictionary_enabled(false);
     let properties = ["label", "class"]
         .into_iter()
@@ -45,7 +45,7 @@ fn columns(file: BufWriter<File>, table: &Table) -> Result<()> {
     Ok(())
 }
 
-/// The columns in order, none with gaps.
+/// The columns in order, all required.
 fn schema(table: &Table) -> Result<Type> {
     let field = |name: &str, physical: Physical, logical: Option<LogicalType>| {
         let builder = Type::primitive_type_builder(name, physical).with_repetition(Repetition::REQUIRED);

@@ -1,4 +1,4 @@
-//! What `nolabel eval` can be asked for: readers of frozen features, and what is trained with labels.
+//! The measurements that `nolabel eval` can be asked for.
 
 use clap::{Args, ValueEnum};
 
@@ -9,47 +9,47 @@ use crate::probe::ProbeSettings;
 use crate::probe::few::FewSettings;
 use crate::probe::labelled::{Length, Plan};
 
-/// What images are drawn by where labels are few: one seed for all runs, so that all are given the same labels.
+/// Seed of the draws of few labels: one for all runs, so that all get the same labels.
 const FEW_SEED: u64 = 0;
 const TRAINED: &str = "Training with labels (--probe sgd, --probe finetune, --supervised)";
 
-/// What says how much an encoder knows.
+/// A measure of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Probe {
-    /// Logistic regression on standardised features, every layer
+    /// Logistic regression on standardised features, at every layer
     Linear,
-    /// Nearest neighbours by cosine, every layer
+    /// Nearest neighbours by cosine, at every layer
     Knn,
-    /// Training images ranked by cosine: precision at 1, 5 and 10 and mean average precision, every layer
+    /// Training images ranked by cosine: precision at 1, 5 and 10 and mean average precision, at every layer
     Retrieval,
-    /// A linear layer trained by SGD on augmented images, the encoder standing still: how most papers measure, at the mean
-    /// over positions (or at --layer). A few minutes on two CPU cores
+    /// A linear layer trained by SGD on augmented images, on the frozen encoder: the protocol of most papers, at the mean over
+    /// positions (or at --layer). A few minutes on two CPU cores
     Sgd,
     /// The whole encoder trained with labels, from the run's weights and from those before its first step: the supervised
     /// control. A few minutes each on two CPU cores
     Finetune,
 }
 
-/// When the supervised control is measured.
+/// Conditions for measuring the supervised control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum When {
-    /// Of a run that took at most half an hour on the device that measures, where all images and layers are read; otherwise
-    /// shown where it is known
+    /// For a run that took at most half an hour on the device that measures, if all images and layers are probed; otherwise shown
+    /// where the cache has it
     Auto,
-    /// Whatever it takes
+    /// However long it takes
     Always,
     /// Left out
     Never,
 }
 
-/// What is asked for.
+/// The arguments of the measurements.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Asked {
-    /// The layer whose features are read, from block1 to gap, or all of them
+    /// The layer to probe, from block1 to gap, or all of them
     #[arg(long, value_name = "NAME|all", default_value = "all")]
     layer: String,
 
-    /// What measures, separated by commas
+    /// The measures, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PROBES", default_value = "linear,knn")]
     #[arg(help_heading = HOW)]
     probe: Vec<Probe>,
@@ -57,41 +57,40 @@ pub(super) struct Asked {
     #[command(flatten)]
     with: WithArgs,
 
-    /// Give the linear probe only so many labels of each class, for example 1,5,10,50,100,500
+    /// Numbers of labels of each class for the linear probe, for example 1,5,10,50,100,500
     #[arg(long, value_delimiter = ',', value_name = "COUNTS", value_parser = clap::value_parser!(u64).range(1..))]
     few_labels: Vec<u64>,
 
-    /// How often the images of --few-labels are drawn; the interval is over the draws
+    /// Random draws of the images of --few-labels; intervals are over the draws
     #[arg(long, value_name = "N", default_value_t = 5, requires = "few_labels")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1000))]
     draws: u64,
 
-    /// Untrained encoders that are probed: the run's own, and those of the following seeds [default: 3 where --supervised=auto
-    /// measures, else 1]
+    /// Number of untrained encoders to probe: the run's own, and those of the following seeds [default: 3 where
+    /// --supervised=auto measures, else 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
     untrained_seeds: Option<u64>,
 
-    /// Whether the layers of the same encoder trained with labels are read, too. It takes as many steps of as many images as
-    /// the run has taken, and so about as long as the run or less. It is kept, and shown beside all runs of that length that
-    /// are measured from then on
+    /// Measure the supervised control: the same encoder trained with labels for as many steps of as many images as the run, which
+    /// takes about as long as the run or less. It is cached, and shown for all runs of the same length from then on
     #[arg(long, value_enum, value_name = "WHEN", help_heading = TRAINED)]
     #[arg(num_args = 0..=1, require_equals = true, default_value = "auto", default_missing_value = "always")]
     supervised: When,
 
-    /// Take so many steps [default: 1000 for sgd, 500 for finetune, those of the run for --supervised]
+    /// Number of steps [default: 1000 for sgd, 500 for finetune, those of the run for --supervised]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = TRAINED)]
     steps: Option<u64>,
 
-    /// Go so many times through the labelled images instead
+    /// Number of epochs over the labelled images, instead of steps
     #[arg(long, value_name = "N", conflicts_with = "steps", help_heading = TRAINED)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
 
-    /// Learning rates; of several, the last sixth of the training images chooses [default: 0.01,0.03,0.1,0.3 for sgd, else 0.05]
+    /// Learning rates; the last sixth of the training images chooses among several [default: 0.01,0.03,0.1,0.3 for sgd, else 0.05]
     #[arg(long, value_delimiter = ',', value_name = "RATES", value_parser = rate, help_heading = TRAINED)]
     lr: Vec<f64>,
 
-    /// Measure the controls anew, even where they are known from an earlier run
+    /// Measure the controls again, also where the cache has them
     #[arg(long)]
     fresh: bool,
 }
@@ -105,8 +104,8 @@ impl Asked {
     /// The request, for images of `side` pixels. `as_long` trains the supervised control for as long as the encoder was, where
     /// that is known; `budget` decides which controls are measured without being asked for.
     pub(super) fn request(&self, side: usize, as_long: Option<Plan>, budget: ControlBudget) -> Outcome<EvalRequest> {
-        let (draws, seed) = (self.draws as usize, FEW_SEED);
         let labels: Vec<usize> = self.few_labels.iter().map(|&labels| labels as usize).collect();
+        let few = FewSettings { labels, draws: self.draws as usize, seed: FEW_SEED };
         let sgd = self.asks(Probe::Sgd).then(|| self.plan(Plan::linear(side)));
         let finetune = self.asks(Probe::Finetune).then(|| self.plan(Plan::network(side)));
         let budget = if self.is_whole() { budget } else { ControlBudget::Cheap };
@@ -118,14 +117,13 @@ impl Asked {
         let told = self.steps.is_some() || self.epochs.is_some() || !self.lr.is_empty();
         if told && sgd.is_none() && finetune.is_none() && self.supervised != When::Always {
             return Err(Failure::Usage(
-                "--steps, --epochs and --lr are for what is trained with labels; name --probe sgd, --probe finetune or \
-                 --supervised"
+                "--steps, --epochs and --lr are for training with labels; add --probe sgd, --probe finetune or --supervised"
                     .into(),
             ));
         }
         let request = EvalRequest {
             settings: self.settings(),
-            few: (!labels.is_empty()).then_some(FewSettings { labels, draws, seed }),
+            few: (!self.few_labels.is_empty()).then_some(few),
             sgd,
             finetune,
             supervised,
@@ -136,7 +134,7 @@ impl Asked {
         Ok(request)
     }
 
-    /// Whether nothing is left out of what readers read.
+    /// True if every image and every layer is probed.
     fn is_whole(&self) -> bool {
         let settings = self.settings();
         settings.reads() && settings.is_whole()

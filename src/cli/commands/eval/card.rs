@@ -1,4 +1,4 @@
-//! The evaluation card: numbers with all it takes to get them again. `nolabel eval --json` prints it.
+//! The evaluation card: numbers with everything needed to reproduce them, as `nolabel eval --json` prints them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::probe::{ProbeRow, ProbeSettings};
 use crate::session::folder::{DataRecord, Details, Evaluation};
 use crate::weights::ImportOptions;
 
-/// What was measured of a run.
+/// The evaluation of a run.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct RunCard {
     pub(super) run: PathBuf,
@@ -23,7 +23,7 @@ pub(super) struct RunCard {
     pub(super) evaluation: Evaluation,
 }
 
-/// What was measured of an encoder from elsewhere.
+/// The evaluation of an encoder from elsewhere.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WeightsCard {
     pub(super) weights: PathBuf,
@@ -35,7 +35,7 @@ pub(super) struct WeightsCard {
     pub(super) left_out: Option<String>,
     /// The facts that were stated about the file.
     pub(super) asked: ImportOptions,
-    /// The seed of the untrained encoder.
+    /// Seed of the untrained encoder.
     pub(super) seed: u64,
     pub(super) nolabel: String,
     pub(super) encoder: EncoderConfig,
@@ -47,7 +47,7 @@ pub(super) struct WeightsCard {
     pub(super) details: Details,
 }
 
-/// Either of the two.
+/// A card of either kind.
 #[derive(Debug)]
 pub(super) enum Card {
     Run(Box<RunCard>),
@@ -76,7 +76,7 @@ impl Card {
         })
     }
 
-    /// How it was measured.
+    /// The settings of the probes.
     pub(super) fn settings(&self) -> &ProbeSettings {
         match self {
             Card::Run(card) => &card.evaluation.settings,
@@ -84,7 +84,7 @@ impl Card {
         }
     }
 
-    /// What came of it.
+    /// The rows.
     fn rows(&self) -> &[ProbeRow] {
         match self {
             Card::Run(card) => &card.evaluation.rows,
@@ -92,7 +92,7 @@ impl Card {
         }
     }
 
-    /// Beside the probes of every layer.
+    /// Measurements beyond the rows.
     fn details(&self) -> &Details {
         match self {
             Card::Run(card) => &card.evaluation.details,
@@ -116,7 +116,7 @@ impl Card {
         EvalRequest { settings, few, sgd, finetune, supervised, untrained, cache: Cache::of_user().fresh(true) }
     }
 
-    /// The program that measured, and the device.
+    /// The version and device that measured.
     pub(super) fn by(&self) -> String {
         let (nolabel, device) = match self {
             Card::Run(card) => (&card.evaluation.nolabel, &card.evaluation.device),
@@ -125,8 +125,8 @@ impl Card {
         format!("nolabel {nolabel} on {}", device.name)
     }
 
-    /// Where what was measured lies: where it is said to be, or else where the card says, seen from here and from the
-    /// card's own folder.
+    /// The path of the run or file: the given one, or else the card's, relative to the working directory or to the card's own
+    /// folder.
     pub(super) fn place(&self, card: &Path, said: Option<&Path>) -> PathBuf {
         let told = match self {
             Card::Run(card) => &card.run,

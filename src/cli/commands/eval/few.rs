@@ -1,10 +1,10 @@
-//! Curves of few labels as a table.
+//! Accuracy with few labels, as a table.
 
 use crate::cli::output::table::Table;
 use crate::format;
 use crate::probe::few::{Curve, FewLabels, Point};
 
-/// A line a count of labels, a column a source, and how it was measured.
+/// One row for each number of labels, one column for each source, and the protocol.
 pub(super) fn text(few: &FewLabels, width: usize) -> String {
     let mut heads = vec!["labels a class".to_string()];
     heads.extend(few.curves.iter().map(head));
@@ -18,7 +18,7 @@ pub(super) fn text(few: &FewLabels, width: usize) -> String {
     format!("{table}\n\n{}", format::wrap(&how(few), width))
 }
 
-/// What a curve is of.
+/// Source and layer of a curve.
 pub(in crate::cli) fn head(curve: &Curve) -> String {
     match curve.layer.as_str() {
         "pixels" => curve.source.words().to_string(),
@@ -36,7 +36,7 @@ fn cell(point: &Point) -> String {
     format!("{mean} ({low} to {high})")
 }
 
-/// How the curves came about.
+/// The protocol in words.
 pub(in crate::cli) fn how(few: &FewLabels) -> String {
     let (draws, seed) = (few.settings.draws, few.settings.seed);
     let drawn = match draws {
@@ -44,10 +44,10 @@ pub(in crate::cli) fn how(few: &FewLabels) -> String {
         _ => format!("Mean of {draws} draws and its 95 % interval (Student's t over the draws)"),
     };
     format!(
-        "The linear probe where only so many training images of each class are named. {drawn}; the draws of seed {seed} are \
-         the same for all. Features are scaled by training images without their labels. L2 by the labelled images \
-         alone: from 5 a class on by cross-validation, from 100 on by a fifth set aside, below that 1 / (labelled images). \
-         Layers are those that are best with all labels."
+        "The linear probe with this number of labelled training images of each class. {drawn}; the draws of seed {seed} are \
+         the same for all. Features are standardised by training images without their labels. L2 is chosen by the labelled \
+         images alone: from 5 a class on by cross-validation, from 100 on by a fifth set aside, below that 1 / (labelled \
+         images). Layers are those that are best with all labels."
     )
 }
 

@@ -1,4 +1,4 @@
-//! What was trained with labels, as tables and in words.
+//! Classifiers trained with labels, as tables and in words.
 
 use crate::cli::output::table::Table;
 use crate::format;
@@ -6,11 +6,11 @@ use crate::probe::labelled::{FINETUNE, Length, Plan, SGD};
 use crate::probe::{ProbeRow, Source};
 use crate::session::folder::{Details, Tuned};
 
-/// What stands between features and a linear layer.
-const NORMED: &str = "The encoder stands still; its features go through a batch norm without scale and shift, so that their size \
-                      does not matter.";
+/// The sentence on the batch norm between features and linear layer.
+const NORMED: &str = "The encoder is frozen; its features go through a batch norm without scale and shift, so that their size does \
+                      not matter.";
 
-/// A table and sentences for whatever was asked for, where so many images were there to train on.
+/// A table and sentences for each training that was asked for; `images` is the number of training images.
 pub(in crate::cli) fn text(details: &Details, images: usize, width: usize) -> Vec<String> {
     let parts = [
         details.sgd.as_ref().map(|tuned| (tuned, "linear layer on", still(tuned))),
@@ -26,7 +26,7 @@ pub(in crate::cli) fn text(details: &Details, images: usize, width: usize) -> Ve
     parts.into_iter().flatten().map(part).collect()
 }
 
-/// A line a classifier.
+/// One row for each classifier.
 fn table(rows: &[ProbeRow], head: &str) -> Table {
     let mut table = Table::new([head, "layer", "width", "accuracy", "95 % interval", "rate"], 2);
     for row in rows.iter().filter(|row| [SGD, FINETUNE].contains(&row.probe.as_str())) {
@@ -56,7 +56,7 @@ fn of(tuned: &Tuned, source: Source) -> Option<f64> {
     rows.find(|row| row.source == source && [SGD, FINETUNE].contains(&row.probe.as_str())).map(|row| row.accuracy)
 }
 
-/// The trained encoder beside the better control, and how features come in.
+/// The linear layer on the trained encoder compared with the better control.
 fn still(tuned: &Tuned) -> Vec<String> {
     let controls = [Source::Untrained, Source::RawPixels].into_iter().filter_map(|source| of(tuned, source));
     let apart = of(tuned, Source::Trained).zip(controls.reduce(f64::max));
@@ -65,7 +65,7 @@ fn still(tuned: &Tuned) -> Vec<String> {
     said.into_iter().chain([NORMED.to_string()]).collect()
 }
 
-/// What the weights were worth as a start.
+/// Fine-tuning compared with the supervised control.
 fn from_weights(tuned: &Tuned) -> Vec<String> {
     let apart = of(tuned, Source::Trained).zip(of(tuned, Source::Supervised));
     let said = apart.map(|(own, control)| {
@@ -79,7 +79,7 @@ fn from_weights(tuned: &Tuned) -> Vec<String> {
 
 fn supervised(tuned: &Tuned) -> Vec<String> {
     let said = of(tuned, Source::Supervised).map(|own| {
-        format!("Its own linear layer names {} rightly; its layers are in the table above.", format::percent(own))
+        format!("Its own linear layer classifies {} correctly; its layers are in the table above.", format::percent(own))
     });
     said.into_iter().collect()
 }
@@ -94,9 +94,10 @@ fn than(own: f64, control: f64, what: &str) -> String {
     }
 }
 
-/// How something was trained on so many images.
+/// The training in words, for this number of images.
 fn how(plan: &Plan, images: usize) -> String {
-    let (steps, batch) = (plan.steps(images), plan.batch_of(images));
+    let steps = plan.steps(images);
+    let batch = plan.batch_of(images);
     let length = match plan.length {
         Length::Steps(_) => format!("{:.1} epochs", (steps * batch) as f64 / images.max(1) as f64),
         Length::Epochs(epochs) => format::count(epochs, "epoch"),
@@ -109,7 +110,7 @@ fn how(plan: &Plan, images: usize) -> String {
             let rates: Vec<String> = several.iter().map(f64::to_string).collect();
             let rates = rates.join(", ");
             format!(
-                "of the rates {rates} the one that is best on the last {} training images, all of which then take part,",
+                "the best of the rates {rates} on the last {} training images, all of which are then trained on,",
                 images / 6
             )
         }

@@ -1,4 +1,4 @@
-//! `nolabel eval`: what an encoder learned, beside what it takes no learning to know.
+//! `nolabel eval`: measures an encoder beside its controls.
 
 mod asked;
 mod card;
@@ -38,51 +38,50 @@ nolabel eval RUN [OPTIONS]
 const EXAMPLES: &str = "\
 Examples:
   nolabel eval runs/rotation-fashion-mnist-1
-      every layer, with all labelled images
+      every layer, with all images
   nolabel eval runs/rotation-fashion-mnist-1 --images 5000 --probe knn
       a first impression in seconds
   nolabel eval runs/rotation-fashion-mnist-1 --layer block3 --json
       one layer, for programs
   nolabel eval runs/rotation-fashion-mnist-1 --few-labels 1,5,10,50,100,500
-      what the features are worth where labels are dear: a few minutes more
+      accuracy with few labels: a few minutes more
   nolabel eval runs/rotation-fashion-mnist-1 --probe retrieval
-      how many of the nearest training images are of a test image's class
+      share of the nearest training images that have the class of a test image
   nolabel eval runs/simsiam-cifar-10-1 --probe sgd --epochs 100
-      the linear protocol of the papers, as long as theirs: a job for a GPU
+      the linear protocol of the papers at full length: for a GPU
   nolabel eval runs/rotation-fashion-mnist-1 --probe finetune --images 5000
-      the encoder as a start for learning with labels, beside the same steps from untrained weights
+      fine-tuning with labels, beside the same steps from untrained weights
   nolabel eval runs/rotation-fashion-mnist-1 --supervised
-      what labels would have made of the same encoder in as many steps, however long the run took
+      the supervised control: the same encoder trained with labels for as many steps
   nolabel eval runs/simsiam-cifar-10-1 --data fashion-mnist
-      transfer: what the encoder knows of images that it did not learn from
+      transfer to images that the encoder did not learn from
   nolabel eval runs/rotation-fashion-mnist-1 --json > card.json
-      every number with all it takes to get it again
+      every number with everything needed to reproduce it
   nolabel eval --card card.json
-      measures again what the card says, and ends with code 1 if a number differs by more than 0.1 points
+      repeats the measurement, and exits with code 1 if a number differs by more than 0.1 points
   nolabel eval --weights moco_v2_800ep_pretrain.pth.tar --data cifar-10 --images 5000
       an encoder from elsewhere, for example of torchvision, timm, MoCo, SimSiam, Barlow Twins, SwAV,
-      solo-learn or lightly; it is found by its tensors' names, and nothing in the file is executed
+      solo-learn or lightly; it is recognised by its tensors' names, and nothing in the file is executed
   nolabel eval --weights encoder.safetensors --data fashion-mnist
-      what `nolabel export` wrote
+      a file written by `nolabel export`
 
-ResNets with the 3x3 stem out of solo-learn were trained with two pixels of padding there; here the stem
-has one, and their features differ a little.";
+solo-learn trains ResNets whose 3x3 stem has two pixels of padding; here the stem has one, and their
+features differ a little.";
 
 /// Measure what the encoder of a run learned
 ///
-/// Its features are frozen and two simple readers name the classes from them: a linear probe and the nearest neighbours.
-/// The same is done with the features of the encoder as it was before training, with raw pixels and with their principal
-/// components: what does not beat those has learned nothing. --probe asks for other measures: retrieval, the papers' linear
-/// protocol with SGD on augmented images, and fine-tuning beside the supervised control. Beside a run that took at most half an
-/// hour, untrained encoders of three seeds are read, and the same encoder trained with labels for as long; beside a longer one
-/// where it is asked for. Controls are the same for all runs with the same encoder and seed; they are measured once and kept in
-/// the user's cache folder. The newest checkpoint is measured, whether the run has ended or not. The numbers are kept in the
-/// run's eval.json, with everything needed to get them again. Encoders from elsewhere are measured in the same way, beside one
-/// with random weights.
+/// The encoder's features are frozen, and two simple probes classify them: a linear probe and kNN. The same is measured for the
+/// encoder before training, for raw pixels and for their principal components: an encoder that does not beat these controls has
+/// learned nothing. --probe asks for other measures: retrieval, the papers' linear protocol with SGD on augmented images, and
+/// fine-tuning beside the supervised control. A run that took at most half an hour is also compared with untrained encoders of
+/// three seeds and with the same encoder trained with labels for as long; a longer one only on request. Runs with the same
+/// encoder and seed share their controls, which are measured once and kept in the user's cache folder. The newest checkpoint is
+/// measured, also of a run that has not ended. The numbers are kept in the run's eval.json, with everything needed to reproduce
+/// them. Encoders trained elsewhere are measured in the same way, beside one with random weights.
 ///
-/// What --json prints is an evaluation card: probes and settings, layers, seeds, digests of the images and of the
-/// checkpoint, version and device. --card takes it up: it refuses other images and other weights, measures again and sets the
-/// numbers side by side.
+/// --json prints an evaluation card: probes and settings, layers, seeds, digests of the images and of the checkpoint, version
+/// and device. --card reads it back: other images and other weights are refused, and the numbers are measured again and compared
+/// with those of the card.
 #[derive(Args, Debug)]
 #[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(crate) struct Eval {
@@ -90,7 +89,7 @@ pub(crate) struct Eval {
     #[arg(value_name = "RUN", required_unless_present_any = ["weights", "card"])]
     run: Option<PathBuf>,
 
-    /// Measure again what an evaluation card says, and compare
+    /// Repeat the measurement of an evaluation card and compare
     #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["weights", "probe", "layer", "images", "test_images", "grid"])]
     #[arg(conflicts_with_all = ["few_labels", "untrained_seeds", "supervised", "steps", "epochs", "lr", "fresh"])]
@@ -99,8 +98,8 @@ pub(crate) struct Eval {
     #[command(flatten)]
     asked: Asked,
 
-    /// Other labelled images than those the run learned from, or the folder that its own have moved to. Others are brought to
-    /// the size and the colours that the encoder knows, and have controls of their own
+    /// Other labelled images than the run's own, or the folder that its own have moved to. Others are converted to the size and
+    /// channels of the encoder, and have controls of their own
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
     data: Option<Spec>,
 
@@ -123,7 +122,8 @@ pub(crate) struct Eval {
 impl Eval {
     pub(crate) fn run(self) -> Outcome {
         if let Some(card) = &self.card {
-            let (moved, data) = (self.run.as_deref(), self.data.as_ref());
+            let moved = self.run.as_deref();
+            let data = self.data.as_ref();
             let Self { device, json, quiet, .. } = self;
             return Repeat { card, moved, data, device, json, quiet }.run();
         }
@@ -141,7 +141,7 @@ impl Eval {
         let request = self.asked.request(side, Some(opened.as_long(side)), opened.budget(&loaded))?;
         let evaluation = opened.answer(&loaded, &request, self.quiet)?;
         if self.json {
-            let run = opened.path().to_path_buf(); // where a checkpoint was named, the run around it if there is one
+            let run = opened.path().to_path_buf(); // of a checkpoint that was named, the run around it if there is one
             return print::json(&RunCard { run, evaluation });
         }
         let heading = title(run, &opened.record, opened.step());
@@ -175,8 +175,15 @@ impl Eval {
         let Measurement { rows, details } = measured;
         if !self.json {
             let transfer = how.map(|how| format!("Images: {how}."));
-            let (settings, data, selected) = (&request.settings, &images, &selected);
-            let text = Shown { rows: &rows, details: &details, settings, data, transfer, selected }.text();
+            let shown = Shown {
+                rows: &rows,
+                details: &details,
+                settings: &request.settings,
+                data: &images,
+                transfer,
+                selected: &selected,
+            };
+            let text = shown.text();
             return print::out(&format!("{}: {}, on {}\n\n{text}", path.display(), imported.found, images.name));
         }
         print::json(&WeightsCard {
@@ -203,7 +210,7 @@ fn title(run: &Path, record: &Record, step: usize) -> String {
     format!("{}: {} on {}, seed {}, after {steps}", run.display(), config.method, config.data, config.seed)
 }
 
-/// An encoder from elsewhere, to be probed.
+/// An encoder from elsewhere as the encoder under test.
 fn subject<'a>(
     imported: &'a Imported,
     seed: u64,
@@ -215,19 +222,19 @@ fn subject<'a>(
     EncoderUnderTest { trained, untrained, config, seed, data, images_sha256, selected }
 }
 
-/// What came of an evaluation, to be told.
+/// An evaluation to be printed.
 struct Shown<'a> {
     rows: &'a [ProbeRow],
     details: &'a Details,
     settings: &'a ProbeSettings,
     data: &'a Dataset,
-    /// What the images are to the encoder, where that is to be said.
+    /// A sentence on images that the encoder did not learn from.
     transfer: Option<String>,
     selected: &'a Selected,
 }
 
 impl Shown<'_> {
-    /// The probes of every layer, and whatever was asked for beside them.
+    /// The probes of every layer, and the details that were asked for.
     fn text(&self) -> String {
         let Self { rows, details, settings, data, selected, .. } = self;
         let mut parts = Vec::new();
@@ -242,14 +249,14 @@ impl Shown<'_> {
         if !details.from_cache.is_empty() {
             let known = details.from_cache.join(", ");
             let known =
-                format!("Measured before, with the same images, settings and device: {known}. --fresh measures anew.");
+                format!("From the cache, measured before with the same images, settings and device: {known}. --fresh measures again.");
             parts.push(format::wrap(&known, TEXT_WIDTH));
         }
         parts.join("\n\n")
     }
 }
 
-/// The table of all layers, what it comes to, and how it was measured.
+/// The table of all layers, its conclusion, and the protocol.
 pub(crate) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Dataset, selected: &Selected) -> String {
     let how = format!(
         "Measured with {} {}One run, one seed. The best layer is picked by {}, for all alike. On {}.",
@@ -265,16 +272,16 @@ pub(crate) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Datase
     lines.join("\n")
 }
 
-/// How the principal components come about, where there are any.
+/// A sentence on the principal components, where there are any.
 pub(crate) fn components(rows: &[ProbeRow]) -> &'static str {
     if rows.iter().any(|row| row.source == Source::Pca) { COMPONENTS } else { "" }
 }
 
-/// Where the control with labels was never measured.
+/// A hint where the supervised control was never measured.
 const NO_SUPERVISED: &str =
-    "\n\nNot known yet is what labels would make of the same encoder in as many steps: add --supervised.";
-/// The words for it.
-const COMPONENTS: &str = "PCA: the widest directions of the training images' pixels, as many as the last layer has \
-                          features (at most 256, and fewer than images). ";
+    "\n\nThe supervised control was not measured yet: add --supervised to train the same encoder with labels for as many steps.";
+/// The sentence on the principal components.
+const COMPONENTS: &str = "PCA: the first principal components of the training images' pixels, as many as the last layer \
+                          has features (at most 256, and fewer than images). ";
 /// Characters of a line of running text.
 const TEXT_WIDTH: usize = 96;

@@ -83,7 +83,8 @@ impl Repeat<'_> {
     }
 
     fn of_run(&self, card: &RunCard, path: &Path, request: &EvalRequest) -> Outcome<Now> {
-        let (known, name) = (&card.evaluation, self.card.display());
+        let known = &card.evaluation;
+        let name = self.card.display();
         if place(path) != Place::Run && !path.is_file() {
             let path = path.display();
             return Err(Failure::Failed(format!(
@@ -124,7 +125,7 @@ impl Repeat<'_> {
         Ok(Now { by: by(&selected.readout.name), measured })
     }
 
-    /// The images of the card and no others.
+    /// The images of the card; others are refused.
     fn images(&self, known: &DataRecord) -> Outcome<Dataset> {
         let spec = self.data.map_or(known.spec(), |data| known.moved(data.clone()));
         let images = load_images::load(&spec, self.quiet)?;

@@ -1,4 +1,4 @@
-//! What is taken for what: the confusion matrix.
+//! The confusion matrix.
 
 use std::fmt::Write as _;
 
@@ -7,12 +7,12 @@ use crate::cli::output::html::image::Image;
 use crate::format;
 use crate::probe::confusion::Confusion;
 
-/// Beyond so many classes numbers would be too small to read, and the matrix is a picture.
+/// Most classes in a table with numbers; with more the matrix is an image.
 const READABLE: usize = 20;
-/// Mistakes that are put into words.
+/// Confusions that are named in the text.
 const TOLD: usize = 4;
 
-/// The matrix with its most frequent mistakes in words.
+/// The matrix with its most frequent confusions in a sentence.
 pub(super) fn html(confusion: &Confusion) -> String {
     let matrix = if confusion.classes.len() <= READABLE { table(confusion) } else { picture(confusion) };
     format!("<p>{}</p>{matrix}", escape(&words(confusion)))
@@ -30,10 +30,13 @@ fn words(confusion: &Confusion) -> String {
         .collect();
     let probe = if confusion.probe == "knn" { "nearest neighbours" } else { "linear probe" };
     let most = match told.is_empty() {
-        true => "Nothing was taken for anything else.".to_string(),
-        false => format!("Taken for one another most often: {}.", told.join(", ")),
+        true => "No image was misclassified.".to_string(),
+        false => format!("Most frequent confusions: {}.", told.join(", ")),
     };
-    format!("A row a true class, a column what the {probe} at {} made of its test images. {most}", confusion.layer)
+    format!(
+        "Rows are true classes, columns the classes that the {probe} at {} predicts for their test images. {most}",
+        confusion.layer
+    )
 }
 
 fn table(confusion: &Confusion) -> String {
@@ -47,7 +50,7 @@ fn table(confusion: &Confusion) -> String {
         let _ = write!(html, "<tr><th>{}</th>", escape(name));
         let all = confusion.images(truth).max(1) as f64;
         for (named, &count) in counts.iter().enumerate() {
-            // square roots let rare mistakes be seen beside what is right
+            // square roots make rare confusions visible beside the diagonal
             let share = (100.0 * (count as f64 / all).sqrt()).round();
             let class = if truth == named { "cell own" } else { "cell" };
             let text = if count == 0 { String::new() } else { format::thousands(count) };
@@ -85,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_numbers_and_the_text_mistakes() {
+    fn the_table_has_numbers_and_the_text_confusions() {
         let html = html(&confusion(&["<cat>", "dog"], vec![vec![75, 25], vec![0, 1]]));
         assert!(html.contains("&lt;cat&gt; for dog (25 of 100)") && !html.contains("<cat>"), "{html}");
         assert!(html.contains("linear probe at block3"), "{html}");
         assert!(html.contains("style=\"--share:50%\">25</td>"), "{html}");
         assert!(html.contains("style=\"--share:0%\"></td>"), "{html}");
         let right = words(&confusion(&["cat", "dog"], vec![vec![1, 0], vec![0, 1]]));
-        assert!(right.contains("Nothing was taken for anything else"), "{right}");
+        assert!(right.contains("No image was misclassified"), "{right}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the features are worth where labels are dear.
+//! Accuracy with few labels.
 
 use crate::cli::commands::eval::few::{head, how};
 use crate::cli::output::html::chart::{Across, Chart, Line};
@@ -7,7 +7,7 @@ use crate::format;
 use crate::probe::Source;
 use crate::probe::few::{Curve, FewLabels};
 
-/// The curves, the numbers behind them, and how they came about.
+/// The curves, their numbers, and the protocol.
 pub(super) fn html(few: &FewLabels) -> String {
     format!(
         "<p>{}</p><div class=\"charts\">{}</div><div class=\"scroll\">{}</div>",
@@ -17,7 +17,7 @@ pub(super) fn html(few: &FewLabels) -> String {
     )
 }
 
-/// The same in numbers, a row a count of labels.
+/// The curves in numbers, one row for each number of labels.
 fn table(few: &FewLabels) -> String {
     let heads = few.curves.iter().map(|curve| format!("<th class=\"number\">{}</th>", escape(&head(curve))));
     let mut html =
@@ -25,7 +25,8 @@ fn table(few: &FewLabels) -> String {
     for (place, labels) in few.settings.labels.iter().enumerate() {
         html.push_str(&format!("<tr><td>{}</td>", format::thousands(*labels)));
         for point in few.curves.iter().filter_map(|curve| curve.points.get(place)) {
-            let (mean, interval) = (format::percent(point.mean), point.interval.map_or(String::new(), small));
+            let mean = format::percent(point.mean);
+            let interval = point.interval.map_or(String::new(), small);
             html.push_str(&format!("<td class=\"number\">{mean}{interval}</td>"));
         }
         html.push_str("</tr>");
@@ -33,7 +34,7 @@ fn table(few: &FewLabels) -> String {
     html + "</tbody></table>"
 }
 
-/// A line a source over the counts of labels, evenly apart.
+/// One line for each source over the numbers of labels, at equal distances.
 fn chart(few: &FewLabels) -> Chart {
     let line = |curve: &Curve| {
         let (name, class) = match curve.source {

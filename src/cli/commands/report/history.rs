@@ -1,4 +1,4 @@
-//! What a run said of itself while it went, as charts.
+//! The events of a run as charts.
 
 use crate::cli::output::html::capital;
 use crate::cli::output::html::chart::{Across, Chart, Line, smoothed};
@@ -34,7 +34,7 @@ impl History {
         history
     }
 
-    /// Loss, the method's measure, the learning rate, probes under way.
+    /// Loss, the method's own metric, learning rate, and probes while training.
     pub(super) fn training(&self, info: &Info) -> Vec<Chart> {
         let mut charts = Vec::new();
         if self.steps.is_empty() {
@@ -54,7 +54,7 @@ impl History {
         charts
     }
 
-    /// What can be seen of the run's health.
+    /// The run's health over time.
     pub(super) fn health(&self) -> Vec<Chart> {
         let of = |value: fn(&Embedding) -> Option<f64>| -> Vec<(f64, f64)> {
             let seen = self.health.iter().filter_map(|health| Some((health.step, value(health.embedding.as_ref()?)?)));
@@ -74,35 +74,37 @@ impl History {
         let over = |value: fn(&Health) -> Option<f64>| -> Vec<(f64, f64)> {
             self.health.iter().filter_map(|health| Some((health.step as f64, value(health)?))).collect()
         };
-        let gradient = single("Length of the gradient", "", "trained", over(|seen| Some(seen.gradient)));
+        let gradient = single("Norm of the gradient", "", "trained", over(|seen| Some(seen.gradient)));
         let lag =
-            single("How far the slow copy lies behind", "of the weights’ length", "trained", over(|seen| seen.lag));
+            single("Distance of the momentum encoder", "of the weights’ norm", "trained", over(|seen| seen.lag));
         let waiting = over(|seen| Some(seen.waiting));
         let waiting = Chart { percent: true, ..single("Time spent waiting for images", "", "trained", waiting) };
         let charts = vec![spread, rank, lidar, sphere, decay, gradient, lag, waiting];
         charts.into_iter().filter(|chart| chart.lines.iter().any(|line| !line.points.is_empty())).collect()
     }
 
-    /// What the figures of health come to.
+    /// The run's health in words.
     pub(super) fn health_words(&self) -> String {
         let Some(last) = self.health.last() else {
-            return "The run was too short for a look at its health.".into();
+            return "The run was too short to measure its health.".into();
         };
-        let ill = self.health.iter().filter(|health| health.verdict != Verdict::Healthy).count();
-        let verdict = match (ill, last.verdict) {
-            (0, _) => "Healthy at every look.".to_string(),
-            (_, Verdict::Healthy) => format!("Healthy at the end, after {} that were not.", format::count(ill, "look")),
+        let unhealthy = self.health.iter().filter(|health| health.verdict != Verdict::Healthy).count();
+        let verdict = match (unhealthy, last.verdict) {
+            (0, _) => "Healthy at every measurement.".to_string(),
+            (_, Verdict::Healthy) => {
+                format!("Healthy at the end, after {} that were not.", format::count(unhealthy, "measurement"))
+            }
             (_, Verdict::NoVariety) => "No variety: all images say the same.".to_string(),
-            (_, Verdict::Collapsing) => "Collapsing: nearly all images get the same answer.".to_string(),
+            (_, Verdict::Collapsing) => "Collapsing: all images get nearly the same embedding.".to_string(),
             (_, Verdict::DimensionalCollapse) => "Collapsing: images differ in ever fewer directions.".to_string(),
             (_, Verdict::Stalled) => "Stalled: the loss is where it began.".to_string(),
         };
         let Some(seen) = &last.embedding else {
-            return format!("{verdict} What this method’s loss compares are no embeddings: they cannot collapse.");
+            return format!("{verdict} This method’s loss compares no embeddings, so none can collapse.");
         };
         format!(
-            "{verdict} At the end the spread is {:.2} (1 where directions are even, 0 where all images get the same answer) and \
-             the {} images looked at differ in {:.1} of at most {} directions. No labels are needed to see that.",
+            "{verdict} At the end the spread is {:.2} (1 where directions are even, 0 where all images get the same embedding) and \
+             the {} images measured differ in {:.1} of at most {} directions. No labels are needed for that.",
             seen.spread,
             seen.rows,
             seen.centred_rank,
@@ -110,7 +112,7 @@ impl History {
         )
     }
 
-    /// The task on held-out images.
+    /// The method's own metric on held-out images.
     pub(super) fn pretext_words(&self) -> Option<String> {
         self.pretext.as_ref().map(crate::cli::output::progress::pretext_words)
     }
@@ -119,7 +121,7 @@ impl History {
         self.steps.iter().filter_map(|step| Some((step.step as f64, value(step)?))).collect()
     }
 
-    /// A value of every step with its running mean.
+    /// A value at every step with its running mean.
     fn noisy(&self, title: &str, value: impl Fn(&Step) -> Option<f64>) -> Chart {
         let points = self.points(value);
         let mean = smoothed(&points);

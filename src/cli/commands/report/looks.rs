@@ -1,4 +1,4 @@
-//! What the network makes of images: neighbours and maps.
+//! Nearest neighbours and maps of features.
 
 use std::fmt::Write as _;
 
@@ -16,41 +16,42 @@ use crate::probe::knn;
 use crate::probe::plane::{Plane, plane};
 use crate::probe::tsne::tsne;
 
-/// Training images among which neighbours are sought.
+/// Training images among which neighbours are searched.
 const GALLERY: usize = 5000;
 /// Neighbours of each image.
 const NEIGHBOURS: usize = 8;
-/// Images with neighbours, one of each of the first classes.
+/// Test images with neighbours, one of each of the first classes.
 const ASKED: usize = 10;
 /// Images on a map.
 const MAPPED: usize = 1000;
-/// Maps are averaged as the probes do it.
+/// Cells of a feature map in each direction, as for the probes.
 const GRID: usize = 3;
 /// The side of a map.
 const SIDE: f64 = 420.0;
-/// Colours of classes in the style; further classes begin again with the first.
+/// Colours of classes in the style sheet; further classes repeat them.
 const COLOURS: usize = 10;
 
-/// A layer whose features are looked at.
+/// The layers whose features are drawn.
 #[derive(Clone, Debug)]
 pub(super) struct Chosen {
     pub(super) trained: String,
     pub(super) untrained: String,
 }
 
-/// Some test images and those that are nearest to them.
+/// Some test images and their nearest training images.
 #[derive(Clone, Debug)]
 pub(super) struct Neighbours {
     rows: Vec<(usize, Vec<usize>)>,
-    /// Of all neighbours, those of the same class; and by raw pixels.
+    /// Number of neighbours of the same class: by features, and by raw pixels.
     pub(super) right: [usize; 2],
     pub(super) total: usize,
     pub(super) gallery: usize,
 }
 
-/// Looks for neighbours of one test image a class among the first training images.
+/// The neighbours of one test image of each class among the first training images.
 pub(super) fn neighbours(loaded: &Loaded, layer: &str, spinner: &Spinner) -> Outcome<Neighbours> {
-    let (data, device) = (loaded.session.data(), &loaded.selected.device);
+    let data = loaded.session.data();
+    let device = &loaded.selected.device;
     let gallery = data.train.len().min(GALLERY);
     spinner.tell(&format!("{layer}: neighbours"));
     let known = of_layer(&loaded.session.encoder(), &data.train, gallery, layer, loaded)?;
@@ -130,7 +131,7 @@ fn tile(split: &Split, index: usize, class: &str) -> String {
     format!("<img class=\"{class}\" alt=\"{class}\" src=\"{}\">", image.address())
 }
 
-/// Maps of test images, before and after training: by their widest directions, and by their neighbours.
+/// Maps of test images before and after training: by PCA and by t-SNE.
 pub(super) fn maps(loaded: &Loaded, chosen: &Chosen, spinner: &Spinner) -> Outcome<String> {
     let data = loaded.session.data();
     let count = data.test.len().min(MAPPED);
@@ -139,7 +140,8 @@ pub(super) fn maps(loaded: &Loaded, chosen: &Chosen, spinner: &Spinner) -> Outco
         ("Before training", loaded.session.untrained(), &chosen.untrained),
         ("After training", &trained, &chosen.trained),
     ];
-    let (mut planes, mut neighbours) = (String::new(), String::new());
+    let mut planes = String::new();
+    let mut neighbours = String::new();
     for (title, encoder, layer) in subjects {
         spinner.tell(&format!("{layer}: map"));
         let features = of_layer(encoder, &data.test, count, layer, loaded)?;
@@ -171,7 +173,8 @@ fn map(title: &str, points: &[[f64; 2]], words: &str, data: &Dataset) -> String 
         let _ =
             write!(dots, "<circle class=\"c{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"/>", at(point, 0), at(point, 1));
     }
-    let (title, count) = (escape(title), points.len());
+    let title = escape(title);
+    let count = points.len();
     format!(
         "<figure class=\"chart\"><figcaption>{title}</figcaption><svg class=\"map\" viewBox=\"0 0 {SIDE} {SIDE}\" role=\"img\" \
          aria-label=\"{count} test images. {words}\">{dots}</svg><p class=\"quiet\">{words}</p></figure>"
@@ -182,7 +185,7 @@ fn key(classes: &[String]) -> String {
     let one = |(class, name): (usize, &String)| {
         format!("<li class=\"c{}\"><span></span>{}</li>", class % COLOURS, escape(name))
     };
-    // beyond that colours repeat and a key would mislead
+    // with more classes colours repeat, and a legend would mislead
     let named: String =
         classes.iter().take(COLOURS).enumerate().filter(|_| classes.len() <= COLOURS).map(one).collect();
     format!("<ul class=\"key classes\">{named}</ul>")

@@ -1,4 +1,4 @@
-//! `nolabel report`: a run as one page that opens anywhere.
+//! `nolabel report`: writes a run as a self-contained page.
 
 mod classes;
 mod few;
@@ -35,14 +35,13 @@ Examples:
   nolabel report runs/rotation-fashion-mnist-1
       writes runs/rotation-fashion-mnist-1/report.html
   nolabel report runs/rotation-fashion-mnist-1 --out rotation.html --images 5000 --test-images 2000
-      probes on fewer images, where `nolabel eval` was not asked before: done in a minute";
+      probes on fewer images, where `nolabel eval` has not measured yet: done in a minute";
 
 /// Write a run as a page: curves, probes, pictures
 ///
-/// One HTML file without anything from elsewhere: what was learned beside its controls, loss and health over time, what
-/// the network was asked, nearest neighbours, a map of the features, every setting, and the command that makes the run
-/// again. What `nolabel eval` measured of the newest checkpoint is taken from the run's eval.json; otherwise it is
-/// measured first.
+/// One self-contained HTML file: accuracies beside their controls, loss and health over time, views and predictions, nearest
+/// neighbours, a map of the features, every setting, and the command that reproduces the run. The evaluation of the newest
+/// checkpoint is taken from the run's eval.json where `nolabel eval` has measured it; otherwise it is measured first.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Report {
@@ -54,11 +53,11 @@ pub(crate) struct Report {
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
 
-    /// Probe with the first N labelled training images [default: what was measured, or all]
+    /// Probe with the first N labelled training images [default: as measured before, or all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
     images: Option<u64>,
 
-    /// Probe with the first N test images [default: what was measured, or all]
+    /// Probe with the first N test images [default: as measured before, or all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     test_images: Option<u64>,
 
@@ -106,7 +105,7 @@ impl Report {
         print::out(&format!("{}: open it in a browser", format::quoted(&out.display().to_string())))
     }
 
-    /// The probes: as asked for, else what was measured with most images, else measured now. None without classes.
+    /// The evaluation: as asked for, else the known one with most images, else measured now. `None` without classes.
     fn evaluation(&self, opened: &Opened, loaded: &Loaded) -> Outcome<Option<Evaluation>> {
         if loaded.session.data().classes.is_empty() {
             return Ok(None);
@@ -125,7 +124,7 @@ impl Report {
     }
 }
 
-/// The layers that are drawn: the best for neighbours, the last where nothing was measured.
+/// The layers to draw: the best under kNN, or the last where nothing was measured.
 fn chosen(loaded: &Loaded, evaluation: Option<&Evaluation>) -> Chosen {
     let last = loaded.session.untrained().layer_names().pop().unwrap_or_default();
     let best = |source| {

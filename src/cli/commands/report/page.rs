@@ -1,4 +1,4 @@
-//! The page, section by section.
+//! The page of a report, section by section.
 
 use super::classes;
 use super::few;
@@ -19,10 +19,10 @@ use crate::session::folder::{Evaluation, Record};
 
 const PROBES: [(&str, &str); 2] = [("linear", "Linear probe"), ("knn", "Nearest neighbours (kNN)")];
 
-/// Characters of a line that is set as it was typed.
+/// Characters of a line of preformatted text.
 const PROSE: usize = 96;
 
-/// Everything the page tells.
+/// Everything on the page.
 pub(super) struct Page<'a> {
     pub(super) info: &'a Info,
     pub(super) record: &'a Record,
@@ -49,7 +49,7 @@ impl Page<'_> {
             self.classes(),
             self.trained(),
             self.health(),
-            section("What the network is asked", &format!("<p>{}</p>{}", with_code(self.info.lesson), self.samples)),
+            section("Views and predictions", &format!("<p>{}</p>{}", with_code(self.info.lesson), self.samples)),
             self.nearest(),
             self.map(),
             self.again(),
@@ -81,7 +81,8 @@ impl Page<'_> {
 
     /// `1,170`, `400 of 1,170`.
     fn steps(&self) -> String {
-        let (taken, total) = (self.header.step, self.started.total_steps);
+        let taken = self.header.step;
+        let total = self.started.total_steps;
         let all = format::thousands(taken);
         if taken < total { format!("{all} of {}", format::thousands(total)) } else { all }
     }
@@ -89,8 +90,10 @@ impl Page<'_> {
     fn verdict(&self, kind: &str, title: &str) -> Option<String> {
         let evaluation = self.evaluation.as_ref()?;
         let best = |source| ProbeRow::best(&evaluation.rows, source, kind);
-        let (own, control) = (best(Source::Trained)?, best_control(&evaluation.rows, kind)?.accuracy);
-        let (points, [_, images]) = (100.0 * (own.accuracy - control), evaluation.images());
+        let own = best(Source::Trained)?;
+        let control = best_control(&evaluation.rows, kind)?.accuracy;
+        let points = 100.0 * (own.accuracy - control);
+        let [_, images] = evaluation.images();
         let standing = Standing::of(own.accuracy, control, images);
         let words = match standing {
             Standing::Above => format!("{points:.1} points above the better control"),
@@ -123,8 +126,8 @@ impl Page<'_> {
             evaluation.nolabel,
         );
         let body = format!(
-            "<p>Two simple readers name the classes from frozen features. What does not beat the same encoder before training \
-             and the raw pixels has learned nothing. Small numbers are 95 % intervals for so many test images (Wilson). {}</p><div class=\"charts\">{charts}</div><div class=\"scroll\">{}</div>\
+            "<p>Two simple probes classify frozen features. An encoder that does not beat the same encoder before training and the \
+             raw pixels has learned nothing. Small numbers are 95 % intervals for this number of test images (Wilson). {}</p><div class=\"charts\">{charts}</div><div class=\"scroll\">{}</div>\
              <p class=\"quiet\">{}</p>",
             escape(&sentences),
             probe_table(rows),
@@ -133,13 +136,13 @@ impl Page<'_> {
         section("What it learned", &body)
     }
 
-    /// The curves of few labels, where they were asked for.
+    /// Accuracy with few labels, where it was measured.
     fn few_labels(&self) -> String {
         let few = self.evaluation.as_ref().and_then(|evaluation| evaluation.details.few_labels.as_ref());
         few.map_or(String::new(), |few| section("With few labels", &few::html(few)))
     }
 
-    /// What was trained with labels, where that was asked for.
+    /// Classifiers trained with labels, where there are any.
     fn labelled(&self) -> String {
         let Some(Evaluation { details, settings, .. }) = &self.evaluation else { return String::new() };
         let parts = eval::labelled::text(details, probe::count(&self.data.train, settings.train_images), PROSE);
@@ -147,10 +150,10 @@ impl Page<'_> {
         if parts.is_empty() { parts } else { section("Trained with labels", &parts) }
     }
 
-    /// What is taken for what.
+    /// The confusion matrix.
     fn classes(&self) -> String {
         let confusion = self.evaluation.as_ref().and_then(|evaluation| evaluation.details.confusion.as_ref());
-        confusion.map_or(String::new(), |confusion| section("What is taken for what", &classes::html(confusion)))
+        confusion.map_or(String::new(), |confusion| section("Confusion matrix", &classes::html(confusion)))
     }
 
     fn trained(&self) -> String {
@@ -180,8 +183,7 @@ impl Page<'_> {
             )
         };
         let words = format!(
-            "Test images on the left and, out of {} training images, those whose features at {} point most nearly the same \
-             way.{counted}",
+            "Test images on the left and, out of {} training images, those with the most similar features at {} (cosine).{counted}",
             format::thousands(*gallery),
             self.chosen.trained
         );
@@ -189,8 +191,8 @@ impl Page<'_> {
     }
 
     fn map(&self) -> String {
-        let words = "Each dot is a test image, coloured by its class, and placed by its features (brought to unit length): first \
-                     along their two widest directions, then so that images with like features lie together. The network \
+        let words = "Each dot is a test image, coloured by its class, and placed by its features (at unit length): first by their \
+                     first two principal components, then by t-SNE, so that similar features lie together. The network \
                      never saw the classes.";
         section("A map of the features", &format!("<p>{words}</p>{}", self.maps))
     }
@@ -209,7 +211,7 @@ impl Page<'_> {
         }));
         let entries: String = entries.iter().map(|(name, value)| fact(name, value)).collect();
         let body = format!(
-            "<p>This command makes the run again, with nolabel {} on the same images.</p><pre>{}</pre><p>The method: {}, \
+            "<p>This command reproduces the run, with nolabel {} on the same images.</p><pre>{}</pre><p>The method: {}, \
              {}. <a href=\"{}\">The paper</a>.</p><h3>All settings</h3><dl class=\"settings\">{entries}</dl>",
             escape(&self.record.nolabel),
             escape(&self.command),
@@ -217,11 +219,10 @@ impl Page<'_> {
             self.info.year,
             escape(self.info.url),
         );
-        section("Make it again", &body)
+        section("Reproduce it", &body)
     }
 }
 
-/// Text whose words between back quotes are settings.
 /// The accuracy of one probe at every layer, trained and untrained, and of raw pixels.
 fn layers_chart(rows: &[ProbeRow], kind: &str, title: &str) -> Chart {
     let of = |source| rows.iter().filter(move |row| row.source == source && row.probe == kind);
@@ -242,7 +243,7 @@ fn layers_chart(rows: &[ProbeRow], kind: &str, title: &str) -> Chart {
     Chart { title: format!("{title}, layer by layer"), x: Across::Names(names), percent: true, lines, levels }
 }
 
-/// A line a layer.
+/// One row for each layer.
 fn probe_table(rows: &[ProbeRow]) -> String {
     let mut html =
         String::from("<table><thead><tr><th>features of</th><th>layer</th><th class=\"number width\">width</th>");
@@ -254,7 +255,8 @@ fn probe_table(rows: &[ProbeRow]) -> String {
     for source in [Source::Trained, Source::Untrained, Source::RawPixels, Source::Pca, Source::Supervised] {
         let first = kinds.first().map_or("", |(kind, _)| kind);
         for row in rows.iter().filter(|row| row.source == source && row.probe == first) {
-            let (layer, width) = (escape(&row.layer), format::thousands(row.width));
+            let layer = escape(&row.layer);
+            let width = format::thousands(row.width);
             html.push_str(&format!(
                 "<tr><td>{}</td><td>{layer}</td><td class=\"number width\">{width}</td>",
                 source.words()

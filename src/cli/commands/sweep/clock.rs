@@ -1,18 +1,18 @@
-//! How long a sweep will still take, told from what its runs took.
+//! Time left of a sweep, estimated from the runs that are done.
 
 use super::plan::{Member, State};
 
-/// What was seen so far.
+/// Durations of the runs that are done.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
-    /// Methods with the seconds that training a whole run took.
+    /// Methods with the seconds of training a whole run.
     trained: Vec<(String, f64)>,
-    /// Seconds that measuring a run took.
+    /// Seconds of measuring a run.
     measured: Vec<f64>,
 }
 
 impl Clock {
-    /// A clock that knows what was done before.
+    /// Starts from the members that were done before.
     pub(super) fn of(members: &[Member]) -> Self {
         let done = members.iter().filter_map(|member| match member.state {
             State::Done { seconds } => Some((member.config.method.clone(), seconds)),
@@ -21,7 +21,7 @@ impl Clock {
         Self { trained: done.collect(), measured: Vec::new() }
     }
 
-    /// Takes in what one run took.
+    /// Adds the seconds of a run.
     pub(super) fn hear(&mut self, member: &Member, training: f64, measuring: f64) {
         let share = member.share_left();
         if share > 0.0 {
@@ -30,8 +30,7 @@ impl Clock {
         self.measured.push(measuring);
     }
 
-    /// Seconds that these runs will take: as long as others of the same method, or else as the others on average. Nothing
-    /// where no run was seen yet.
+    /// Estimated seconds for these runs: the mean over runs of the same method, or else over all. `None` where no run is done.
     pub(super) fn left<'a>(&self, members: impl IntoIterator<Item = &'a Member>) -> Option<f64> {
         let mut seconds = 0.0;
         for member in members.into_iter().filter(|member| !member.is_done()) {

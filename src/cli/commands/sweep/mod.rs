@@ -1,4 +1,4 @@
-//! `nolabel sweep`: many runs, one after the other, each trained and measured.
+//! `nolabel sweep`: trains and measures many runs, one after the other.
 
 mod clock;
 mod plan;
@@ -37,33 +37,33 @@ Examples:
   nolabel sweep simsiam --data fashion-mnist --set optimizer.lr=0.03,0.1 --set stop_gradient=true,false
       every pair of values: four runs
   nolabel sweep all --data fashion-mnist --steps 500 --images 5000 --out runs/first-look
-      every method that can learn from these images, a little of each
+      every method that can learn from these images, for a few steps
   nolabel sweep rotation,simsiam --data fashion-mnist --seeds 1,2,3 --dry-run
-      says which runs that would be, and how far each has come
+      lists the runs and the state of each
 
-The same command again goes on where it was stopped: what is trained and measured is not done again, a run
-that was cut short is resumed from its checkpoint. More seeds or values may be added. A run that fails does
-not end the sweep; it is named at the end, and tried again with the next command.
+The same command again continues where it was stopped: finished runs are not repeated, an interrupted run is
+resumed from its checkpoint. Seeds or values may be added. A run that fails does not end the sweep; it is named
+at the end and tried again by the next command.
 
---images says how many images are probed with, as for `nolabel eval`. To train on fewer: --set images=5000.";
+--images is the number of images to probe with, as for `nolabel eval`. To train on fewer: --set images=5000.";
 
 /// Train and measure many runs, and compare them
 ///
-/// Every method is trained with every seed and every choice of values, one run after the other, each in a folder of its
-/// own, and what it learned is measured as `nolabel eval` does it. Ends with the table of `nolabel compare`.
+/// Every method is trained with every seed and every combination of values, one run after the other, each in a folder of its
+/// own, and measured as by `nolabel eval`. At the end the table of `nolabel compare` is printed.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Sweep {
-    /// What to train, separated by commas; `all` for every method that can learn from the images
+    /// The methods, separated by commas; `all` for every method that can learn from the images
     #[arg(value_name = "METHOD[,METHOD...]", value_delimiter = ',', required = true, value_parser = methods())]
     #[arg(hide_possible_values = true)]
     methods: Vec<String>,
 
-    /// The images: a data set by name, with the folder it lies in where that is an unusual one
+    /// The images: a data set by name, with its folder where that is not the usual one
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
     data: Spec,
 
-    /// What the settings start from
+    /// Preset that the settings start from
     #[arg(long, value_name = "PRESET", value_parser = args::presets(), default_value = "small")]
     #[arg(help_heading = args::TRAINING)]
     preset: Preset,
@@ -71,7 +71,7 @@ pub(crate) struct Sweep {
     #[command(flatten)]
     budget: BudgetArgs,
 
-    /// The seeds, separated by commas: each method is trained with each of them
+    /// Seeds, separated by commas: each method is trained with each of them
     #[arg(
         long,
         value_name = "N[,N...]",
@@ -81,8 +81,8 @@ pub(crate) struct Sweep {
     )]
     seeds: Vec<u64>,
 
-    /// Values for any other setting, separated by commas: each is tried. `nolabel methods METHOD` lists the settings. May
-    /// be given several times
+    /// Values of any other setting, separated by commas: each is tried. `nolabel methods METHOD` lists the settings. May be
+    /// given several times
     #[arg(long, value_name = "KEY=VALUE[,VALUE...]", value_parser = key_values, help_heading = args::TRAINING)]
     set: Vec<(String, Vec<String>)>,
 
@@ -94,11 +94,11 @@ pub(crate) struct Sweep {
     #[arg(long, help_heading = HOW)]
     no_supervised: bool,
 
-    /// The folder that the runs' folders lie in
+    /// Parent folder of the runs' folders
     #[arg(long, value_name = "DIR", default_value = "runs/sweep")]
     out: PathBuf,
 
-    /// Only say which runs there are to be and how far each has come
+    /// Only list the runs and the state of each
     #[arg(long)]
     dry_run: bool,
 
@@ -106,7 +106,7 @@ pub(crate) struct Sweep {
     manner: MannerArgs,
 }
 
-/// The methods, and all of them.
+/// Parser of a method's id or `all`.
 fn methods() -> impl TypedValueParser<Value = String> {
     let all = PossibleValue::new(ALL).help("Every method that can learn from the images");
     let each = args::methods();
@@ -117,7 +117,8 @@ fn methods() -> impl TypedValueParser<Value = String> {
 /// `KEY=VALUE,VALUE`; commas inside brackets belong to a value.
 fn key_values(text: &str) -> Result<(String, Vec<String>), String> {
     let (key, values) = args::key_value(text)?;
-    let (mut found, mut depth) = (vec![String::new()], 0_i32);
+    let mut found = vec![String::new()];
+    let mut depth = 0_i32;
     for letter in values.chars() {
         match letter {
             '[' | '{' => depth += 1,
@@ -156,7 +157,7 @@ impl Sweep {
         plan::Wanted { methods, seeds, set, data, preset: *preset, out }
     }
 
-    /// What is the same for all runs.
+    /// Arguments that all runs share.
     fn like(&self) -> RunArgs {
         RunArgs {
             budget: self.budget.clone(),
@@ -169,7 +170,7 @@ impl Sweep {
         }
     }
 
-    /// The runs and how far each has come.
+    /// A table of the runs with their states.
     fn plan(&self, members: &[Member], left_out: &[String]) -> String {
         let done = members.iter().filter(|member| member.is_done()).count();
         let mut table = Table::bare();
@@ -181,7 +182,7 @@ impl Sweep {
                 }
                 State::Trained => "trained, to be measured".to_string(),
                 State::Done { .. } => "done".to_string(),
-                State::Unclear(why) => format!("cannot be used: {why}"),
+                State::Unusable(why) => format!("cannot be used: {why}"),
             };
             table.row([format!("{}/{}", place + 1, members.len()), member.name(), state]);
         }
@@ -195,9 +196,11 @@ impl Sweep {
         text
     }
 
-    /// Goes through the runs; returns the names of those that failed, each with the reason.
+    /// Trains and measures the runs; returns the names of those that failed, each with the reason.
     fn go(&self, members: &mut [Member], measure: &Measure) -> Outcome<Vec<(String, String)>> {
-        let (mut failed, mut clock, mut loaded) = (Vec::new(), Clock::of(members), None);
+        let mut failed = Vec::new();
+        let mut clock = Clock::of(members);
+        let mut loaded = None;
         for place in 0..members.len() {
             if members[place].is_done() {
                 continue;
@@ -211,7 +214,7 @@ impl Sweep {
             let member = &members[place];
             self.say(&format!("\nrun {} of {}: {}", part.number, part.of, member.name()));
             let done = catch_unwind(AssertUnwindSafe(|| self.one(member, images, part, measure)));
-            match done.unwrap_or_else(|_| Err(Failure::Failed("the program failed; please report what it said".into())))
+            match done.unwrap_or_else(|_| Err(Failure::Failed("the program panicked; please report its message".into())))
             {
                 Ok([training, measuring]) => {
                     clock.hear(member, training, measuring);
@@ -232,9 +235,9 @@ impl Sweep {
         Ok(failed)
     }
 
-    /// Trains and measures one run; returns the seconds that each took.
+    /// Trains and measures one run; returns the seconds of both.
     fn one(&self, member: &Member, images: &Dataset, part: Part, measure: &Measure) -> Outcome<[f64; 2]> {
-        if let State::Unclear(why) = &member.state {
+        if let State::Unusable(why) = &member.state {
             return Err(Failure::Failed(why.clone()));
         }
         let resume = place(&member.path) == Place::Run;
@@ -255,7 +258,8 @@ impl Sweep {
         let (opened, loaded, _log) = train_loop::train(&wanted)?.opened()?;
         let trained = platform::now();
         let known = opened.evaluations()?;
-        let (step, batch) = (opened.step(), opened.record.config.batch);
+        let step = opened.step();
+        let batch = opened.record.config.batch;
         if !known.iter().any(|known| measure.is_done(known, &loaded.data, step, batch)) {
             let supervised = match measure.supervised {
                 true => SupervisedControl::Measured(opened.as_long(loaded.side())),
@@ -268,7 +272,7 @@ impl Sweep {
         Ok([trained - begun, platform::now() - trained])
     }
 
-    /// The table, and what failed.
+    /// Prints the table of results; a failure where runs failed.
     fn conclude(&self, members: &[Member], settings: &ProbeSettings, failed: &[(String, String)]) -> Outcome {
         let done: Vec<PathBuf> =
             members.iter().filter(|member| member.is_done()).map(|member| member.path.clone()).collect();
@@ -302,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_parted_by_commas_outside_brackets() {
+    fn values_are_separated_by_commas_outside_brackets() {
         let read = |text: &str| key_values(text).map(|(key, values)| format!("{key}: {}", values.join(" ")));
         assert_eq!(read("lr=0.1,0.2").as_deref(), Ok("lr: 0.1 0.2"));
         assert_eq!(read("steps=[1,2],[3]").as_deref(), Ok("steps: [1,2] [3]"));

@@ -1,4 +1,4 @@
-//! Which runs a sweep is made of, where they lie, and how far each has come.
+//! The runs of a sweep, their folders and their states.
 
 use std::path::{Path, PathBuf};
 
@@ -17,14 +17,14 @@ use crate::probe::labelled::Plan;
 use crate::session::event::Event;
 use crate::session::folder::{DataRecord, Evaluation, Folder, Place, Record, place};
 
-/// Stands for every method that can learn from the images.
+/// The word for every method that can learn from the images.
 pub(super) const ALL: &str = "all";
 
-/// What a sweep tries: every method with every seed and every choice of values.
+/// Methods, seeds and values that a sweep combines.
 pub(super) struct Wanted<'a> {
     pub(super) methods: &'a [String],
     pub(super) seeds: &'a [u64],
-    /// Settings with the values that are tried.
+    /// Settings with the values to try.
     pub(super) set: &'a [(String, Vec<String>)],
     pub(super) data: &'a Spec,
     pub(super) preset: Preset,
@@ -35,39 +35,39 @@ pub(super) struct Wanted<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     pub(super) config: RunConfig,
-    /// The arguments that make it what it is.
+    /// The arguments of its training.
     pub(super) args: RunArgs,
     pub(super) path: PathBuf,
     pub(super) state: State,
 }
 
-/// How far a run has come.
+/// The state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum State {
     /// Not begun.
     New,
-    /// So many steps of so many are saved.
+    /// Saved at a step.
     Begun { step: usize, total: usize },
-    /// All steps were taken; what was learned is not yet measured in this way.
+    /// Trained to the end, and not yet measured with these settings.
     Trained,
-    /// Trained, in so many seconds, and measured.
+    /// Trained, in `seconds`, and measured.
     Done { seconds: f64 },
-    /// What lies there cannot be used.
-    Unclear(String),
+    /// The folder cannot be used, for this reason.
+    Unusable(String),
 }
 
 impl Member {
-    /// What it is called among the others.
+    /// The name of its folder.
     pub(super) fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// The share of its steps that are still to be taken.
+    /// Share of its steps that are left.
     pub(super) fn share_left(&self) -> f64 {
         match self.state {
             State::New => 1.0,
             State::Begun { step, total } => 1.0 - step as f64 / total.max(1) as f64,
-            State::Trained | State::Done { .. } | State::Unclear(_) => 0.0,
+            State::Trained | State::Done { .. } | State::Unusable(_) => 0.0,
         }
     }
 
@@ -76,11 +76,11 @@ impl Member {
     }
 }
 
-/// Every run there is to be, each method with the first seed, then with the next: a sweep that is stopped early has
-/// tried each of them. `like` holds what is the same for all.
+/// All runs of a sweep: every method with the first seed, then with the next, so that a sweep that is stopped early has tried
+/// each method. `like` holds the arguments that all share.
 ///
 /// # Errors
-/// When a setting does not exist, a method cannot learn from the images, or two runs would lie in one folder.
+/// When a setting does not exist, a method cannot learn from the images, or two runs would share a folder.
 pub(super) fn members(wanted: &Wanted, like: &RunArgs) -> Outcome<Vec<Member>> {
     refuse_place(wanted)?;
     let mut members: Vec<Member> = Vec::new();
@@ -94,7 +94,7 @@ pub(super) fn members(wanted: &Wanted, like: &RunArgs) -> Outcome<Vec<Member>> {
                 if members.iter().any(|other| other.path == member.path) {
                     let path = member.path.display();
                     return Err(Failure::Usage(format!(
-                        "two of these runs would lie in {path}; sweep one after the other"
+                        "two of these runs would share the folder {path}; sweep one after the other"
                     )));
                 }
                 members.push(member);
@@ -123,12 +123,12 @@ fn member(wanted: &Wanted, like: &RunArgs, method: &str, seed: u64, set: Vec<(St
     Ok(Member { config, args, path, state: State::New })
 }
 
-/// The text with what file systems dislike replaced.
+/// Text as part of a file name: other characters than letters, digits and `-_.=` are replaced.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_alphanumeric() || "-_.=".contains(c) { c } else { '-' }).collect()
 }
 
-/// Every way to give each setting one of its values.
+/// All combinations of the settings' values.
 fn choices(set: &[(String, Vec<String>)]) -> Vec<Vec<(String, String)>> {
     let mut choices = vec![Vec::new()];
     for (key, values) in set {
@@ -149,7 +149,7 @@ fn methods(wanted: &Wanted) -> Vec<String> {
     able.map(|info| info.id.to_string()).collect()
 }
 
-/// The methods that [`ALL`] leaves out, each with what it needs.
+/// The methods that [`ALL`] leaves out, each with the reason.
 pub(super) fn left_out(wanted: &Wanted) -> Vec<String> {
     if !wanted.methods.iter().any(|method| method == ALL) {
         return Vec::new();
@@ -158,7 +158,7 @@ pub(super) fn left_out(wanted: &Wanted) -> Vec<String> {
     unable.map(|(info, lack)| format!("{} needs {lack}", info.id)).collect()
 }
 
-/// What a method needs and the images are not. Of the user's own images the colours are not known before they are read.
+/// The need of a method that the images do not meet. The user's own images count as coloured until they are read.
 fn lack(data: &Spec, needs: Needs) -> Option<&'static str> {
     let colour = catalogue::find(&data.name).map_or(true, |entry| entry.size.channels == 3);
     let clips = [shapes::NAME, folder::clips::NAME].contains(&data.name.as_str());
@@ -169,7 +169,7 @@ fn lack(data: &Spec, needs: Needs) -> Option<&'static str> {
     }
 }
 
-/// Refuses a folder for the runs' folders that can be none.
+/// Refuses a parent folder that is a run or a file.
 fn refuse_place(wanted: &Wanted) -> Outcome {
     let out = wanted.out.display();
     if place(wanted.out) == Place::Run {
@@ -181,25 +181,25 @@ fn refuse_place(wanted: &Wanted) -> Outcome {
     Ok(())
 }
 
-/// What is measured of every run.
+/// The measurement of every run.
 pub(super) struct Measure {
     pub(super) settings: ProbeSettings,
-    /// With the same encoder trained with labels for as long.
+    /// With the supervised control.
     pub(super) supervised: bool,
 }
 
 impl Measure {
-    /// Whether all of it is known of a run's state after `step` steps of `batch` images.
+    /// True if an evaluation has all of it for a run after `step` steps of `batch` images.
     pub(super) fn is_done(&self, known: &Evaluation, data: &DataRecord, step: usize, batch: usize) -> bool {
         let supervised = || known.details.has_supervised(&Plan::as_long(data.image.height, step, batch));
         known.answers(step, data, &self.settings) && (!self.supervised || supervised())
     }
 }
 
-/// Finds out how far each run has come.
+/// Finds out the state of each run.
 ///
 /// # Errors
-/// When something else lies in the place of one, or images to train on are not where they should be.
+/// When a folder holds something else, or the folder of images does not exist.
 pub(super) fn look(members: &mut [Member], data: &Spec, measure: &Measure) -> Outcome {
     let data = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
     for member in &mut *members {
@@ -213,9 +213,9 @@ pub(super) fn look(members: &mut [Member], data: &Spec, measure: &Measure) -> Ou
             Place::Run => match Folder::open(&member.path) {
                 Ok((folder, record)) => {
                     refuse_another(member, &record)?;
-                    state(&folder, &record, &data, measure).unwrap_or_else(|error| State::Unclear(error.to_string()))
+                    state(&folder, &record, &data, measure).unwrap_or_else(|error| State::Unusable(error.to_string()))
                 }
-                Err(error) => State::Unclear(error.to_string()),
+                Err(error) => State::Unusable(error.to_string()),
             },
         };
     }
@@ -228,7 +228,7 @@ pub(super) fn look(members: &mut [Member], data: &Spec, measure: &Measure) -> Ou
     }
 }
 
-/// A run that was begun with other settings is none of this sweep's.
+/// Refuses a folder whose run was started with other settings.
 fn refuse_another(member: &Member, record: &Record) -> Outcome {
     let differing = differences(&record.config, &member.config);
     if differing.is_empty() {
@@ -236,16 +236,20 @@ fn refuse_another(member: &Member, record: &Record) -> Outcome {
     }
     let path = member.path.display();
     Err(Failure::Usage(format!(
-        "{path} holds a run with other settings: {differing}. Choose another folder with --out, or the settings it was begun \
-         with"
+        "{path} holds a run with other settings: {differing}. Choose another folder with --out, or the settings it was \
+         started with"
     )))
 }
 
 fn state(folder: &Folder, record: &Record, data: &Spec, measure: &Measure) -> crate::Result<State> {
-    let (mut total, mut finished) = (0, false);
+    let mut total = 0;
+    let mut finished = false;
     for event in folder.events()? {
         match event {
-            Event::Started(started) => (total, finished) = (started.total_steps, false),
+            Event::Started(started) => {
+                total = started.total_steps;
+                finished = false;
+            }
             Event::Done(done) => finished = done.finished,
             _ => {}
         }
@@ -255,7 +259,7 @@ fn state(folder: &Folder, record: &Record, data: &Spec, measure: &Measure) -> cr
     if !finished || step < total {
         return Ok(State::Begun { step, total });
     }
-    // other files may hold other images: then reading them tells whether they are the same
+    // in another folder the images may differ: reading them will tell
     let same = record.data.spec() == *data;
     let measured =
         folder.evaluations()?.iter().any(|known| measure.is_done(known, &record.data, step, record.config.batch));
