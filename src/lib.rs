@@ -29,7 +29,6 @@ pub mod digest;
 pub mod error;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub mod evaluate;
-#[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub mod format;
 #[cfg(feature = "engine")]
 pub mod health;

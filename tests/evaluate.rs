@@ -99,8 +99,7 @@ fn knn_of_pixels(data: &Dataset, k: usize, temperature: f64) -> f64 {
 fn every_control_is_measured_beside_the_encoder() {
     let setup = Setup::new();
     let plan = Plan { length: Length::Steps(60), batch: 32, rates: vec![0.1], ..Plan::network(SIDE) };
-    let request =
-        EvalRequest { supervised: SupervisedControl::Measured(plan.clone()), untrained: 3, ..knn().into() };
+    let request = EvalRequest { supervised: SupervisedControl::Measured(plan.clone()), untrained: 3, ..knn().into() };
     let measured = setup.measure(&setup.trained, &request);
 
     let layers: Vec<&str> = rows(&measured, Source::Trained).iter().map(|row| row.layer.as_str()).collect();

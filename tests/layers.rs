@@ -37,7 +37,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("worker", &["config", "data", "device", "error", "method", "methods", "platform", "probe", "session"]),
-    ("page", &["config", "device", "error", "format", "method", "net", "optim", "platform", "probe", "session", "worker"]),
+    (
+        "page",
+        &["config", "device", "error", "format", "method", "net", "optim", "platform", "probe", "session", "worker"],
+    ),
     (
         "cli",
         &[

@@ -116,12 +116,7 @@ impl<'a> Controls<'a> {
 
     /// The untrained encoder trained with labels: its own classifier and, with `layers`, its layers under the same probes as
     /// those of the other encoders.
-    pub(super) async fn supervised(
-        &mut self,
-        plan: &Plan,
-        layers: bool,
-        tell: &mut Tell<'_>,
-    ) -> Result<Vec<ProbeRow>> {
+    pub(super) async fn supervised(&mut self, plan: &Plan, layers: bool, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
         let EncoderUnderTest { untrained, config, data, selected, .. } = self.subject;
         let settings = self.settings;
         let source = Source::Supervised;
@@ -212,7 +207,8 @@ impl<'a> Controls<'a> {
     /// The rows of these names out of the cache, if all are there.
     fn cached(&mut self, key: &Value, names: &[RowName], title: &str) -> Option<Vec<ProbeRow>> {
         let known: Vec<ProbeRow> = self.cache.get(key)?;
-        let row = |(layer, probe): &RowName| known.iter().find(|row| row.layer == *layer && row.probe == *probe).cloned();
+        let row =
+            |(layer, probe): &RowName| known.iter().find(|row| row.layer == *layer && row.probe == *probe).cloned();
         let rows = names.iter().map(row).collect::<Option<Vec<_>>>()?;
         self.from_cache.push(title.to_string());
         Some(rows)

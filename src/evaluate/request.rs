@@ -107,8 +107,10 @@ impl EvalRequest {
             SupervisedControl::Known(_) | SupervisedControl::No => None,
         };
         if (supervised.is_some() || self.untrained > 1) && !self.settings.reads() {
-            return wrong("the supervised control and untrained encoders of other seeds are read by the probes linear, knn and \
-                          retrieval, none of which was asked for");
+            return wrong(
+                "the supervised control and untrained encoders of other seeds are read by the probes linear, knn and \
+                          retrieval, none of which was asked for",
+            );
         }
         let plans = [self.sgd.as_ref(), self.finetune.as_ref(), supervised];
         plans.into_iter().flatten().try_for_each(Plan::check)

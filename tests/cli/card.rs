@@ -60,7 +60,11 @@ fn other_numbers_images_and_checkpoints_fail_the_card() {
     let words = ["not the images of the card", "--data"];
     lab.fails_with("eval --card here/card.json --data fashion-mnist:others --device cpu -q", 1, &words);
     lab.succeeds(&format!("{TRAINING} --steps 3 --seed 2 --out other -q"));
-    lab.fails_with("eval --card here/card.json other -q", 1, &["other has no checkpoint with the digest", "another run"]);
+    lab.fails_with(
+        "eval --card here/card.json other -q",
+        1,
+        &["other has no checkpoint with the digest", "another run"],
+    );
     card["checkpoint"] = Value::Null;
     fs::write(&path, card.to_string()).expect("a file");
     lab.fails_with("eval --card here/card.json -q", 1, &["no evaluation card", "--json > card.json"]);

@@ -82,7 +82,9 @@ fn a_filmed_street_teaches_motion_masks() {
     let lab = Lab::new();
     let film = concat!(env!("CARGO_MANIFEST_DIR"), "/data/film");
     assert!(std::path::Path::new(film).is_dir(), "no film: `make data SETS=film` fetches it, and ffmpeg reads it");
-    lab.succeeds(&format!("train motion --data clips:{film}?size=96 --set size=48 --epochs 4 --device cpu --out run -q"));
+    lab.succeeds(&format!(
+        "train motion --data clips:{film}?size=96 --set size=48 --epochs 4 --device cpu --out run -q"
+    ));
     let asked = lab.events("run").into_iter().find_map(|event| match event {
         Event::Pretext(pretext) => Some(pretext),
         _ => None,

@@ -42,8 +42,8 @@ fn every_layer_is_measured_beside_its_controls() {
 fn one_layer_one_reader_and_few_images_can_be_asked_for() {
     let lab = Lab::new();
     lab.succeeds(&format!("{TRAINING} --steps 2 --out run -q"));
-    let said =
-        lab.succeeds("eval run --device cpu --probe knn --layer block2 --images 50 --test-images 20 --grid 2 --json -q");
+    let said = lab
+        .succeeds("eval run --device cpu --probe knn --layer block2 --images 50 --test-images 20 --grid 2 --json -q");
     let json: Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(json["rows"].as_array().map(Vec::len), Some(4), "{json}");
     assert_eq!((&json["settings"]["train_images"], &json["settings"]["grid"]), (&50.into(), &2.into()));

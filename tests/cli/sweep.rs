@@ -115,7 +115,8 @@ fn values_are_tried_and_a_failure_is_named_at_the_end() {
 #[test]
 fn an_impossible_sweep_is_refused_before_any_training() {
     let lab = Lab::new();
-    let refused = |arguments: &str, words: &[&str]| lab.fails_with(&format!("sweep {arguments} --device cpu -q"), 2, words);
+    let refused =
+        |arguments: &str, words: &[&str]| lab.fails_with(&format!("sweep {arguments} --device cpu -q"), 2, words);
     refused("rotation", &["--data"]);
     refused("rotatoin --data fashion-mnist", &["rotatoin", "'rotation'"]);
     refused("rotation --data fashion-mnist:images --set flp=true,false", &["`flp`", "did you mean `options.flip`"]);

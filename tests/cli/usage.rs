@@ -61,7 +61,11 @@ fn bad_usage_exits_with_2_and_names_a_remedy() {
     lab.fails_with(&format!("train rotation {data} --set flip=perhaps"), 2, &["perhaps"]);
     lab.fails_with(&format!("train rotation {data} --set flip"), 2, &["KEY=VALUE"]);
     lab.fails_with(&format!("train rotation {data} --set method=simsiam"), 2, &["an argument of its own"]);
-    lab.fails_with(&format!("train rotation {data} --steps 4 --set steps=9"), 2, &["`steps` is given twice", "--steps"]);
+    lab.fails_with(
+        &format!("train rotation {data} --steps 4 --set steps=9"),
+        2,
+        &["`steps` is given twice", "--steps"],
+    );
     lab.fails_with(&format!("train rotation {data} --set size=100000"), 2, &["size must be at most"]);
     lab.fails_with(
         &format!("train rotation {data} --batch 8 --set micro_batches=3"),
@@ -75,7 +79,11 @@ fn bad_usage_exits_with_2_and_names_a_remedy() {
         &["layers must be at least 1"],
     );
     lab.fails_with(&format!("train rotation {data} --keep-best rank"), 2, &["no embeddings", "--keep-best loss"]);
-    lab.fails_with(&format!("train rotation {data} --set schedule.at_epochs=[2]"), 2, &["--set schedule.kind=steps before"]);
+    lab.fails_with(
+        &format!("train rotation {data} --set schedule.at_epochs=[2]"),
+        2,
+        &["--set schedule.kind=steps before"],
+    );
     lab.fails_with(&format!("train rotation {data} --set schedule.kind=stairs"), 2, &["`stairs`", "steps-then-line"]);
     lab.fails_with(&format!("train rotation {data} --save-every soon"), 2, &["soon", "5m"]);
     lab.fails_with("eval", 2, &["RUN"]);

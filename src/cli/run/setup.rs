@@ -250,7 +250,9 @@ impl TrainRequest {
             return Ok(());
         }
         let method = &config.method;
-        Err(Failure::Usage(format!("{method} compares no embeddings, so there is no rank to measure; use --keep-best loss")))
+        Err(Failure::Usage(format!(
+            "{method} compares no embeddings, so there is no rank to measure; use --keep-best loss"
+        )))
     }
 
     /// Loads the images. Those that cannot be probed are refused before training and not after it.
@@ -376,8 +378,10 @@ fn changes(record: &Record, selected: &Selected) -> Vec<String> {
     let old = &record.device;
     let new = &selected.readout;
     if old.kind != new.kind {
-        changes
-            .push(format!("the run started on {} and continues on {}: numbers will differ a little", old.name, new.name));
+        changes.push(format!(
+            "the run started on {} and continues on {}: numbers will differ a little",
+            old.name, new.name
+        ));
     }
     changes
 }

@@ -1,5 +1,6 @@
 //! Failures as the page shows them, with a remedy.
 
+use crate::format;
 use crate::worker::protocol::FailureKind;
 
 /// A remedy, offered as a button.
@@ -23,7 +24,7 @@ impl Remedy {
     pub fn words(self) -> String {
         match self {
             Remedy::UseCpu => "Use the CPU".into(),
-            Remedy::ContinueOnCpu { step } => format!("Continue on the CPU from step {}", super::words::count(step)),
+            Remedy::ContinueOnCpu { step } => format!("Continue on the CPU from step {}", format::thousands(step)),
             Remedy::TryAgain => "Try again".into(),
             Remedy::RestartEngine => "Start the engine again".into(),
         }
@@ -53,7 +54,7 @@ impl Failure {
             FailureKind::Engine if testing_gpu => Some(Remedy::UseCpu),
             FailureKind::Engine => Some(Remedy::RestartEngine),
         };
-        let mut message = super::words::title(message);
+        let mut message = format::title(message);
         if !message.ends_with(['.', '!', '?']) {
             message.push('.');
         }

@@ -1,6 +1,6 @@
 //! Loading progress of engine and data, until a run can start.
 
-use super::words;
+use crate::format;
 
 /// Loading progress of engine and data.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,10 +27,10 @@ impl LoadProgress {
         let loaded = self.engine_bytes;
         match self.engine_total {
             Some(total) if !self.awake && loaded < total => {
-                format!("Fetching the engine: {} of {}", words::megabytes(loaded), words::megabytes(total))
+                format!("Fetching the engine: {} of {}", format::megabytes(loaded), format::megabytes(total))
             }
             None if !self.awake && loaded > 0.0 => {
-                format!("Fetching the engine: {}", words::megabytes(loaded))
+                format!("Fetching the engine: {}", format::megabytes(loaded))
             }
             _ if !self.awake => "Starting the engine".into(),
             _ if !self.device => "Choosing and testing a processor".into(),
@@ -50,8 +50,8 @@ impl LoadProgress {
     /// The loaded part of the data as a sentence, if any is known.
     pub fn data_words(&self) -> Option<String> {
         let name = &self.dataset;
-        let loaded = words::count(self.images);
-        let total = words::count(self.total_images);
+        let loaded = format::thousands(self.images);
+        let total = format::thousands(self.total_images);
         match self.total_images {
             0 => None,
             all if all == self.images => Some(format!("{name}: {total} images")),

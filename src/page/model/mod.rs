@@ -12,4 +12,3 @@ pub mod run_state;
 pub mod saved_run_text;
 pub mod scale;
 pub mod settings;
-pub mod words;

@@ -2,7 +2,7 @@
 
 use super::probe_summary::{self, layer_name};
 use super::run_state::RunState;
-use super::words;
+use crate::format;
 use crate::method::Unit;
 use crate::session::event::{Source, Verdict};
 
@@ -74,7 +74,7 @@ impl Plot {
 
     /// A value in the unit of this chart.
     pub fn text(&self, value: f64) -> String {
-        words::measure(self.unit, value)
+        format::measured(self.unit, value)
     }
 
     /// Points that the cursor moves along: those of the front curve.
@@ -97,7 +97,7 @@ impl Plot {
             let &(_, y) = series.points.iter().find(|point| point.0 == x)?;
             Some(format!("{} {}", series.name, self.text(y)))
         });
-        format!("step {}: {}", words::count(x as usize), values.collect::<Vec<_>>().join(", "))
+        format!("step {}: {}", format::thousands(x as usize), values.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -121,9 +121,9 @@ pub fn loss(run: &RunState) -> Plot {
         (Some(first), Some(last)) => {
             format!(
                 "The loss is about {} after {} steps; it began at {}.",
-                words::number(last.1),
-                words::count(run.steps()),
-                words::number(first.1)
+                format::number(last.1),
+                format::thousands(run.steps()),
+                format::number(first.1)
             )
         }
         _ => "No step has been taken yet.".into(),
@@ -143,9 +143,9 @@ pub fn metric(run: &RunState, measure: &Measure) -> Option<Plot> {
     let guessing = chance.map(|chance| baseline(*unit, chance)).unwrap_or_default();
     let summary = match run.metric_mean.last() {
         Some((_, value)) => {
-            let steps = words::count(run.steps());
-            let value = words::measure(*unit, value);
-            format!("{} is about {value} after {steps} steps. {guessing}", words::title(name))
+            let steps = format::thousands(run.steps());
+            let value = format::measured(*unit, value);
+            format!("{} is about {value} after {steps} steps. {guessing}", format::title(name))
         }
         None => format!("No step has been taken yet. {guessing}"),
     };
@@ -171,8 +171,8 @@ pub fn variety(run: &RunState) -> Option<Plot> {
         Verdict::DimensionalCollapse => "Images differ in ever fewer directions: the network is collapsing",
         Verdict::Stalled => "Different images get different answers, but the loss does not move",
     };
-    let rank = words::count(embedding.centred_rank.round() as usize);
-    let most = words::count(embedding.directions());
+    let rank = format::thousands(embedding.centred_rank.round() as usize);
+    let most = format::thousands(embedding.directions());
     let summary = format!("{state}. About {rank} of {most} directions are in use.");
     let high = run.spread.points().iter().fold(1.0f64, |high, point| high.max(point.1));
     let line = |name: &str, curve: &super::curve::Curve, look| Series {
@@ -221,7 +221,7 @@ fn is_relative_error(unit: Unit, chance: f64) -> bool {
 
 /// A sentence about the value that needs no learning.
 fn baseline(unit: Unit, chance: f64) -> String {
-    let value = words::measure(unit, chance);
+    let value = format::measured(unit, chance);
     if is_relative_error(unit, chance) {
         return format!("Always giving the same answer has {value}; lower is better.");
     }
@@ -233,17 +233,17 @@ fn probe_summary(run: &RunState, kind: &str) -> Option<String> {
     let of = |source| probe_summary::best(probe, source, kind);
     let trained = of(Source::Trained)?;
     let layer = layer_name(&trained.layer);
-    let accuracy = words::percent(trained.accuracy);
+    let accuracy = format::percent(trained.accuracy);
     let mut text = match probe.step {
         0 => format!("Before the first step the best layer ({layer}) reaches {accuracy}"),
-        step => format!("After {} steps the best layer ({layer}) reaches {accuracy}", words::count(step)),
+        step => format!("After {} steps the best layer ({layer}) reaches {accuracy}", format::thousands(step)),
     };
     if let Some(untrained) = of(Source::Untrained).filter(|_| probe.step > 0) {
         text +=
-            &format!("; untrained, {} reaches {}", layer_name(&untrained.layer), words::percent(untrained.accuracy));
+            &format!("; untrained, {} reaches {}", layer_name(&untrained.layer), format::percent(untrained.accuracy));
     }
     if let Some(pixels) = of(Source::RawPixels) {
-        text += &format!("; raw pixels reach {}", words::percent(pixels.accuracy));
+        text += &format!("; raw pixels reach {}", format::percent(pixels.accuracy));
     }
     Some(text + ".")
 }
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(metric(&silent, &turns()), None);
         let spoken = metric(&run(5), &turns()).expect("it has one");
         assert_eq!((spoken.y, spoken.levels[0].value), ((0.0, 1.0), 0.25));
-        assert!(spoken.summary.ends_with("Guessing gives 25.0%."));
+        assert!(spoken.summary.ends_with("Guessing gives 25.0 %."));
         assert_eq!(spoken.levels[0].name, "guessing");
     }
 
@@ -327,7 +327,7 @@ mod tests {
         let error = Measure { name: "error".into(), chance: Some(1.0), unit: Unit::Share };
         let plot = metric(&run(5), &error).expect("it has one");
         assert!(
-            plot.summary.ends_with("Always giving the same answer has 100.0%; lower is better."),
+            plot.summary.ends_with("Always giving the same answer has 100.0 %; lower is better."),
             "{}",
             plot.summary
         );
@@ -378,6 +378,10 @@ mod tests {
         let levels: Vec<_> = plot.levels.iter().map(|level| (level.name.as_str(), level.value)).collect();
         assert_eq!(levels, [("untrained, block 2", 0.74), ("raw pixels", 0.69)]);
         assert!(plot.y.0 < 0.69 && plot.y.1 > 0.76);
-        assert!(plot.summary.contains("(block 2) reaches 76.0%; untrained, block 2 reaches 74.0%"), "{}", plot.summary);
+        assert!(
+            plot.summary.contains("(block 2) reaches 76.0 %; untrained, block 2 reaches 74.0 %"),
+            "{}",
+            plot.summary
+        );
     }
 }

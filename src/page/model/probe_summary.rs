@@ -1,5 +1,6 @@
 //! A round of probes as the page shows it: the best layer of each kind of features, and the table layer by layer.
 
+use crate::format;
 use crate::session::event::{Probe, ProbeRow, Source};
 
 /// The kinds of probe in a round, in the order of its rows.
@@ -46,7 +47,7 @@ pub fn probe_name(kind: &str) -> String {
     match kind {
         "knn" => "Nearest neighbours (kNN)".into(),
         "linear" => "Linear probe".into(),
-        other => super::words::title(other),
+        other => format::title(other),
     }
 }
 

@@ -1,13 +1,13 @@
 //! Texts about a run saved in the browser.
 
-use super::words;
+use crate::format;
 use crate::worker::protocol::SavedRun;
 
 /// Offer to continue the saved run. `method` and `data` are display names; `now` is in milliseconds since 1970.
 pub fn offer(saved: &SavedRun, method: &str, data: &str, now: f64) -> String {
-    let steps = words::count(saved.step);
+    let steps = format::thousands(saved.step);
     let how_far = if saved.finished { format!("finished after {steps} steps") } else { format!("at step {steps}") };
-    let ago = words::ago((now - saved.saved) / 1000.0);
+    let ago = format::ago((now - saved.saved) / 1000.0);
     let damage = if saved.damaged { " Its last state is damaged; this is the one before." } else { "" };
     format!(
         "This browser has a saved run: {method} on {data}, {how_far}, saved {ago}.{damage} Starting another run replaces it."
@@ -24,7 +24,7 @@ pub fn safe(saved: &SavedRun) -> String {
     if saved.finished {
         return "The whole run is saved in this browser: a reload or a closed tab loses nothing.".into();
     }
-    let steps = words::count(saved.step);
+    let steps = format::thousands(saved.step);
     format!("Saved in this browser up to step {steps}: a reload or a closed tab loses at most what came after.")
 }
 

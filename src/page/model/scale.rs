@@ -57,7 +57,7 @@ impl Ticks {
     /// A tick's label in per cent, for shares.
     pub fn percent(&self, value: f64) -> String {
         let hundredfold = Self { values: Vec::new(), step: self.step * 100.0 };
-        format!("{}%", hundredfold.text(value * 100.0))
+        format!("{} %", hundredfold.text(value * 100.0))
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
         }
         let ticks = Ticks::between(0.71, 0.79, 4);
         let texts: Vec<_> = ticks.values.iter().map(|&value| ticks.percent(value)).collect();
-        assert_eq!(texts, ["72%", "74%", "76%", "78%"]);
+        assert_eq!(texts, ["72 %", "74 %", "76 %", "78 %"]);
     }
 
     #[test]

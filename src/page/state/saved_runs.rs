@@ -7,8 +7,8 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, File, HtmlAnchorElement, Url};
 
 use super::store::PageState;
+use crate::format;
 use crate::page::model::phase::Phase;
-use crate::page::model::words;
 use crate::worker::protocol::{Command, FailureKind, LARGEST_CHECKPOINT, RunHistory};
 
 /// Time during which a downloaded file stays in memory for the browser to read.
@@ -51,8 +51,8 @@ impl PageState {
     /// Continues the run in a file.
     pub fn open(self, file: File) {
         if file.size() > LARGEST_CHECKPOINT as f64 {
-            let size = words::megabytes(file.size());
-            let limit = words::megabytes(LARGEST_CHECKPOINT as f64);
+            let size = format::megabytes(file.size());
+            let limit = format::megabytes(LARGEST_CHECKPOINT as f64);
             let message = format!("{} has {size}; the page opens runs of at most {limit}.", file.name());
             return self.fail(&message, FailureKind::Run);
         }

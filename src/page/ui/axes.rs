@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 
+use crate::format;
 use crate::method::Unit;
 use crate::page::model::plot::{Level, Look, Plot, Series};
 use crate::page::model::scale::{Scale, Ticks, spread};
-use crate::page::model::words;
 
 /// Space for the tick labels left of the plot, in pixels.
 const LEFT: f64 = 44.0;
@@ -85,7 +85,7 @@ fn steps(x: &Scale, frame: &Frame) -> impl IntoView + use<> {
     let whole = ticks.values.into_iter().filter(|value| value.fract() == 0.0);
     let marks = whole.map(move |value| {
         let at = number(scale.place(value));
-        let text = if value == 0.0 { "step 0".to_string() } else { words::count(value as usize) };
+        let text = if value == 0.0 { "step 0".to_string() } else { format::thousands(value as usize) };
         let anchor = if value == 0.0 { "start" } else { "middle" };
         view! {
             <line class="tick" x1=at.clone() x2=at.clone() y1=number(foot) y2=number(foot + 4.0)></line>

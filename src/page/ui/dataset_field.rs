@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::format;
 use crate::page::model::{dataset_choice, words};
 use crate::page::state::store::PageState;
 
@@ -29,7 +30,7 @@ pub fn DataChoice() -> impl IntoView {
         options
     };
     let about = move || {
-        state.dataset.with(|dataset| dataset.as_ref().map(|dataset| format!("{}.", words::title(&dataset.about))))
+        state.dataset.with(|dataset| dataset.as_ref().map(|dataset| format!("{}.", format::title(&dataset.about))))
     };
     let advice = move || {
         let card = state.card.get()?;

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use super::dataset_field::DataChoice;
 use super::device::Device;
 use super::field::Field;
+use crate::format;
 use crate::page::model::settings::{self, PROBE_EVERY};
-use crate::page::model::words;
 use crate::page::state::store::PageState;
 
 /// The form with all settings. They are fixed while a run is in progress.
@@ -105,7 +105,7 @@ fn More() -> impl IntoView {
         Memo::new(move |_| state.preset_config().map(|config| settings::more_names(&config)).unwrap_or_default());
     let label = |name: &str| match name {
         "width" => "Width of the network".to_string(),
-        other => words::title(&other.replace('_', " ")),
+        other => format::title(&other.replace('_', " ")),
     };
     view! {
         <details class="more">

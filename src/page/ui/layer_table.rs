@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::format;
 use crate::page::model::probe_summary::{self, Layer, layer_name, probe_name};
-use crate::page::model::words;
 use crate::page::state::store::PageState;
 use crate::session::event::{Probe, Source};
 
@@ -17,7 +17,7 @@ pub fn Layers() -> impl IntoView {
         let kinds = probe_summary::kinds(&probe);
         let when = match probe.step {
             0 => "before the first step".to_string(),
-            step => format!("after {} steps", words::count(step)),
+            step => format!("after {} steps", format::thousands(step)),
         };
         view! {
             <h3 class="layers-title">"Where in the network?"</h3>
@@ -38,11 +38,7 @@ fn Table(probe: Probe, kind: String) -> impl IntoView {
     let rows = probe_summary::layers(&probe, &kind);
     let best = probe_summary::best(&probe, Source::Trained, &kind).map(|best| best.layer.clone());
     let pixels = probe_summary::best(&probe, Source::RawPixels, &kind).map(|best| best.accuracy);
-    let all = rows
-        .iter()
-        .flat_map(|row| [Some(row.trained), row.untrained])
-        .flatten()
-        .chain(pixels);
+    let all = rows.iter().flat_map(|row| [Some(row.trained), row.untrained]).flatten().chain(pixels);
     let low = all.fold(1.0, f64::min);
     let bar = move |share: f64| format!("--share:{:.3}", (share - low + 0.05) / (1.05 - low));
     view! {
@@ -53,7 +49,7 @@ fn Table(probe: Probe, kind: String) -> impl IntoView {
             </thead>
             <tbody>
                 {pixels.map(|accuracy| view! {
-                    <tr class="pixels"><th scope="row">"raw pixels"</th><td></td><td>{words::percent(accuracy)}</td><td></td></tr>
+                    <tr class="pixels"><th scope="row">"raw pixels"</th><td></td><td>{format::percent(accuracy)}</td><td></td></tr>
                 })}
                 {rows.into_iter().map(|row| line(best.as_ref() == Some(&row.name), bar(row.trained), row)).collect_view()}
             </tbody>
@@ -62,12 +58,12 @@ fn Table(probe: Probe, kind: String) -> impl IntoView {
 }
 
 fn line(is_best: bool, bar: String, Layer { name, trained, untrained }: Layer) -> impl IntoView {
-    let gain = untrained.map(|untrained| words::points(trained - untrained));
+    let gain = untrained.map(|untrained| format::points(trained - untrained));
     view! {
         <tr class:best=is_best>
             <th scope="row">{layer_name(&name)}{is_best.then_some(" (best)")}</th>
-            <td class="bar" style=bar>{words::percent(trained)}</td>
-            <td>{untrained.map(words::percent)}</td>
+            <td class="bar" style=bar>{format::percent(trained)}</td>
+            <td>{untrained.map(format::percent)}</td>
             <td>{gain}</td>
         </tr>
     }

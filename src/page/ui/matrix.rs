@@ -4,6 +4,7 @@ use leptos::html::Canvas;
 use leptos::prelude::*;
 
 use super::canvas::paint;
+use crate::format;
 use crate::page::model::{picture_layout, words};
 use crate::page::state::store::PageState;
 use crate::session::picture::PictureFigure;
@@ -20,8 +21,8 @@ pub fn Matrix(index: usize) -> impl IntoView {
     };
     let title = part(|figure| figure.title.clone());
     let caption = part(|figure| figure.caption.clone());
-    let low = part(|figure| words::number(figure.low.into()));
-    let high = part(|figure| words::number(figure.high.into()));
+    let low = part(|figure| format::number(figure.low.into()));
+    let high = part(|figure| format::number(figure.high.into()));
     Effect::new(move || {
         let Some(canvas) = canvas.get() else { return };
         state.picture.with(|picture| {

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::format;
 use crate::page::state::store::PageState;
 
 /// Failures with their remedy, errors in the link or the settings, and warnings of the run.
@@ -41,6 +42,6 @@ pub fn Notice() -> impl IntoView {
 }
 
 fn sentence(text: &str) -> String {
-    let titled = crate::page::model::words::title(text);
+    let titled = format::title(text);
     if titled.ends_with(['.', '!', '?']) { titled } else { titled + "." }
 }

@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 use super::chart::Chart;
 use super::layer_table::Layers;
+use crate::format;
 use crate::page::model::plot;
 use crate::page::model::probe_summary::{self, probe_name};
-use crate::page::model::words;
 use crate::page::state::store::PageState;
 use crate::session::event::Source;
 
@@ -48,7 +48,7 @@ fn Kind(kind: String) -> impl IntoView {
         let best = |run: &crate::page::model::run_state::RunState| {
             name.with_value(|kind| Some(probe_summary::best(run.probes.last()?, Source::Trained, kind)?.accuracy))
         };
-        state.run.with(best).map_or_else(|| "–".to_string(), words::percent)
+        state.run.with(best).map_or_else(|| "–".to_string(), format::percent)
     });
     view! { <Chart title plot value testid/> }
 }
@@ -65,8 +65,8 @@ fn Small() -> impl IntoView {
         Some(format!(
             "Measured on {} labelled images and counted on {} test images, so each number may be off by about {off:.0} points; \
              the lines are measured on the same images and move together.",
-            words::count(probe.train_images),
-            words::count(probe.test_images),
+            format::thousands(probe.train_images),
+            format::thousands(probe.test_images),
         ))
     })
     });

@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::format;
 use crate::page::model::phase::Phase;
-use crate::page::model::words;
 use crate::page::state::store::PageState;
 
 /// Status line, progress bar and numbers.
@@ -31,8 +31,8 @@ fn sentence(state: PageState) -> String {
         Phase::Ready => "Ready. Press Start training.".into(),
         Phase::Done => state.run.with(|run| match &run.done {
             Some(done) => {
-                let steps = words::count(done.step);
-                let time = words::duration(done.elapsed_seconds);
+                let steps = format::thousands(done.step);
+                let time = format::duration(done.elapsed_seconds);
                 format!("Done: {steps} steps in {time}.")
             }
             None => "Done.".into(),
@@ -71,15 +71,15 @@ fn Numbers() -> impl IntoView {
     let of_step = move |text: fn(&crate::session::event::Step) -> String| {
         Memo::new(move |_| state.run.with(|run| run.step.as_ref().map_or_else(|| "–".to_string(), text)))
     };
-    let steps = Memo::new(move |_| state.run.with(|run| words::count(run.steps())));
+    let steps = Memo::new(move |_| state.run.with(|run| format::thousands(run.steps())));
     let total = Memo::new(move |_| {
-        state.run.with(|run| run.plan.as_ref().map(|plan| format!(" of {}", words::count(plan.total_steps))))
+        state.run.with(|run| run.plan.as_ref().map(|plan| format!(" of {}", format::thousands(plan.total_steps))))
     });
     let left = Memo::new(move |_| {
         let known = state.run.with(|run| run.seconds_left());
-        known.filter(|_| state.phase.get().is_busy()).map_or_else(|| "–".to_string(), words::duration)
+        known.filter(|_| state.phase.get().is_busy()).map_or_else(|| "–".to_string(), format::duration)
     });
-    let speed = of_step(|step| words::rate(step.images_per_second));
+    let speed = of_step(|step| format::rate(step.images_per_second));
     let epoch = of_step(|step| format!("{:.2}", step.epoch));
     view! {
         <dl class="numbers">

@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::chart::Chart;
+use crate::format;
 use crate::page::model::plot::{self, Measure, Plot};
-use crate::page::model::words;
 use crate::page::state::store::PageState;
 
 /// Charts of the loss, the method's own measure and the variety of the embeddings.
@@ -13,7 +13,7 @@ pub fn Learning() -> impl IntoView {
     let state = expect_context::<PageState>();
     let loss = Signal::derive(move || state.run.with(plot::loss));
     let latest = Memo::new(move |_| {
-        state.run.with(|run| run.step.as_ref().map_or_else(|| "–".to_string(), |step| words::number(step.loss)))
+        state.run.with(|run| run.step.as_ref().map_or_else(|| "–".to_string(), |step| format::number(step.loss)))
     });
     view! {
         <section class="part" aria-labelledby="part-learning">
@@ -45,10 +45,10 @@ fn Metric() -> impl IntoView {
     let value = Memo::new(move |_| {
         let latest = state.run.with(|run| run.metric.last());
         let unit = measure.with(|measure| measure.as_ref().map(|measure| measure.unit));
-        latest.zip(unit).map_or_else(|| "–".to_string(), |((_, value), unit)| words::measure(unit, value))
+        latest.zip(unit).map_or_else(|| "–".to_string(), |((_, value), unit)| format::measured(unit, value))
     });
     let title = Signal::derive(move || {
-        measure.with(|measure| measure.as_ref().map(|measure| words::title(&measure.name)).unwrap_or_default())
+        measure.with(|measure| measure.as_ref().map(|measure| format::title(&measure.name)).unwrap_or_default())
     });
     view! { <Optional title plot=Signal::derive(plot) value testid="accuracy"/> }
 }
@@ -59,7 +59,7 @@ fn Variety() -> impl IntoView {
     let state = expect_context::<PageState>();
     let plot = move || state.run.with(plot::variety);
     let value = Memo::new(move |_| {
-        state.run.with(|run| run.directions.last().map_or_else(|| "–".to_string(), |(_, value)| words::percent(value)))
+        state.run.with(|run| run.directions.last().map_or_else(|| "–".to_string(), |(_, value)| format::percent(value)))
     });
     view! { <Optional title="Variety of the answers" plot=Signal::derive(plot) value testid="variety"/> }
 }
@@ -84,9 +84,9 @@ fn HeldOut() -> impl IntoView {
     let text = Memo::new(move |_| {
         state.run.with(|run| {
             run.pretext.as_ref().map(|pretext| {
-                let name = words::title(&pretext.name);
-                let value = words::measure(pretext.unit, pretext.value);
-                format!("{name} on {} images it never trained on: {value}.", words::count(pretext.images))
+                let name = format::title(&pretext.name);
+                let value = format::measured(pretext.unit, pretext.value);
+                format!("{name} on {} images it never trained on: {value}.", format::thousands(pretext.images))
             })
         })
     });

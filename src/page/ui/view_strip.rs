@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::matrix::Matrix;
 use super::tile::Tile;
+use crate::format;
 use crate::page::model::picture_layout::{self, Group};
-use crate::page::model::words;
 use crate::page::state::store::PageState;
 
 /// All rows and matrices of the latest picture.
@@ -39,7 +39,7 @@ fn Tiles(group: Group) -> impl IntoView {
     };
     let titles: Vec<String> = group.rows.iter().map(|(_, title)| title.clone()).collect();
     let legend = if group.is_tall() {
-        let lines = titles.into_iter().map(|title| view! { <li>{words::title(&title)}</li> }).collect_view();
+        let lines = titles.into_iter().map(|title| view! { <li>{format::title(&title)}</li> }).collect_view();
         view! { <ol class="legend" aria-label="The rows from top to bottom">{lines}</ol> }.into_any()
     } else {
         view! { <p class="row-title">{titles.join("; below: ")}</p> }.into_any()

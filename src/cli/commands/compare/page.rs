@@ -2,7 +2,7 @@
 
 use super::{PROBES, Table, dots};
 use super::show::{Layout, control, controls, name, reading, share, spread, task, title, verdict};
-use crate::cli::output::html::{capital, document, escape, section as part};
+use crate::cli::output::html::{document, escape, section as part};
 use crate::evaluate::Standing;
 use crate::evaluate::aggregate::{Line, Score, Section};
 use crate::format;
@@ -34,7 +34,7 @@ fn one(section: &Section, probes: &[&str]) -> String {
     let (name, rest) = heading.split_once(": ").unwrap_or((&heading, ""));
     let body = format!(
         "<p class=\"quiet\">{}</p>{figures}<div class=\"scroll\">{}</div>",
-        escape(&capital(rest)),
+        escape(&format::title(rest)),
         rows(section, probes)
     );
     part(name, &body)

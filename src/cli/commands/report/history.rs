@@ -1,6 +1,5 @@
 //! The events of a run as charts.
 
-use crate::cli::output::html::capital;
 use crate::cli::output::html::chart::{Across, Chart, Line, smoothed};
 use crate::format;
 use crate::method::{Info, Unit};
@@ -42,7 +41,7 @@ impl History {
         }
         charts.push(self.noisy("Loss", |step| Some(step.loss)));
         if self.steps.iter().any(|step| step.metric.is_some()) {
-            let mut chart = self.noisy(&capital(info.metric.name), |step| step.metric);
+            let mut chart = self.noisy(&format::title(info.metric.name), |step| step.metric);
             chart.percent = info.metric.unit == Unit::Share;
             let chance = self.pretext.as_ref().map_or(info.metric.chance, |pretext| pretext.chance);
             chart.levels.extend(chance.map(|chance| ("guessing".to_string(), "pixels", chance)));

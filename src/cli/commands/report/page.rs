@@ -6,7 +6,7 @@ use super::history::History;
 use super::looks::{Chosen, Neighbours};
 use crate::cli::commands::eval;
 use crate::cli::output::html::chart::{Across, Chart, Line};
-use crate::cli::output::html::{capital, document, escape, fact, section, small, with_code};
+use crate::cli::output::html::{document, escape, fact, section, small, with_code};
 use crate::cli::output::probe_table;
 use crate::evaluate::{Standing, best_control};
 use crate::format;
@@ -158,7 +158,7 @@ impl Page<'_> {
 
     fn trained(&self) -> String {
         let charts: String = self.history.training(self.info).iter().map(Chart::html).collect();
-        let held_out = self.history.pretext_words().map(|words| capital(&words));
+        let held_out = self.history.pretext_words().map(|words| format::title(&words));
         let held_out = held_out.map_or(String::new(), |words| format!("<p>{}.</p>", escape(&words)));
         let warnings: String =
             self.history.warnings.iter().map(|warning| format!("<p>Warning: {}</p>", escape(warning))).collect();

@@ -63,9 +63,3 @@ pub(in crate::cli) fn with_code(text: &str) -> String {
 pub(in crate::cli) fn fact(name: &str, value: &str) -> String {
     format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value))
 }
-
-/// The first letter made large.
-pub(in crate::cli) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}

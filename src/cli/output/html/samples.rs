@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::escape;
 use super::image::Image;
-use super::{capital, escape};
+use crate::format;
 use crate::session::picture::{Picture, PictureFigure, PictureRow};
 
 /// A picture's rows of images and its matrices.
@@ -15,7 +16,7 @@ pub(crate) fn samples(picture: &Picture) -> String {
 
 fn sample_row(row: &PictureRow) -> String {
     let bytes = row.width * row.height * row.channels;
-    let mut html = format!("<h3>{}</h3><ul class=\"tiles\">", escape(&capital(&row.title)));
+    let mut html = format!("<h3>{}</h3><ul class=\"tiles\">", escape(&format::title(&row.title)));
     for (place, pixels) in row.pixels.chunks_exact(bytes.max(1)).enumerate() {
         let image = Image { width: row.width, height: row.height, channels: row.channels, pixels: pixels.to_vec() };
         let caption = row.captions.get(place);
