@@ -9,12 +9,15 @@ pub mod event_log;
 #[cfg(not(target_family = "wasm"))]
 pub mod folder;
 mod health;
+mod meters;
 mod observe;
 mod order;
 pub mod picture;
 pub mod schedule;
+mod work;
 
 pub use order::SHARD;
+pub use work::Progress;
 
 use crate::config::{Budget, RunConfig};
 use crate::data::Dataset;
@@ -29,31 +32,12 @@ use checkpoint::{Header, Images};
 use data_wait::DataWait;
 use event::{Done, Epoch, Event, Started, Step};
 use health::{Pulse, Watch};
+use meters::{Means, Meter};
 use observe::{Controls, Values};
 use order::Order;
 use picture::Picture;
 use schedule::Pace;
-
-/// The result of one call of [`Session::advance`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum Progress {
-    /// Work was done. A step whose loss was not read back gives no event.
-    Events(Vec<Event>),
-    /// The images of the next step have not arrived.
-    WaitingForData,
-    /// Nothing is left to do: [`Event::Done`] was given before.
-    Finished,
-}
-
-/// The next unit of work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    Probe,
-    Train,
-    HeldOut,
-    Finish,
-    Nothing,
-}
+use work::Next;
 
 /// A run in progress.
 pub struct Session {
@@ -76,21 +60,6 @@ pub struct Session {
     read_next: bool,
     /// Sentences to say before the first step.
     advice: Vec<String>,
-}
-
-/// Images and seconds since the last loss was read.
-#[derive(Clone, Copy, Debug, Default)]
-struct Meter {
-    images: usize,
-    seconds: f64,
-}
-
-/// Means over the step events of an epoch.
-#[derive(Clone, Copy, Debug, Default)]
-struct Means {
-    count: usize,
-    loss: f64,
-    metric: Option<f64>,
 }
 
 impl Session {
@@ -439,18 +408,15 @@ impl Session {
             loss,
             metric,
             learning_rate,
-            images_per_second: meter.images as f64 / meter.seconds.max(1e-9),
+            images_per_second: meter.images_per_second(),
             elapsed_seconds: self.elapsed,
         }
     }
 
     fn epoch_event(&mut self) -> Option<Event> {
-        let means = std::mem::take(&mut self.epoch);
-        let count = means.count.max(1) as f64;
+        let (loss, metric) = std::mem::take(&mut self.epoch).means()?;
         let epoch = self.step / self.order.steps_per_epoch();
-        let loss = means.loss / count;
-        let metric = means.metric.map(|sum| sum / count);
-        (means.count > 0).then_some(Event::Epoch(Epoch { epoch, step: self.step, loss, metric }))
+        Some(Event::Epoch(Epoch { epoch, step: self.step, loss, metric }))
     }
 
     async fn probe(&mut self) -> Result<Progress> {
@@ -466,13 +432,5 @@ impl Session {
         self.next = Next::Finish;
         let pretext = self.pretext(self.pace.held_out).await?;
         Ok(Progress::Events(pretext.into_iter().map(Event::Pretext).collect()))
-    }
-}
-
-impl Means {
-    fn add(&mut self, loss: f64, metric: Option<f64>) {
-        self.count += 1;
-        self.loss += loss;
-        self.metric = metric.map(|metric| self.metric.unwrap_or(0.0) + metric);
     }
 }
