@@ -26,7 +26,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("weights", &["error", "net", "rng"]),
     (
         "session",
-        &["config", "data", "device", "digest", "error", "health", "method", "net", "optim", "platform", "probe", "rng"],
+        &[
+            "config", "data", "device", "digest", "error", "health", "method", "net", "optim", "platform", "probe",
+            "rng",
+        ],
     ),
     ("format", &["method"]),
     (
