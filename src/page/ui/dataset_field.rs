@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::format;
-use crate::page::model::{dataset_choice, words};
+use crate::page::model::dataset_choice;
 use crate::page::state::store::PageState;
 
 /// All data sets. One that the method cannot use, or that the site lacks, is disabled and states the reason.

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::canvas::paint;
 use crate::format;
-use crate::page::model::{picture_layout, words};
+use crate::page::model::picture_layout;
 use crate::page::state::store::PageState;
 use crate::session::picture::PictureFigure;
 
