@@ -1,14 +1,14 @@
-//! nolabel trains image encoders without labels, on whatever GPU or CPU is there: in a browser tab (this crate as
-//! wasm, WebGPU) and on the desktop (the same crate, native).
+//! nolabel trains image encoders without labels (self-supervised learning), on any GPU or on the CPU: in a browser tab (this crate as
+//! wasm, with WebGPU) and on the desktop (the same crate, native).
 //!
-//! Layers point one way; a module uses only what stands below it:
+//! Layers point one way: a module uses only modules below it.
 //!
 //! ```text
 //! cli (main.rs)        page (bin/page.rs) <-messages-> worker (bin/worker.rs)
 //!          \                                          /
 //!           session   a run as a stream of events; pause, save, resume
 //!            /     \
-//!       method     probe      one file a method, one row in the list; beside them weights: encoders from and for others
+//!       method     probe      one file a method, one row in the list; beside them weights: import and export of encoders
 //!          |   \
 //!        loss   view   net   optim      pure functions and modules, no knowledge of methods
 //!                |
@@ -44,7 +44,7 @@ pub mod methods;
 pub mod net;
 #[cfg(feature = "engine")]
 pub mod optim;
-// the worker has no use for it
+// the worker does not need it
 #[cfg(any(feature = "page", not(target_family = "wasm")))]
 pub mod page;
 #[cfg(feature = "engine")]
@@ -62,7 +62,7 @@ pub mod weights;
 #[cfg(feature = "engine")]
 pub mod worker;
 
-// The page's program is built without the feature `engine`: of these modules it has the files that use nothing of Burn.
+// The page's program is built without the feature `engine`. It contains the files of these modules that do not use Burn.
 
 /// Requests for a device and descriptions of devices.
 #[cfg(not(feature = "engine"))]
@@ -78,7 +78,7 @@ pub mod method {
     pub use info::{Info, Metric, Needs, Unit};
 }
 
-/// The encoder's configuration.
+/// Configuration of encoders.
 #[cfg(not(feature = "engine"))]
 pub mod net {
     mod encoder {

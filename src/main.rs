@@ -1,4 +1,4 @@
-//! The command line's program.
+//! Program of the command line.
 
 #[cfg(not(target_family = "wasm"))]
 use nolabel::platform::{display, memory};

@@ -2,11 +2,11 @@
 
 use super::dot;
 
-/// Sweeps of rotations over all pairs of rows; the last ones find nothing left to do.
+/// Number of Jacobi sweeps over all pairs of rows, more than enough to converge.
 const SWEEPS: usize = 12;
 
-/// The eigenvalues of a symmetric `[n, n]` in rising order: reflections make it tridiagonal, then each value is found by
-/// halving an interval (Golub and Van Loan, sections 8.3.1 and 8.4.1).
+/// Eigenvalues of a symmetric matrix `[n, n]` in ascending order, by Householder tridiagonalisation and bisection (Golub and Van Loan,
+/// sections 8.3.1 and 8.4.1).
 pub fn eigenvalues(mut matrix: Vec<f64>, n: usize) -> Vec<f64> {
     for k in 0..n.saturating_sub(2) {
         reflect(&mut matrix, n, k);
@@ -19,7 +19,7 @@ pub fn eigenvalues(mut matrix: Vec<f64>, n: usize) -> Vec<f64> {
     (0..n).map(|rank| bisect(&diagonal, &beside, rank, low, high)).collect()
 }
 
-/// One Householder reflection from both sides: clears column and row `k` beyond the diagonal's neighbour.
+/// One Householder reflection from both sides, which clears column and row `k` beyond the subdiagonal.
 fn reflect(a: &mut [f64], n: usize, k: usize) {
     let mut v: Vec<f64> = (k + 1..n).map(|i| a[i * n + k]).collect();
     let length = dot(&v, &v).sqrt();
@@ -37,12 +37,14 @@ fn reflect(a: &mut [f64], n: usize, k: usize) {
     for i in 0..size {
         let row = &mut a[block(i)..block(i) + size];
         row.iter_mut().enumerate().for_each(|(j, x)| *x -= v[i] * w[j] + w[i] * v[j]);
-        (a[(k + 1 + i) * n + k], a[k * n + k + 1 + i]) = (0.0, 0.0);
+        a[(k + 1 + i) * n + k] = 0.0;
+        a[k * n + k + 1 + i] = 0.0;
     }
-    (a[(k + 1) * n + k], a[k * n + k + 1]) = (image, image);
+    a[(k + 1) * n + k] = image;
+    a[k * n + k + 1] = image;
 }
 
-/// The eigenvalue with `rank` smaller ones, between `low` and `high`.
+/// Eigenvalue number `rank` in ascending order, by bisection between `low` and `high`.
 fn bisect(diagonal: &[f64], beside: &[f64], rank: usize, mut low: f64, mut high: f64) -> f64 {
     for _ in 0..64 {
         let middle = (low + high) / 2.0;
@@ -51,9 +53,10 @@ fn bisect(diagonal: &[f64], beside: &[f64], rank: usize, mut low: f64, mut high:
     (low + high) / 2.0
 }
 
-/// How many eigenvalues lie below `x`: the negative pivots of the matrix less `x` (Sylvester's law of inertia).
+/// Number of eigenvalues below `x`: the negative pivots of the matrix minus `x I` (Sylvester's law of inertia).
 fn smaller(diagonal: &[f64], beside: &[f64], x: f64) -> usize {
-    let (mut count, mut pivot) = (0, 1.0);
+    let mut count = 0;
+    let mut pivot = 1.0;
     for (i, value) in diagonal.iter().enumerate() {
         let carried = if i == 0 { 0.0 } else { beside[i - 1] * beside[i - 1] / pivot };
         pivot = value - x - carried;
@@ -65,8 +68,8 @@ fn smaller(diagonal: &[f64], beside: &[f64], x: f64) -> usize {
     count
 }
 
-/// The eigenvectors of a symmetric `[n, n]` as rows of unit length, those of the largest eigenvalues first (Jacobi's rotations;
-/// Golub and Van Loan, section 8.5).
+/// Unit eigenvectors of a symmetric matrix `[n, n]` as rows, in descending order of the eigenvalues, by Jacobi rotations (Golub and
+/// Van Loan, section 8.5).
 pub fn eigenvectors(mut a: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     let m = a.len();
     let mut vectors: Vec<Vec<f64>> = (0..m).map(|i| (0..m).map(|j| f64::from(u8::from(i == j))).collect()).collect();
@@ -90,7 +93,7 @@ pub fn eigenvectors(mut a: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     }
     let mut order: Vec<usize> = (0..m).collect();
     order.sort_by(|&i, &j| a[j][j].total_cmp(&a[i][i]));
-    order.into_iter().map(|place| vectors[place].clone()).collect()
+    order.into_iter().map(|index| vectors[index].clone()).collect()
 }
 
 #[cfg(test)]
@@ -99,7 +102,7 @@ mod tests {
     use crate::rng::{Purpose, normal, stream};
 
     #[test]
-    fn values_and_vectors_are_found_in_two_ways_and_belong_together() {
+    fn eigenvalues_and_eigenvectors_belong_together() {
         for n in [1, 2, 3, 17, 40] {
             let noise: Vec<f64> =
                 normal(&mut stream(4, Purpose::Views, 0), n * 60, 1.0).into_iter().map(f64::from).collect();
@@ -107,8 +110,8 @@ mod tests {
             let matrix: Vec<f64> = (0..n * n).map(|at| dot(row(at / n), row(at % n))).collect();
             let values = eigenvalues(matrix.clone(), n);
             let vectors = eigenvectors(matrix.chunks_exact(n).map(<[f64]>::to_vec).collect());
-            for (place, vector) in vectors.iter().enumerate() {
-                let value = values[n - 1 - place];
+            for (rank, vector) in vectors.iter().enumerate() {
+                let value = values[n - 1 - rank];
                 for (image, own) in matrix.chunks_exact(n).map(|row| dot(row, vector)).zip(vector) {
                     assert!(
                         (image - value * own).abs() < 1e-8 * value.abs().max(1.0),
@@ -116,9 +119,9 @@ mod tests {
                     );
                 }
                 for (other, expected) in
-                    vectors[..=place].iter().zip((0..=place).map(|at| f64::from(u8::from(at == place))))
+                    vectors[..=rank].iter().zip((0..=rank).map(|at| f64::from(u8::from(at == rank))))
                 {
-                    assert!((dot(vector, other) - expected).abs() < 1e-10, "unit rows at right angles");
+                    assert!((dot(vector, other) - expected).abs() < 1e-10, "eigenvectors are orthonormal");
                 }
             }
         }

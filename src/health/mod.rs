@@ -1,4 +1,4 @@
-//! Is a representation collapsing? Numbers that need no labels, from embeddings that were read back from the device.
+//! Measures of collapse that need no labels, computed on the host from embeddings.
 
 mod lidar;
 mod pairs;
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
     use serde::Deserialize;
 
-    /// What NumPy made of the same embeddings: `tests/reference/health.py`.
+    /// Embeddings, and the measures that NumPy computes of them (`tests/reference/health.py`).
     #[derive(Deserialize)]
     struct Case {
         width: usize,
@@ -30,12 +30,12 @@ mod tests {
     }
 
     #[test]
-    fn all_figures_agree_with_numpys() {
+    fn all_measures_agree_with_numpy() {
         let cases: Vec<Case> =
             serde_json::from_str(include_str!("../../tests/fixtures/health/health.json")).expect("a fixture");
         assert_eq!(cases.len(), 3);
         for case in cases {
-            let (a, b) = (Rows::new(case.a, case.width), Rows::new(case.b, case.width));
+            let [a, b] = [case.a, case.b].map(|values| Rows::new(values, case.width));
             let decay = Spectrum::centred(&a).decay().expect("many directions");
             let figures = [
                 ("spread", spread(&a), case.spread),

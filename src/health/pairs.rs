@@ -1,21 +1,22 @@
-//! What a contrast pulls together and pushes apart: Wang and Isola 2020.
+//! Alignment and uniformity of embeddings (Wang and Isola 2020).
 
 use super::rows::Rows;
 use crate::algebra::dot;
 
-/// `mean_i |l2(a_i) - l2(b_i)|^2`: how far apart the views of one image lie on the unit sphere. 0 where they fall together,
-/// 2 where they have nothing in common. `a`, `b`: `[n, d]`. Equation 5 with alpha = 2.
+/// Alignment, `mean_i |l2(a_i) - l2(b_i)|^2`: the mean squared distance between two views of an image on the unit sphere. 0 if they
+/// are equal, 2 if they are orthogonal. `a`, `b`: `[n, d]`. Equation 5 with alpha = 2.
 pub fn alignment(a: &Rows, b: &Rows) -> f64 {
     let cosines: f64 = a.unit().iter().zip(b.unit().iter()).map(|(a, b)| dot(a, b)).sum();
     2.0 - 2.0 * cosines / a.count().max(1) as f64
 }
 
-/// `ln mean_{i<j} exp(-2 |l2(z_i) - l2(z_j)|^2)`: how evenly different images cover the unit sphere. 0 where all lie in one
-/// place; -4 where they are orthogonal, and about there for random directions of many dimensions. 0 for fewer than two
-/// rows. `z`: `[n, d]`. Equation 6 with t = 2.
+/// Uniformity, `ln mean_{i<j} exp(-2 |l2(z_i) - l2(z_j)|^2)`: lower the more evenly images cover the unit sphere. 0 if all are equal, -4
+/// if they are orthogonal, about -4 for random directions in many dimensions, 0 for fewer than two rows. `z`: `[n, d]`. Equation
+/// 6 with t = 2.
 pub fn uniformity(z: &Rows) -> f64 {
     let unit = z.unit();
-    let (mut sum, mut pairs) = (0.0, 0usize);
+    let mut sum = 0.0;
+    let mut pairs = 0usize;
     for (i, a) in unit.iter().enumerate() {
         for b in unit.iter().take(i) {
             sum += (4.0 * dot(a, b) - 4.0).exp();

@@ -2,7 +2,7 @@
 
 use crate::algebra::dot;
 
-/// `[n, d]`, row after row.
+/// Matrix `[n, d]` in row-major order and double precision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows {
     values: Vec<f64>,
@@ -10,10 +10,10 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Rows of `width` numbers each.
+    /// Rows of `width` values each.
     ///
     /// # Panics
-    /// When `values` are no whole rows.
+    /// If `width` is 0 or does not divide the number of values.
     pub fn new(values: impl IntoIterator<Item = f32>, width: usize) -> Self {
         let values: Vec<f64> = values.into_iter().map(f64::from).collect();
         assert!(width > 0 && values.len().is_multiple_of(width), "whole rows");
@@ -24,12 +24,12 @@ impl Rows {
         Self { values, width: width.max(1) }
     }
 
-    /// n.
+    /// Number of rows n.
     pub fn count(&self) -> usize {
         self.values.len() / self.width
     }
 
-    /// d.
+    /// Number of columns d.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -38,7 +38,7 @@ impl Rows {
         self.values.chunks_exact(self.width)
     }
 
-    /// Each row divided by its length: `z / max(|z|, 1e-12)`.
+    /// L2-normalised rows, `z / max(|z|, 1e-12)`.
     pub(super) fn unit(&self) -> Self {
         let scaled = self.iter().flat_map(|row| {
             let length = dot(row, row).sqrt().max(1e-12);
@@ -47,7 +47,7 @@ impl Rows {
         Self { values: scaled.collect(), width: self.width }
     }
 
-    /// The mean over the rows, `[d]`; zeros where there are none.
+    /// Mean over the rows: `[d]`, zeros without rows.
     pub(super) fn mean(&self) -> Vec<f64> {
         let mut mean = vec![0.0; self.width];
         let share = 1.0 / self.count().max(1) as f64;
@@ -55,25 +55,25 @@ impl Rows {
         mean
     }
 
-    /// The rows less their mean.
+    /// Rows minus their mean.
     pub(super) fn centred(&self) -> Self {
         let mean = self.mean();
         let values = self.iter().flat_map(|row| row.iter().zip(&mean).map(|(value, mean)| value - mean)).collect();
         Self { values, width: self.width }
     }
 
-    /// All numbers combined with those of another of the same shape.
+    /// Element-wise combination with a matrix of the same shape.
     pub(super) fn with(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
         let values = self.values.iter().zip(&other.values).map(|(&a, &b)| f(a, b)).collect();
         Self { values, width: self.width }
     }
 
-    /// `X Y^T`, `[n, m]`.
+    /// Product `X Y^T`: `[n, m]`.
     pub(super) fn times(&self, other: &Self) -> Vec<f64> {
         self.iter().flat_map(|a| other.iter().map(move |b| dot(a, b))).collect()
     }
 
-    /// `X^T`, `[d, n]`.
+    /// Transpose `X^T`: `[d, n]`.
     pub(super) fn transposed(&self) -> Self {
         let n = self.count();
         let values = (0..self.width).flat_map(|k| self.values.iter().skip(k).step_by(self.width).copied()).collect();
@@ -81,15 +81,15 @@ impl Rows {
     }
 }
 
-/// `sqrt(d) mean_j std_i(l2(z_i)_j)`: how far unit rows spread. 1 where directions are even, 0 where all rows point one
-/// way. The deviation is the biased one. Chen and He 2021, section 4.1.
+/// Spread, the mean standard deviation of the coordinates of unit rows, `sqrt(d) mean_j std_i(l2(z_i)_j)` (biased). 1 for uniform
+/// directions, 0 if all rows have one direction. `z`: `[n, d]`. Chen and He 2021, section 4.1.
 pub fn spread(z: &Rows) -> f64 {
-    let off = z.unit().centred();
-    let n = off.count().max(1) as f64;
-    let mut squares = vec![0.0; off.width];
-    off.iter().for_each(|row| squares.iter_mut().zip(row).for_each(|(sum, value)| *sum += value * value));
+    let centred = z.unit().centred();
+    let n = centred.count().max(1) as f64;
+    let mut squares = vec![0.0; centred.width];
+    centred.iter().for_each(|row| squares.iter_mut().zip(row).for_each(|(sum, value)| *sum += value * value));
     let deviations: f64 = squares.into_iter().map(|sum| (sum / n).sqrt()).sum();
-    deviations / (off.width as f64).sqrt()
+    deviations / (centred.width as f64).sqrt()
 }
 
 #[cfg(test)]
@@ -98,17 +98,17 @@ mod tests {
     use crate::rng::{Purpose, normal, stream};
 
     #[test]
-    fn random_directions_spread_by_one_and_equal_ones_not_at_all() {
+    fn spread_is_1_for_random_and_0_for_equal_directions() {
         let noise = Rows::new(normal(&mut stream(4, Purpose::Views, 0), 512 * 2048, 1.0), 2048);
         assert!((spread(&noise) - 1.0).abs() < 0.02);
         assert!(spread(&Rows::new([0.3f32, -0.1, 2.0, 0.7].repeat(64), 4)) < 1e-6);
-        // two opposite directions along one axis: deviation 1 there, 0 on the three others, times sqrt 4
+        // two opposite directions: deviation 1 on one axis and 0 on the three others, with the factor sqrt 4
         let opposite = [[1.0f32, 0.0, 0.0, 0.0], [-3.0, 0.0, 0.0, 0.0]].concat();
         assert!((spread(&Rows::new(opposite, 4)) - 0.5).abs() < 1e-9);
     }
 
     #[test]
-    fn transposing_twice_changes_nothing() {
+    fn transposing_twice_is_the_identity() {
         let rows = Rows::new((0..6).map(|i| i as f32), 3);
         assert_eq!(rows.transposed(), Rows::new([0.0, 3.0, 1.0, 4.0, 2.0, 5.0], 2));
         assert_eq!(rows.transposed().transposed(), rows);

@@ -1,50 +1,49 @@
-//! How the singular values of embeddings fall, and how many directions they come to.
+//! Spectrum of embeddings: effective rank (RankMe) and decay of the eigenvalues (alpha-ReQ).
 
 use super::rows::Rows;
 use crate::algebra::eigenvalues;
 
-/// Singular values in falling order.
+/// Singular values in descending order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spectrum(Vec<f64>);
 
 impl Spectrum {
-    /// Of the rows as they are. The work grows with the cube of the smaller of rows and width: some hundred rows are
-    /// plenty.
+    /// Spectrum of the rows, without centring. The cost grows with the cube of the smaller of n and d; a few hundred rows are enough.
     pub fn of(rows: &Rows) -> Self {
-        let turned;
+        let transposed;
         let rows = if rows.count() <= rows.width() {
             rows
         } else {
-            turned = rows.transposed();
-            &turned
+            transposed = rows.transposed();
+            &transposed
         };
         Self::of_eigenvalues(eigenvalues(rows.times(rows), rows.count()))
     }
 
-    /// Of the rows less their mean.
+    /// Spectrum of the rows minus their mean.
     pub fn centred(rows: &Rows) -> Self {
         Self::of(&rows.centred())
     }
 
-    /// The roots of eigenvalues in rising order; what rounding made negative is 0.
+    /// Spectrum from eigenvalues in ascending order: their roots, with 0 for values that rounding made negative.
     pub(super) fn of_eigenvalues(values: Vec<f64>) -> Self {
         Self(values.into_iter().rev().map(|value| value.max(0.0).sqrt()).collect())
     }
 
-    /// RankMe: `exp(-sum_k p_k ln p_k)` with `p_k = sigma_k / sum sigma`. Between 1 (all rows on one line) and the smaller
-    /// of rows and width (all directions used alike); 0 for no or only zero rows. Garrido et al. 2023, equation 1, which
-    /// takes the rows as they are.
+    /// Effective rank (RankMe): `exp(-sum_k p_k ln p_k)` with `p_k = sigma_k / sum sigma`. From 1 (all rows on one line) to the smaller of
+    /// n and d (all directions used equally); 0 for no rows or zero rows only. Garrido et al. 2023, equation 1, for rows without
+    /// centring.
     pub fn effective_rank(&self) -> f64 {
         effective_number(&self.0)
     }
 
-    /// alpha-ReQ: the alpha of `lambda_j ~ j^-alpha`, with `lambda_j` the eigenvalues of the covariance, if these are the
-    /// singular values of centred rows. Near 1 the directions share the variance as in a good representation; far above 1
-    /// a few have it all; near 0 it is white. None with fewer than three directions. Agrawal et al. 2022, section 3.
+    /// Decay of the eigenvalues (alpha-ReQ): the alpha of `lambda_j ~ j^-alpha`, where `lambda_j` are the eigenvalues of the covariance if
+    /// this is the spectrum of centred rows. Good representations have about 1; far above 1 a few directions have all the variance;
+    /// near 0 the variance is equal in all. `None` for fewer than three directions. Agrawal et al. 2022, section 3.
     ///
-    /// A straight line through `(ln j, ln lambda_j)` by least squares; the j-th point weighs 1/j, so that each octave counts
-    /// alike and the tail, which few images cannot tell, does not decide. Values below a millionth of the largest are
-    /// rounding.
+    /// It is the slope of a weighted least-squares line through `(ln j, ln lambda_j)`. The j-th point has weight 1/j, so that every octave
+    /// counts equally and the tail, which few images do not determine, does not dominate. Values below a millionth of the largest
+    /// are rounding errors and left out.
     pub fn decay(&self) -> Option<f64> {
         let floor = 1e-6 * self.0.first()?.powi(2);
         let points: Vec<(f64, f64, f64)> = self
@@ -61,11 +60,12 @@ impl Spectrum {
         let mean = |f: fn(&(f64, f64, f64)) -> f64| {
             points.iter().map(|point| point.0 * f(point)).sum::<f64>() / points.iter().map(|point| point.0).sum::<f64>()
         };
-        let (x, y) = (mean(|point| point.1), mean(|point| point.2));
+        let x = mean(|point| point.1);
+        let y = mean(|point| point.2);
         Some((x * y - mean(|point| point.1 * point.2)) / (mean(|point| point.1 * point.1) - x * x))
     }
 
-    /// Every value as a share of the largest, at the ranks 1, 2, 4, 8 and so on: enough to draw how they fall.
+    /// Values at the ranks 1, 2, 4, 8 and so on, as shares of the largest, for a chart.
     pub fn octaves(&self) -> Vec<f64> {
         let Some(largest) = self.0.first().filter(|largest| **largest > 0.0) else { return Vec::new() };
         let ranks = std::iter::successors(Some(1usize), |rank| rank.checked_mul(2));
@@ -73,7 +73,7 @@ impl Spectrum {
     }
 }
 
-/// `exp` of the entropy of what each value is of the sum: how many equal values would be as many. 0 where all are 0.
+/// Effective number of values: `exp` of the entropy of the values divided by their sum. n equal values give n; zeros give 0.
 pub(super) fn effective_number(values: &[f64]) -> f64 {
     let sum: f64 = values.iter().sum();
     if sum == 0.0 {
@@ -92,8 +92,8 @@ mod tests {
     }
 
     #[test]
-    fn ranks_with_a_closed_form() {
-        // k orthogonal rows of one length, whether there are more columns or more rows
+    fn effective_ranks_have_their_closed_forms() {
+        // k orthogonal rows of one length
         let orthogonal = |k: usize, width: usize| -> Vec<f32> {
             (0..k * width).map(|i| if i / width == i % width { 3.0 } else { 0.0 }).collect()
         };
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_power_law_is_found_again() {
+    fn decay_finds_the_exponent_of_a_power_law() {
         for alpha in [0.0, 0.8, 2.0] {
             let values = (1..=60).rev().map(|j| 5.0 * f64::from(j).powf(-alpha)).collect();
             let found = Spectrum::of_eigenvalues(values).decay().expect("sixty directions");
@@ -121,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn octaves_are_shares_of_the_largest() {
+    fn octaves_are_shares_of_the_largest_value() {
         let spectrum = Spectrum::of_eigenvalues(vec![0.0, 1.0, 4.0, 9.0, 16.0]);
         assert_eq!(spectrum.octaves(), [1.0, 0.75, 0.25]);
         assert_eq!(Spectrum::of_eigenvalues(vec![0.0; 3]).octaves(), Vec::<f64>::new());
     }
 
     #[test]
-    fn a_common_offset_is_no_direction_of_centred_rows() {
+    fn centring_removes_a_common_offset() {
         let rows = Rows::new([9.0, 1.0, 9.0, -1.0, 9.0, 0.5, 9.0, -0.5], 2);
         assert!((Spectrum::centred(&rows).effective_rank() - 1.0).abs() < 1e-6);
         assert!(Spectrum::of(&rows).effective_rank() > 1.2);
