@@ -5,6 +5,10 @@ use crate::device::Kind;
 use crate::probe::ProbeSettings;
 use crate::session::schedule::{Pace, ProbePace};
 
+/// L2 penalties of the linear probe. Two of them, so that a probe sets images aside for validation: the best layer must not be
+/// chosen by test accuracy.
+const PENALTIES: [f64; 2] = [1e-1, 1e-2];
+
 /// Defaults of a device.
 struct Defaults {
     read_every: usize,
@@ -22,8 +26,12 @@ pub(super) fn of(kind: Kind, asked: ReadbackPace) -> Pace {
         Kind::SoftwareGpu => Defaults { read_every: 1, probe_every: 0, held_out: 250 },
     };
     let every = asked.probe_every.unwrap_or(defaults.probe_every);
-    let settings =
-        ProbeSettings { train_images: 1000, test_images: 500, penalties: vec![1e-1], ..ProbeSettings::default() };
+    let settings = ProbeSettings {
+        train_images: 1000,
+        test_images: 500,
+        penalties: PENALTIES.to_vec(),
+        ..ProbeSettings::default()
+    };
     Pace {
         read_every: asked.read_every.unwrap_or(defaults.read_every),
         health_every: 25,

@@ -3,7 +3,7 @@
 use crate::format;
 use crate::session::event::{Probe, ProbeRow, Source};
 
-/// The kinds of probe in a round, in the order of its rows.
+/// Kinds of probe in a round, in the order of its rows.
 pub fn kinds(probe: &Probe) -> Vec<String> {
     distinct(probe.rows.iter().map(|row| &row.probe))
 }
@@ -13,18 +13,18 @@ pub fn best<'a>(probe: &'a Probe, source: Source, kind: &str) -> Option<&'a Prob
     ProbeRow::best(&probe.rows, source, kind)
 }
 
-/// One layer of the table: trained and untrained accuracy.
+/// A row of the table: one layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
-    /// Its name.
+    /// Name of the layer.
     pub name: String,
-    /// Of the encoder as trained so far.
+    /// Accuracy of the trained encoder.
     pub trained: f64,
-    /// Of the same encoder before its first step.
+    /// Accuracy of the same encoder before its first step.
     pub untrained: Option<f64>,
 }
 
-/// The layers from pixels to head under the probe `kind`.
+/// All layers from pixels to head under the probe `kind`.
 pub fn layers(probe: &Probe, kind: &str) -> Vec<Layer> {
     let of = |source| probe.rows.iter().filter(move |row| row.source == source && row.probe == kind);
     let row = |name: &String, source| of(source).find(|row| row.layer == *name).map(|row| row.accuracy);
@@ -37,12 +37,26 @@ pub fn layers(probe: &Probe, kind: &str) -> Vec<Layer> {
         .collect()
 }
 
-/// How far an accuracy counted on `images` images may be off, at 95%: `1.96 sqrt(p (1 - p) / n)`.
-pub fn uncertainty(accuracy: f64, images: usize) -> f64 {
-    1.96 * (accuracy * (1.0 - accuracy) / images.max(1) as f64).max(0.0).sqrt()
+/// Largest distance of an accuracy from the ends of its 95 % interval, 0 to 1. The interval is wider on the side of 0.5, so
+/// this is no less than half its width.
+pub fn margin(row: &ProbeRow) -> f64 {
+    let [low, high] = row.interval;
+    (row.accuracy - low).max(high - row.accuracy)
 }
 
-/// The name of a probe among people.
+/// Sample sizes of a round and the margin of its best accuracy, as a sentence.
+pub fn precision_text(probe: &Probe) -> Option<String> {
+    let best = best(probe, Source::Trained, kinds(probe).first()?)?;
+    Some(format!(
+        "The classifier saw {} labelled images and was tested on {} others, so each accuracy is good to about ±{:.0} points; the \
+         lines are measured on the same images and move together.",
+        format::thousands(probe.train_images),
+        format::thousands(probe.test_images),
+        (margin(best) * 100.0).ceil(),
+    ))
+}
+
+/// Display name of a probe.
 pub fn probe_name(kind: &str) -> String {
     match kind {
         "knn" => "Nearest neighbours (kNN)".into(),
@@ -51,7 +65,7 @@ pub fn probe_name(kind: &str) -> String {
     }
 }
 
-/// What a layer is called in running text: `block3` is `block 3`, `gap` the mean at the end.
+/// Display name of a layer: `block 3` for `block3`, `last layer` for `gap`, the mean over the last map.
 pub fn layer_name(layer: &str) -> String {
     let digits = layer.trim_start_matches(|letter: char| !letter.is_ascii_digit());
     match layer.strip_suffix(digits) {
@@ -77,12 +91,11 @@ pub(crate) mod tests {
     use crate::session::event::ProbeRow;
 
     fn row(source: Source, layer: &str, probe: &str, accuracy: f64) -> ProbeRow {
-        let (layer, probe) = (layer.into(), probe.into());
         ProbeRow {
             source,
-            layer,
+            layer: layer.into(),
             width: 9,
-            probe,
+            probe: probe.into(),
             accuracy,
             interval: [0.0, 1.0],
             l2: None,
@@ -129,9 +142,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn half_of_a_hundred_is_uncertain_by_ten_points() {
-        assert!((uncertainty(0.5, 100) - 0.098).abs() < 1e-6);
-        assert_eq!(uncertainty(1.0, 0), 0.0);
+    fn a_perfect_accuracy_keeps_a_margin() {
+        let with = |accuracy, interval| ProbeRow { interval, ..row(Source::Trained, "gap", "knn", accuracy) };
+        // Wilson's interval of 10 right answers out of 10
+        assert!((margin(&with(1.0, [0.7225, 1.0])) - 0.2775).abs() < 1e-12);
+        assert!((margin(&with(0.5, [0.4, 0.6])) - 0.1).abs() < 1e-12);
+        let mut probe = round(0, 0.0);
+        probe.rows.iter_mut().for_each(|row| row.interval = [row.accuracy - 0.031, row.accuracy + 0.024]);
+        let text = precision_text(&probe).expect("trained rows");
+        assert!(text.contains("saw 1,000 labelled images and was tested on 500 others"), "{text}");
+        assert!(text.contains("about ±4 points"), "{text}");
     }
 
     #[test]

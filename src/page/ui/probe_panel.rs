@@ -7,6 +7,7 @@ use super::layer_table::Layers;
 use crate::format;
 use crate::page::model::plot;
 use crate::page::model::probe_summary::{self, probe_name};
+use crate::page::model::run_state::RunState;
 use crate::page::state::store::PageState;
 use crate::session::event::Source;
 
@@ -23,16 +24,17 @@ pub fn Probes() -> impl IntoView {
         <section class="part" aria-labelledby="part-probes">
             <h2 id="part-probes"><span class="count" aria-hidden="true">"3"</span>"Was anything learned?"</h2>
             <p>
-                "The puzzle was only an excuse. What we want are the features the network built to solve it. So every now and
-                then the network is frozen and examined: can a simple reader tell shirts from shoes by its features alone? For
-                this exam, and only for it, labels are used; nothing of it flows back into the network."
+                "The puzzle was only an excuse. On its way to an answer the network turns each picture into a list of numbers,
+                its "<em>"features"</em>". Are they good for something else? Every now and then the network is frozen, and a very
+                simple classifier has to name the pictures from these numbers alone. Only this test uses labels; the network
+                never sees them."
             </p>
             <div class="charts">
                 {move || kinds.get().into_iter().map(|kind| view! { <Kind kind/> }).collect_view()}
             </div>
-            <Small/>
+            <Precision/>
             <Layers/>
-            <Reading/>
+            <Explanation/>
         </section>
     }
 }
@@ -45,7 +47,7 @@ fn Kind(kind: String) -> impl IntoView {
     let name = StoredValue::new(kind);
     let plot = Memo::new(move |_| name.with_value(|kind| state.run.with(|run| plot::probe(run, kind))));
     let value = Memo::new(move |_| {
-        let best = |run: &crate::page::model::run_state::RunState| {
+        let best = |run: &RunState| {
             name.with_value(|kind| Some(probe_summary::best(run.probes.last()?, Source::Trained, kind)?.accuracy))
         };
         state.run.with(best).map_or_else(|| "–".to_string(), format::percent)
@@ -53,37 +55,25 @@ fn Kind(kind: String) -> impl IntoView {
     view! { <Chart title plot value testid/> }
 }
 
-/// Sampling error of the accuracies.
+/// Sample sizes and margin of the accuracies.
 #[component]
-fn Small() -> impl IntoView {
+fn Precision() -> impl IntoView {
     let state = expect_context::<PageState>();
-    let text = Memo::new(move |_| {
-        state.run.with(|run| {
-        let probe = run.probes.last()?;
-        let best = probe_summary::best(probe, Source::Trained, probe_summary::kinds(probe).first()?)?;
-        let off = probe_summary::uncertainty(best.accuracy, probe.test_images) * 100.0;
-        Some(format!(
-            "Measured on {} labelled images and counted on {} test images, so each number may be off by about {off:.0} points; \
-             the lines are measured on the same images and move together.",
-            format::thousands(probe.train_images),
-            format::thousands(probe.test_images),
-        ))
-    })
-    });
+    let text = Memo::new(move |_| state.run.with(|run| probe_summary::precision_text(run.probes.last()?)));
     view! { <p class="hint">{text}</p> }
 }
 
 /// Explanation of probes and controls.
 #[component]
-fn Reading() -> impl IntoView {
+fn Explanation() -> impl IntoView {
     view! {
         <details>
             <summary>"How to read these charts"</summary>
             <dl class="terms">
                 <dt>"Linear probe"</dt>
                 <dd>
-                    "The simplest reader there is: each feature gets one weight for each class, and the class with the highest sum
-                    wins. If that is enough, the features themselves already keep the classes apart."
+                    "The simplest classifier there is: each feature gets one weight for each class, and the class with the highest
+                    sum wins. If that is enough, the features themselves already keep the classes apart."
                 </dd>
                 <dt>"Nearest neighbours (kNN)"</dt>
                 <dd>
@@ -91,11 +81,11 @@ fn Reading() -> impl IntoView {
                     like its own. If that works, similar features mean similar things."
                 </dd>
                 <dt>"The line for raw pixels"</dt>
-                <dd>"The same reader, given the bare pixels. Features below this line are worse than no network."</dd>
+                <dd>"The same classifier, given the bare pixels. Features below this line are worse than no network."</dd>
                 <dt>"The line for the untrained network"</dt>
                 <dd>
                     "The same network before its first step, with random weights, at its own best layer. Random filters keep a lot
-                    of an image, so this line is high. Only what rises above it has been learned."
+                    of an image, so this line is high. What rises above every dashed line was learned."
                 </dd>
             </dl>
         </details>
