@@ -17,9 +17,9 @@ use crate::session::folder::{Evaluation, Record};
 pub struct MeasuredRun {
     /// The run's folder.
     pub path: PathBuf,
-    /// What it was started with.
+    /// The record of its start.
     pub record: Record,
-    /// What was measured of it.
+    /// Its evaluation.
     pub evaluation: Evaluation,
     /// The method's own metric on test images after as many steps, where the run has it.
     pub pretext: Option<Pretext>,
@@ -225,7 +225,8 @@ fn summary(runs: &[MeasuredRun], probe: &str) -> Option<ProbeSummary> {
     let points = Spread::of(&points);
     let score = |(layer, values): (String, Vec<f64>)| Score { layer, accuracy: Spread::of(&values) };
     let supervised = best(Source::Supervised).map(score);
-    let (trained, [untrained, pixels, pca]) = (score(trained), controls.map(score));
+    let trained = score(trained);
+    let [untrained, pixels, pca] = controls.map(score);
     let own = trained.accuracy.mean;
     let standing = Standing::of(own, own - points.mean / 100.0, test_images);
     Some(ProbeSummary { probe: probe.to_string(), trained, untrained, pixels, pca, supervised, points, standing })
@@ -264,15 +265,14 @@ mod tests {
     fn run(method: &str, seed: u64, trained: [f64; 2], untrained: [f64; 2], pixels: f64) -> MeasuredRun {
         let mut config = find(method).expect("a method").config(Preset::Small, "fashion-mnist");
         config.seed = seed;
-        let (name, sha256) = ("fashion-mnist".to_string(), "00".to_string());
         let data = DataRecord {
-            name,
+            name: "fashion-mnist".into(),
             folder: None,
             size: None,
             image: Size { channels: 1, height: 28, width: 28 },
             train_images: 60_000,
             test_images: 10_000,
-            sha256,
+            sha256: "00".into(),
         };
         let device = Readout { kind: Kind::Cpu, name: "CPU".into(), why: "so".into(), gpu_available: false };
         let row = |source, layer: &str, accuracy: f64| ProbeRow {
@@ -311,8 +311,8 @@ mod tests {
         let name = "answers found".to_string();
         let value = 0.5 + 0.1 * seed as f64;
         let pretext = Pretext { step: 9, images: 10_000, name, value, chance: Some(0.25), unit: Unit::Share };
-        let (path, record) = (format!("runs/{method}-{seed}").into(), Record::new(config, data, device));
-        MeasuredRun { path, record, evaluation, pretext: Some(pretext) }
+        let record = Record::new(config, data, device);
+        MeasuredRun { path: format!("runs/{method}-{seed}").into(), record, evaluation, pretext: Some(pretext) }
     }
 
     #[test]

@@ -35,7 +35,7 @@ struct Key<'a> {
     settings: ProbeSettings,
     device: &'a str,
     few: Option<(&'a str, &'a FewSettings)>,
-    /// Where a classifier was trained with labels.
+    /// The training of a classifier with labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<&'a Plan>,
 }

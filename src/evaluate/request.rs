@@ -28,7 +28,7 @@ pub struct EvalRequest {
     pub supervised: SupervisedControl,
     /// Number of untrained encoders: the subject's own, and those of the seeds after it.
     pub untrained: usize,
-    /// Where controls are kept and found again.
+    /// Cache of the controls.
     pub cache: Cache,
 }
 

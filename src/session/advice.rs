@@ -1,14 +1,14 @@
-//! Settings that do not go together, said before the first step. Nothing is refused for it.
+//! Warnings about settings that do not go together, given before the first step. Nothing is refused.
 
 use crate::config::RunConfig;
 use crate::data::Split;
 use crate::method::StepPosition;
 use crate::optim::Schedule;
 
-/// A warm-up that leaves less than this share of the base rate unreached needs no word.
+/// Share of the base rate that a warm-up must reach within the run to give no warning.
 const REACHED: f64 = 0.99;
 
-/// A sentence for each combination of settings that cannot do what it is for; `position` is that of the first step.
+/// One sentence for each combination of settings without its intended effect; `position` is that of the first step.
 pub(super) fn advice(config: &RunConfig, position: &StepPosition, images: &Split, compares: bool) -> Vec<String> {
     let sentences = [
         short_warmup(config, position),
@@ -48,7 +48,7 @@ fn short_warmup(config: &RunConfig, position: &StepPosition) -> Option<String> {
     })
 }
 
-/// A rate that would fall only after the run has ended.
+/// A learning rate whose first step comes after the end of the run.
 fn late_steps(config: &RunConfig, position: &StepPosition) -> Option<String> {
     let (Schedule::Steps { at_epochs, .. } | Schedule::StepsThenLine { at_epochs, .. }) = &config.schedule else {
         return None;
@@ -64,7 +64,7 @@ fn late_steps(config: &RunConfig, position: &StepPosition) -> Option<String> {
     })
 }
 
-/// Decoupled weight decay that takes weights away whole.
+/// Decoupled weight decay that removes whole weights in a step.
 fn vanishing_weights(config: &RunConfig) -> Option<String> {
     let optimizer = &config.optimizer;
     let share = optimizer.lr * optimizer.weight_decay;
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warmup_longer_than_the_run_is_said() {
+    fn a_warmup_longer_than_the_run_gives_a_warning() {
         let said = said(&config(Schedule::cosine(10.0)), 2, vec![0, 1, 2, 3]);
         assert_eq!(said.len(), 1);
         // step 19 of 100 steps of warm-up
@@ -104,20 +104,20 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_falls_after_the_end_is_said() {
+    fn a_rate_that_falls_after_the_end_gives_a_warning() {
         let schedule = Schedule::Steps { at_epochs: vec![30.0, 20.0], factor: 0.1 };
         assert!(said(&config(schedule.clone()), 20, vec![0, 1, 2, 3])[0].contains("at epoch 20, and the run has 20"));
         assert!(said(&config(schedule), 21, vec![0, 1, 2, 3]).is_empty());
     }
 
     #[test]
-    fn settings_that_go_together_need_no_word() {
+    fn settings_that_go_together_give_no_warning() {
         assert!(said(&config(Schedule::cosine(0.5)), 2, vec![0, 1, 2, 3]).is_empty());
         assert!(said(&config(Schedule::Constant), 1, vec![0, 1, 2, 3]).is_empty());
     }
 
     #[test]
-    fn equal_images_and_split_batches_are_said() {
+    fn equal_images_and_split_batches_give_warnings() {
         let split = RunConfig { micro_batches: 8, ..config(Schedule::Constant) };
         let said = said(&split, 1, vec![7; 6]);
         assert!(
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn weight_decay_that_takes_all_is_said() {
+    fn weight_decay_of_whole_weights_gives_a_warning() {
         let mut heavy = config(Schedule::Constant);
         heavy.optimizer = OptimizerConfig::adamw(4.8, 0.5);
         assert!(said(&heavy, 1, vec![0, 1, 2, 3])[0].contains("takes 2.4 times the weights"));

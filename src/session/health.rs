@@ -195,7 +195,8 @@ impl Losses {
         if self.heard < Self::PATIENCE {
             return false;
         }
-        let ((was, early), (is, late)) = (moments(self.first.iter()), moments(self.latest.iter()));
+        let (was, early) = moments(self.first.iter());
+        let (is, late) = moments(self.latest.iter());
         let error = ((early + late) / Self::WINDOW as f64).sqrt();
         self.still = if (was - is).abs() < 2.0 * error { self.still + 1 } else { 0 };
         self.still >= Self::LOOKS

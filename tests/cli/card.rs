@@ -1,4 +1,4 @@
-//! `nolabel eval --card`: what was measured is measured again, or it is said why not.
+//! `nolabel eval --card`: an evaluation is reproduced, or the reason why it cannot be is given.
 
 use std::fs;
 
@@ -30,7 +30,7 @@ fn a_card_is_reproduced_after_run_and_images_moved() {
     }
     assert!(said.contains(&format!("All {count} numbers were reproduced")), "{said}");
 
-    // a path that holds no longer from here still holds from the card
+    // a path that is not valid from here may be valid from the card's folder
     fs::rename(lab.path("here"), lab.path("there")).expect("a folder");
     fs::rename(lab.path("images"), lab.path("moved")).expect("a folder");
     lab.fails_with("eval --card there/card.json -q", 1, &["there is no run in here/run", "--card there/card.json RUN"]);

@@ -1,4 +1,4 @@
-//! `--data clips:DIR` and clips that are made: what learns from frames that follow one another.
+//! `--data clips:DIR` and generated clips: training on successive frames.
 
 use std::fs;
 
@@ -14,12 +14,13 @@ use nolabel::session::event::Event;
 const SIDE: usize = 32;
 const OPTIONS: &str = "--batch 8 --set encoder.width=4 --device cpu -q";
 
-/// Frames of a bright square, or of a bar, that moves over a background which stands still.
+/// Frames of a bright square or bar that moves over a still background.
 fn write_clip(lab: &Lab, folder: &str, number: usize, bar: bool) {
     fs::create_dir_all(lab.path(folder)).expect("a folder");
     let speckled = |x: usize, y: usize, seed: usize| (x / 2 * 37 + y / 2 * 101 + seed * 17 + x / 2 * (y / 2) * 13) % 90;
     for frame in 0..12 {
-        let (left, top) = (6 + frame, 8 + number % 5);
+        let left = 6 + frame;
+        let top = 8 + number % 5;
         let [width, height] = if bar { [8, 16] } else { [12, 12] };
         let inside = |x: usize, y: usize| (left..left + width).contains(&x) && (top..top + height).contains(&y);
         let pixel = |at: usize| {

@@ -1,4 +1,4 @@
-//! `nolabel compare`, `nolabel embed` and `nolabel report`: what is done with runs that are there.
+//! `nolabel compare`, `nolabel embed` and `nolabel report`: commands on existing runs.
 
 use std::fs;
 
@@ -38,7 +38,7 @@ fn evaluations_are_kept_with_everything_to_repeat_them() {
     assert_eq!(kept["data"]["sha256"].as_str().map(str::len), Some(64));
     let rows = kept["rows"].as_array().expect("rows");
     assert!(rows.iter().all(|row| row["validation"].as_f64().is_some_and(|share| (0.0..=1.0).contains(&share))));
-    // the best layer is the one that does best on images set aside from training, whatever the test images say
+    // the best layer is chosen by images set aside from training, not by test images
     let linear = |row: &&Value| row["source"] == "trained" && row["probe"] == "linear";
     let of = |row: &Value| row["validation"].as_f64().expect("a share");
     let best = rows.iter().filter(linear).reduce(|best, row| if of(row) > of(best) { row } else { best }).expect("one");
@@ -100,7 +100,7 @@ fn runs_are_compared_by_method_and_measured_once() {
     assert!(markdown.contains("| rotation accuracy "), "{markdown}");
     assert!(markdown.lines().any(|line| line.starts_with("| --- | --- |")), "{markdown}");
 
-    // with other images to probe the old numbers are no answer, and there is nothing to measure with
+    // evaluations with other images are not reused, and here there are none to measure with
     lab.fails_with("compare runs/simsiam-1 --images 50 -q", 1, &["runs/simsiam-1 cannot be measured", "nolabel eval"]);
     lab.succeeds("eval runs/simsiam-1 --images 50 --data fashion-mnist:moved --device cpu -q");
     lab.succeeds("compare runs/simsiam-1 --images 50 -q");
@@ -278,7 +278,7 @@ fn the_report_is_one_page_with_everything_in_it() {
     assert!(!page.contains("<script") && !page.contains("<link") && !page.contains("url("));
     let sources = page.split("src=\"").skip(1);
     assert!(sources.clone().count() > 50 && sources.clone().all(|source| source.starts_with("data:image/png;base64,")));
-    // the table is what eval measured and kept
+    // the table has the numbers that eval kept
     let kept: Value = serde_json::from_str(&fs::read_to_string(lab.path("runs/rotation-1/eval.json")).expect("a file"))
         .expect("JSON");
     for row in kept[0]["rows"].as_array().expect("rows") {

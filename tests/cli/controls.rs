@@ -20,7 +20,7 @@ fn controls_are_measured_once_or_where_the_cache_is_damaged() {
     for (seed, steps, out) in [(1, 2, "one"), (1, 4, "longer"), (2, 2, "other")] {
         lab.succeeds(&format!("{TRAINING} --steps {steps} --seed {seed} --out {out} -q"));
     }
-    // those that are cheap: the others have tests of their own
+    // the cheap controls: the others have tests of their own
     let measure = |ask: &str| json(&lab, &format!("{ask} --untrained-seeds 1 --supervised=never"));
     let first = measure("eval one");
     assert_eq!(first["from_cache"], Value::Null, "nothing is known yet");
@@ -90,7 +90,9 @@ fn few_labels_give_one_curve_for_each_source() {
         let numbers = |key: &str| -> Vec<f64> {
             point[key].as_array().expect("numbers").iter().map(|number| number.as_f64().expect("a number")).collect()
         };
-        let (accuracies, penalties, interval) = (numbers("accuracies"), numbers("penalties"), numbers("interval"));
+        let accuracies = numbers("accuracies");
+        let penalties = numbers("penalties");
+        let interval = numbers("interval");
         let mean = point["mean"].as_f64().expect("a mean");
         assert!((accuracies.iter().sum::<f64>() / 3.0 - mean).abs() < 1e-9, "{point}");
         assert!(interval[0] <= mean && mean <= interval[1], "{point}");

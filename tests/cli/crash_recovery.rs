@@ -1,6 +1,5 @@
-//! SIGKILL at random moments: no run is lost, none falls back by more than a checkpoint, and what comes out is what comes out
-//! of a run that nobody disturbed. `NOLABEL_KILLS=50 cargo test --release --test cli killed_at_random -- --nocapture`
-//! kills as often as one likes.
+//! SIGKILL at random moments: no run is lost, none falls back by more than a checkpoint, and its result is that of an undisturbed
+//! run. `NOLABEL_KILLS=50 cargo test --release --test cli killed_at_random -- --nocapture` sets the number of kills.
 
 use std::fs;
 use std::process::{Child, Stdio};
@@ -10,13 +9,13 @@ use crate::Lab;
 use crate::resume::{assert_same, flip};
 use nolabel::session::event::Event;
 
-/// Steps between two checkpoints: so few that many kills fall into the writing of one.
+/// Steps between two checkpoints: few, so that many kills fall into the writing of one.
 const EVERY: usize = 3;
 const STEPS: usize = 240;
-/// Kills where the environment says nothing.
+/// Number of kills by default.
 const KILLS: usize = 6;
 
-/// Numbers that look random (Knuth's generator), from 0 to 1.
+/// Pseudo-random numbers in 0 to 1 (Knuth's generator).
 struct Dice(u64);
 
 impl Dice {
@@ -26,7 +25,7 @@ impl Dice {
     }
 }
 
-/// What a run under way has told: the last step, the last checkpoint, and where it was last gone on from.
+/// State of a run by its events: last step, last checkpoint, and the step it was last resumed at.
 #[derive(Debug, Default)]
 struct Told {
     step: usize,
@@ -57,17 +56,17 @@ fn start(lab: &Lab, run: &str) -> Child {
     let arguments = if begun {
         format!("train --resume --out {run} --device cpu --save-every {EVERY} -q")
     } else {
-        // a run that was killed before it was recorded is begun again in the same place
+        // a run that was killed before its record was written starts again in the same folder
         format!("{} --steps {STEPS} --save-every {EVERY} --out {run} -q", crate::TRAINING)
     };
     lab.command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs")
 }
 
-/// When a run is killed.
+/// Moment at which a run is killed.
 enum Moment {
-    /// So many seconds after its start: while it reads its images, its checkpoint or its events.
+    /// A number of seconds after its start: while it reads images, checkpoint or events.
     Seconds(f64),
-    /// So many seconds after it told of so many steps: while it trains or saves.
+    /// A number of seconds after a number of steps: while it trains or saves.
     Steps(usize, f64),
 }
 
@@ -80,7 +79,7 @@ impl Moment {
     }
 }
 
-/// Kills a run, or sees it end before; returns whether it was killed.
+/// Kills a run; false if it ended before.
 fn kill(lab: &Lab, run: &str, child: &mut Child, moment: Moment) -> bool {
     let log = lab.path(run).join("events.jsonl");
     let steps = || fs::read_to_string(&log).map_or(0, |text| text.matches("\"event\":\"step\"").count());
@@ -108,7 +107,10 @@ fn runs_killed_at_random_moments_end_as_uninterrupted_ones() {
         std::env::var("NOLABEL_KILLS").ok().map_or(KILLS, |text| text.parse().expect("NOLABEL_KILLS is a number"));
     let lab = Lab::new();
     assert!(start(&lab, "whole").wait().expect("ends").success());
-    let (mut dice, mut killed, mut lost, mut runs) = (Dice(kills as u64), 0, 0, 1);
+    let mut dice = Dice(kills as u64);
+    let mut killed = 0;
+    let mut lost = 0;
+    let mut runs = 1;
     let mut before_record = 0;
     while killed < kills {
         let run = format!("run{runs}");
@@ -162,7 +164,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_offered() {
     );
     lab.fails_with("eval run/run.toml --device cpu", 1, &["is no checkpoint of a run"]);
 
-    // the best one is not what a run goes on from, and a damaged one is never loaded in silence
+    // a run does not resume from the best checkpoint, and a damaged one is never loaded silently
     flip(&lab.path("run/checkpoints/step-00000016.safetensors"), 200);
     lab.fails_with("train --resume --out run --device cpu", 1, &["nor can an earlier one", "another folder"]);
     flip(&lab.path("run/checkpoints/best.safetensors"), 3);

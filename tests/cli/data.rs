@@ -1,4 +1,4 @@
-//! `nolabel data`, and data that is not what it should be.
+//! `nolabel data`, and damaged data.
 
 use std::fs;
 
@@ -44,7 +44,7 @@ fn damaged_data_is_refused_before_anything_is_written() {
     assert!(!lab.path("runs").exists());
 }
 
-/// Writes CIFAR-10 with ten images a file, one of each class and each of another gray.
+/// Writes CIFAR-10 with ten images in each file, one of each class, each in another shade of gray.
 fn write_cifar(lab: &Lab) {
     fs::create_dir(lab.path("cifar")).expect("a folder");
     for name in ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"] {
@@ -64,7 +64,7 @@ fn cifar_is_trained_on_and_probed() {
     assert_eq!(record["data"]["train_images"].as_integer(), Some(50));
     assert_eq!(record["data"]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(record["data"].get("size"), None);
-    // each class has a gray of its own, and every image of the tests is among those learned from
+    // each class has a gray of its own, and every test image is among the training images
     let said = lab.succeeds("eval run --device cpu --probe knn --layer block1 --json -q").out;
     let report: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(report["rows"].as_array().map(Vec::len), Some(4), "{report}");

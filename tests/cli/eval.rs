@@ -1,4 +1,4 @@
-//! `nolabel eval` and `nolabel toy`: what was learned, beside the controls.
+//! `nolabel eval` and `nolabel toy`: an encoder measured beside its controls.
 
 use std::fs;
 

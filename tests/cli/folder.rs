@@ -1,4 +1,4 @@
-//! `--data folder:DIR`: images of one's own.
+//! `--data folder:DIR`: the user's own images.
 
 use std::fs;
 
@@ -13,9 +13,10 @@ use crate::Lab;
 
 const OPTIONS: &str = "--batch 8 --set encoder.width=4 --device cpu -q";
 
-/// Stripes: the direction tells the class, size and brightness vary, and every second file is a PNG, the others JPEGs.
+/// Stripes whose direction is the class; size and brightness vary, and PNG and JPEG files alternate.
 pub fn write_image(lab: &Lab, folder: &str, number: usize, upright: bool) {
-    let (width, height) = (20 + number % 7, 24 - number % 5);
+    let width = 20 + number % 7;
+    let height = 24 - number % 5;
     let bright =
         |x: usize, y: usize| if (if upright { x } else { y } / 3).is_multiple_of(2) { 200 - number } else { 30 };
     let pixel = |place: usize| [1, 2, 3].map(|part| (bright(place % width, place / width) / part) as u8);
@@ -29,7 +30,7 @@ pub fn write_image(lab: &Lab, folder: &str, number: usize, upright: bool) {
         encoder.write_image(&pixels, width as u32, height as u32, ExtendedColorType::Rgb8).expect("an image");
     }
     fs::create_dir_all(lab.path(folder)).expect("a folder");
-    // what a file is called says nothing of what is in it
+    // the ending of a file does not decide how it is read
     fs::write(lab.path(folder).join(format!("{number}.jpg")), bytes).expect("a file");
 }
 
@@ -63,7 +64,7 @@ fn photographs_in_class_folders_train_resume_and_probe() {
     assert_eq!(pixels["width"], 3 * 16 * 16);
     assert!(pixels["accuracy"].as_f64() > Some(0.9), "stripes are told apart from their pixels: {pixels}");
 
-    // moved photographs are the same ones, of another size or altered they are others
+    // moved photographs are the same images; resized or altered ones are others
     fs::rename(lab.path("photos"), lab.path("moved")).expect("a folder");
     lab.fails_with("train --resume --out whole --device cpu", 1, &["no folder", "photos"]);
     let resume = "train --resume --out whole --device cpu -q --data";

@@ -31,7 +31,7 @@ fn accuracy(card: &Value, path: &str, of: [&str; 3]) -> f64 {
     list(card, path)[place]["accuracy"].as_f64().expect("a share")
 }
 
-/// Measures again what a card says.
+/// Repeats the measurement of a card.
 fn found_again(lab: &Lab, card: &Value) -> String {
     fs::write(lab.path("card.json"), card.to_string()).expect("a file");
     let said = lab.succeeds("eval --card card.json --device cpu -q").out;

@@ -35,7 +35,7 @@ struct Lab {
     folder: tempfile::TempDir,
 }
 
-/// What a command did.
+/// Exit code and output of a command.
 #[derive(Debug)]
 struct Said {
     code: Option<i32>,
@@ -60,7 +60,9 @@ impl Lab {
             for image in 0..count {
                 for place in 0..SIDE * SIDE {
                     noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    let (row, column, class) = (place / SIDE, place % SIDE, image % 10);
+                    let row = place / SIDE;
+                    let column = place % SIDE;
+                    let class = image % 10;
                     let along = if class < 5 { row } else { column + row / 4 };
                     let stripe = if along / (1 + class % 5) % 2 == 0 { 150 } else { 20 };
                     pixels.push((stripe + (noise >> 58)) as u8);
@@ -84,7 +86,7 @@ impl Lab {
         command
     }
 
-    /// Runs `nolabel` with arguments that hold no blanks.
+    /// Runs `nolabel` with arguments that contain no spaces.
     fn run(&self, arguments: &str) -> Said {
         Said::from(self.command(arguments).output().expect("the binary runs"))
     }
@@ -96,7 +98,7 @@ impl Lab {
         said
     }
 
-    /// Runs and expects this code and one sentence on stderr that holds all of `words`.
+    /// Runs and expects this code and one sentence on stderr with all of `words`.
     fn fails_with(&self, arguments: &str, code: i32, words: &[&str]) {
         let said = self.run(arguments);
         assert_eq!(said.code, Some(code), "nolabel {arguments}\n{}{}", said.out, said.err);

@@ -7,7 +7,7 @@ use crate::{Lab, TRAINING};
 use nolabel::session::checkpoint;
 use nolabel::session::event::Event;
 
-/// Copies a run as it stood when its newest checkpoint was of step `step`: later ones are missing, events are not.
+/// Copies a run as it was when its newest checkpoint was that of step `step`: later checkpoints are missing, events are not.
 pub fn copy_as_of(lab: &Lab, from: &str, to: &str, step: usize) {
     copy(&lab.path(from), &lab.path(to));
     for name in lab.checkpoints(to) {
@@ -38,7 +38,7 @@ pub fn flip(path: &Path, from_end: usize) {
     fs::write(path, bytes).expect("a file");
 }
 
-/// What must be the same in two runs: everything but clocks, devices and files.
+/// The parts that must be equal in two runs: everything but clocks, devices and files.
 fn told(lab: &Lab, run: &str) -> Vec<String> {
     let events = lab.events(run).into_iter().filter_map(|event| match event {
         Event::Step(step) => Some(format!("{} {:?} {:?} {:?}", step.step, step.loss, step.metric, step.learning_rate)),
@@ -56,7 +56,8 @@ pub fn assert_same(lab: &Lab, a: &str, b: &str) {
         let bytes = fs::read(lab.path(run).join("checkpoints").join(&last)).expect("a file");
         checkpoint::read(&bytes).expect("whole")
     };
-    let ((a, a_tensors), (b, b_tensors)) = (read(a), read(b));
+    let (a, a_tensors) = read(a);
+    let (b, b_tensors) = read(b);
     assert_eq!((a.step, a.epoch_loss.to_bits(), a.epoch_metric), (b.step, b.epoch_loss.to_bits(), b.epoch_metric));
     assert!(a_tensors.len() > 20, "model and optimiser are there");
     assert_eq!(a_tensors, b_tensors);
@@ -68,7 +69,8 @@ fn a_resumed_run_equals_one_that_was_never_stopped() {
     // 12 steps an epoch: step 18 lies in the middle of one, step 24 at the end of one
     lab.succeeds(&format!("{TRAINING} --steps 30 --out whole -q"));
     for (every, step) in [(18, 18), (24, 24), (5, 25)] {
-        let (cut, resumed) = (format!("cut{step}"), format!("resumed{step}"));
+        let cut = format!("cut{step}");
+        let resumed = format!("resumed{step}");
         lab.succeeds(&format!("{TRAINING} --steps 30 --save-every {every} --out {cut} -q"));
         copy_as_of(&lab, &cut, &resumed, step);
         let said = lab.succeeds(&format!("train --resume --out {resumed} --device cpu"));
@@ -115,7 +117,7 @@ fn arguments_that_contradict_the_run_are_refused() {
     lab.fails_with("train --resume --out run --preset full", 2, &["preset is \"small\", not \"full\""]);
     lab.fails_with("train --resume --out nowhere", 1, &["no run in nowhere"]);
     lab.fails_with("train --resume", 2, &["--out"]);
-    // the same again is no contradiction; the run is finished and says what came out
+    // the same arguments are no contradiction; the run is finished and prints its result
     let said = lab.succeeds(&format!("{TRAINING} --steps 4 --resume --out run"));
     assert!(said.err.contains("run is finished") && said.out.contains("4 steps in"), "{said:?}");
     let record = lab.path("run/run.toml");
@@ -153,7 +155,7 @@ mod signals {
         lab.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs")
     }
 
-    /// Sends a signal once the run has told of `steps` steps.
+    /// Sends a signal once the run has reported `steps` steps.
     fn signal(lab: &Lab, child: &Child, run: &str, steps: usize, name: &str) {
         let begun = Instant::now();
         let log = lab.path(run).join("events.jsonl");

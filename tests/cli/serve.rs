@@ -7,12 +7,12 @@ use std::process::{Child, Stdio};
 
 use crate::Lab;
 
-/// Ends the server whatever happens.
+/// Ends the server when dropped, also where a test fails.
 struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // it may have ended by itself, which is as well
+        // it may have ended by itself
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! `nolabel show`: the task of a run or of a method, drawn.
+//! `nolabel show`: views and predictions of a run or a method.
 
 use std::fs;
 
@@ -14,12 +14,13 @@ fn a_run_is_asked_and_answers() {
     for words in ["Rotation prediction (RotNet) on fashion-mnist", "after 12 steps", "of the test images"] {
         assert!(page.contains(words), "no `{words}` in\n{page}");
     }
-    // sixteen images, four of each rotation, each with an answer that is right or says what it is
-    let (right, wrong) = (page.matches("<li class=\"right\">").count(), page.matches("<li class=\"wrong\">").count());
+    // sixteen images, four of each rotation, each with a prediction and, where that is wrong, the target
+    let right = page.matches("<li class=\"right\">").count();
+    let wrong = page.matches("<li class=\"wrong\">").count();
     assert_eq!((right + wrong, page.matches("<small>it is ").count()), (16, wrong));
     assert_eq!(page.matches("src=\"data:image/png;base64,").count(), page.matches("src=").count());
 
-    // another network, the same questions
+    // another network, the same views
     lab.succeeds("show run/checkpoints/step-00000012.safetensors --device cpu --out again.html -q");
     assert_eq!(fs::read_to_string(lab.path("again.html")).expect("a file"), page);
     lab.fails_with("show run --set batch=3", 2, &["--set", "method"]);
@@ -39,7 +40,7 @@ fn a_method_is_drawn_before_anything_is_trained() {
     }
     lab.fails_with("show jigsw --data fashion-mnist:images", 2, &["no run and no method `jigsw`", "nolabel methods"]);
     lab.fails_with("show jigsaw", 2, &["--data"]);
-    // images of 16 pixels make tiles of which the encoder leaves nothing
+    // images of 16 pixels give tiles that are too small for the encoder
     lab.fails_with("show pirl --data fashion-mnist:images", 2, &["of which it leaves nothing", "encoder.kind"]);
     lab.fails_with("show jigsaw --data fashion-mnist:images --set bacth=8", 2, &["did you mean `batch`"]);
 }

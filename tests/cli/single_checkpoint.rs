@@ -1,4 +1,4 @@
-//! Checkpoints that came alone, as the page's visitors download them.
+//! Single checkpoints without a run, as downloaded from the page.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::{Lab, TRAINING};
 use nolabel::session::checkpoint;
 use nolabel::session::event::Event;
 
-/// A run of 20 steps, and its checkpoint of step 16 as a file with nothing around it.
+/// A run of 20 steps, and its checkpoint of step 16 as a single file.
 fn lab() -> Lab {
     let lab = Lab::new();
     lab.succeeds(&format!("{TRAINING} --steps 20 --save-every 16 --out whole -q"));
@@ -78,7 +78,7 @@ fn other_files_and_other_runs_checkpoints_are_refused() {
 fn a_header_that_claims_too_much_memory_is_refused() {
     let lab = lab();
     let (mut header, _) = checkpoint::read(&fs::read(lab.path("alone.safetensors")).expect("a file")).expect("whole");
-    header.config.encoder.width = 4096; // the widest there is: its last layer alone has 2.4 thousand million weights
+    header.config.encoder.width = 4096; // the largest width: its last layer alone has 2.4 billion weights
     let bytes = futures_lite::future::block_on(checkpoint::write(&header, Vec::new())).expect("bytes");
     fs::write(lab.path("hostile.safetensors"), bytes).expect("a file");
     for command in ["eval", "train --out own --from"] {

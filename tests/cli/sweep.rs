@@ -1,4 +1,4 @@
-//! `nolabel sweep`: many runs, killed, stopped and gone on with.
+//! `nolabel sweep`: many runs, killed, stopped and resumed.
 
 use std::fs;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use nolabel::session::event::Event;
 const SWEEP: &str = "sweep rotation,aet --data fashion-mnist:images --seeds 1,2 --batch 8 --steps 12 --device cpu \
                      --set encoder.width=4 --probe knn --out runs";
 
-/// How often a run was begun or gone on with.
+/// Number of times that a run was started or resumed.
 fn starts(lab: &Lab, run: &str) -> usize {
     lab.events(run).iter().filter(|event| matches!(event, Event::Started(_))).count()
 }
@@ -46,13 +46,13 @@ fn a_sweep_killed_after_its_first_run_does_not_train_it_again() {
     assert!(said.err.contains("run 4 of 4: aet-fashion-mnist-2"), "{}", said.err);
     assert!(!said.err.contains("run 1 of 4"), "the first is not begun again: {}", said.err);
     assert_eq!((fs::read(&log).expect("a file"), fs::read(&measured).expect("a file")), before);
-    // the kill may have caught the second run before its first checkpoint: that one alone may have begun twice
+    // the second run may have been killed before its first checkpoint: it alone may have started twice
     let caught = starts(&lab, "runs/aet-fashion-mnist-1");
     for run in ["rotation-fashion-mnist-1", "rotation-fashion-mnist-2", "aet-fashion-mnist-2"] {
         assert_eq!(starts(&lab, &format!("runs/{run}")), 1, "{run}");
     }
 
-    // what a sweep trains is what `nolabel train` trains, and its table is that of `nolabel compare`
+    // a sweep trains the same runs as `nolabel train`, and its table is that of `nolabel compare`
     lab.succeeds(&format!("{TRAINING} --steps 12 --seed 2 --out alone -q"));
     assert_same(&lab, "alone", "runs/rotation-fashion-mnist-2");
     let hint = said.err.lines().find_map(|line| line.strip_prefix("the table again: nolabel ")).expect("a hint");

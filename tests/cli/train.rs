@@ -71,7 +71,7 @@ fn a_run_can_be_probed_on_its_way() {
         .collect();
     assert_eq!(probed, [0, 5, 10]);
     assert!(said.err.contains("probe at step 5") && said.err.contains("untrained"), "{}", said.err);
-    // looking on does not change what is computed
+    // probes while training do not change the result
     lab.succeeds(&format!("{TRAINING} --steps 10 --out alone"));
     let loss = |run| {
         lab.events(run)

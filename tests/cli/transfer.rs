@@ -43,7 +43,7 @@ fn other_images_are_adapted_and_have_controls_of_their_own() {
     }
     assert!(other["from_cache"].is_null(), "no control of the run's own images serves others");
 
-    // neither takes the place of the other
+    // both evaluations are kept
     let digests: Vec<Value> = kept(&lab).iter().map(|known| known["data"]["sha256"].clone()).collect();
     assert_eq!(digests, [own["data"]["sha256"].clone(), other["data"]["sha256"].clone()]);
     let compared = lab.succeeds("compare run --probe knn --format json --device cpu -q").out;

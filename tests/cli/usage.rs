@@ -1,4 +1,4 @@
-//! Help, lists, and what is answered to bad usage.
+//! Help, lists and bad usage.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -9,7 +9,8 @@ use nolabel::methods::METHODS;
 #[test]
 fn the_list_of_methods_is_the_list_of_the_library() {
     let lab = Lab::new();
-    let (text, json) = (lab.succeeds("methods").out, lab.succeeds("methods --json").out);
+    let text = lab.succeeds("methods").out;
+    let json = lab.succeeds("methods --json").out;
     let cards: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(cards.as_array().map(Vec::len), Some(METHODS.len()));
     for (entry, card) in METHODS.iter().zip(cards.as_array().expect("a list")) {

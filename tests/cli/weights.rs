@@ -1,4 +1,4 @@
-//! `nolabel export`, `nolabel eval --weights` and `nolabel train --init`: encoders on their way out and in.
+//! `nolabel export`, `nolabel eval --weights` and `nolabel train --init`: encoders exported and imported.
 
 use std::fs;
 
@@ -98,7 +98,7 @@ fn a_run_from_an_exported_encoder_resumes_without_the_file() {
     let record = fs::read_to_string(lab.path("second/run.toml")).expect("a record");
     assert!(record.contains("[start]") && record.contains("trained by rotation"), "{record}");
     assert!(lab.checkpoints("second").contains(&"step-00000000.safetensors".to_string()));
-    // before its first step the encoder is the exported one, whatever else was drawn
+    // before its first step the encoder is the exported one; other weights are random
     fs::remove_file(lab.path("second/checkpoints/step-00000004.safetensors")).expect("the last checkpoint");
     lab.succeeds("export second --out again.safetensors");
     let knn = |file: &str| {

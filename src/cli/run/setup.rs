@@ -167,7 +167,8 @@ impl TrainRequest {
         let selected = block_on(device::select(self.args.manner.device))?;
         header.images.check(&images)?;
         let mut warnings = changes(&opened.record, &selected);
-        let (data, pace) = (DataRecord::of(&images, &spec), self.pace(&images, &selected));
+        let data = DataRecord::of(&images, &spec);
+        let pace = self.pace(&images, &selected);
         let begun = Record {
             earlier_budgets: opened.record.earlier_budgets.clone(),
             ..Record::new(header.config.clone(), data, selected.readout.clone())

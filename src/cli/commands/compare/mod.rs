@@ -173,7 +173,8 @@ impl Compare {
         let loaded = opened.load(None, self.device, self.quiet);
         loaded.and_then(|loaded| opened.measure(&loaded, settings, self.quiet)).map_err(|failure| match failure {
             Failure::Failed(sentence) | Failure::Usage(sentence) => {
-                let (run, path) = (format::quoted(&path.display().to_string()), path.display());
+                let path = path.display();
+                let run = format::quoted(&path.to_string());
                 Failure::Failed(format!(
                     "{path} cannot be measured: {sentence}; measure it by itself with `nolabel eval {run}`, or leave it out"
                 ))
@@ -238,7 +239,7 @@ struct Found {
 
 /// The protocol in words.
 fn how(settings: &ProbeSettings) -> String {
-    let (grid, k, temperature) = (settings.grid, settings.k, settings.temperature);
+    let ProbeSettings { grid, k, temperature, .. } = *settings;
     let mut readers = Vec::new();
     if settings.linear {
         readers

@@ -112,8 +112,15 @@ impl Card {
         let plans = [&details.sgd, &details.finetune, &details.supervised];
         let [sgd, finetune, supervised] = plans.map(|tuned| tuned.as_ref().map(|tuned| tuned.plan.clone()));
         let supervised = supervised.map_or(SupervisedControl::No, SupervisedControl::Measured);
-        let (settings, untrained) = (self.settings().clone(), 1 + details.untrained.len());
-        EvalRequest { settings, few, sgd, finetune, supervised, untrained, cache: Cache::of_user().fresh(true) }
+        EvalRequest {
+            settings: self.settings().clone(),
+            few,
+            sgd,
+            finetune,
+            supervised,
+            untrained: 1 + details.untrained.len(),
+            cache: Cache::of_user().fresh(true),
+        }
     }
 
     /// The version and device that measured.

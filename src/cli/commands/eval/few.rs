@@ -2,7 +2,7 @@
 
 use crate::cli::output::table::Table;
 use crate::format;
-use crate::probe::few::{Curve, FewLabels, Point};
+use crate::probe::few::{Curve, FewLabels, FewSettings, Point};
 
 /// One row for each number of labels, one column for each source, and the protocol.
 pub(super) fn text(few: &FewLabels, width: usize) -> String {
@@ -38,7 +38,7 @@ fn cell(point: &Point) -> String {
 
 /// The protocol in words.
 pub(in crate::cli) fn how(few: &FewLabels) -> String {
-    let (draws, seed) = (few.settings.draws, few.settings.seed);
+    let FewSettings { draws, seed, .. } = few.settings;
     let drawn = match draws {
         1 => "One draw".to_string(),
         _ => format!("Mean of {draws} draws and its 95 % interval (Student's t over the draws)"),
@@ -55,7 +55,6 @@ pub(in crate::cli) fn how(few: &FewLabels) -> String {
 mod tests {
     use super::*;
     use crate::probe::Source;
-    use crate::probe::few::FewSettings;
 
     #[test]
     fn the_few_label_table_has_a_row_for_each_count() {
