@@ -30,7 +30,7 @@ pub struct Header {
     /// The run's configuration.
     pub config: RunConfig,
     /// The images the run learns from.
-    pub images: Images,
+    pub images: ImageCounts,
     /// The device it was written on.
     pub device: Readout,
     /// Steps taken.
@@ -52,7 +52,7 @@ pub struct Header {
 
 /// Number and size of a run's images, by which a checkpoint tells whether it can be resumed with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Images {
+pub struct ImageCounts {
     /// Training images there are; the configuration may use fewer.
     pub train: usize,
     /// Test images there are.
@@ -61,7 +61,7 @@ pub struct Images {
     pub size: Size,
 }
 
-impl Images {
+impl ImageCounts {
     /// Describes images, including those that have not arrived.
     pub fn of(data: &Dataset) -> Self {
         Self { train: data.train.total(), test: data.test.total(), size: data.train.size() }
@@ -244,7 +244,7 @@ pub(super) mod tests {
         Header {
             version: VERSION,
             config: METHODS[0].config(Preset::Small, "fashion-mnist"),
-            images: Images { train: 30, test: 20, size: Size { channels: 1, height: 28, width: 28 } },
+            images: ImageCounts { train: 30, test: 20, size: Size { channels: 1, height: 28, width: 28 } },
             device,
             step: 7,
             total_steps: 9,

@@ -7,11 +7,11 @@ pub const LIMIT: usize = 8192;
 
 /// Events in order. When there are too many, every second one of the older step and health events is dropped.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Past {
+pub struct EventLog {
     events: Vec<Event>,
 }
 
-impl Past {
+impl EventLog {
     /// Adds an event.
     pub fn hear(&mut self, event: Event) {
         self.events.push(event);
@@ -65,22 +65,22 @@ mod tests {
 
     #[test]
     fn a_very_long_log_loses_older_steps_only() {
-        let mut past = Past::default();
-        past.hear(Event::Warning { message: "mind".into() });
-        (1..=3 * LIMIT).for_each(|at| past.hear(step(at)));
-        assert!(past.events().len() <= LIMIT);
-        assert!(matches!(past.events()[0], Event::Warning { .. }));
+        let mut log = EventLog::default();
+        log.hear(Event::Warning { message: "mind".into() });
+        (1..=3 * LIMIT).for_each(|at| log.hear(step(at)));
+        assert!(log.events().len() <= LIMIT);
+        assert!(matches!(log.events()[0], Event::Warning { .. }));
         let newest: Vec<Event> = (3 * LIMIT - 9..=3 * LIMIT).map(step).collect();
-        assert_eq!(past.events()[past.events().len() - 10..], newest);
+        assert_eq!(log.events()[log.events().len() - 10..], newest);
     }
 
     #[test]
     fn a_rewound_log_ends_where_the_run_resumes() {
-        let mut past = Past::default();
-        (1..=5).for_each(|at| past.hear(step(at)));
-        past.hear(Event::Done(Done { step: 5, elapsed_seconds: 1.0, finished: true }));
-        past.rewind(3, true);
-        assert_eq!(past.events(), [step(1), step(2), step(3)]);
+        let mut log = EventLog::default();
+        (1..=5).for_each(|at| log.hear(step(at)));
+        log.hear(Event::Done(Done { step: 5, elapsed_seconds: 1.0, finished: true }));
+        log.rewind(3, true);
+        assert_eq!(log.events(), [step(1), step(2), step(3)]);
     }
 
     #[test]

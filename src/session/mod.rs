@@ -28,7 +28,7 @@ use crate::methods::find;
 use crate::net::{Encoder, tensors};
 use crate::platform;
 use crate::rng::{Purpose, stream};
-use checkpoint::{Header, Images};
+use checkpoint::{Header, ImageCounts};
 use data_wait::DataWait;
 use event::{Done, Epoch, Event, Started, Step};
 use health::{Pulse, Watch};
@@ -169,7 +169,7 @@ impl Session {
         let header = Header {
             version: checkpoint::VERSION,
             config: self.config.clone(),
-            images: Images::of(&self.data),
+            images: ImageCounts::of(&self.data),
             device: self.selected.readout.clone(),
             step: self.step,
             total_steps: self.total,

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::method::Entry;
 use crate::methods::METHODS;
 use crate::platform;
-use crate::session::checkpoint::{self, Images};
+use crate::session::checkpoint::{self, ImageCounts};
 use crate::session::picture::Picture;
 
 /// The default method: the simplest to explain, with visible progress within seconds.
@@ -26,7 +26,7 @@ const PRESETS: [Preset; 2] = [Preset::Small, Preset::Full];
 /// A requested run that waits for the device or for the first images.
 enum Request {
     Fresh { config: Box<RunConfig>, paused: bool, pace: ReadbackPace },
-    Restored { checkpoint: Vec<u8>, images: Images, history: RunHistory },
+    Restored { checkpoint: Vec<u8>, images: ImageCounts, history: RunHistory },
 }
 
 /// Device, data and run, and the requests for them.

@@ -8,7 +8,7 @@ use crate::device::{Kind, Selected};
 use crate::error::Result;
 use crate::platform;
 use crate::session::event::Event;
-use crate::session::event_log::Past;
+use crate::session::event_log::EventLog;
 use crate::session::{Progress, Session};
 
 /// Seconds between two pictures, about as often as a person can follow.
@@ -44,7 +44,7 @@ pub(super) struct Run {
     session: Session,
     kind: Kind,
     pace: ReadbackPace,
-    events: Past,
+    events: EventLog,
     mode: Mode,
     waiting_for_data: bool,
     drawn_at: f64,
@@ -69,7 +69,7 @@ impl Run {
     ) -> Result<Self> {
         let kind = selected.readout.kind;
         let session = Session::new(config, data, selected, pace::of(kind, pace)).await?;
-        Ok(Self::of(session, kind, pace, Past::default()))
+        Ok(Self::of(session, kind, pace, EventLog::default()))
     }
 
     /// A run continued from a checkpoint. A finished run that was never probed is probed first.
@@ -87,14 +87,14 @@ impl Run {
         if session.is_finished() && !probed {
             session.probe_next();
         }
-        let mut log = Past::default();
+        let mut log = EventLog::default();
         events.into_iter().for_each(|event| log.hear(event));
         log.rewind(step, session.is_about_to_probe());
         log.events().iter().for_each(|event| session.recall(event));
         Ok(Self::of(session, kind, pace, log))
     }
 
-    fn of(session: Session, kind: Kind, pace: ReadbackPace, events: Past) -> Self {
+    fn of(session: Session, kind: Kind, pace: ReadbackPace, events: EventLog) -> Self {
         Self {
             session,
             kind,

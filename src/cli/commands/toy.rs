@@ -83,7 +83,7 @@ impl Toy {
             out,
             probed: true,
             images: None,
-            part: None,
+            sweep: None,
             args: run,
         })
     }

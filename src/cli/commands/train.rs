@@ -97,7 +97,7 @@ impl Train {
             out: None,
             probed: false,
             images: None,
-            part: None,
+            sweep: None,
             args: run,
         })?;
         let folder = finished.run.folder.path().display().to_string();

@@ -22,7 +22,7 @@ const MEASURING: &str = "training is done; measuring on test images";
 
 /// Position of a run in a sweep.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub(crate) struct SweepPosition {
     /// Number of the run; the first is 1.
     pub(crate) number: usize,
     /// Number of runs.
@@ -36,8 +36,8 @@ pub(crate) struct Part {
 /// Shows a run's progress.
 pub(crate) struct ProgressReporter {
     face: Face,
-    part: Option<Part>,
-    plan: Option<Plan>,
+    sweep: Option<SweepPosition>,
+    totals: Option<RunTotals>,
     speed: Speed,
     said: f64,
 }
@@ -66,7 +66,7 @@ enum Face {
 }
 
 /// Totals and metric that the numbers of a run refer to.
-struct Plan {
+struct RunTotals {
     metric: Metric,
     total: usize,
     epochs: usize,
@@ -74,14 +74,14 @@ struct Plan {
 }
 
 impl ProgressReporter {
-    pub(crate) fn new(quiet: bool, part: Option<Part>) -> Self {
+    pub(crate) fn new(quiet: bool, sweep: Option<SweepPosition>) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let face = match (quiet, stderr().is_terminal() && !dumb) {
             (true, _) => Face::Quiet,
             (false, false) => Face::Lines,
             (false, true) => Face::Bar(ProgressBar::no_length()),
         };
-        Self { face, part, plan: None, speed: Speed::default(), said: f64::NEG_INFINITY }
+        Self { face, sweep, totals: None, speed: Speed::default(), said: f64::NEG_INFINITY }
     }
 
     /// Prints a line, unless quiet.
@@ -118,7 +118,8 @@ impl ProgressReporter {
         let config = &started.config;
         let Ok(entry) = find(&config.method) else { return };
         let epochs = started.total_steps.div_ceil(started.steps_per_epoch.max(1));
-        self.plan = Some(Plan { metric: entry.info().metric, total: started.total_steps, epochs, batch: config.batch });
+        self.totals =
+            Some(RunTotals { metric: entry.info().metric, total: started.total_steps, epochs, batch: config.batch });
         self.say(&format!(
             "{} on {} ({}): {}, {} an epoch, {} in all; {}",
             entry.info().title,
@@ -169,21 +170,21 @@ impl ProgressReporter {
 
     fn step(&mut self, step: &Step) {
         let speed = self.speed.hear(step.images_per_second);
-        let Some(plan) = &self.plan else { return };
-        let text = plan.words(step, speed, self.part.as_ref().and_then(|part| part.after));
+        let Some(totals) = &self.totals else { return };
+        let text = totals.words(step, speed, self.sweep.as_ref().and_then(|position| position.after));
         match &self.face {
             Face::Quiet => {}
             Face::Bar(bar) => {
-                bar.set_message(if step.step == plan.total { MEASURING.to_string() } else { text });
+                bar.set_message(if step.step == totals.total { MEASURING.to_string() } else { text });
                 bar.set_position(step.step as u64);
             }
             Face::Lines => {
                 let now = platform::now();
-                if now - self.said >= LINE_EVERY || step.step == plan.total {
+                if now - self.said >= LINE_EVERY || step.step == totals.total {
                     self.said = now;
-                    print::err(&format!("{}step {}/{}  {text}", self.place(), step.step, plan.total));
+                    print::err(&format!("{}step {}/{}  {text}", self.place(), step.step, totals.total));
                 }
-                if step.step == plan.total {
+                if step.step == totals.total {
                     print::err(MEASURING);
                 }
             }
@@ -192,18 +193,18 @@ impl ProgressReporter {
 
     /// `run 2/4  ` in a sweep, else empty.
     fn place(&self) -> String {
-        self.part.as_ref().map_or(String::new(), |part| format!("run {}/{}  ", part.number, part.of))
+        self.sweep.as_ref().map_or(String::new(), |position| format!("run {}/{}  ", position.number, position.of))
     }
 
     fn epoch(&mut self, epoch: &Epoch) {
-        let Some(plan) = &self.plan else { return };
-        let metric = epoch.metric.map(|value| format!("  {}", format::measure(&plan.metric, value)));
+        let Some(totals) = &self.totals else { return };
+        let metric = epoch.metric.map(|value| format!("  {}", format::measure(&totals.metric, value)));
         let metric = metric.unwrap_or_default();
-        self.say(&format!("epoch {}/{}  mean loss {:.4}{metric}", epoch.epoch, plan.epochs, epoch.loss));
+        self.say(&format!("epoch {}/{}  mean loss {:.4}{metric}", epoch.epoch, totals.epochs, epoch.loss));
     }
 }
 
-impl Plan {
+impl RunTotals {
     fn words(&self, step: &Step, speed: f64, after: Option<f64>) -> String {
         let metric = step.metric.map(|value| format!("  {}", format::measure(&self.metric, value))).unwrap_or_default();
         let left = (self.total - step.step.min(self.total)) * self.batch;

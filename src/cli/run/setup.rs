@@ -10,7 +10,7 @@ use crate::cli::input::args::RunArgs;
 use crate::cli::input::foreign_weights;
 use crate::cli::input::load_images;
 use crate::cli::output::exit::{Failure, Outcome};
-use crate::cli::output::progress::Part;
+use crate::cli::output::progress::SweepPosition;
 use crate::cli::output::run_summary::Summary;
 use crate::config::{Preset, RunConfig};
 use crate::data::{Dataset, Spec, store};
@@ -48,7 +48,7 @@ pub(crate) struct TrainRequest {
     /// Images that are in memory already.
     pub(crate) images: Option<Dataset>,
     /// Position of the run in a sweep.
-    pub(crate) part: Option<Part>,
+    pub(crate) sweep: Option<SweepPosition>,
     pub(crate) args: RunArgs,
 }
 
@@ -290,8 +290,8 @@ impl TrainRequest {
 
     /// The command that resumes the run, or the sweep it is part of.
     pub(crate) fn resume_command(&self, folder: &Folder) -> String {
-        if let Some(part) = &self.part {
-            return part.again.clone();
+        if let Some(position) = &self.sweep {
+            return position.again.clone();
         }
         let out = format::quoted(&folder.path().display().to_string());
         format!("nolabel {} --resume --out {out}{}", self.command, self.args.manner.words())

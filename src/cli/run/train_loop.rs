@@ -12,7 +12,7 @@ use crate::cli::output::run_summary::Summary;
 use crate::error::Error;
 use crate::platform;
 use crate::session::event::{Done, Event, Verdict};
-use crate::session::folder::{Best, Log};
+use crate::session::folder::{BestCheckpoint, Log};
 use crate::session::{Progress, Session};
 
 /// A finished run with its session, so that it need not be loaded again.
@@ -34,7 +34,7 @@ impl Finished {
 
 /// Sets a run up and trains it to its last step. Where it is stopped before, the command that resumes it is printed.
 pub(crate) fn train(wanted: &TrainRequest) -> Outcome<Finished> {
-    let mut watcher = ProgressReporter::new(wanted.args.manner.quiet, wanted.part.clone());
+    let mut watcher = ProgressReporter::new(wanted.args.manner.quiet, wanted.sweep.clone());
     let mut run = wanted.begin()?;
     run.warnings.iter().for_each(|warning| watcher.warn(&format!("warning: {warning}")));
     let earlier = std::mem::take(&mut run.earlier);
@@ -79,7 +79,7 @@ struct Training {
     watcher: ProgressReporter,
     summary: Summary,
     every: SaveEvery,
-    best: Option<Best>,
+    best: Option<BestCheckpoint>,
     /// End the run when it collapses or stalls.
     stop_on_collapse: bool,
     /// The latest verdict was not healthy.
@@ -94,7 +94,7 @@ impl Training {
     fn new(run: Run, watcher: ProgressReporter, wanted: &TrainRequest) -> Outcome<Self> {
         let every = wanted.args.manner.save_every;
         let resume = wanted.resume_command(&run.folder);
-        let best = wanted.args.manner.keep_best.map(|by| Best::of(by, &run.folder)).transpose()?;
+        let best = wanted.args.manner.keep_best.map(|by| BestCheckpoint::of(by, &run.folder)).transpose()?;
         let saved = (Some(run.session.step()).filter(|&step| step > 0), platform::now());
         let stop_on_collapse = wanted.args.manner.stop_on_collapse;
         let summary = Summary::default();
@@ -156,7 +156,7 @@ impl Training {
         let path = self.run.folder.save(step, &bytes)?;
         self.saved = (Some(step), platform::now());
         self.hear(Event::Saved { step, path })?;
-        if self.best.as_mut().is_some_and(Best::is_improved) {
+        if self.best.as_mut().is_some_and(BestCheckpoint::is_improved) {
             let path = self.run.folder.save_best(&bytes)?;
             self.hear(Event::Saved { step, path })?;
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::curve::{Curve, Smooth};
 use crate::session::event::{Done, Event, Health, Pretext, Probe, Started, Step};
-use crate::session::event_log::Past;
+use crate::session::event_log::EventLog;
 
 /// Step events that the remaining time is estimated from.
 const PACE_OVER: usize = 40;
@@ -40,7 +40,7 @@ pub struct RunState {
     pub done: Option<Done>,
     smooth: [Smooth; 2],
     pace: VecDeque<(usize, f64)>,
-    log: Past,
+    log: EventLog,
 }
 
 impl RunState {

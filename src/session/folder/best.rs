@@ -37,7 +37,7 @@ impl FromStr for Criterion {
 
 /// Follows a run's events and decides at each checkpoint if it is the best so far, by the mean since the checkpoint before.
 #[derive(Clone, Debug)]
-pub struct Best {
+pub struct BestCheckpoint {
     by: Criterion,
     sum: f64,
     count: usize,
@@ -45,7 +45,7 @@ pub struct Best {
     best: Option<f64>,
 }
 
-impl Best {
+impl BestCheckpoint {
     /// Starts before the first checkpoint.
     pub fn new(by: Criterion) -> Self {
         Self { by, sum: 0.0, count: 0, best: None }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_lowest_mean_loss_between_two_checkpoints_wins() {
-        let mut best = Best::new(Criterion::Loss);
+        let mut best = BestCheckpoint::new(Criterion::Loss);
         let mut told = |losses: &[f64]| {
             losses.iter().for_each(|loss| best.hear(&step(*loss)));
             best.is_improved()
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_highest_rank_wins_and_losses_do_not_count() {
-        let mut best = Best::new(Criterion::Rank);
+        let mut best = BestCheckpoint::new(Criterion::Rank);
         let mut told = |rank: f64| {
             let embedding = Some(Embedding {
                 rows: 8,

@@ -11,7 +11,7 @@ mod write;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-pub use best::{Best, Criterion};
+pub use best::{BestCheckpoint, Criterion};
 pub use checkpoints::Checkpoint;
 pub use evaluation::{Details, Evaluation, Tuned, Untrained};
 pub use events::Log;

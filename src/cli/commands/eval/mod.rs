@@ -1,6 +1,6 @@
 //! `nolabel eval`: measures an encoder beside its controls.
 
-mod asked;
+mod eval_args;
 mod card;
 pub(crate) mod few;
 pub(crate) mod labelled;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use futures_lite::future::block_on;
 
-use asked::Asked;
+use eval_args::EvalArgs;
 use card::{RunCard, WeightsCard};
 use repeat::Repeat;
 use crate::cli::input::args;
@@ -96,7 +96,7 @@ pub(crate) struct Eval {
     card: Option<PathBuf>,
 
     #[command(flatten)]
-    asked: Asked,
+    args: EvalArgs,
 
     /// Other labelled images than the run's own, or the folder that its own have moved to. Others are converted to the size and
     /// channels of the encoder, and have controls of their own
@@ -138,14 +138,14 @@ impl Eval {
         let opened = Opened::at(run)?;
         let loaded = opened.load_labelled(self.data.as_ref(), self.device, self.quiet)?;
         let side = loaded.side();
-        let request = self.asked.request(side, Some(opened.as_long(side)), opened.budget(&loaded))?;
+        let request = self.args.request(side, Some(opened.as_long(side)), opened.budget(&loaded))?;
         let evaluation = opened.answer(&loaded, &request, self.quiet)?;
         if self.json {
             let run = opened.path().to_path_buf(); // of a checkpoint that was named, the run around it if there is one
             return print::json(&RunCard { run, evaluation });
         }
         let heading = title(run, &opened.record, opened.step());
-        let shown = Shown {
+        let shown = EvalText {
             rows: &evaluation.rows,
             details: &evaluation.details,
             settings: &request.settings,
@@ -167,7 +167,7 @@ impl Eval {
         load_images::refuse_unlabelled(&images, "name others with --data")?;
         let data = DataRecord::of(&images, spec);
         let AdaptedImages { images, how } = load_images::adapted(images, imported.channels, None)?;
-        let request = self.asked.request(images.train.size().height, None, ControlBudget::Cheap)?;
+        let request = self.args.request(images.train.size().height, None, ControlBudget::Cheap)?;
         let subject = subject(&imported, foreign_weights::SEED, &images, &data.sha256, &selected);
         let spinner = Spinner::new(self.quiet);
         let measured = block_on(subject.measure(&request, &mut |task| spinner.tell(task)))?;
@@ -175,7 +175,7 @@ impl Eval {
         let Measurement { rows, details } = measured;
         if !self.json {
             let transfer = how.map(|how| format!("Images: {how}."));
-            let shown = Shown {
+            let shown = EvalText {
                 rows: &rows,
                 details: &details,
                 settings: &request.settings,
@@ -223,7 +223,7 @@ fn subject<'a>(
 }
 
 /// An evaluation to be printed.
-struct Shown<'a> {
+struct EvalText<'a> {
     rows: &'a [ProbeRow],
     details: &'a Details,
     settings: &'a ProbeSettings,
@@ -233,7 +233,7 @@ struct Shown<'a> {
     selected: &'a Selected,
 }
 
-impl Shown<'_> {
+impl EvalText<'_> {
     /// The probes of every layer, and the details that were asked for.
     fn text(&self) -> String {
         let Self { rows, details, settings, data, selected, .. } = self;

@@ -33,7 +33,7 @@ const COLOURS: usize = 10;
 
 /// The layers whose features are drawn.
 #[derive(Clone, Debug)]
-pub(super) struct Chosen {
+pub(super) struct DrawnLayers {
     pub(super) trained: String,
     pub(super) untrained: String,
 }
@@ -132,7 +132,7 @@ fn tile(split: &Split, index: usize, class: &str) -> String {
 }
 
 /// Maps of test images before and after training: by PCA and by t-SNE.
-pub(super) fn maps(loaded: &Loaded, chosen: &Chosen, spinner: &Spinner) -> Outcome<String> {
+pub(super) fn maps(loaded: &Loaded, chosen: &DrawnLayers, spinner: &Spinner) -> Outcome<String> {
     let data = loaded.session.data();
     let count = data.test.len().min(MAPPED);
     let trained = loaded.session.encoder();

@@ -12,7 +12,7 @@ use clap::Args;
 use futures_lite::future::block_on;
 
 use history::History;
-use looks::Chosen;
+use looks::DrawnLayers;
 use page::Page;
 use crate::cli::run::reproduce;
 use crate::cli::input::args;
@@ -125,11 +125,11 @@ impl Report {
 }
 
 /// The layers to draw: the best under kNN, or the last where nothing was measured.
-fn chosen(loaded: &Loaded, evaluation: Option<&Evaluation>) -> Chosen {
+fn chosen(loaded: &Loaded, evaluation: Option<&Evaluation>) -> DrawnLayers {
     let last = loaded.session.untrained().layer_names().pop().unwrap_or_default();
     let best = |source| {
         let row = evaluation.and_then(|known| ProbeRow::best(&known.rows, source, "knn"));
         row.map_or_else(|| last.clone(), |row| row.layer.clone())
     };
-    Chosen { trained: best(Source::Trained), untrained: best(Source::Untrained) }
+    DrawnLayers { trained: best(Source::Trained), untrained: best(Source::Untrained) }
 }

@@ -3,7 +3,7 @@
 use super::classes;
 use super::few;
 use super::history::History;
-use super::looks::{Chosen, Neighbours};
+use super::looks::{DrawnLayers, Neighbours};
 use crate::cli::commands::eval;
 use crate::cli::output::html::chart::{Across, Chart, Line};
 use crate::cli::output::html::{document, escape, fact, section, small, with_code};
@@ -34,7 +34,7 @@ pub(super) struct Page<'a> {
     pub(super) neighbours: Neighbours,
     pub(super) maps: String,
     pub(super) data: &'a Dataset,
-    pub(super) chosen: Chosen,
+    pub(super) chosen: DrawnLayers,
     pub(super) command: String,
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use clock::Clock;
-use plan::{ALL, Measure, Member, State};
+use plan::{ALL, SweepMeasure, Member, State};
 use crate::cli::input::args::{self, BudgetArgs, MannerArgs, RunArgs};
 use crate::cli::run::setup;
 use super::compare;
@@ -20,7 +20,7 @@ use crate::cli::run::interrupt;
 use crate::evaluate::{Cache, EvalRequest, SupervisedControl};
 use crate::cli::output::print;
 use crate::cli::input::probe_args::{HOW, ProbeArgs};
-use crate::cli::output::progress::Part;
+use crate::cli::output::progress::SweepPosition;
 use crate::cli::output::table::Table;
 use crate::cli::run::train_loop;
 use crate::format;
@@ -138,7 +138,7 @@ fn key_values(text: &str) -> Result<(String, Vec<String>), String> {
 
 impl Sweep {
     pub(crate) fn run(self) -> Outcome {
-        let measure = Measure { settings: self.measure.settings(), supervised: !self.no_supervised };
+        let measure = SweepMeasure { settings: self.measure.settings(), supervised: !self.no_supervised };
         let wanted = self.wanted();
         let mut members = plan::members(&wanted, &self.like())?;
         plan::look(&mut members, &self.data, &measure)?;
@@ -152,9 +152,9 @@ impl Sweep {
         self.conclude(&members, &measure.settings, &failed)
     }
 
-    fn wanted(&self) -> plan::Wanted<'_> {
+    fn wanted(&self) -> plan::SweepRequest<'_> {
         let Self { methods, seeds, set, data, preset, out, .. } = self;
-        plan::Wanted { methods, seeds, set, data, preset: *preset, out }
+        plan::SweepRequest { methods, seeds, set, data, preset: *preset, out }
     }
 
     /// Arguments that all runs share.
@@ -197,7 +197,7 @@ impl Sweep {
     }
 
     /// Trains and measures the runs; returns the names of those that failed, each with the reason.
-    fn go(&self, members: &mut [Member], measure: &Measure) -> Outcome<Vec<(String, String)>> {
+    fn go(&self, members: &mut [Member], measure: &SweepMeasure) -> Outcome<Vec<(String, String)>> {
         let mut failed = Vec::new();
         let mut clock = Clock::of(members);
         let mut loaded = None;
@@ -210,10 +210,10 @@ impl Sweep {
                 None => loaded.insert(load_images::load(&self.data, self.manner.quiet)?),
             };
             let later = &members[place + 1..];
-            let part = Part { number: place + 1, of: members.len(), again: format::again(), after: clock.left(later) };
+            let position = SweepPosition { number: place + 1, of: members.len(), again: format::again(), after: clock.left(later) };
             let member = &members[place];
-            self.say(&format!("\nrun {} of {}: {}", part.number, part.of, member.name()));
-            let done = catch_unwind(AssertUnwindSafe(|| self.one(member, images, part, measure)));
+            self.say(&format!("\nrun {} of {}: {}", position.number, position.of, member.name()));
+            let done = catch_unwind(AssertUnwindSafe(|| self.one(member, images, position, measure)));
             match done.unwrap_or_else(|_| Err(Failure::Failed("the program panicked; please report its message".into())))
             {
                 Ok([training, measuring]) => {
@@ -236,7 +236,7 @@ impl Sweep {
     }
 
     /// Trains and measures one run; returns the seconds of both.
-    fn one(&self, member: &Member, images: &Dataset, part: Part, measure: &Measure) -> Outcome<[f64; 2]> {
+    fn one(&self, member: &Member, images: &Dataset, position: SweepPosition, measure: &SweepMeasure) -> Outcome<[f64; 2]> {
         if let State::Unusable(why) = &member.state {
             return Err(Failure::Failed(why.clone()));
         }
@@ -251,7 +251,7 @@ impl Sweep {
             out: None,
             probed: true,
             images: Some(images.clone()),
-            part: Some(part),
+            sweep: Some(position),
             args: RunArgs { resume, ..member.args.clone() },
         };
         let begun = platform::now();

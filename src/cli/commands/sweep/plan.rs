@@ -21,7 +21,7 @@ use crate::session::folder::{DataRecord, Evaluation, Folder, Place, Record, plac
 pub(super) const ALL: &str = "all";
 
 /// Methods, seeds and values that a sweep combines.
-pub(super) struct Wanted<'a> {
+pub(super) struct SweepRequest<'a> {
     pub(super) methods: &'a [String],
     pub(super) seeds: &'a [u64],
     /// Settings with the values to try.
@@ -81,7 +81,7 @@ impl Member {
 ///
 /// # Errors
 /// When a setting does not exist, a method cannot learn from the images, or two runs would share a folder.
-pub(super) fn members(wanted: &Wanted, like: &RunArgs) -> Outcome<Vec<Member>> {
+pub(super) fn members(wanted: &SweepRequest, like: &RunArgs) -> Outcome<Vec<Member>> {
     refuse_place(wanted)?;
     let mut members: Vec<Member> = Vec::new();
     for &seed in wanted.seeds {
@@ -104,7 +104,7 @@ pub(super) fn members(wanted: &Wanted, like: &RunArgs) -> Outcome<Vec<Member>> {
     Ok(members)
 }
 
-fn member(wanted: &Wanted, like: &RunArgs, method: &str, seed: u64, set: Vec<(String, String)>) -> Outcome<Member> {
+fn member(wanted: &SweepRequest, like: &RunArgs, method: &str, seed: u64, set: Vec<(String, String)>) -> Outcome<Member> {
     let varied = |key: &str| wanted.set.iter().any(|(known, values)| known == key && values.len() > 1);
     let tail: String =
         set.iter().filter(|(key, _)| varied(key)).map(|(key, value)| format!("-{key}={value}")).collect();
@@ -141,7 +141,7 @@ fn choices(set: &[(String, Vec<String>)]) -> Vec<Vec<(String, String)>> {
     choices
 }
 
-fn methods(wanted: &Wanted) -> Vec<String> {
+fn methods(wanted: &SweepRequest) -> Vec<String> {
     if !wanted.methods.iter().any(|method| method == ALL) {
         return wanted.methods.to_vec();
     }
@@ -150,7 +150,7 @@ fn methods(wanted: &Wanted) -> Vec<String> {
 }
 
 /// The methods that [`ALL`] leaves out, each with the reason.
-pub(super) fn left_out(wanted: &Wanted) -> Vec<String> {
+pub(super) fn left_out(wanted: &SweepRequest) -> Vec<String> {
     if !wanted.methods.iter().any(|method| method == ALL) {
         return Vec::new();
     }
@@ -170,7 +170,7 @@ fn lack(data: &Spec, needs: Needs) -> Option<&'static str> {
 }
 
 /// Refuses a parent folder that is a run or a file.
-fn refuse_place(wanted: &Wanted) -> Outcome {
+fn refuse_place(wanted: &SweepRequest) -> Outcome {
     let out = wanted.out.display();
     if place(wanted.out) == Place::Run {
         return Err(Failure::Usage(format!("{out} is a run itself; choose a folder for the sweep's runs with --out")));
@@ -182,13 +182,13 @@ fn refuse_place(wanted: &Wanted) -> Outcome {
 }
 
 /// The measurement of every run.
-pub(super) struct Measure {
+pub(super) struct SweepMeasure {
     pub(super) settings: ProbeSettings,
     /// With the supervised control.
     pub(super) supervised: bool,
 }
 
-impl Measure {
+impl SweepMeasure {
     /// True if an evaluation has all of it for a run after `step` steps of `batch` images.
     pub(super) fn is_done(&self, known: &Evaluation, data: &DataRecord, step: usize, batch: usize) -> bool {
         let supervised = || known.details.has_supervised(&Plan::as_long(data.image.height, step, batch));
@@ -200,7 +200,7 @@ impl Measure {
 ///
 /// # Errors
 /// When a folder holds something else, or the folder of images does not exist.
-pub(super) fn look(members: &mut [Member], data: &Spec, measure: &Measure) -> Outcome {
+pub(super) fn look(members: &mut [Member], data: &Spec, measure: &SweepMeasure) -> Outcome {
     let data = Spec { folder: data.folder.as_deref().map(absolute).transpose()?, ..data.clone() };
     for member in &mut *members {
         member.state = match place(&member.path) {
@@ -241,7 +241,7 @@ fn refuse_another(member: &Member, record: &Record) -> Outcome {
     )))
 }
 
-fn state(folder: &Folder, record: &Record, data: &Spec, measure: &Measure) -> crate::Result<State> {
+fn state(folder: &Folder, record: &Record, data: &Spec, measure: &SweepMeasure) -> crate::Result<State> {
     let mut total = 0;
     let mut finished = false;
     for event in folder.events()? {

@@ -44,7 +44,7 @@ enum When {
 
 /// The arguments of the measurements.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct EvalArgs {
     /// The layer to probe, from block1 to gap, or all of them
     #[arg(long, value_name = "NAME|all", default_value = "all")]
     layer: String,
@@ -100,7 +100,7 @@ fn rate(text: &str) -> Result<f64, String> {
     rate.ok_or_else(|| "a learning rate is a positive number, for example 0.1".to_string())
 }
 
-impl Asked {
+impl EvalArgs {
     /// The request, for images of `side` pixels. `as_long` trains the supervised control for as long as the encoder was, where
     /// that is known; `budget` decides which controls are measured without being asked for.
     pub(super) fn request(&self, side: usize, as_long: Option<Plan>, budget: ControlBudget) -> Outcome<EvalRequest> {
