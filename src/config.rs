@@ -3,30 +3,21 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::net::EncoderConfig;
-use crate::optim::{OptimizerConfig, Schedule};
+use crate::optim::{OptimizerConfig, Schedule, ScheduleKind};
+use crate::options::{Declared, Map, Options, Range, options, unknown, words};
 
-/// The two settings every method comes with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Preset {
-    /// 28 to 32 px, a small encoder, minutes on a CPU; runs in the page.
-    Small,
-    /// The published setting with its backbone, for desktop GPUs.
-    Full,
-}
-
-impl fmt::Display for Preset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Preset::Small => "small",
-            Preset::Full => "full",
-        })
+words! {
+    /// Presets that every method comes with.
+    pub enum Preset {
+        /// 28 to 32 px, a small encoder, minutes on a CPU; runs in the page.
+        Small = "small",
+        /// The published setting with its backbone, for desktop GPUs.
+        Full = "full",
     }
 }
 
@@ -61,42 +52,46 @@ impl fmt::Display for Budget {
     }
 }
 
-/// Everything that decides what a run computes. The same value and the same device give the same run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunConfig {
-    /// Method id, for example `rotation`.
-    pub method: String,
-    /// The preset the other values started from.
-    pub preset: Preset,
-    /// Data set name, for example `fashion-mnist`.
-    pub data: String,
-    /// Use only the first so many training images; 0 means all.
-    #[serde(default)]
-    pub images: usize,
-    /// Seed of weights, order and views.
-    pub seed: u64,
-    /// Images a step. Views are counted separately: rotation makes four of each image.
-    pub batch: usize,
-    /// Gradient accumulation: micro-batches that go through the network one after the other, for a batch that is too large for
-    /// the memory. Weights move once, by the mean of their gradients; batch norm, and a loss that compares images, see one
-    /// micro-batch at a time.
-    #[serde(default = "one", alias = "parts")]
-    pub micro_batches: usize,
-    /// Passes over the training images.
-    pub epochs: usize,
-    /// Steps after which the run ends, whatever the epochs say; 0 means that the epochs decide.
-    #[serde(default)]
-    pub steps: usize,
-    /// The network whose features are wanted.
-    pub encoder: EncoderConfig,
-    /// How weights move.
-    pub optimizer: OptimizerConfig,
-    /// How the learning rate moves.
-    pub schedule: Schedule,
-    /// The method's own settings; which there are, the method says.
-    #[serde(default)]
-    pub options: Map<String, Value>,
+options! {
+    /// Configuration of a run: everything that decides what it computes. The same value and the same device give the same
+    /// run.
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct RunConfig {
+        /// Id of the method, for example `rotation`.
+        method: String = String::new(), as "the id of a method";
+        /// Preset that the other values started from.
+        preset: Preset = Preset::Small;
+        /// Name of the data set, for example `fashion-mnist`.
+        data: String = String::new(), as "the name of a data set";
+        /// Training images in use, the first ones of the data set; 0 uses all of them.
+        #[serde(default)]
+        images: usize = 0, in 0.., unit "images";
+        /// Seed; weights, order and views follow from it.
+        seed: u64 = 1, in 0..;
+        /// Batch size, in images; views are counted separately: rotation makes four of each image. Batch normalisation needs two.
+        batch: usize = 64, in 2.., unit "images", tiny = 8;
+        /// Micro-batches of a step (gradient accumulation); a batch that is too large for the memory goes through the network
+        /// in so many pieces. Weights move once, by the mean of their gradients; batch norm, and a loss that compares images,
+        /// see one micro-batch at a time.
+        #[serde(default = "one", alias = "parts")]
+        micro_batches: usize = 1, in 1..;
+        /// Epochs, passes over the training images.
+        epochs: usize = 1, in 0..;
+        /// Steps; the run ends after so many. With 0 the epochs decide.
+        #[serde(default)]
+        steps: usize = 0, in 0..;
+    } with {
+        /// The encoder to train.
+        encoder: EncoderConfig = EncoderConfig::default();
+        /// The optimiser.
+        optimizer: OptimizerConfig = OptimizerConfig::default();
+        /// The schedule of the learning rate.
+        schedule: Schedule = Schedule::default();
+        /// Options of the method, declared by the method.
+        #[serde(default)]
+        options: Map = Map::new();
+    }
 }
 
 fn one() -> usize {
@@ -104,32 +99,6 @@ fn one() -> usize {
 }
 
 impl RunConfig {
-    /// What presets start from: seed 1, 64 images a step, one pass over all images, no options.
-    pub fn of(
-        method: &str,
-        preset: Preset,
-        data: &str,
-        encoder: EncoderConfig,
-        optimizer: OptimizerConfig,
-        schedule: Schedule,
-    ) -> Self {
-        Self {
-            method: method.to_string(),
-            preset,
-            data: data.to_string(),
-            images: 0,
-            seed: 1,
-            batch: 64,
-            micro_batches: 1,
-            epochs: 1,
-            steps: 0,
-            encoder,
-            optimizer,
-            schedule,
-            options: Map::new(),
-        }
-    }
-
     /// The length of the run.
     pub fn budget(&self) -> Budget {
         Budget { epochs: self.epochs, steps: self.steps }
@@ -140,46 +109,96 @@ impl RunConfig {
         Self { epochs, steps, ..self }
     }
 
-    /// The same with these options of the method beside those it has.
-    pub fn with_options<'a>(mut self, options: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
-        self.options.extend(options.into_iter().map(|(key, value)| (key.to_string(), value)));
+    /// The same with these options of the method.
+    pub fn with_options(mut self, options: &impl Options) -> Self {
+        options.put(&mut self.options);
         self
     }
 
-    /// Changes one value by name: `batch`, `optimizer.lr`, `encoder.width`, `options.flip`; an option of the method
-    /// needs no prefix. The text is read as whatever type the value has now.
+    /// The options of the method.
+    ///
+    /// # Errors
+    /// When the method has no such option, or one is out of its range; the sentence names option, range and value.
+    pub fn read_options<O: Options>(&self) -> Result<O> {
+        O::read(&self.options).map_err(|error| Error::Config(format!("options of {}: {error}", self.method)))
+    }
+
+    /// Changes one setting by name: `batch`, `optimizer.lr`, `encoder.width`; an option of the method with or without
+    /// `options.` before it. Without the method's declarations an option may be anything of the type it has now; see
+    /// [`RunConfig::set_among`].
+    ///
+    /// # Errors
+    /// When there is no such setting, or the text is no value of it.
     pub fn set(&mut self, key: &str, text: &str) -> Result<()> {
-        let mut whole = self.to_value();
-        let path = locate(&whole, key)?;
-        if path == ["schedule", "kind"] {
-            return self.set_schedule(text);
+        let options: Vec<Declared> =
+            self.options.iter().map(|(key, value)| Declared::new(key, "", Range::like(value))).collect();
+        self.set_among(&options, key, text)
+    }
+
+    /// Changes one setting by name, with the method's declarations of its `options`.
+    ///
+    /// # Errors
+    /// When there is no such setting, or the text does not lie in its range; the sentence names setting, range and value,
+    /// or the nearest setting there is.
+    pub fn set_among(&mut self, options: &[Declared], key: &str, text: &str) -> Result<()> {
+        let known: Vec<Declared> = self.declared_settings().into_iter().chain(options.iter().cloned()).collect();
+        let short = key.strip_prefix("options.").unwrap_or(key);
+        let Some(declared) = known.iter().find(|one| one.key == short) else {
+            return Err(self.other_schedule(key).map_or_else(
+                || unknown(key, &known),
+                |kind| {
+                    let kind = kind.word();
+                    Error::Config(format!("`{key}` belongs to another schedule; set schedule.kind={kind} before it"))
+                },
+            ));
+        };
+        let value = declared.parse(text)?;
+        if short == "schedule.kind" {
+            return self.set_schedule(value);
         }
-        let slot = path.iter().fold(&mut whole, |value, part| &mut value[part.as_str()]);
-        *slot = read_as(slot, text)
-            .ok_or_else(|| Error::Config(format!("`{key}` is {slot} now and cannot be set to `{text}`")))?;
+        if options.iter().any(|one| one.key == short) {
+            self.options.insert(short.to_string(), value);
+            return Ok(());
+        }
+        let mut whole = self.to_value();
+        *short.split('.').fold(&mut whole, |inner, name| &mut inner[name]) = value;
         *self = serde_json::from_value(whole)
             .map_err(|error| Error::Config(format!("`{key}` cannot be set to `{text}`: {error}")))?;
         Ok(())
     }
 
-    /// Another schedule comes with values of its own.
-    fn set_schedule(&mut self, kind: &str) -> Result<()> {
+    /// Another schedule comes with constants of its own.
+    fn set_schedule(&mut self, kind: Value) -> Result<()> {
+        let kind: ScheduleKind = serde_json::from_value(kind)
+            .map_err(|error| Error::Config(format!("`schedule.kind` cannot be set: {error}")))?;
         if kind != self.schedule.kind() {
-            self.schedule = Schedule::of_kind(kind, self.epochs as f64).ok_or_else(|| {
-                let known = Schedule::KINDS.join(", ");
-                Error::Config(format!("there is no schedule `{kind}`; choose one of {known}"))
-            })?;
+            self.schedule = Schedule::of_kind(kind, self.epochs as f64);
         }
         Ok(())
     }
 
     /// The kind of schedule that a setting belongs to where it is not one of this schedule's.
-    pub fn other_schedule(&self, key: &str) -> Option<&'static str> {
-        let has = |kind: &str| {
-            let schedule = Schedule::of_kind(kind, 1.0)?;
-            Self { schedule, ..self.clone() }.settings().into_iter().find(|(name, _)| name == key)
-        };
-        Schedule::KINDS.into_iter().find(|kind| *kind != self.schedule.kind() && has(kind).is_some())
+    fn other_schedule(&self, key: &str) -> Option<ScheduleKind> {
+        let name = key.strip_prefix("schedule.")?;
+        ScheduleKind::ALL.into_iter().find(|kind| Schedule::declared(*kind).iter().any(|one| one.key == name))
+    }
+
+    /// Declarations of all settings but the method's options: the run's own, then `encoder.`, `optimizer.`, `schedule.`.
+    pub fn declared_settings(&self) -> Vec<Declared> {
+        let groups = [
+            ("encoder.", EncoderConfig::declared()),
+            ("optimizer.", OptimizerConfig::declared()),
+            ("schedule.", Schedule::declared(self.schedule.kind())),
+        ];
+        let inner = groups.into_iter().flat_map(|(prefix, group)| group.into_iter().map(|one| one.under(prefix)));
+        <Self as Options>::declared().into_iter().chain(inner).collect()
+    }
+
+    /// The value of a setting by its declared name.
+    pub fn value(&self, key: &str) -> Option<Value> {
+        let whole = self.to_value();
+        let direct = key.split('.').try_fold(&whole, |inner, name| inner.get(name)).cloned();
+        direct.or_else(|| self.options.get(key).cloned())
     }
 
     /// Every setting that [`RunConfig::set`] knows, with its value.
@@ -187,29 +206,6 @@ impl RunConfig {
         let mut found = Vec::new();
         leaves(&self.to_value(), String::new(), &mut found);
         found
-    }
-
-    /// One of the method's own settings.
-    ///
-    /// # Errors
-    /// When it is missing or of another type.
-    pub fn option<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
-        let value = self.options.get(key).cloned().unwrap_or(Value::Null);
-        serde_json::from_value(value)
-            .map_err(|error| Error::Config(format!("options.{key} of {}: {error}", self.method)))
-    }
-
-    /// What the word stands for that an option holds.
-    ///
-    /// # Errors
-    /// When it is none of these words; the sentence lists them.
-    pub fn choice<T: Clone>(&self, key: &str, among: &[(&str, T)]) -> Result<T> {
-        let word: String = self.option(key)?;
-        among.iter().find(|(known, _)| *known == word).map(|(_, value)| value.clone()).ok_or_else(|| {
-            let mut words: Vec<_> = among.iter().map(|(known, _)| *known).collect();
-            let last = words.pop().unwrap_or_default();
-            Error::Config(format!("there is no {key} `{word}`; choose {} or {last}", words.join(", ")))
-        })
     }
 
     /// The learning rate brought to the batch by the linear rule, `lr = lr' batch / batch'` with the published lr' and batch'
@@ -234,18 +230,12 @@ impl RunConfig {
     /// Refuses values that no run can work with, in words.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: &str| Err(Error::Config(what.to_string()));
-        if self.batch < 2 {
-            return wrong("batch must be at least 2: batch normalisation needs more than one image");
-        }
+        self.check_ranges("")?;
         if self.epochs == 0 && self.steps == 0 {
             return wrong("epochs and steps are both 0: give one of them");
         }
-        let lr = self.optimizer.lr;
-        if !(lr.is_finite() && lr > 0.0) {
-            return wrong("optimizer.lr must be a positive number");
-        }
         let micro_batches = self.micro_batches;
-        if micro_batches == 0 || !self.batch.is_multiple_of(micro_batches) || self.batch / micro_batches < 2 {
+        if !self.batch.is_multiple_of(micro_batches) || self.batch / micro_batches < 2 {
             return wrong(
                 "micro_batches must divide batch into micro-batches of at least 2 images: batch normalisation needs more than one",
             );
@@ -274,40 +264,10 @@ fn short(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
 }
 
-/// The path to `key` inside the configuration, with the method's options searched last.
-fn locate(whole: &Value, key: &str) -> Result<Vec<String>> {
-    let direct: Vec<String> = key.split('.').map(str::to_string).collect();
-    let short = vec!["options".to_string(), key.to_string()];
-    let leaf = |path: &[String]| {
-        let found = path.iter().try_fold(whole, |value, part| value.get(part));
-        found.is_some_and(|value| !value.is_object())
-    };
-    [direct, short].into_iter().find(|path| leaf(path)).ok_or_else(|| {
-        let mut settings = Vec::new();
-        leaves(whole, String::new(), &mut settings);
-        let known: Vec<String> = settings.into_iter().map(|(name, _)| name).collect();
-        Error::Config(format!("there is no setting `{key}`; there are: {}", known.join(", ")))
-    })
-}
-
 fn leaves(value: &Value, prefix: String, into: &mut Vec<(String, Value)>) {
     let Value::Object(map) = value else { return into.push((prefix, value.clone())) };
     for (name, inner) in map {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         leaves(inner, path, into);
-    }
-}
-
-/// Reads `text` as the JSON type of `like`; whole numbers may be written as 1e3.
-fn read_as(like: &Value, text: &str) -> Option<Value> {
-    match like {
-        Value::String(_) => Some(Value::from(text)),
-        Value::Bool(_) => text.parse::<bool>().ok().map(Value::from),
-        Value::Number(n) if n.is_u64() => match text.parse::<u64>() {
-            Ok(whole) => Some(Value::from(whole)),
-            Err(_) => text.parse::<f64>().ok().filter(|x| *x >= 0.0 && x.fract() == 0.0).map(|x| Value::from(x as u64)),
-        },
-        Value::Number(_) => text.parse::<f64>().ok().filter(|x| x.is_finite()).map(Value::from),
-        _ => serde_json::from_str(text).ok(),
     }
 }

@@ -44,6 +44,7 @@ pub mod methods;
 pub mod net;
 #[cfg(feature = "engine")]
 pub mod optim;
+pub mod options;
 // the worker does not need it
 #[cfg(any(feature = "page", not(target_family = "wasm")))]
 pub mod page;
@@ -98,7 +99,7 @@ pub mod optim {
     mod config;
     mod schedule;
     pub use config::{OptimizerConfig, OptimizerKind};
-    pub use schedule::{Schedule, scaled_rate};
+    pub use schedule::{Cosine, Schedule, ScheduleKind, Steps, StepsThenLine, scaled_rate};
 }
 
 /// Rows of probe results.

@@ -17,17 +17,6 @@ const KNOWN: usize = 64;
 /// Cells of noise a side of an image.
 const GRAINS: usize = 72;
 
-/// Options that are widths, counts or sizes, and what they shrink to.
-const SHRUNK: [(&str, u64); 7] = [
-    ("size", 64),
-    ("tiles_size", 72),
-    ("projector", 64),
-    ("predictor", 16),
-    ("hidden", 64),
-    ("width", 32),
-    ("prototypes", 16),
-];
-
 /// Methods to be taken at their published width, separated by commas; `1` for all.
 fn wanted() -> Option<String> {
     std::env::var("NOLABEL_FULL").ok()
@@ -37,29 +26,22 @@ fn whole() -> bool {
     wanted().is_some()
 }
 
-/// Full preset for a data set. A queue is shortened to two batches, so that it soon holds these images only and losses are
-/// comparable. The number of negatives is limited by that of the images.
+/// The preset for a data set. Options that keep a run from learning on always the same few images are at their sizes for
+/// tests even at full size: prototypes stand still for no step, and queues and memories are asked for few images.
 fn published(entry: &Entry, data: &str) -> RunConfig {
-    let mut config = entry.config(Preset::Full, data);
-    config.batch = IMAGES;
-    config.encoder.norm_groups = config.encoder.norm_groups.min(IMAGES / 2);
-    if config.options.contains_key("freeze") {
-        config.options.insert("freeze".to_string(), 0.into());
-    }
-    if config.options.get("queue").and_then(serde_json::Value::as_u64).is_some_and(|queue| queue > 0) {
-        config.options.insert("queue".to_string(), (2 * IMAGES).into());
-    }
-    if config.options.contains_key("negatives") {
-        config.options.insert("negatives".to_string(), (KNOWN / 2).into());
-    }
-    if !whole() {
-        config.encoder.width = (config.encoder.width / 16).max(2);
-        for (option, value) in SHRUNK {
-            if config.options.get(option).and_then(serde_json::Value::as_u64).is_some_and(|known| known > value) {
-                config.options.insert(option.to_string(), value.into());
+    let full = entry.config(Preset::Full, data);
+    let mut config = entry.tiny(full.clone());
+    if whole() {
+        for (option, value) in full.options {
+            if !["freeze", "queue", "negatives"].contains(&option.as_str()) {
+                config.options.insert(option, value);
             }
         }
+    } else {
+        config.encoder.width = (config.encoder.width / 16).max(2);
     }
+    config.batch = IMAGES;
+    config.encoder.norm_groups = config.encoder.norm_groups.min(IMAGES / 2);
     config
 }
 

@@ -1,4 +1,4 @@
-//! The row of the list: a method without its type.
+//! A method without its type, as the shells and the session see it.
 
 use std::fmt;
 
@@ -8,13 +8,15 @@ use super::trainer::{Learner, Training};
 use super::{DataInfo, Info, Method, Presets};
 use crate::config::{Preset, RunConfig};
 use crate::error::Result;
+use crate::options::{Declared, Options};
 
-/// One method, as the shells see it.
+/// A method without its type: a row of the list, or a method of one's own.
 #[derive(Clone, Copy)]
 pub struct Entry {
     info: &'static Info,
     presets: Presets,
     compares: bool,
+    options: fn() -> Vec<Declared>,
     build: fn(&RunConfig, &DataInfo, &Device) -> Result<Box<dyn Training>>,
 }
 
@@ -25,22 +27,23 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
-    /// The entry of a method, given by its type.
+    /// The entry of a method; it need not be one of the list.
     pub const fn of<M: Method>() -> Self {
         Self {
             info: &M::INFO,
             presets: M::PRESETS,
             compares: M::COMPARES,
+            options: M::Options::declared,
             build: |config, data_info, device| Ok(Box::new(Learner::<M>::new(config, data_info, device)?)),
         }
     }
 
-    /// What the method says of itself.
+    /// Title, task, lesson and needs of the method.
     pub fn info(&self) -> &'static Info {
         self.info
     }
 
-    /// Whether its loss compares embeddings, which are watched for collapse.
+    /// True if its loss compares embeddings, which are watched for collapse.
     pub fn compares(&self) -> bool {
         self.compares
     }
@@ -53,6 +56,29 @@ impl Entry {
     /// True if the learning rate of this preset follows the batch by the authors' rule: [`RunConfig::follow_batch`].
     pub fn has_linear_rate(&self, preset: Preset) -> bool {
         preset == Preset::Full && self.presets.has_linear_rate()
+    }
+
+    /// Declarations of the method's own options.
+    pub fn options(&self) -> Vec<Declared> {
+        (self.options)()
+    }
+
+    /// Declarations of every setting of such a configuration: those of the run, the encoder, the optimiser and the schedule,
+    /// then the method's own.
+    pub fn settings(&self, config: &RunConfig) -> Vec<Declared> {
+        config.declared_settings().into_iter().chain(self.options()).collect()
+    }
+
+    /// The same configuration with every option that is declared with a size for tests brought to it; 0, which switches
+    /// things off, stays.
+    pub fn tiny(&self, mut config: RunConfig) -> RunConfig {
+        for option in self.options() {
+            let (Some(tiny), Some(value)) = (option.tiny, config.options.get_mut(&option.key)) else { continue };
+            if value.as_f64() != Some(0.0) {
+                *value = tiny;
+            }
+        }
+        config
     }
 
     /// The method with fresh weights, ready to train on `device` (given without gradient tracking).

@@ -17,6 +17,7 @@ use crate::data::{Size, Split};
 use crate::error::Result;
 use crate::net::{Encoder, Init};
 use crate::optim::ParamGroup;
+use crate::options::Options;
 use crate::rng::Rng;
 
 pub use entry::Entry;
@@ -38,11 +39,15 @@ pub trait Method: Module + Debug + 'static {
     /// What it comes with.
     const PRESETS: Presets;
 
+    /// Its own options, declared with [`options!`](crate::options!): help, `--set`, the page's form and the tests read the
+    /// declarations.
+    type Options: Options;
+
     /// Builds the model for such data; `init` draws the weights.
     ///
     /// # Errors
-    /// When an option has a value the method cannot work with.
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self>;
+    /// When options, encoder and data do not fit together.
+    fn init(config: &RunConfig, options: &Self::Options, data_info: &DataInfo, init: &mut Init) -> Result<Self>;
 
     /// The network whose features are wanted.
     fn encoder(&self) -> &Encoder;
@@ -52,12 +57,17 @@ pub trait Method: Module + Debug + 'static {
 
     /// Options that cannot do what they are for in a run of so many steps on such data, a sentence each with what to set
     /// instead. Nothing is refused for it.
-    fn advice(_config: &RunConfig, _data_info: &DataInfo, _total_steps: usize) -> Vec<String> {
+    fn advice(
+        _config: &RunConfig,
+        _options: &Self::Options,
+        _data_info: &DataInfo,
+        _total_steps: usize,
+    ) -> Vec<String> {
         Vec::new()
     }
 
     /// Parameters that learn differently from the rest.
-    fn groups(_config: &RunConfig) -> Vec<ParamGroup> {
+    fn groups(_config: &RunConfig, _options: &Self::Options) -> Vec<ParamGroup> {
         Vec::new()
     }
 

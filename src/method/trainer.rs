@@ -104,9 +104,10 @@ impl<M: Method> Learner<M> {
     pub(super) fn new(config: &RunConfig, data_info: &DataInfo, device: &Device) -> Result<Self> {
         let tracking = device.clone().autodiff();
         let mut init = Init::new(stream(config.seed, Purpose::Weights, 0), &tracking);
-        let model = M::init(config, data_info, &mut init)?;
+        let options = config.read_options::<M::Options>()?;
+        let model = M::init(config, &options, data_info, &mut init)?;
         init.check()?;
-        let optimizer = Optimizer::new(config.optimizer.clone(), M::groups(config));
+        let optimizer = Optimizer::new(config.optimizer.clone(), M::groups(config, &options));
         Ok(Self {
             model: Some(model),
             optimizer,
@@ -184,7 +185,8 @@ impl<M: Method> Training for Learner<M> {
     }
 
     fn advice(&self, config: &RunConfig, data_info: &DataInfo, total_steps: usize) -> Vec<String> {
-        M::advice(config, data_info, total_steps)
+        let options = config.read_options::<M::Options>();
+        options.map(|options| M::advice(config, &options, data_info, total_steps)).unwrap_or_default()
     }
 
     fn tensors(&self) -> Vec<NamedTensor> {

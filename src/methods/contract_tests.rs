@@ -8,7 +8,7 @@ use super::METHODS;
 use super::test_support::{
     IMAGES, POSITION, batch, channels, learner, learner_of, losses_of, state, step, step_on, tiny,
 };
-use crate::config::RunConfig;
+use crate::config::{Preset, RunConfig};
 use crate::method::{Batch, StepDisplay, StepPosition, Training};
 use crate::rng::{Purpose, stream};
 
@@ -136,6 +136,29 @@ fn every_step_can_be_drawn() {
         for figure in shown.figures {
             let values: Vec<f32> = figure.values.into_data().try_to_vec().expect("floats");
             assert!(values.iter().all(|x| x.is_finite()) && figure.low < figure.high, "{entry:?}: {}", figure.title);
+        }
+    }
+}
+
+#[test]
+fn every_option_is_declared_with_meaning_and_range() {
+    for entry in METHODS {
+        let declared = entry.options();
+        for (preset, data) in [(Preset::Small, "fashion-mnist"), (Preset::Full, "cifar-10"), (Preset::Full, "imagenet")]
+        {
+            let config = entry.config(preset, data);
+            assert_eq!(config.options.len(), declared.len(), "{entry:?}: a preset writes every option");
+            config.check().unwrap_or_else(|error| panic!("{entry:?}: {error}"));
+            for option in &declared {
+                option.check(&config.options[&option.key]).unwrap_or_else(|error| panic!("{entry:?}: {error}"));
+                option.tiny.iter().for_each(|tiny| option.check(tiny).expect("a size for tests lies in the range"));
+            }
+        }
+        let settings = entry.settings(&entry.config(Preset::Small, "fashion-mnist"));
+        for (place, option) in settings.iter().enumerate() {
+            assert!(option.help.ends_with('.') && !option.range.to_string().is_empty(), "{entry:?}: {}", option.key);
+            assert!((3..=60).contains(&option.label().chars().count()), "{entry:?}: {} is long", option.label());
+            assert!(settings[..place].iter().all(|other| other.key != option.key), "{entry:?}: {} twice", option.key);
         }
     }
 }

@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 
 use super::shared::augmented_views::{self, Augment};
+use super::shared::options::{MomentumDecay, Temperature, ViewOptions};
 use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::{Contrast, info_nce, unit_rows};
@@ -17,10 +18,28 @@ use crate::net::ema::{self, ema_update, momentum_copy};
 use crate::net::memory::KeyQueue;
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, BatchShuffle};
 use crate::optim::{OptimizerConfig, Schedule, scaled_rate};
+use crate::options::options;
 use crate::rng::Rng;
 
 /// Columns of the picture of the queue.
 const DRAWN: usize = 64;
+
+options! {
+    /// Options of MoCo.
+    pub struct MocoOptions {
+        ..views: ViewOptions;
+        ..decay: MomentumDecay;
+        ..temperature: Temperature;
+        /// Keys in the queue; a multiple of the keys that a step adds.
+        queue: usize = 4096, in 1..=16_777_216, unit "keys", tiny = 16;
+        /// Width of the head's hidden layer; 0 makes the head linear, as in version 1.
+        hidden: usize = 256, in 0..=65_536, tiny = 16;
+        /// Width of the embeddings.
+        width: usize = 128, in 1..=65_536, tiny = 16;
+        /// Use both views as queries and as keys; switched off, view 1 asks and view 2 answers.
+        symmetric: bool = false;
+    }
+}
 
 /// Encoder f and head: what the keys' side has too.
 #[derive(Module, Debug)]
@@ -45,17 +64,9 @@ pub struct Moco {
     #[module(skip)]
     augment: Augment,
     #[module(skip)]
-    settings: Settings,
-}
-
-/// The options in use.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    momentum: f64,
-    tau: f64,
-    /// Both views serve as queries and as keys.
-    symmetric: bool,
-    /// Keys one step adds to the queue.
+    options: MocoOptions,
+    /// Keys that one step adds to the queue.
+    #[module(skip)]
     keys: usize,
 }
 
@@ -76,23 +87,22 @@ impl Method for Moco {
     const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();
     const COMPARES: bool = true;
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let settings = Settings::of(config)?;
-        let augment = Augment::of_two(config, data_info)?;
-        let (width, hidden): (usize, usize) = (config.option("width")?, config.option("hidden")?);
-        let plan = if hidden == 0 { MlpPlan::linear(width) } else { MlpPlan::plain(hidden, width) };
+    type Options = MocoOptions;
+
+    fn init(config: &RunConfig, options: &MocoOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let augment = Augment::of_two(&options.views, data_info)?;
+        let keys = if options.symmetric { 2 * config.batch } else { config.batch };
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
         augment.fit(&encoder, config)?;
-        let head = plan.init(encoder.width(), init);
+        let head = head(options).init(encoder.width(), init);
         let query = Branch { encoder, head };
         let key = momentum_copy(&query);
-        let queue = KeyQueue::init(config.option("queue")?, width, settings.keys, init)?;
-        Ok(Self { query, key, queue, augment, settings })
+        let queue = KeyQueue::init(options.queue, options.width, keys, init)?;
+        Ok(Self { query, key, queue, augment, options: options.clone(), keys })
     }
 
-    fn advice(config: &RunConfig, data_info: &DataInfo, _total_steps: usize) -> Vec<String> {
-        let queue = config.option("queue").unwrap_or(0);
-        augmented_views::advice_on_repeats("queue", queue, data_info).into_iter().collect()
+    fn advice(_config: &RunConfig, options: &MocoOptions, data_info: &DataInfo, _total_steps: usize) -> Vec<String> {
+        augmented_views::advice_on_repeats("queue", options.queue, data_info).into_iter().collect()
     }
 
     fn encoder(&self) -> &Encoder {
@@ -114,7 +124,7 @@ impl Method for Moco {
         let (q1, k2) = (self.query.forward(x1.clone()), key(x2.clone()));
         let one = self.contrast(q1.clone(), k2.clone());
         let (metric, embeddings) = (Some(one.accuracy()), vec![q1.detach(), k2.clone()]);
-        if !self.settings.symmetric {
+        if !self.options.symmetric {
             return LossOutput { metric, embeddings, carry: vec![k2], ..LossOutput::of(one.loss()) };
         }
         let (q2, k1) = (self.query.forward(x2), key(x1));
@@ -126,7 +136,7 @@ impl Method for Moco {
     /// use, which is the same as in the paper.
     fn after_step(self, mut carry: Vec<Tensor<2>>, position: &StepPosition) -> Self {
         let keys = carry.pop().expect("a step hands its keys over");
-        let key = ema_update(self.key, &self.query, self.settings.momentum);
+        let key = ema_update(self.key, &self.query, self.options.decay.momentum);
         Self { key, queue: self.queue.push(keys, position.step), ..self }
     }
 
@@ -137,10 +147,10 @@ impl Method for Moco {
     fn show(&self, views: &Views, _outcome: &LossOutput, position: &StepPosition) -> StepDisplay {
         let rows = self.queue.rows().inner();
         let (length, device) = (rows.dims()[0], rows.device());
-        let (columns, rounds) = (DRAWN.min(length), (length / self.settings.keys) as f32);
+        let (columns, rounds) = (DRAWN.min(length), (length / self.keys) as f32);
         let age = |age: Option<usize>| age.map_or(rounds, |age| age as f32);
         let mut ages: Vec<f32> =
-            KeyQueue::ages(length, self.settings.keys, position.step + 1).into_iter().map(age).collect();
+            KeyQueue::ages(length, self.keys, position.step + 1).into_iter().map(age).collect();
         ages.truncate(length / columns * columns);
         let shape = [ages.len() / columns, columns];
         let figure = Figure {
@@ -158,61 +168,67 @@ impl Method for Moco {
 
 impl Moco {
     fn contrast(&self, q: Tensor<2>, k: Tensor<2>) -> Contrast {
-        info_nce(q, k, self.queue.rows(), self.settings.tau)
+        info_nce(q, k, self.queue.rows(), self.options.temperature.tau)
     }
 }
 
-impl Settings {
-    fn of(config: &RunConfig) -> Result<Self> {
-        let (momentum, symmetric) = (augmented_views::share(config, "momentum")?, config.option("symmetric")?);
-        let keys = if symmetric { 2 * config.batch } else { config.batch };
-        Ok(Self { momentum, tau: augmented_views::temperature(config)?, symmetric, keys })
+/// The head: linear in version 1 of the paper, two layers without norm in version 2.
+fn head(options: &MocoOptions) -> MlpPlan {
+    match options.hidden {
+        0 => MlpPlan::linear(options.width),
+        hidden => MlpPlan::plain(hidden, options.width),
     }
 }
 
-/// [`augmented_views::small_run`] with a queue of 4096, decay 0.99 and temperature 0.1 as in the authors' CIFAR demonstration, and the head
-/// of version 2. Batch norm is not split, for an unsplit one of 256 images gives little away.
+/// [`augmented_views::small_run`] with a queue of 4096, decay 0.99 and temperature 0.1 as in the authors' CIFAR demonstration,
+/// and the head of version 2. Batch norm is not split, for an unsplit one of 256 images gives little away.
 ///
 /// On Fashion-MNIST, on two CPU cores: 4.7 minutes; linear 90.6 %, kNN 88.5 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
-    options(augmented_views::small_run(Moco::INFO.id, data), Augment::small(data), [4096, 256, 128], [0.99, 0.1], false)
+    augmented_views::small_run(Moco::INFO.id, data)
+        .with_options(&MocoOptions { views: ViewOptions::small(data), ..Default::default() })
 }
 
 /// The authors' CIFAR-10 demonstration: ResNet-18, 512 images a step, rate 0.06, batch norm in 8 groups, a queue of 4096,
 /// a linear head, the symmetric loss, 800 epochs. Published: kNN 89.7 %.
 fn cifar(data: &str) -> RunConfig {
-    let encoder = EncoderConfig { norm_groups: 8, ..EncoderConfig::published(EncoderKind::Resnet18Cifar, data) };
     let optimizer = OptimizerConfig::sgd(0.06, 5e-4);
-    let base = RunConfig::of(Moco::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::cosine_per_epoch());
-    let base = RunConfig { batch: 512, epochs: 800, ..base };
-    options(base, Augment::published("moco-cifar", 0), [4096, 0, 128], [0.99, 0.1], true)
+    RunConfig { batch: 512, epochs: 800, optimizer, ..published(EncoderKind::Resnet18Cifar, data) }.with_options(
+        &MocoOptions {
+            views: ViewOptions::published("moco-cifar", 0),
+            hidden: 0,
+            symmetric: true,
+            ..Default::default()
+        },
+    )
 }
 
 /// MoCo v2 for ImageNet: ResNet-50 at 224 px, 256 images a step, rate 0.03, a queue of 65,536, temperature 0.2, 200
 /// epochs. Published: 67.7 % linear. Version 1 is `--set hidden=0 tau=0.07 recipe=moco-v1` with its steps of the rate.
 fn imagenet(data: &str) -> RunConfig {
-    let encoder = EncoderConfig { norm_groups: 8, ..EncoderConfig::published(EncoderKind::Resnet50, data) };
     let optimizer = OptimizerConfig::sgd(scaled_rate(0.03, 256), 1e-4);
-    let base = RunConfig::of(Moco::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::cosine_per_epoch());
-    let base = RunConfig { batch: 256, epochs: 200, ..base };
-    options(base, Augment::published("moco-v2", 224), [65_536, 2048, 128], [0.999, 0.2], false)
+    RunConfig { batch: 256, epochs: 200, optimizer, ..published(EncoderKind::Resnet50, data) }.with_options(
+        &MocoOptions {
+            views: ViewOptions::published("moco-v2", 224),
+            decay: MomentumDecay { momentum: 0.999 },
+            temperature: Temperature { tau: 0.2 },
+            queue: 65_536,
+            hidden: 2048,
+            ..Default::default()
+        },
+    )
 }
 
-fn options(
-    base: RunConfig,
-    augment: augmented_views::Options,
-    [queue, hidden, width]: [usize; 3],
-    [momentum, tau]: [f64; 2],
-    symmetric: bool,
-) -> RunConfig {
-    base.with_options(augment).with_options([
-        ("queue", queue.into()),
-        ("hidden", hidden.into()),
-        ("width", width.into()),
-        ("momentum", momentum.into()),
-        ("tau", tau.into()),
-        ("symmetric", symmetric.into()),
-    ])
+/// Schedule and split batch norm of both published settings.
+fn published(kind: EncoderKind, data: &str) -> RunConfig {
+    RunConfig {
+        method: Moco::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        encoder: EncoderConfig { norm_groups: 8, ..EncoderConfig::published(kind, data) },
+        schedule: Schedule::cosine_per_epoch(),
+        ..RunConfig::default()
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::shared::augmented_views::{self, Augment};
+use super::shared::options::{Temperature, ViewOptions, small_recipe};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{Nce, info_nce, nce_loss, nce_partition, unit_rows};
@@ -17,10 +18,60 @@ use crate::method::{
     micro_batch,
 };
 use crate::net::memory::{MemoryBank, bank_indices};
+use crate::net::tensors::int_tensor;
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
-use crate::optim::{OptimizerConfig, ParamGroup, Schedule};
+use crate::optim::{Cosine, OptimizerConfig, ParamGroup, Schedule};
 use crate::rng::Rng;
-use crate::view::rotate_each;
+use crate::view::{recipe, rotate_each};
+use crate::options::{options, words};
+
+words! {
+    /// What is done to the image that must not matter.
+    pub enum Pretext {
+        /// Cut into tiles in random order.
+        Jigsaw = "jigsaw",
+        /// Turned by 0, 90, 180 or 270 degrees.
+        Rotation = "rotation",
+    }
+}
+
+words! {
+    /// Start of the memory bank.
+    pub enum BankStart {
+        /// Random unit rows.
+        Random = "random",
+        /// No rows; an image's row is its first embedding.
+        Empty = "empty",
+    }
+}
+
+options! {
+    /// Options of PIRL.
+    pub struct PirlOptions {
+        ..views: ViewOptions;
+        ..temperature: Temperature;
+        /// Transformation that must not matter.
+        transform: Pretext = Pretext::Jigsaw;
+        /// Recipe of the tiles of a jigsaw.
+        tiles: String = "small-gray-tiles".into(), among recipe::names();
+        /// Side of the image that is cut into tiles; 0 keeps the images' own.
+        tiles_size: usize = 0, in 0..=2048, unit "px", tiny = 72;
+        /// Width of the heads' hidden layer; 0 makes the heads linear, as in the paper.
+        hidden: usize = 256, in 0..=65_536, tiny = 16;
+        /// Width of the embeddings.
+        width: usize = 128, in 1..=65_536, tiny = 16;
+        /// Negatives of a step, rows of the memory bank that all its images share.
+        negatives: usize = 4096, in 1..=16_777_216, unit "rows", tiny = 12;
+        /// Weight of the transformed image's loss; the image's own has the rest.
+        lambda: f64 = 0.5, in 0.0..=1.0;
+        /// Decay of the memory bank's rows; 0 replaces them.
+        momentum: f64 = 0.5, in 0.0..=1.0;
+        /// Softmax cross-entropy in place of noise-contrastive estimation.
+        cross_entropy: bool = false;
+        /// Start of the memory bank.
+        bank: BankStart = BankStart::Random;
+    }
+}
 
 /// Encoder, the image's head f, the two parts of the transformed image's head g, the bank.
 #[derive(Module, Debug)]
@@ -37,27 +88,17 @@ pub struct Pirl {
     #[module(skip)]
     transform: Transform,
     #[module(skip)]
-    settings: Settings,
+    options: PirlOptions,
+    #[module(skip)]
+    nce: Nce,
 }
 
-/// What is done to the image that must not matter.
+/// The transformation, as it is drawn.
 #[derive(Clone, Debug)]
 enum Transform {
-    /// Cut into tiles in random order.
+    /// Views of tiles, and how many tiles there are.
     Tiles(Augment, usize),
-    /// Turned by 0, 90, 180 or 270 degrees.
     Rotation,
-}
-
-/// The options in use.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    lambda: f64,
-    nce: Nce,
-    /// Softmax cross-entropy in place of noise-contrastive estimation.
-    cross_entropy: bool,
-    negatives: usize,
-    momentum: f64,
 }
 
 impl Method for Pirl {
@@ -77,10 +118,11 @@ impl Method for Pirl {
     const PRESETS: Presets = Presets::new(small, full, full);
     const COMPARES: bool = true;
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let settings = Settings::of(config, data_info)?;
-        let transform = Transform::of(config, data_info)?;
-        let image = Augment::of(config, data_info)?;
+    type Options = PirlOptions;
+
+    fn init(config: &RunConfig, options: &PirlOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let transform = Transform::of(options, data_info)?;
+        let image = Augment::of(&options.views, data_info)?;
         if image.count() != 1 {
             return Err(Error::Config("pirl needs a recipe of one view for `recipe`".into()));
         }
@@ -89,20 +131,23 @@ impl Method for Pirl {
         if let Transform::Tiles(tiles, _) = &transform {
             tiles.fit(&encoder, config)?;
         }
-        let (input, width): (usize, usize) = (encoder.width(), config.option("width")?);
-        let hidden: usize = config.option("hidden")?;
-        let head = if hidden == 0 { MlpPlan::linear(width) } else { MlpPlan::plain(hidden, width) };
-        let (image_head, part_head) = (head.init(input, init), head.init(input, init));
-        let join_head = MlpPlan::linear(width).init(transform.parts() * width, init);
-        let random = config.choice("bank", &[("random", true), ("empty", false)])?;
-        let bank = if random { MemoryBank::init } else { MemoryBank::empty }(data_info.images, width, init);
+        let head = head(options);
+        let image_head = head.init(encoder.width(), init);
+        let part_head = head.init(encoder.width(), init);
+        let join_head = MlpPlan::linear(options.width).init(transform.parts() * options.width, init);
+        let bank = match options.bank {
+            BankStart::Random => MemoryBank::init,
+            BankStart::Empty => MemoryBank::empty,
+        };
+        let bank = bank(data_info.images, options.width, init);
         let partition = init.frozen(vec![0.0], [1, 1]);
-        Ok(Self { encoder, image_head, part_head, join_head, bank, partition, image, transform, settings })
+        let nce = Nce { tau: options.temperature.tau, rows: data_info.images };
+        let options = options.clone();
+        Ok(Self { encoder, image_head, part_head, join_head, bank, partition, image, transform, options, nce })
     }
 
-    fn advice(config: &RunConfig, data_info: &DataInfo, _total_steps: usize) -> Vec<String> {
-        let negatives = config.option("negatives").unwrap_or(0);
-        augmented_views::advice_on_repeats("negatives", negatives, data_info).into_iter().collect()
+    fn advice(_config: &RunConfig, options: &PirlOptions, data_info: &DataInfo, _total_steps: usize) -> Vec<String> {
+        augmented_views::advice_on_repeats("negatives", options.negatives, data_info).into_iter().collect()
     }
 
     fn encoder(&self) -> &Encoder {
@@ -110,19 +155,19 @@ impl Method for Pirl {
     }
 
     /// As in the authors' code, biases and batch norms do not decay.
-    fn groups(_config: &RunConfig) -> Vec<ParamGroup> {
+    fn groups(_config: &RunConfig, _options: &PirlOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { weight_decay: Some(0.0), ..ParamGroup::vectors() }]
     }
 
     /// The image's view, the transformed image, its row in the bank, the rows to compare it with. Held-out images have no
     /// row: they borrow one, which the measure does not look at.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
-        let rows = self.settings.nce.rows;
+        let rows = self.nce.rows;
         let mut views = self.image.views(batch, rng);
         views.images.push(self.transform.apply(batch, &views.images[0], rng));
         let indices: Vec<usize> = batch.indices.iter().map(|index| index % rows).collect();
         views.tables.push(bank_indices(&indices, &batch.images.device()));
-        views.draws.push(augmented_views::numbers(MemoryBank::draw(rows, self.settings.negatives, rng), &batch.images));
+        views.draws.push(int_tensor(MemoryBank::draw(rows, self.options.negatives, rng), &batch.images));
         views
     }
 
@@ -134,12 +179,12 @@ impl Method for Pirl {
         let own = self.bank.at_or(&views.tables[0], &v);
         let others = self.bank.rows(views.draws[0].clone());
         let z = if position.step == 0 {
-            nce_partition(v.clone(), own.clone(), others.clone(), self.settings.nce)
+            nce_partition(v.clone(), own.clone(), others.clone(), self.nce)
         } else {
             self.partition.val().detach().squeeze_dim::<1>(0)
         };
-        let against = |x: Tensor<2>| self.settings.loss(x, own.clone(), others.clone(), z.clone());
-        let lambda = self.settings.lambda;
+        let against = |x: Tensor<2>| self.compared(x, own.clone(), others.clone(), z.clone());
+        let lambda = self.options.lambda;
         let loss = against(t.clone()) * lambda + against(v.clone()) * (1.0 - lambda);
         let carry = vec![v.clone().detach(), views.tables[0].clone(), z.unsqueeze_dim(0)];
         LossOutput {
@@ -159,7 +204,7 @@ impl Method for Pirl {
     /// Only the image's head writes to the bank.
     fn after_step(self, carry: Vec<Tensor<2>>, _position: &StepPosition) -> Self {
         let [v, places, z] = <[Tensor<2>; 3]>::try_from(carry).expect("a step hands over features, places and Z");
-        let bank = self.bank.update(&places, v, self.settings.momentum);
+        let bank = self.bank.update(&places, v, self.options.momentum);
         let partition = self.partition.map(|_| Tensor::from_inner(z.inner()));
         Self { bank, partition, ..self }
     }
@@ -178,12 +223,32 @@ fn known(t: &Tensor<2>, v: &Tensor<2>) -> Tensor<1> {
     t.matmul(v.transpose()).argmax(1).squeeze_dim::<1>(1).equal(own).float().mean()
 }
 
+impl Pirl {
+    /// Loss of one side `[1]`: `x` against its own row and the other rows of the bank.
+    fn compared(&self, x: Tensor<2>, own: Tensor<2>, others: Tensor<2>, z: Tensor<1>) -> Tensor<1> {
+        if self.options.cross_entropy {
+            info_nce(x, own, others, self.nce.tau).loss()
+        } else {
+            nce_loss(x, own, others, z, self.nce)
+        }
+    }
+}
+
+/// Heads of the image and of its parts: linear in the paper, two layers in the authors' variant.
+fn head(options: &PirlOptions) -> MlpPlan {
+    match options.hidden {
+        0 => MlpPlan::linear(options.width),
+        hidden => MlpPlan::plain(hidden, options.width),
+    }
+}
+
 impl Transform {
-    fn of(config: &RunConfig, data_info: &DataInfo) -> Result<Self> {
-        if config.choice("transform", &[("jigsaw", false), ("rotation", true)])? {
+    fn of(options: &PirlOptions, data_info: &DataInfo) -> Result<Self> {
+        if options.transform == Pretext::Rotation {
             return Ok(Transform::Rotation);
         }
-        let tiles = Augment::named(["tiles", "tiles_size"], config, data_info)?;
+        let views = ViewOptions { recipe: options.tiles.clone(), size: options.tiles_size, ..options.views.clone() };
+        let tiles = Augment::of(&views, data_info)?;
         let parts = tiles.parts().ok_or_else(|| Error::Config("`tiles` must name a recipe that cuts tiles".into()))?;
         Ok(Transform::Tiles(tiles, parts))
     }
@@ -216,27 +281,6 @@ impl Transform {
     }
 }
 
-impl Settings {
-    fn of(config: &RunConfig, data_info: &DataInfo) -> Result<Self> {
-        let (lambda, momentum) =
-            (augmented_views::share(config, "lambda")?, augmented_views::share(config, "momentum")?);
-        let negatives = config.option("negatives")?;
-        if negatives == 0 {
-            return Err(Error::Config("negatives must be at least 1".into()));
-        }
-        let nce = Nce { tau: augmented_views::temperature(config)?, rows: data_info.images };
-        Ok(Self { lambda, nce, cross_entropy: config.option("cross_entropy")?, negatives, momentum })
-    }
-
-    fn loss(&self, x: Tensor<2>, own: Tensor<2>, others: Tensor<2>, z: Tensor<1>) -> Tensor<1> {
-        if self.cross_entropy {
-            info_nce(x, own, others, self.nce.tau).loss()
-        } else {
-            nce_loss(x, own, others, z, self.nce)
-        }
-    }
-}
-
 /// The four-block encoder, four tiles of 12 px, minutes on two CPU cores. Cross-entropy, as in the authors' code for
 /// deeper heads: its size does not depend on the bank. Adam in place of SGD.
 ///
@@ -248,44 +292,43 @@ impl Settings {
 ///
 /// On Fashion-MNIST, on two CPU cores: 4.7 minutes; linear 90.3 %, kNN 88.0 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
-    let base = RunConfig { schedule: Schedule::cosine(3.0), ..augmented_views::small_run(Pirl::INFO.id, data) };
-    let [_, size, min_area] = Augment::small(data);
-    let small = augmented_views::small_recipe(data);
-    let recipes = [("recipe", format!("{small}-single").into()), ("tiles", format!("{small}-tiles").into())];
-    RunConfig { epochs: 60, images: 6000, ..base }
-        .with_options([size, min_area])
-        .with_options(recipes)
-        .with_options(options(256, 4096, [0.1, 0.5]))
-        .with_options([("tiles_size", 0.into())])
-        .with_options([("cross_entropy", true.into()), ("bank", "empty".into())])
+    let recipe = small_recipe(data);
+    let base = augmented_views::small_run(Pirl::INFO.id, data);
+    RunConfig { schedule: Schedule::cosine(3.0), epochs: 60, images: 6000, ..base }.with_options(&PirlOptions {
+        views: ViewOptions { recipe: format!("{recipe}-single"), ..ViewOptions::small(data) },
+        tiles: format!("{recipe}-tiles"),
+        cross_entropy: true,
+        bank: BankStart::Empty,
+        ..Default::default()
+    })
 }
 
 /// The paper's ImageNet setting: ResNet-50 at 224 px with nine tiles of 64 px, 1024 images a step, rate 0.12 falling by a
 /// cosine to 0.00012 between epochs, 32,000 negatives, temperature 0.07, 800 epochs. Published: 63.6 % linear. All images of a
 /// step share their negatives; in the authors' code each draws its own, which would be 32 million rows.
 fn full(data: &str) -> RunConfig {
-    let kind = if is_small(data) { EncoderKind::Resnet50Cifar } else { EncoderKind::Resnet50 };
-    let encoder = EncoderConfig::published(kind, data);
-    let schedule = Schedule::Cosine { warmup_epochs: 0.0, start_factor: 0.0, end_factor: 1e-3, per_epoch: true };
-    let base = RunConfig::of(Pirl::INFO.id, Preset::Full, data, encoder, OptimizerConfig::sgd(0.12, 1e-4), schedule);
-    let [size, tiles_size] = if is_small(data) { [0, 0] } else { [224, 255] };
-    RunConfig { batch: 1024, epochs: 800, ..base }
-        .with_options(Augment::published("pirl-image", size))
-        .with_options([("tiles", "pirl-patch".into()), ("tiles_size", tiles_size.into())])
-        .with_options(options(0, 32_000, [0.07, 0.5]))
-        .with_options([("cross_entropy", false.into()), ("bank", "random".into())])
-}
-
-fn options(hidden: usize, negatives: usize, [tau, momentum]: [f64; 2]) -> [(&'static str, serde_json::Value); 7] {
-    [
-        ("transform", "jigsaw".into()),
-        ("hidden", hidden.into()),
-        ("width", 128.into()),
-        ("negatives", negatives.into()),
-        ("lambda", 0.5.into()),
-        ("tau", tau.into()),
-        ("momentum", momentum.into()),
-    ]
+    let small = is_small(data);
+    let kind = if small { EncoderKind::Resnet50Cifar } else { EncoderKind::Resnet50 };
+    RunConfig {
+        method: Pirl::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 1024,
+        epochs: 800,
+        encoder: EncoderConfig::published(kind, data),
+        optimizer: OptimizerConfig::sgd(0.12, 1e-4),
+        schedule: Schedule::Cosine(Cosine { end_factor: 1e-3, per_epoch: true, ..Default::default() }),
+        ..RunConfig::default()
+    }
+    .with_options(&PirlOptions {
+        views: ViewOptions::published("pirl-image", if small { 0 } else { 224 }),
+        temperature: Temperature { tau: 0.07 },
+        tiles: "pirl-patch".into(),
+        tiles_size: if small { 0 } else { 255 },
+        hidden: 0,
+        negatives: 32_000,
+        ..Default::default()
+    })
 }
 
 #[cfg(test)]
@@ -325,11 +368,15 @@ mod tests {
         }
     }
 
+    fn tiles_of(config: &RunConfig, data_info: &DataInfo) -> Transform {
+        Transform::of(&config.read_options().expect("its own options"), data_info).expect("a preset")
+    }
+
     #[test]
     fn tiles_are_as_large_as_published() {
         for (data, side, tile) in [("photographs", 256, 64), ("cifar-10", 32, 8)] {
             let size = crate::data::Size { channels: 3, height: side, width: side };
-            let Transform::Tiles(tiles, 9) = Transform::of(&full(data), &DataInfo::of(size, 4)).expect("a preset")
+            let Transform::Tiles(tiles, 9) = tiles_of(&full(data), &DataInfo::of(size, 4))
             else {
                 panic!("nine tiles")
             };

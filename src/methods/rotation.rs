@@ -2,11 +2,13 @@
 //!
 //! `L = -1/4n sum_i sum_r log softmax(h(f(rot_r(x_i))))[r]`, Gidaris, Singh and Komodakis 2018, equations 2 and 3.
 
+use std::ops::Bound;
+
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::shared::crop::side;
-use super::shared::fc_head::FcHead;
+use super::shared::fc_head::{FcHead, alexnet_layers};
+use super::shared::options::{FcOptions, ShiftFlip};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{accuracy, cross_entropy};
@@ -14,15 +16,40 @@ use crate::method::{
     Batch, ClassPredictions, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
     Unit, Views,
 };
-use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan};
-use crate::optim::{OptimizerConfig, Schedule};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear};
+use crate::optim::{OptimizerConfig, Schedule, Steps};
 use crate::rng::Rng;
 use crate::view::{Fill, Filter, Homography, all_rotations, random_shift, random_flip, random_windows, resample, warp};
+use crate::options::{options, words};
 
 const ANGLES: [&str; 4] = ["0°", "90°", "180°", "270°"];
 
 /// Width over height of crops, lowest and highest.
 const ASPECT: [f64; 2] = [3.0 / 4.0, 4.0 / 3.0];
+
+words! {
+    /// How images are turned.
+    pub enum Turn {
+        /// Pixels are moved.
+        Exact = "exact",
+        /// Pixels are computed anew, as a careless library does it.
+        Resampled = "resampled",
+    }
+}
+
+options! {
+    /// Options of rotation prediction.
+    pub struct RotationOptions {
+        ..shift: ShiftFlip;
+        ..layers: FcOptions;
+        /// Side of the random crops; 0 takes images whole.
+        size: usize = 0, in 0..=2048, unit "px", tiny = 64;
+        /// Smallest crop, as a share of the image's area.
+        min_area: f64 = 0.08, in (Bound::Excluded(0.0), Bound::Included(1.0));
+        /// Rotation of the images; resampled turns leave a line at the border that gives the answer away.
+        turn: Turn = Turn::Exact;
+    }
+}
 
 /// Encoder, mean over positions or fully connected layers, linear layer to four angles.
 #[derive(Module, Debug)]
@@ -31,20 +58,7 @@ pub struct Rotation {
     neck: FcHead,
     head: Linear,
     #[module(skip)]
-    settings: Settings,
-}
-
-/// The options in use.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    /// Pixels to a side of a random crop; 0 takes images whole.
-    size: usize,
-    /// The smallest crop, as a share of the image's area.
-    min_area: f64,
-    crop_padding: usize,
-    flip: bool,
-    /// Whether turned images are computed anew rather than their pixels moved.
-    resampled: bool,
+    options: RotationOptions,
 }
 
 impl Method for Rotation {
@@ -63,15 +77,18 @@ impl Method for Rotation {
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet);
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let (settings, [height, width]) =
-            (Settings::of(config, data_info)?, [data_info.size.height, data_info.size.width]);
+    type Options = RotationOptions;
+
+    fn init(config: &RunConfig, options: &RotationOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        refuse(options, data_info)?;
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
-        let size = if settings.size > 0 { [settings.size; 2] } else { [height, width] };
-        let hidden: usize = config.option("hidden")?;
-        let neck = FcHead::init((hidden > 0).then(|| MlpPlan::alexnet(hidden)), &encoder, size, config, init)?;
+        let size = match options.size {
+            0 => [data_info.size.height, data_info.size.width],
+            side => [side; 2],
+        };
+        let neck = FcHead::init(alexnet_layers(options.layers.hidden), &encoder, size, config, init)?;
         let head = Linear::init(neck.width(&encoder), ANGLES.len(), true, init);
-        Ok(Self { encoder, neck, head, settings })
+        Ok(Self { encoder, neck, head, options: options.clone() })
     }
 
     fn encoder(&self) -> &Encoder {
@@ -80,19 +97,23 @@ impl Method for Rotation {
 
     /// Crops and mirrors first and turns last: a turned image that is cropped afterwards shows its turn at the border.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
-        let Settings { size, min_area, crop_padding, flip, resampled } = self.settings;
-        let ([n, _, height, width], mut x) = (batch.images.dims(), batch.images.clone());
-        if size > 0 {
-            let windows = random_windows(n, [height, width], [min_area, 1.0], ASPECT, rng);
-            x = resample(x, &windows, [size; 2], Filter::Bilinear);
+        let RotationOptions { shift, size, min_area, turn, .. } = &self.options;
+        let [n, _, height, width] = batch.images.dims();
+        let mut x = batch.images.clone();
+        if *size > 0 {
+            let windows = random_windows(n, [height, width], [*min_area, 1.0], ASPECT, rng);
+            x = resample(x, &windows, [*size; 2], Filter::Bilinear);
         }
-        x = random_shift(x, crop_padding, rng);
-        if flip {
+        x = random_shift(x, shift.crop_padding, rng);
+        if shift.flip {
             x = random_flip(x, rng);
         }
         let labels: Vec<i32> = (0..4).flat_map(|quarters| std::iter::repeat_n(quarters, n)).collect();
         let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [4 * n]), &x.device());
-        let turned = if resampled { all_resampled(x) } else { all_rotations(x) };
+        let turned = match turn {
+            Turn::Exact => all_rotations(x),
+            Turn::Resampled => all_resampled(x),
+        };
         Views { images: vec![turned], labels: Some(labels), ..Views::default() }
     }
 
@@ -120,29 +141,19 @@ impl Method for Rotation {
     }
 }
 
-impl Settings {
-    fn of(config: &RunConfig, data_info: &DataInfo) -> Result<Self> {
-        let (size, min_area): (usize, f64) = (side(config, "size")?, config.option("min_area")?);
-        if size == 0 && data_info.size.height != data_info.size.width {
-            return Err(Error::Data(
-                "rotation needs square images, for the shape of others would give the turn away; or a `size` to crop them to"
-                    .into(),
-            ));
-        }
-        if !(min_area > 0.0 && min_area <= 1.0) {
-            return Err(Error::Config("min_area must be above 0 and at most 1".into()));
-        }
-        let crop_padding: usize = config.option("crop_padding")?;
-        if crop_padding >= if size > 0 { size } else { data_info.size.height } {
-            return Err(Error::Config("crop_padding must be smaller than the image".into()));
-        }
-        let resampled = match config.option::<String>("turn")?.as_str() {
-            "exact" => false,
-            "resampled" => true,
-            other => return Err(Error::Config(format!("turn must be exact or resampled, not `{other}`"))),
-        };
-        Ok(Self { size, min_area, crop_padding, flip: config.option("flip")?, resampled })
+/// Refuses images that cannot be turned or cropped so.
+fn refuse(options: &RotationOptions, data_info: &DataInfo) -> Result<()> {
+    let [height, width] = [data_info.size.height, data_info.size.width];
+    if options.size == 0 && height != width {
+        return Err(Error::Data(
+            "rotation needs square images, for the shape of others would give the turn away; or a `size` to crop them to"
+                .into(),
+        ));
     }
+    if options.shift.crop_padding >= if options.size > 0 { options.size } else { height } {
+        return Err(Error::Config("crop_padding must be smaller than the image".into()));
+    }
+    Ok(())
 }
 
 /// All four turns as a careless library computes them: about the centre of the pixel next to the middle, black coming in. A
@@ -160,42 +171,58 @@ fn all_resampled(x: Tensor<4>) -> Tensor<4> {
 
 /// The toy: the four-block encoder, minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
-    let (optimizer, schedule) = (OptimizerConfig::nesterov(0.05, 5e-4), Schedule::cosine(0.1));
-    let base = RunConfig::of(Rotation::INFO.id, Preset::Small, data, EncoderConfig::small(32), optimizer, schedule);
-    options(RunConfig { epochs: 5, ..base }, false, [0; 3])
+    RunConfig {
+        method: Rotation::INFO.id.into(),
+        preset: Preset::Small,
+        data: data.into(),
+        epochs: 5,
+        encoder: EncoderConfig::small(32),
+        optimizer: OptimizerConfig::nesterov(0.05, 5e-4),
+        schedule: Schedule::cosine(0.1),
+        ..RunConfig::default()
+    }
+    .with_options(&RotationOptions::default())
 }
 
 /// RotNet's CIFAR-10 setting from its code: NIN, 128 images and their turns a step, SGD with Nesterov's momentum, rate
 /// 0.1 falling to a fifth at epochs 60, 120 and 160 of 200, crops out of 4 px of padding and mirroring before the turn.
 /// Published for CIFAR-10: 91.16 % with a convolutional classifier on block 2, 89.06 % with a fully connected one.
 fn cifar(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::Nin, data);
-    let schedule = Schedule::Steps { at_epochs: vec![60.0, 120.0, 160.0], factor: 0.2 };
-    let optimizer = OptimizerConfig::nesterov(0.1, 5e-4);
-    let base = RunConfig::of(Rotation::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
-    options(RunConfig { batch: 128, epochs: 200, ..base }, true, [0, 4, 0])
+    RunConfig {
+        method: Rotation::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 128,
+        epochs: 200,
+        encoder: EncoderConfig::published(EncoderKind::Nin, data),
+        optimizer: OptimizerConfig::nesterov(0.1, 5e-4),
+        schedule: Schedule::Steps(Steps { at_epochs: vec![60.0, 120.0, 160.0], factor: 0.2 }),
+        ..RunConfig::default()
+    }
+    .with_options(&RotationOptions { shift: ShiftFlip { crop_padding: 4, flip: true }, ..Default::default() })
 }
 
 /// RotNet's ImageNet setting from its code: AlexNet with batch norm and two fully connected layers of 4096, random crops
 /// of 224 px, 192 images and their turns a step, rate 0.01 and a tenth of it from epochs 15, 30 and 45 of 50 on. Published,
 /// linear on conv1 to conv5: 18.8, 31.7, 38.7, 38.2, 36.5 %, from maps of 12, 7, 5, 6 and 6 cells a side.
 fn imagenet(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::AlexnetBn, data);
-    let schedule = Schedule::Steps { at_epochs: vec![15.0, 30.0, 45.0], factor: 0.1 };
-    let optimizer = OptimizerConfig::nesterov(0.01, 5e-4);
-    let base = RunConfig::of(Rotation::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
-    options(RunConfig { batch: 192, epochs: 50, ..base }, true, [224, 0, 4096])
-}
-
-fn options(base: RunConfig, flip: bool, [size, crop_padding, hidden]: [usize; 3]) -> RunConfig {
-    base.with_options([
-        ("size", size.into()),
-        ("min_area", 0.08.into()),
-        ("crop_padding", crop_padding.into()),
-        ("flip", flip.into()),
-        ("turn", "exact".into()),
-        ("hidden", hidden.into()),
-    ])
+    RunConfig {
+        method: Rotation::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 192,
+        epochs: 50,
+        encoder: EncoderConfig::published(EncoderKind::AlexnetBn, data),
+        optimizer: OptimizerConfig::nesterov(0.01, 5e-4),
+        schedule: Schedule::Steps(Steps { at_epochs: vec![15.0, 30.0, 45.0], factor: 0.1 }),
+        ..RunConfig::default()
+    }
+    .with_options(&RotationOptions {
+        shift: ShiftFlip { crop_padding: 0, flip: true },
+        layers: FcOptions { hidden: 4096 },
+        size: 224,
+        ..Default::default()
+    })
 }
 
 #[cfg(test)]
@@ -217,7 +244,7 @@ mod tests {
         config.encoder = EncoderConfig::small(2);
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
         let data_info = DataInfo::of(Size { channels: 1, height: 28, width: 28 }, 8);
-        Rotation::init(&config, &data_info, &mut Init::new(stream(1, Purpose::Weights, 0), device)).expect("a model")
+        test_support::init(&config, &data_info, device).expect("a model")
     }
 
     const POSITION: StepPosition = StepPosition { step: 0, total: 1, steps_per_epoch: 1 };
@@ -302,7 +329,7 @@ mod tests {
             let mut config = small("test");
             config.set("size", size).expect("an option");
             let data_info = DataInfo::of(Size { channels: 1, height: 24, width: 40 }, 8);
-            Rotation::init(&config, &data_info, &mut Init::new(stream(1, Purpose::Weights, 0), &device))
+            test_support::init::<Rotation>(&config, &data_info, &device)
         };
         let batch = Batch::of(Tensor::zeros([2, 1, 24, 40], &device), vec![0, 1]);
         let views = of("16").expect("a model").views(&batch, &POSITION, &mut stream(1, Purpose::Views, 0));
@@ -327,8 +354,7 @@ mod tests {
             let losses = test_support::losses(&config, [3, side, side], 2, 6);
             assert!(losses.iter().all(|loss| loss.is_finite()) && losses[5] < losses[0], "{losses:?}");
             let data_info = DataInfo::of(Size { channels: 3, height: side, width: side }, 8);
-            let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
-            let model = Rotation::init(&config, &data_info, &mut init).expect("a model");
+            let model = test_support::init::<Rotation>(&config, &data_info, &Device::flex()).expect("a model");
             assert_eq!(model.encoder.layer_names(), layers);
         }
     }

@@ -6,7 +6,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
 
-use super::shared::crop::{self, CropFlip};
+use super::shared::crop::CropFlip;
+use super::shared::options::PixelHeadOptions;
 use crate::config::{Preset, RunConfig};
 use crate::data::catalogue;
 use crate::error::{Error, Result};
@@ -18,34 +19,53 @@ use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Input, PixelHead};
-use crate::optim::{OptimizerConfig, ParamGroup, Schedule};
+use crate::optim::{OptimizerConfig, ParamGroup, Schedule, Steps};
 use crate::rng::Rng;
 use crate::view::{ab_bins, resize, subsample};
+use crate::options::{options, words};
 
-/// Bins of a part that has one channel.
+/// Bins of a half that has one channel.
 const BINS: usize = 50;
 /// For drawing what the halves say: between the mean and the likeliest.
 const TEMPERATURE: f64 = 0.38;
 
-/// An encoder in two halves; `forth` says what the second part is from the first, `back` the other way round.
+words! {
+    /// Answer of each half.
+    pub enum Answer {
+        /// Bins of the other half's values.
+        Classification = "classification",
+        /// The values themselves.
+        Regression = "regression",
+    }
+}
+
+options! {
+    /// Options of split-brain autoencoders.
+    pub struct SplitBrainOptions {
+        ..crop: CropFlip;
+        ..pixel_head: PixelHeadOptions;
+        /// Answer of each half.
+        task: Answer = Answer::Classification;
+    }
+}
+
+/// An encoder in two halves; `forth` predicts the second half of an image from the first, `back` the other way round.
 #[derive(Module, Debug)]
 pub struct SplitBrain {
     encoder: Encoder,
     forth: PixelHead,
     back: PixelHead,
-    /// What the bins of either part mean: `[q, channels]`, kept with the heads.
+    /// Centres of the bins of either half `[q, channels]`, kept with the heads.
     bins: Vec<Param<Tensor<2>>>,
     #[module(skip)]
-    parts: [Part; 2],
+    halves: [Half; 2],
     #[module(skip)]
-    frame: CropFlip,
-    #[module(skip)]
-    regression: bool,
+    options: SplitBrainOptions,
 }
 
-/// One part of an image, as something to be said.
+/// Half of an image, as a target.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Part {
+enum Half {
     /// One channel with values from `low` to `high`.
     Scale { low: f64, high: f64 },
     /// The plane of a and b.
@@ -69,24 +89,27 @@ impl Method for SplitBrain {
     };
     const PRESETS: Presets = Presets::new(small, cifar, full);
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let parts = Part::both(config.encoder.input)?;
-        let regression = config.choice("task", &[("classification", false), ("regression", true)])?;
-        let frame = CropFlip::of(config)?;
+    type Options = SplitBrainOptions;
+
+    fn init(config: &RunConfig, options: &SplitBrainOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let halves = Half::both(config.encoder.input)?;
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
-        let (width, layers) = (config.option("head")?, config.option("layers")?);
-        let half = encoder.width() / 2;
-        let head = |part: Part, init: &mut Init| {
-            let outputs = if regression { part.channels() } else { part.bins().len() / part.channels() };
-            PixelHead::init(half, width, layers, outputs, init)
+        let width = encoder.width() / 2;
+        let head = |half: Half, init: &mut Init| {
+            let outputs = match options.task {
+                Answer::Classification => half.bins().len() / half.channels(),
+                Answer::Regression => half.channels(),
+            };
+            options.pixel_head.init(width, outputs, init)
         };
-        let (forth, back) = (head(parts[1], init), head(parts[0], init));
-        let bins = parts.map(|part| {
-            let (bins, channels) = (part.bins(), part.channels());
-            let count = bins.len() / channels;
-            init.frozen(bins, [count, channels])
+        let forth = head(halves[1], init);
+        let back = head(halves[0], init);
+        let bins = halves.map(|half| {
+            let bins = half.bins();
+            let count = bins.len() / half.channels();
+            init.frozen(bins, [count, half.channels()])
         });
-        Ok(Self { encoder, forth, back, bins: bins.into(), parts, frame, regression })
+        Ok(Self { encoder, forth, back, bins: bins.into(), halves, options: options.clone() })
     }
 
     fn encoder(&self) -> &Encoder {
@@ -94,13 +117,13 @@ impl Method for SplitBrain {
     }
 
     /// As in the code of colorization, biases do not decay.
-    fn groups(_config: &RunConfig) -> Vec<ParamGroup> {
+    fn groups(_config: &RunConfig, _options: &SplitBrainOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { weight_decay: Some(0.0), ..ParamGroup::vectors() }]
     }
 
     /// The images, which the encoder splits itself, and all that it reads of them.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
-        let images = self.frame.images(batch, rng);
+        let images = self.options.crop.images(batch, rng);
         let read = self.encoder.input().read(images.clone());
         Views { images: vec![images], targets: vec![read], ..Views::default() }
     }
@@ -110,7 +133,7 @@ impl Method for SplitBrain {
         let found = [self.back.forward(other), self.forth.forward(one)];
         let wanted = self.apart(views.targets[0].clone());
         let maps = found.iter().map(|found| found.clone().detach().inner()).collect();
-        let [(loss1, share1), (loss2, share2)] = [0, 1].map(|part| self.half(part, &found[part], &wanted[part]));
+        let [(loss1, share1), (loss2, share2)] = [0, 1].map(|half| self.loss_of(half, &found[half], &wanted[half]));
         LossOutput { metric: Some((share1 + share2) / 2.0), maps, ..LossOutput::of(loss1 + loss2) }
     }
 
@@ -119,12 +142,12 @@ impl Method for SplitBrain {
         let truth = self.apart(views.targets[0].clone());
         let [_, _, h, w] = truth[0].dims();
         let input = self.encoder.input();
-        let drawn = |parts: [Tensor<4>; 2]| input.to_images(Tensor::cat(parts.into(), 1));
-        let blank = [0, 1].map(|part| truth[part].zeros_like() + self.parts[part].blank());
-        let said = [0, 1].map(|part| resize(self.decoded(part, outcome.maps[part].clone()), [h, w]));
+        let drawn = |halves: [Tensor<4>; 2]| input.to_images(Tensor::cat(halves.into(), 1));
+        let blank = [0, 1].map(|half| truth[half].zeros_like() + self.halves[half].blank());
+        let said = [0, 1].map(|half| resize(self.decoded(half, outcome.maps[half].clone()), [h, w]));
         let [x1, x2] = truth.clone();
         let ([blank1, blank2], [said1, said2]) = (blank, said);
-        let row = |title: &str, parts| (title.to_string(), drawn(parts));
+        let row = |title: &str, halves| (title.to_string(), drawn(halves));
         let rows = vec![
             row("What the first half sees", [x1.clone(), blank2]),
             row("with the rest as it says", [x1, said2]),
@@ -137,56 +160,56 @@ impl Method for SplitBrain {
 }
 
 impl SplitBrain {
-    /// The channels of either part.
+    /// The channels of either half.
     fn apart(&self, read: Tensor<4>) -> [Tensor<4>; 2] {
-        let (first, second) = (self.parts[0].channels(), self.parts[1].channels());
+        let (first, second) = (self.halves[0].channels(), self.halves[1].channels());
         [read.clone().narrow(1, 0, first), read.narrow(1, first, second)]
     }
 
-    /// The loss of saying part `part`, and that loss as a share of the best fixed answer's.
-    fn half(&self, part: usize, found: &Tensor<4>, wanted: &Tensor<4>) -> (Tensor<1>, Tensor<1>) {
+    /// The loss of predicting half `half` `[1]`, and that loss as a share of the best fixed answer's `[1]`.
+    fn loss_of(&self, half: usize, found: &Tensor<4>, wanted: &Tensor<4>) -> (Tensor<1>, Tensor<1>) {
         let [n, outputs, h, w] = found.dims();
         let wanted = subsample(wanted.clone(), [h, w]);
-        if self.regression {
-            let wanted = self.parts[part].scaled(wanted);
+        if self.options.task == Answer::Regression {
+            let wanted = self.halves[half].scaled(wanted);
             let all = Tensor::ones([n, 1, h, w], &wanted.device());
             let share = unexplained_variance(found.clone().inner(), wanted.clone(), all.clone());
             return (weighted_squared_error(found.clone(), wanted, all), share);
         }
-        let labels = self.labels(part, wanted);
+        let labels = self.labels(half, wanted);
         let loss = cross_entropy(pixel_rows(found.clone()), labels.clone());
         let fixed = entropy(class_frequencies(labels, outputs)).clamp_min(1e-6);
         (loss.clone(), loss.inner() / fixed)
     }
 
     /// The bin of each pixel `[n h w]`. Bins are hard and not rebalanced, unlike those of colorization.
-    fn labels(&self, part: usize, wanted: Tensor<4>) -> Tensor<1, Int> {
+    fn labels(&self, half: usize, wanted: Tensor<4>) -> Tensor<1, Int> {
         let rows = pixel_rows(wanted);
-        match self.parts[part] {
-            Part::Colours => nearest_bin(rows, self.bins[part].val().inner()),
-            Part::Scale { low, high } => {
+        match self.halves[half] {
+            Half::Colours => nearest_bin(rows, self.bins[half].val().inner()),
+            Half::Scale { low, high } => {
                 let place = (rows.squeeze_dim::<1>(1) - low) / (high - low) * BINS as f64;
                 place.floor().clamp(0.0, BINS as f64 - 1.0).int()
             }
         }
     }
 
-    /// The part that a head described: `[n, outputs, h, w]` -> `[n, channels, h, w]`.
-    fn decoded(&self, part: usize, found: Tensor<4>) -> Tensor<4> {
+    /// The half that a head predicted: `[n, outputs, h, w]` -> `[n, channels, h, w]`.
+    fn decoded(&self, half: usize, found: Tensor<4>) -> Tensor<4> {
         let [n, _, h, w] = found.dims();
-        if self.regression {
-            return self.parts[part].unscaled(found);
+        if self.options.task == Answer::Regression {
+            return self.halves[half].unscaled(found);
         }
-        pixel_maps(annealed_mean(pixel_rows(found), self.bins[part].val().inner(), TEMPERATURE), [n, h, w])
+        pixel_maps(annealed_mean(pixel_rows(found), self.bins[half].val().inner(), TEMPERATURE), [n, h, w])
     }
 }
 
-impl Part {
+impl Half {
     fn both(input: Input) -> Result<[Self; 2]> {
-        let pixels = Part::Scale { low: 0.0, high: 1.0 };
+        let pixels = Half::Scale { low: 0.0, high: 1.0 };
         match input {
-            Input::Lab => Ok([Part::Scale { low: 0.0, high: 100.0 }, Part::Colours]),
-            Input::Bands => Ok([pixels, Part::Scale { low: -0.5, high: 0.5 }]),
+            Input::Lab => Ok([Half::Scale { low: 0.0, high: 100.0 }, Half::Colours]),
+            Input::Bands => Ok([pixels, Half::Scale { low: -0.5, high: 0.5 }]),
             Input::Sides => Ok([pixels, pixels]),
             Input::Pixels | Input::Lightness => Err(Error::Config(
                 "split-brain needs an encoder in two halves: set encoder.input to lab (colour), or to bands or sides (gray)"
@@ -197,26 +220,26 @@ impl Part {
 
     fn channels(self) -> usize {
         match self {
-            Part::Scale { .. } => 1,
-            Part::Colours => 2,
+            Half::Scale { .. } => 1,
+            Half::Colours => 2,
         }
     }
 
     /// The middles of its bins, one after the other.
     fn bins(self) -> Vec<f32> {
         match self {
-            Part::Scale { low, high } => {
+            Half::Scale { low, high } => {
                 (0..BINS).map(|bin| (low + (high - low) * (bin as f64 + 0.5) / BINS as f64) as f32).collect()
             }
-            Part::Colours => ab_bins().concat(),
+            Half::Colours => ab_bins().concat(),
         }
     }
 
     /// The middle, and the distance from it that is 1, where it is regressed.
     fn scale(self) -> (f64, f64) {
         match self {
-            Part::Scale { low, high } => ((low + high) / 2.0, high - low),
-            Part::Colours => (0.0, 110.0),
+            Half::Scale { low, high } => ((low + high) / 2.0, high - low),
+            Half::Colours => (0.0, 110.0),
         }
     }
 
@@ -236,7 +259,7 @@ impl Part {
     }
 }
 
-/// How an encoder reads images of a part each: middles to 0, in units of about a deviation.
+/// How an encoder reads images in halves: middles to 0, in units of about a deviation.
 fn reading(encoder: EncoderConfig, data: &str) -> EncoderConfig {
     let gray = catalogue::find(data).is_ok_and(|entry| entry.size.channels == 1);
     if gray {
@@ -249,9 +272,18 @@ fn reading(encoder: EncoderConfig, data: &str) -> EncoderConfig {
 /// The four-block encoder in two halves, answers at a quarter of the image's size, minutes on two CPU cores; Adam at a rate
 /// for some epochs. Gray images are split into frequencies: they have no colours.
 fn small(data: &str) -> RunConfig {
-    let (encoder, optimizer) = (reading(EncoderConfig::small(32), data), OptimizerConfig::adamw(3e-3, 1e-3));
-    let base = RunConfig::of(SplitBrain::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.2));
-    options(RunConfig { batch: 128, epochs: 5, ..base }, CropFlip::options(0, true), [64, 1])
+    RunConfig {
+        method: SplitBrain::INFO.id.into(),
+        preset: Preset::Small,
+        data: data.into(),
+        batch: 128,
+        epochs: 5,
+        encoder: reading(EncoderConfig::small(32), data),
+        optimizer: OptimizerConfig::adamw(3e-3, 1e-3),
+        schedule: Schedule::cosine(0.2),
+        ..RunConfig::default()
+    }
+    .with_options(&SplitBrainOptions::default())
 }
 
 /// For images of about 32 px there is no published setting: two ResNet-18 of half the width and otherwise what is published for
@@ -259,7 +291,8 @@ fn small(data: &str) -> RunConfig {
 fn cifar(data: &str) -> RunConfig {
     let encoder = reading(EncoderConfig::published(EncoderKind::Resnet18Cifar, data), data);
     let base = RunConfig { encoder, epochs: 200, steps: 0, schedule: Schedule::cosine(0.0), ..full(data) };
-    options(base, CropFlip::options(0, true), [256, 1])
+    let pixel_head = PixelHeadOptions { head: 256, layers: 1 };
+    base.with_options(&SplitBrainOptions { pixel_head, ..Default::default() })
 }
 
 /// The paper's AlexNet in two halves at 180 px, answers at 12 times 12. The paper does not give the rest: it is taken from
@@ -267,19 +300,22 @@ fn cifar(data: &str) -> RunConfig {
 /// and 400,000, epochs of ImageNet). Published: 35.4 % linear on ImageNet at the third layer, with squares 33.6 %.
 fn full(data: &str) -> RunConfig {
     let encoder = EncoderConfig::published(EncoderKind::DilatedAlexnet, data);
-    let encoder = encoder.reading(Input::Lab, &[50.0, 0.0, 0.0], &[1.0]);
-    let optimizer = OptimizerConfig::adam(3e-5, 1e-3);
-    let schedule = Schedule::Steps { at_epochs: vec![15.0, 18.7, 25.0], factor: 1.0 / 3.0 };
-    let base = RunConfig::of(SplitBrain::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
-    options(RunConfig { batch: 80, epochs: 28, ..base }, CropFlip::options(180, true), [0, 0])
-}
-
-fn options(base: RunConfig, frame: crop::Options, [head, layers]: [usize; 2]) -> RunConfig {
-    base.with_options(frame).with_options([
-        ("task", "classification".into()),
-        ("head", head.into()),
-        ("layers", layers.into()),
-    ])
+    RunConfig {
+        method: SplitBrain::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 80,
+        epochs: 28,
+        encoder: encoder.reading(Input::Lab, &[50.0, 0.0, 0.0], &[1.0]),
+        optimizer: OptimizerConfig::adam(3e-5, 1e-3),
+        schedule: Schedule::Steps(Steps { at_epochs: vec![15.0, 18.7, 25.0], factor: 1.0 / 3.0 }),
+        ..RunConfig::default()
+    }
+    .with_options(&SplitBrainOptions {
+        crop: CropFlip::of(180),
+        pixel_head: PixelHeadOptions { head: 0, layers: 0 },
+        ..Default::default()
+    })
 }
 
 #[cfg(test)]

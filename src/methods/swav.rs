@@ -7,6 +7,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::shared::augmented_views::{self, Augment};
+use super::shared::options::{Temperature, ViewOptions};
+use super::shared::solo_learn;
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{Sinkhorn, sinkhorn, sinkhorn_with_queue, swapped_prediction, unit_rows};
@@ -15,13 +17,38 @@ use crate::method::{
 };
 use crate::net::memory::{Prototypes, FeatureQueue};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
-use crate::optim::{OptimizerConfig, ParamGroup, Schedule, scaled_rate};
+use crate::optim::{Cosine, OptimizerConfig, ParamGroup, Schedule, scaled_rate};
+use crate::options::options;
 use crate::rng::Rng;
 
 /// Views that get a code: the large ones.
 const CODED: usize = 2;
 /// Images and prototypes drawn of the assignments.
 const DRAWN: [usize; 2] = [32, 128];
+
+options! {
+    /// Options of SwAV.
+    pub struct SwavOptions {
+        ..views: ViewOptions;
+        ..temperature: Temperature;
+        /// Width of the projector's hidden layer; the paper's is 2048.
+        hidden: usize = 256, in 1..=65_536, tiny = 16;
+        /// Width of the embeddings.
+        width: usize = 128, in 1..=65_536, tiny = 16;
+        /// Number of prototypes; the paper's is 3000.
+        prototypes: usize = 128, in 2..=1_048_576, tiny = 8;
+        /// Entropy of the codes, epsilon of the Sinkhorn-Knopp algorithm; the lower, the harder the assignment.
+        epsilon: f64 = 0.05, in 0.025..;
+        /// Iterations of the Sinkhorn-Knopp algorithm.
+        iterations: usize = 3, in 1..=1000;
+        /// Steps for which the prototypes stand still, so that the features spread a little first.
+        freeze: usize = 0, in 0.., unit "steps", tiny = 0;
+        /// Features of earlier batches in the queue, which help small batches to balance their codes; 0 keeps none.
+        queue: usize = 0, in 0..=16_777_216, unit "features", tiny = 16;
+        /// Epoch from which the queue is filled.
+        queue_from_epoch: usize = 0, in 0.., unit "epochs";
+    }
+}
 
 /// Encoder, projector, prototypes, and the features of earlier batches, where the batch is small.
 #[derive(Module, Debug)]
@@ -33,15 +60,8 @@ pub struct Swav {
     #[module(skip)]
     augment: Augment,
     #[module(skip)]
-    settings: Settings,
-}
-
-/// The options in use.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    sinkhorn: Sinkhorn,
-    tau: f64,
-    queue_from_epoch: usize,
+    options: SwavOptions,
+    #[module(skip)]
     batch: usize,
 }
 
@@ -64,37 +84,36 @@ impl Method for Swav {
     const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();
     const COMPARES: bool = true;
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let settings = Settings::of(config)?;
-        let augment = Augment::of(config, data_info)?;
+    type Options = SwavOptions;
+
+    fn init(config: &RunConfig, options: &SwavOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let augment = Augment::of(&options.views, data_info)?;
         if augment.count() < CODED {
             return Err(Error::Config("swav needs a recipe of at least two views".into()));
         }
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
         augment.fit(&encoder, config)?;
-        let width = config.option("width")?;
-        let projector = MlpPlan::swav(config.option("hidden")?, width).init(encoder.width(), init);
-        let prototypes = Prototypes::init(config.option("prototypes")?, width, init);
-        let queue: usize = config.option("queue")?;
-        let views = if queue == 0 { 0 } else { CODED };
-        let recent =
-            (0..views).map(|_| FeatureQueue::init(queue, width, config.batch, init)).collect::<Result<_>>()?;
-        Ok(Self { encoder, projector, prototypes, recent, augment, settings })
+        let projector = projector(options).init(encoder.width(), init);
+        let prototypes = Prototypes::init(options.prototypes, options.width, init);
+        let views = if options.queue == 0 { 0 } else { CODED };
+        let recent = (0..views).map(|_| FeatureQueue::init(options.queue, options.width, config.batch, init));
+        let recent = recent.collect::<Result<_>>()?;
+        Ok(Self { encoder, projector, prototypes, recent, augment, options: options.clone(), batch: config.batch })
     }
 
-    fn advice(config: &RunConfig, data_info: &DataInfo, total_steps: usize) -> Vec<String> {
-        let number = |option: &str| config.option::<usize>(option).unwrap_or(0);
+    fn advice(config: &RunConfig, options: &SwavOptions, data_info: &DataInfo, total_steps: usize) -> Vec<String> {
+        let SwavOptions { freeze, queue, queue_from_epoch, .. } = *options;
         let steps_per_epoch = (data_info.images / config.batch).max(1);
-        let joins = number("queue_from_epoch") * steps_per_epoch;
-        let frozen = (number("freeze") >= total_steps && number("freeze") > 0).then(|| {
-            let freeze = number("freeze");
+        let frozen = (freeze >= total_steps && freeze > 0).then(|| {
             format!("the prototypes stay as drawn: they are frozen for {freeze} steps and the run has {total_steps}; set freeze below")
         });
-        let unused = (number("queue") > 0 && joins >= total_steps).then(|| {
-            let epoch = number("queue_from_epoch");
-            format!("the queue is never used: it joins at epoch {epoch}, after the run has ended; set queue_from_epoch or queue=0")
+        let unused = (queue > 0 && queue_from_epoch * steps_per_epoch >= total_steps).then(|| {
+            format!(
+                "the queue is never used: it joins at epoch {queue_from_epoch}, after the run has ended; set queue_from_epoch or \
+                 queue=0"
+            )
         });
-        let repeats = augmented_views::advice_on_repeats("queue", number("queue"), data_info);
+        let repeats = augmented_views::advice_on_repeats("queue", queue, data_info);
         [frozen, unused, repeats].into_iter().flatten().collect()
     }
 
@@ -103,8 +122,8 @@ impl Method for Swav {
     }
 
     /// Prototypes stand still until the features have spread a little.
-    fn groups(config: &RunConfig) -> Vec<ParamGroup> {
-        let from_step = config.option("freeze").unwrap_or(0);
+    fn groups(_config: &RunConfig, options: &SwavOptions) -> Vec<ParamGroup> {
+        let from_step = options.freeze;
         vec![ParamGroup { from_step, ..ParamGroup::of(|name, _| name.starts_with("prototypes.")) }]
     }
 
@@ -122,12 +141,12 @@ impl Method for Swav {
             embeddings: z.iter().take(CODED).map(|z| z.clone().detach()).collect(),
             figures: vec![codes[0].clone()],
             carry: z.iter().take(CODED).map(|z| z.clone().detach()).collect(),
-            ..LossOutput::of(swapped_prediction(&scores, &codes, self.settings.tau))
+            ..LossOutput::of(swapped_prediction(&scores, &codes, self.options.temperature.tau))
         }
     }
 
     fn after_step(self, carry: Vec<Tensor<2>>, position: &StepPosition) -> Self {
-        let recent = if position.step >= self.settings.queue_from_epoch * position.steps_per_epoch {
+        let recent = if position.step >= self.options.queue_from_epoch * position.steps_per_epoch {
             self.recent.into_iter().zip(carry).map(|(recent, z)| recent.push(z)).collect()
         } else {
             self.recent
@@ -169,89 +188,79 @@ impl Swav {
     }
 
     fn code(&self, view: usize, scores: Tensor<2>, position: &StepPosition) -> Tensor<2> {
-        let pushed = position.step.saturating_sub(self.settings.queue_from_epoch * position.steps_per_epoch);
+        let pushed = position.step.saturating_sub(self.options.queue_from_epoch * position.steps_per_epoch);
         match self.recent.get(view) {
-            Some(recent) if recent.is_full(pushed, self.settings.batch) => {
+            Some(recent) if recent.is_full(pushed, self.batch) => {
                 let earlier = self.prototypes.scores(recent.rows());
-                sinkhorn_with_queue(scores, earlier, self.settings.sinkhorn)
+                sinkhorn_with_queue(scores, earlier, self.options.sinkhorn())
             }
-            _ => sinkhorn(scores, self.settings.sinkhorn),
+            _ => sinkhorn(scores, self.options.sinkhorn()),
         }
     }
 }
 
-impl Settings {
-    fn of(config: &RunConfig) -> Result<Self> {
-        let (epsilon, iterations): (f64, usize) = (config.option("epsilon")?, config.option("iterations")?);
-        if !(epsilon >= 0.025 && epsilon.is_finite()) || iterations == 0 {
-            return Err(Error::Config("epsilon must be at least 0.025 and iterations at least 1".into()));
-        }
-        if config.option::<usize>("prototypes")? < 2 {
-            return Err(Error::Config("prototypes must be at least 2".into()));
-        }
-        let sinkhorn = Sinkhorn { epsilon, iterations };
-        let queue_from_epoch = config.option("queue_from_epoch")?;
-        Ok(Self { sinkhorn, tau: augmented_views::temperature(config)?, queue_from_epoch, batch: config.batch })
+impl SwavOptions {
+    fn sinkhorn(&self) -> Sinkhorn {
+        Sinkhorn { epsilon: self.epsilon, iterations: self.iterations }
     }
 }
 
-/// [`augmented_views::small_run`] with two views, for small crops of 28 px show nothing, and as many prototypes as half the batch, so that no
-/// queue is needed.
+/// The projector: biases kept, batch norm on the hidden layer.
+fn projector(options: &SwavOptions) -> MlpPlan {
+    MlpPlan { hidden_bias: true, output_bias: true, ..MlpPlan::normed(vec![options.hidden, options.width]) }
+}
+
+/// [`augmented_views::small_run`] with two views, for small crops of 28 px show nothing, and as many prototypes as half the
+/// batch, so that no queue is needed.
 ///
 /// On Fashion-MNIST, on two CPU cores: 5.9 minutes; linear 90.8 %, kNN 88.2 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
-    options(augmented_views::small_run(Swav::INFO.id, data), Augment::small(data), [256, 128, 128], [100, 0, 0])
+    augmented_views::small_run(Swav::INFO.id, data)
+        .with_options(&SwavOptions { views: ViewOptions::small(data), freeze: 100, ..Default::default() })
 }
 
 /// solo-learn's CIFAR-10 setting: ResNet-18, two views, LARS at 0.6, 3000 prototypes that stand still for two epochs of 50,000
 /// images, a queue of 3840 from epoch 50, 1000 epochs. Published there: 89.17 % linear.
 fn cifar(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::Resnet18Cifar, data);
-    let (optimizer, schedule) = (OptimizerConfig::lars_solo(0.6, 1e-6), Schedule::cosine(10.0));
-    let base = RunConfig::of(Swav::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
-    let base = RunConfig { batch: 256, epochs: 1000, ..base };
-    options(base, Augment::published("swav-cifar", 0), [2048, 128, 3000], [390, 3840, 50])
+    solo_learn::cifar(Swav::INFO.id, data, 0.6, 1e-6).with_options(&SwavOptions {
+        views: ViewOptions::published("swav-cifar", 0),
+        hidden: 2048,
+        prototypes: 3000,
+        freeze: 390,
+        queue: 3840,
+        queue_from_epoch: 50,
+        ..Default::default()
+    })
 }
 
 /// The authors' code for ImageNet with large batches: ResNet-50, two views at 224 px and six at 96, 4096 images a step,
 /// LARC at 0.3 times batch / 256 after a warm-up from 0.3, 800 epochs. Published: 75.3 % linear.
 fn imagenet(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::Resnet50, data);
-    let optimizer = OptimizerConfig::larc(scaled_rate(0.3, 4096), 1e-6);
-    let schedule =
-        Schedule::Cosine { warmup_epochs: 10.0, start_factor: 0.3 / 4.8, end_factor: 1e-3, per_epoch: false };
-    let base = RunConfig::of(Swav::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
-    options(
-        RunConfig { batch: 4096, epochs: 800, ..base },
-        Augment::published("swav", 224),
-        [2048, 128, 3000],
-        [313, 0, 0],
-    )
-}
-
-fn options(
-    base: RunConfig,
-    augment: augmented_views::Options,
-    [hidden, width, prototypes]: [usize; 3],
-    [freeze, queue, queue_from_epoch]: [usize; 3],
-) -> RunConfig {
-    base.with_options(augment).with_options([
-        ("hidden", hidden.into()),
-        ("width", width.into()),
-        ("prototypes", prototypes.into()),
-        ("epsilon", 0.05.into()),
-        ("iterations", 3.into()),
-        ("tau", 0.1.into()),
-        ("freeze", freeze.into()),
-        ("queue", queue.into()),
-        ("queue_from_epoch", queue_from_epoch.into()),
-    ])
+    let cosine = Cosine { warmup_epochs: 10.0, start_factor: 0.3 / 4.8, end_factor: 1e-3, per_epoch: false };
+    RunConfig {
+        method: Swav::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 4096,
+        epochs: 800,
+        encoder: EncoderConfig::published(EncoderKind::Resnet50, data),
+        optimizer: OptimizerConfig::larc(scaled_rate(0.3, 4096), 1e-6),
+        schedule: Schedule::Cosine(cosine),
+        ..RunConfig::default()
+    }
+    .with_options(&SwavOptions {
+        views: ViewOptions::published("swav", 224),
+        hidden: 2048,
+        prototypes: 3000,
+        freeze: 313,
+        ..Default::default()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::methods::test_support::{POSITION, gradient_of, model, tiny, views};
+    use crate::methods::test_support::{POSITION, gradient_of, model, parameters, tiny, views};
 
     #[test]
     fn the_queue_joins_once_it_is_full_and_learns_nothing() {
@@ -283,7 +292,15 @@ mod tests {
     fn prototypes_stay_unit_and_learn_from_the_step_they_are_freed() {
         let model = model::<Swav>(&tiny(Swav::INFO.id));
         assert!(gradient_of(&model, |name| name.starts_with("prototypes.")) > 0.0);
-        let [group] = Swav::groups(&small("fashion-mnist"))[..] else { panic!("one group") };
+        let config = small("fashion-mnist");
+        let options = config.read_options().expect("its own options");
+        let [group] = Swav::groups(&config, &options)[..] else { panic!("one group") };
         assert!(group.from_step == 100 && (group.matches)("prototypes.weight", 2));
+    }
+
+    #[test]
+    fn the_projector_has_the_papers_parameters() {
+        let plan = projector(&SwavOptions { hidden: 2048, width: 128, ..Default::default() });
+        assert_eq!(parameters(&plan, 2048), 2048 * 2048 + 3 * 2048 + 2048 * 128 + 128);
     }
 }

@@ -11,8 +11,8 @@ use crate::data::Size;
 use crate::error::Result;
 use crate::method::{Batch, DataInfo, Entry, Info, Method, StepPosition, Training, Views};
 use crate::methods::find;
-use crate::net::Init;
 use crate::net::tensors::{self, Path};
+use crate::net::{Init, MlpPlan};
 use crate::rng::{Purpose, stream, uniform};
 
 /// The first step of a run.
@@ -35,30 +35,11 @@ pub(crate) fn tiny(id: &str) -> RunConfig {
     shrunk(entry.config(Preset::Small, if entry.info().needs.colour { "cifar-10" } else { "fashion-mnist" }))
 }
 
-/// A configuration with everything in it that makes it large made small.
-pub(crate) fn shrunk(mut config: RunConfig) -> RunConfig {
+/// A configuration with batch, encoder and every declared size made tiny.
+pub(crate) fn shrunk(config: RunConfig) -> RunConfig {
+    let mut config = find(&config.method).expect("a method").tiny(config);
     config.batch = IMAGES;
     config.encoder.width = 4;
-    let small = [
-        ("projector", 16),
-        ("predictor", 8),
-        ("hidden", 16),
-        ("width", 16),
-        ("prototypes", 8),
-        ("freeze", 0),
-        ("queue", 2 * IMAGES),
-        ("negatives", 12),
-        ("head", 8),
-        ("decoder", 4),
-        ("bottleneck", 16),
-        ("prior_steps", 4),
-        ("mask_side", 12),
-    ];
-    for (option, value) in small {
-        if config.options.get(option).is_some_and(|known| known.as_u64() != Some(0)) {
-            config.options.insert(option.to_string(), value.into());
-        }
-    }
     config
 }
 
@@ -68,8 +49,18 @@ pub(crate) fn build<M: Method>(config: &RunConfig) -> Result<M> {
 
 /// The model for images of so many channels.
 pub(crate) fn build_for<M: Method>(config: &RunConfig, channels: usize) -> Result<M> {
-    let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff());
-    M::init(config, &data_info(channels), &mut init)
+    init(config, &data_info(channels), &Device::flex().autodiff())
+}
+
+/// The model for such data on such a device.
+pub(crate) fn init<M: Method>(config: &RunConfig, data_info: &DataInfo, device: &Device) -> Result<M> {
+    let options = config.read_options::<M::Options>()?;
+    M::init(config, &options, data_info, &mut Init::new(stream(1, Purpose::Weights, 0), device))
+}
+
+/// Trainable numbers of a head.
+pub(crate) fn parameters(plan: &MlpPlan, input: usize) -> usize {
+    tensors::count(&plan.init(input, &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff())))
 }
 
 pub(crate) fn model<M: Method>(config: &RunConfig) -> M {

@@ -35,56 +35,21 @@ pub struct MlpPlan {
 }
 
 impl MlpPlan {
-    /// One linear layer with bias: heads of MoCo v1 and PIRL.
+    /// One linear layer with bias.
     pub fn linear(width: usize) -> Self {
         let (hidden_norm, output_norm) = (Norm::None, Norm::None);
         Self { widths: vec![width], hidden_norm, hidden_bias: true, output_norm, output_bias: true }
     }
 
-    /// Two layers with biases, no norm: MoCo v2 (2048-128), the first version of SimCLR's paper, PIRL's MLP variant.
+    /// Two layers with biases, no norm.
     pub fn plain(hidden: usize, output: usize) -> Self {
         Self { widths: vec![hidden, output], ..Self::linear(output) }
     }
 
-    /// SimSiam's projector: `layers` layers of one width, each with batch norm, the last without scale and shift (its bias,
-    /// which the code freezes, would be cancelled). Three layers for ImageNet, two for CIFAR.
-    pub fn simsiam_projector(width: usize, layers: usize) -> Self {
-        let widths = vec![width; layers];
-        Self { widths, hidden_norm: Norm::Batch, hidden_bias: false, output_norm: Norm::Plain, output_bias: false }
-    }
-
-    /// SimSiam's predictor: a bottleneck, batch norm on the hidden layer only, a bias at the output.
-    pub fn simsiam_predictor(hidden: usize, output: usize) -> Self {
-        Self { hidden_norm: Norm::Batch, hidden_bias: false, ..Self::plain(hidden, output) }
-    }
-
-    /// BYOL's projector and predictor (4096-256): batch norm on the hidden layer, whose bias is kept, nothing at the output.
-    pub fn byol(hidden: usize, output: usize) -> Self {
-        Self { hidden_norm: Norm::Batch, output_bias: false, ..Self::plain(hidden, output) }
-    }
-
-    /// The head of SimCLR's code: `hidden` as often as it is given (2048, 2048), then `output` (128); batch norm after every
-    /// layer, the last without shift.
-    pub fn simclr(hidden: &[usize], output: usize) -> Self {
-        let widths = hidden.iter().copied().chain([output]).collect();
-        Self { widths, hidden_norm: Norm::Batch, hidden_bias: false, output_norm: Norm::Scaled, output_bias: false }
-    }
-
-    /// SwAV's projector (2048-128): biases kept, batch norm on the hidden layer.
-    pub fn swav(hidden: usize, output: usize) -> Self {
-        Self { hidden_norm: Norm::Batch, ..Self::plain(hidden, output) }
-    }
-
-    /// Barlow Twins' projector (8192-8192-8192): no biases, batch norm on hidden layers, nothing at the output, which the
-    /// loss normalises itself.
-    pub fn barlow(width: usize, layers: usize) -> Self {
-        Self { output_norm: Norm::None, ..Self::simsiam_projector(width, layers) }
-    }
-
-    /// The fully connected layers of AlexNet with batch norm (4096-4096), as RotNet and AET have them for ImageNet: no biases,
-    /// batch norm after both.
-    pub fn alexnet(width: usize) -> Self {
-        Self { output_norm: Norm::Batch, ..Self::barlow(width, 2) }
+    /// Batch norm and no bias in every layer but the last, which has neither. Variants change a field:
+    /// `MlpPlan { output_norm: Norm::Batch, ..MlpPlan::normed(widths) }`.
+    pub fn normed(widths: Vec<usize>) -> Self {
+        Self { widths, hidden_norm: Norm::Batch, hidden_bias: false, output_norm: Norm::None, output_bias: false }
     }
 
     /// Builds the head for `input` features; weights and biases by the default of PyTorch's `nn.Linear`.
@@ -170,22 +135,18 @@ mod tests {
     }
 
     #[test]
-    fn parameter_counts_agree_with_the_papers() {
+    fn plans_have_the_parameters_they_describe() {
         let device = Device::flex().autodiff();
         let cases = [
-            // MoCo v1: 2048 * 128 + 128
+            // 2048 * 128 + 128
             (MlpPlan::linear(128), 2048, 262_272),
-            // MoCo v2: 2048 * 2048 + 2048 more
+            // 2048 * 2048 + 2048 more
             (MlpPlan::plain(2048, 128), 2048, 262_272 + 2048 * 2048 + 2048),
-            // SimSiam: three matrices, two batch norms with scale and shift
-            (MlpPlan::simsiam_projector(2048, 3), 2048, 3 * 2048 * 2048 + 2 * 2 * 2048),
-            (MlpPlan::simsiam_predictor(512, 2048), 2048, 2 * 2048 * 512 + 2 * 512 + 2048),
-            // BYOL: a bias and a batch norm on 4096, no bias on 256
-            (MlpPlan::byol(4096, 256), 2048, 2048 * 4096 + 3 * 4096 + 4096 * 256),
-            // SimCLR's code: the last batch norm has a scale only
-            (MlpPlan::simclr(&[2048, 2048], 128), 2048, 2 * (2048 * 2048 + 2 * 2048) + 2048 * 128 + 128),
-            (MlpPlan::swav(2048, 128), 2048, 2048 * 2048 + 3 * 2048 + 2048 * 128 + 128),
-            (MlpPlan::barlow(1024, 3), 2048, 2048 * 1024 + 2 * 1024 * 1024 + 2 * 2 * 1024),
+            // three matrices, two batch norms with scale and shift
+            (MlpPlan::normed(vec![1024; 3]), 2048, 2048 * 1024 + 2 * 1024 * 1024 + 2 * 2 * 1024),
+            // a norm without shift at the end, a bias in front of a norm
+            (MlpPlan { output_norm: Norm::Scaled, ..MlpPlan::normed(vec![64, 8]) }, 32, 32 * 64 + 2 * 64 + 64 * 8 + 8),
+            (MlpPlan { hidden_bias: true, ..MlpPlan::normed(vec![64, 8]) }, 32, 32 * 64 + 3 * 64 + 64 * 8),
         ];
         for (plan, input, expected) in cases {
             let head = build(&plan, input, &device);
@@ -206,8 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn simsiams_output_is_normalised_per_feature() {
-        let head = build(&MlpPlan::simsiam_projector(8, 2), 4, &Device::flex().autodiff());
+    fn a_plain_norm_leaves_mean_0_and_variance_1() {
+        let head =
+            build(&MlpPlan { output_norm: Norm::Plain, ..MlpPlan::normed(vec![8; 2]) }, 4, &Device::flex().autodiff());
         let values = crate::rng::normal(&mut stream(5, Purpose::Views, 0), 64 * 4, 1.0);
         let x = Tensor::<2>::from_data(burn::tensor::TensorData::new(values, [64, 4]), &Device::flex().autodiff());
         let z = head.forward(x);

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Tensor, TensorData, Transaction};
+use burn::tensor::{Int, Tensor, TensorData, Transaction};
 
 use crate::error::{Error, Result};
 
@@ -17,6 +17,12 @@ pub struct NamedTensor {
     pub shape: Vec<usize>,
     /// Values in row-major order.
     pub values: Tensor<1>,
+}
+
+/// Whole numbers `[n]` on the device of `like`.
+pub fn int_tensor(values: Vec<i32>, like: &Tensor<4>) -> Tensor<1, Int> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), &like.device())
 }
 
 /// Tensors of a module in the order of its fields, running statistics included. Pass `model.valid()` of a model in training:

@@ -2,84 +2,79 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::options::{Options, above, options, words};
 
-/// Update rule of an optimiser and its hyperparameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OptimizerConfig {
-    /// Update rule.
-    pub kind: OptimizerKind,
-    /// Base learning rate, before the schedule.
-    pub lr: f64,
-    /// Momentum of SGD, LARS and RMSprop; beta1 of Adam and AdamW.
-    pub momentum: f64,
-    /// Decay of the average of squared gradients; Adam, AdamW and RMSprop only.
-    pub beta2: f64,
-    /// Added to the root of the squared gradients, and to the denominator of the trust ratio in LARC.
-    pub epsilon: f64,
-    /// Weight decay, added to the gradient as `weight_decay w`; AdamW instead multiplies the weight by `1 - lr weight_decay`.
-    pub weight_decay: f64,
-    /// Apply weight decay, and the trust ratio of the LARS rules, to vectors too (biases, batch-norm scales and shifts).
-    pub decay_vectors: bool,
-    /// Trust coefficient of the LARS rules, the factor of |w| / |g|.
-    #[serde(default = "thousandth")]
-    pub trust: f64,
-    /// Largest norm of the gradient over all parameters, above which it is scaled down to it; 0 for no clipping.
-    #[serde(default)]
-    pub clip_norm: f64,
+options! {
+    /// Update rule of an optimiser and its hyperparameters.
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct OptimizerConfig {
+        /// Update rule.
+        kind: OptimizerKind = OptimizerKind::Sgd;
+        /// Learning rate, before the schedule.
+        lr: f64 = 0.05, in above(0.0);
+        /// Momentum of SGD, LARS and RMSprop; beta1 of Adam and AdamW.
+        momentum: f64 = 0.9, in 0.0..1.0;
+        /// Decay of the average of squared gradients; Adam, AdamW and RMSprop only.
+        beta2: f64 = 0.999, in 0.0..1.0;
+        /// Epsilon, added to the root of the squared gradients, and to the denominator of the trust ratio in LARC.
+        epsilon: f64 = 1e-8, in above(0.0);
+        /// Weight decay, added to the gradient as `weight_decay w`; AdamW instead multiplies the weight by `1 - lr weight_decay`.
+        weight_decay: f64 = 0.0, in 0.0..;
+        /// Decay of vectors: weight decay, and the trust ratio of the LARS rules, apply to biases and batch norms too.
+        decay_vectors: bool = true;
+        /// Trust coefficient of the LARS rules, the factor of |w| / |g|.
+        #[serde(default = "thousandth")]
+        trust: f64 = thousandth(), in above(0.0);
+        /// Largest norm of the gradient over all parameters, above which it is scaled down to it; 0 for no clipping.
+        #[serde(default)]
+        clip_norm: f64 = 0.0, in 0.0..;
+    }
 }
 
 fn thousandth() -> f64 {
     1e-3
 }
 
-/// Update rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OptimizerKind {
-    /// SGD with momentum: `b = m b + g; w -= lr b`. Dampening is 0, as in PyTorch.
-    Sgd,
-    /// SGD with Nesterov's momentum as PyTorch computes it: `b = m b + g; w -= lr (g + m b)`.
-    Nesterov,
-    /// LARS of the BYOL and Barlow Twins code: `g += wd w; g *= trust |w| / |g|`, then SGD with momentum.
-    Lars,
-    /// LARS of the SimCLR code: as `Lars`, with the learning rate inside the momentum: `b = m b + lr g; w -= b`.
-    LarsSimclr,
-    /// LARC of apex without clipping, as SwAV uses it: `g = trust |w| / (|g| + wd |w| + eps) (g + wd w)`, then SGD with
-    /// momentum.
-    Larc,
-    /// LARS of solo-learn: as `Larc`, with a trust ratio of at most the learning rate: `min(ratio / lr, 1)`.
-    LarsSolo,
-    /// Adam (Kingma and Ba 2015) with weight decay in the gradient.
-    Adam,
-    /// AdamW (Loshchilov and Hutter 2019).
-    Adamw,
-    /// RMSprop with momentum as PyTorch computes it: `v = beta2 v + (1 - beta2) g^2; b = m b + g / (sqrt(v) + eps); w -= lr b`.
-    Rmsprop,
+words! {
+    /// Update rule.
+    pub enum OptimizerKind {
+        /// SGD with momentum: `b = m b + g; w -= lr b`. Dampening is 0, as in PyTorch.
+        Sgd = "sgd",
+        /// SGD with Nesterov's momentum as PyTorch computes it: `b = m b + g; w -= lr (g + m b)`.
+        Nesterov = "nesterov",
+        /// LARS of the BYOL and Barlow Twins code: `g += wd w; g *= trust |w| / |g|`, then SGD with momentum.
+        Lars = "lars",
+        /// LARS of the SimCLR code: as `Lars`, with the learning rate inside the momentum: `b = m b + lr g; w -= b`.
+        LarsRateInMomentum = "lars-simclr",
+        /// LARC of apex without clipping, as SwAV uses it: `g = trust |w| / (|g| + wd |w| + eps) (g + wd w)`, then SGD with
+        /// momentum.
+        Larc = "larc",
+        /// LARS of solo-learn: as `Larc`, with a trust ratio of at most the learning rate: `min(ratio / lr, 1)`.
+        LarsSolo = "lars-solo",
+        /// Adam (Kingma and Ba 2015) with weight decay in the gradient.
+        Adam = "adam",
+        /// AdamW (Loshchilov and Hutter 2019).
+        Adamw = "adamw",
+        /// RMSprop with momentum as PyTorch computes it: `v = beta2 v + (1 - beta2) g^2; b = m b + g / (sqrt(v) + eps);
+        /// w -= lr b`.
+        Rmsprop = "rmsprop",
+    }
 }
 
 impl OptimizerKind {
     /// True if it scales each tensor's step to the tensor's norm (LARS and LARC).
     pub fn is_adaptive(self) -> bool {
-        matches!(self, OptimizerKind::Lars | OptimizerKind::LarsSimclr | OptimizerKind::Larc | OptimizerKind::LarsSolo)
+        use OptimizerKind::{Larc, Lars, LarsRateInMomentum, LarsSolo};
+        matches!(self, Lars | LarsRateInMomentum | Larc | LarsSolo)
     }
 }
 
 impl OptimizerConfig {
     /// SGD with momentum 0.9, decaying every weight.
     pub fn sgd(lr: f64, weight_decay: f64) -> Self {
-        Self {
-            kind: OptimizerKind::Sgd,
-            lr,
-            momentum: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay,
-            decay_vectors: true,
-            trust: thousandth(),
-            clip_norm: 0.0,
-        }
+        Self { lr, weight_decay, ..Self::default() }
     }
 
     /// SGD with Nesterov's momentum 0.9, decaying every weight.
@@ -92,19 +87,14 @@ impl OptimizerConfig {
         Self { kind: OptimizerKind::Lars, decay_vectors: false, ..Self::sgd(lr, weight_decay) }
     }
 
-    /// LARS as in SimCLR's code: trust 0.001, vectors neither decay nor are scaled.
-    pub fn lars_simclr(lr: f64, weight_decay: f64) -> Self {
-        Self { kind: OptimizerKind::LarsSimclr, ..Self::lars(lr, weight_decay) }
-    }
-
     /// LARC as SwAV uses it: trust 0.001, no clipping, vectors like everything else.
     pub fn larc(lr: f64, weight_decay: f64) -> Self {
         Self { kind: OptimizerKind::Larc, ..Self::sgd(lr, weight_decay) }
     }
 
-    /// LARS as in solo-learn's CIFAR recipes: trust 0.02, vectors neither decay nor are scaled.
-    pub fn lars_solo(lr: f64, weight_decay: f64) -> Self {
-        Self { kind: OptimizerKind::LarsSolo, trust: 0.02, ..Self::lars(lr, weight_decay) }
+    /// The same constants under another rule.
+    pub fn with_kind(self, kind: OptimizerKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// Adam with PyTorch's constants.
@@ -125,23 +115,9 @@ impl OptimizerConfig {
     /// Checks the hyperparameters.
     ///
     /// # Errors
-    /// [`Error::Config`] that names the setting, if a value is outside its range.
+    /// [`Error::Config`](crate::error::Error::Config) that names the setting, if a value is outside its range.
     pub fn check(&self) -> Result<()> {
-        let wrong = |message: &str| Err(Error::Config(message.to_string()));
-        let share = |value: f64| (0.0..1.0).contains(&value);
-        if !share(self.momentum) || !share(self.beta2) {
-            return wrong("optimizer.momentum and optimizer.beta2 must lie in [0, 1)");
-        }
-        if !(self.weight_decay >= 0.0 && self.epsilon > 0.0) {
-            return wrong("optimizer.weight_decay must not be negative and optimizer.epsilon positive");
-        }
-        if self.kind.is_adaptive() && !(self.trust.is_finite() && self.trust > 0.0) {
-            return wrong("optimizer.trust must be a positive number");
-        }
-        if !(self.clip_norm.is_finite() && self.clip_norm >= 0.0) {
-            return wrong("optimizer.clip_norm must be a positive number, or 0 for no clipping");
-        }
-        Ok(())
+        self.check_ranges("optimizer.")
     }
 }
 

@@ -11,4 +11,4 @@ mod update;
 pub use config::{OptimizerConfig, OptimizerKind};
 pub use group::{ParamGroup, Rate};
 pub use optimizer::Optimizer;
-pub use schedule::{Schedule, scaled_rate};
+pub use schedule::{Cosine, Schedule, ScheduleKind, Steps, StepsThenLine, scaled_rate};

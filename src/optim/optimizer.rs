@@ -185,6 +185,7 @@ mod tests {
     use super::*;
     use crate::net::tensors;
     use crate::net::{BatchNorm, Init, Linear};
+    use crate::optim::OptimizerKind;
     use crate::rng::{Purpose, stream};
 
     #[derive(Module, Debug)]
@@ -263,7 +264,7 @@ mod tests {
     fn a_loaded_state_resumes_bit_for_bit() {
         for config in [
             OptimizerConfig::adam(0.1, 1e-3),
-            OptimizerConfig::lars_simclr(0.5, 1e-3),
+            OptimizerConfig::lars(0.5, 1e-3).with_kind(OptimizerKind::LarsRateInMomentum),
             OptimizerConfig::rmsprop(0.1, 0.0),
         ] {
             let mut optimizer = Optimizer::new(config.clone(), Vec::new());

@@ -2,45 +2,82 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::options::{Declared, OptionValue, Options, options, words};
 
 /// Learning-rate schedule of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Schedule {
     /// Constant learning rate.
+    #[default]
     Constant,
     /// Linear warm-up, then cosine decay to `end_factor` times the base rate (Loshchilov and Hutter 2017).
-    Cosine {
+    Cosine(Cosine),
+    /// Step decay: multiplied by `factor` at the start of each of `at_epochs`.
+    Steps(Steps),
+    /// Step decay, then linear decay from `from_epoch` to the end of the run.
+    StepsThenLine(StepsThenLine),
+}
+
+words! {
+    /// Names of the schedules.
+    pub enum ScheduleKind {
+        /// [`Schedule::Constant`].
+        Constant = "constant",
+        /// [`Schedule::Cosine`].
+        Cosine = "cosine",
+        /// [`Schedule::Steps`].
+        Steps = "steps",
+        /// [`Schedule::StepsThenLine`].
+        StepsThenLine = "steps-then-line",
+    }
+}
+
+options! {
+    /// Constants of [`Schedule::Cosine`].
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Cosine {
         /// Epochs of warm-up.
-        warmup_epochs: f64,
+        warmup_epochs: f64 = 0.0, in 0.0.., unit "epochs";
         /// Learning rate at the start of the warm-up, as a factor of the base rate.
         #[serde(default)]
-        start_factor: f64,
+        start_factor: f64 = 0.0, in 0.0..;
         /// Learning rate at the end, as a factor of the base rate.
-        end_factor: f64,
+        end_factor: f64 = 0.0, in 0.0..;
         /// Update the rate once an epoch, not at every step.
         #[serde(default)]
-        per_epoch: bool,
-    },
-    /// Step decay: multiplied by `factor` at the start of each of `at_epochs`.
-    Steps {
+        per_epoch: bool = false;
+    }
+}
+
+options! {
+    /// Constants of [`Schedule::Steps`].
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Steps {
         /// Epochs of the decays, counted from 0.
-        at_epochs: Vec<f64>,
+        at_epochs: Vec<f64> = Vec::new(), in 0.0.., unit "epochs";
         /// Factor of each decay.
-        factor: f64,
-    },
-    /// Step decay, then linear decay from `from_epoch` to the end of the run.
-    StepsThenLine {
+        factor: f64 = 0.1, in 0.0..;
+    }
+}
+
+options! {
+    /// Constants of [`Schedule::StepsThenLine`].
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct StepsThenLine {
         /// Epochs of the decays, counted from 0.
-        at_epochs: Vec<f64>,
+        at_epochs: Vec<f64> = Vec::new(), in 0.0.., unit "epochs";
         /// Factor of each decay.
-        factor: f64,
+        factor: f64 = 0.1, in 0.0..;
         /// First epoch of the linear decay.
-        from_epoch: f64,
+        from_epoch: f64 = 0.0, in 0.0.., unit "epochs";
         /// Learning rate at the end, as a factor of the base rate.
-        end_factor: f64,
-    },
+        end_factor: f64 = 0.0, in 0.0..;
+    }
 }
 
 /// Linear scaling rule of the learning rate: `base * batch / 256`, with the batch counted in images, not views (Goyal et al. 2017).
@@ -51,72 +88,61 @@ pub fn scaled_rate(base: f64, batch: usize) -> f64 {
 impl Schedule {
     /// Cosine decay to 0, updated at every step, after `warmup_epochs` of linear warm-up from 0.
     pub fn cosine(warmup_epochs: f64) -> Self {
-        Schedule::Cosine { warmup_epochs, start_factor: 0.0, end_factor: 0.0, per_epoch: false }
+        Schedule::Cosine(Cosine { warmup_epochs, ..Cosine::default() })
     }
 
     /// Cosine decay to 0, updated once an epoch, without warm-up.
     pub fn cosine_per_epoch() -> Self {
-        Schedule::Cosine { warmup_epochs: 0.0, start_factor: 0.0, end_factor: 0.0, per_epoch: true }
+        Schedule::Cosine(Cosine { per_epoch: true, ..Cosine::default() })
     }
 
-    /// Names of the schedules.
-    pub const KINDS: [&str; 4] = ["constant", "cosine", "steps", "steps-then-line"];
-
-    /// Schedule of this name with default values for a run of `epochs`: decays by 0.1 after a half and three quarters of them. `None`
-    /// for an unknown name.
-    pub fn of_kind(kind: &str, epochs: f64) -> Option<Self> {
+    /// Schedule of this kind with default values for a run of `epochs`: decays by 0.1 after a half and three quarters of them.
+    pub fn of_kind(kind: ScheduleKind, epochs: f64) -> Self {
         let at_epochs = vec![epochs / 2.0, epochs * 0.75];
-        let factor = 0.1;
         match kind {
-            "constant" => Some(Schedule::Constant),
-            "cosine" => Some(Self::cosine(0.0)),
-            "steps" => Some(Schedule::Steps { at_epochs, factor }),
-            "steps-then-line" => {
-                Some(Schedule::StepsThenLine { at_epochs, factor, from_epoch: epochs * 0.75, end_factor: 0.0 })
+            ScheduleKind::Constant => Schedule::Constant,
+            ScheduleKind::Cosine => Self::cosine(0.0),
+            ScheduleKind::Steps => Schedule::Steps(Steps { at_epochs, ..Steps::default() }),
+            ScheduleKind::StepsThenLine => {
+                let from_epoch = epochs * 0.75;
+                Schedule::StepsThenLine(StepsThenLine { at_epochs, from_epoch, ..StepsThenLine::default() })
             }
-            _ => None,
         }
     }
 
-    /// Name of the schedule, one of [`Schedule::KINDS`].
-    pub fn kind(&self) -> &'static str {
-        let index = match self {
-            Schedule::Constant => 0,
-            Schedule::Cosine { .. } => 1,
-            Schedule::Steps { .. } => 2,
-            Schedule::StepsThenLine { .. } => 3,
-        };
-        Self::KINDS[index]
+    /// Kind of the schedule.
+    pub fn kind(&self) -> ScheduleKind {
+        match self {
+            Schedule::Constant => ScheduleKind::Constant,
+            Schedule::Cosine(_) => ScheduleKind::Cosine,
+            Schedule::Steps(_) => ScheduleKind::Steps,
+            Schedule::StepsThenLine(_) => ScheduleKind::StepsThenLine,
+        }
+    }
+
+    /// Declarations of the settings of a schedule of this kind, without their prefix.
+    pub fn declared(kind: ScheduleKind) -> Vec<Declared> {
+        let mut declared = vec![Declared::new("kind", "Schedule of the learning rate.", ScheduleKind::range())];
+        declared.extend(match kind {
+            ScheduleKind::Constant => Vec::new(),
+            ScheduleKind::Cosine => Cosine::declared(),
+            ScheduleKind::Steps => Steps::declared(),
+            ScheduleKind::StepsThenLine => StepsThenLine::declared(),
+        });
+        declared
     }
 
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Config`] that names the setting, if a factor or an epoch is negative.
+    /// [`Error::Config`](crate::error::Error::Config) that names the setting, if a factor or an epoch is negative.
     pub fn check(&self) -> Result<()> {
-        let not_negative = |name: &str, values: &[f64]| {
-            if values.iter().all(|value| value.is_finite() && *value >= 0.0) {
-                return Ok(());
-            }
-            Err(Error::Config(format!("schedule.{name} must not be negative")))
-        };
+        let prefix = "schedule.";
         match self {
             Schedule::Constant => Ok(()),
-            Schedule::Cosine { warmup_epochs, start_factor, end_factor, .. } => {
-                not_negative("warmup_epochs", &[*warmup_epochs])?;
-                not_negative("start_factor", &[*start_factor])?;
-                not_negative("end_factor", &[*end_factor])
-            }
-            Schedule::Steps { at_epochs, factor } => {
-                not_negative("at_epochs", at_epochs)?;
-                not_negative("factor", &[*factor])
-            }
-            Schedule::StepsThenLine { at_epochs, factor, from_epoch, end_factor } => {
-                not_negative("at_epochs", at_epochs)?;
-                not_negative("factor", &[*factor])?;
-                not_negative("from_epoch", &[*from_epoch])?;
-                not_negative("end_factor", &[*end_factor])
-            }
+            Schedule::Cosine(cosine) => cosine.check_ranges(prefix),
+            Schedule::Steps(steps) => steps.check_ranges(prefix),
+            Schedule::StepsThenLine(steps) => steps.check_ranges(prefix),
         }
     }
 
@@ -129,7 +155,7 @@ impl Schedule {
         let per_epoch = steps_per_epoch.max(1) as f64;
         match self {
             Schedule::Constant => base,
-            Schedule::Cosine { warmup_epochs, start_factor, end_factor, per_epoch: stairs } => {
+            Schedule::Cosine(Cosine { warmup_epochs, start_factor, end_factor, per_epoch: stairs }) => {
                 let t = if *stairs { (t as f64 / per_epoch).floor() * per_epoch } else { t as f64 };
                 let warmup = warmup_epochs * per_epoch;
                 if t < warmup {
@@ -140,8 +166,8 @@ impl Schedule {
                 let share = ((t - warmup) / (total - warmup).max(1.0)).min(1.0);
                 end + (base - end) * (1.0 + (std::f64::consts::PI * share).cos()) / 2.0
             }
-            Schedule::Steps { at_epochs, factor } => stepped(base, t as f64 / per_epoch, at_epochs, *factor),
-            Schedule::StepsThenLine { at_epochs, factor, from_epoch, end_factor } => {
+            Schedule::Steps(Steps { at_epochs, factor }) => stepped(base, t as f64 / per_epoch, at_epochs, *factor),
+            Schedule::StepsThenLine(StepsThenLine { at_epochs, factor, from_epoch, end_factor }) => {
                 let start = from_epoch * per_epoch;
                 let end = base * end_factor;
                 let level = stepped(base, t as f64 / per_epoch, at_epochs, *factor);
@@ -163,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_cosine_warms_up_and_decays_to_its_end() {
-        let schedule = Schedule::Cosine { warmup_epochs: 2.0, start_factor: 0.0, end_factor: 0.001, per_epoch: false };
+        let schedule =
+            Schedule::Cosine(Cosine { warmup_epochs: 2.0, start_factor: 0.0, end_factor: 0.001, per_epoch: false });
         let rate = |t| schedule.rate(4.8, t, 100, 5);
         assert_eq!(rate(0), 0.0);
         assert!((rate(5) - 2.4).abs() < 1e-12);
@@ -177,7 +204,7 @@ mod tests {
     fn a_warm_up_may_start_above_zero() {
         // SwAV's schedule
         let schedule =
-            Schedule::Cosine { warmup_epochs: 10.0, start_factor: 0.0625, end_factor: 0.001, per_epoch: false };
+            Schedule::Cosine(Cosine { warmup_epochs: 10.0, start_factor: 0.0625, end_factor: 0.001, per_epoch: false });
         let rate = |t| schedule.rate(4.8, t, 400, 4);
         assert!((rate(0) - 0.3).abs() < 1e-12 && (rate(20) - 2.55).abs() < 1e-12 && (rate(40) - 4.8).abs() < 1e-12);
     }
@@ -195,9 +222,10 @@ mod tests {
     #[test]
     fn an_error_names_the_negative_setting() {
         Schedule::cosine(10.0).check().expect("a usual schedule");
-        let wrong = Schedule::Cosine { warmup_epochs: 1.0, start_factor: 0.0, end_factor: -0.1, per_epoch: false };
+        let wrong =
+            Schedule::Cosine(Cosine { warmup_epochs: 1.0, start_factor: 0.0, end_factor: -0.1, per_epoch: false });
         assert!(wrong.check().expect_err("must be refused").to_string().contains("schedule.end_factor"));
-        let wrong = Schedule::Steps { at_epochs: vec![60.0, f64::NAN], factor: 0.1 };
+        let wrong = Schedule::Steps(Steps { at_epochs: vec![60.0, f64::NAN], factor: 0.1 });
         assert!(wrong.check().expect_err("must be refused").to_string().contains("schedule.at_epochs"));
     }
 
@@ -208,7 +236,7 @@ mod tests {
 
     #[test]
     fn step_decay_applies_at_its_epochs() {
-        let schedule = Schedule::Steps { at_epochs: vec![60.0, 120.0, 160.0], factor: 0.2 };
+        let schedule = Schedule::Steps(Steps { at_epochs: vec![60.0, 120.0, 160.0], factor: 0.2 });
         let rate = |epoch: usize| schedule.rate(0.1, epoch * 10, 2000, 10);
         for (epoch, expected) in [(0, 0.1), (59, 0.1), (60, 0.02), (120, 0.004), (160, 0.0008), (199, 0.0008)] {
             assert!((rate(epoch) - expected).abs() < 1e-12, "epoch {epoch}: {}", rate(epoch));
@@ -219,7 +247,8 @@ mod tests {
     fn linear_decay_follows_step_decay() {
         // AET on CIFAR-10: a linear decay by 3e-7 an epoch from epoch 1000 on
         let at_epochs = vec![240.0, 480.0, 640.0, 800.0];
-        let schedule = Schedule::StepsThenLine { at_epochs, factor: 0.2, from_epoch: 1000.0, end_factor: 1e-4 };
+        let schedule =
+            Schedule::StepsThenLine(StepsThenLine { at_epochs, factor: 0.2, from_epoch: 1000.0, end_factor: 1e-4 });
         let rate = |epoch: usize| schedule.rate(0.1, epoch * 10, 15_000, 10);
         for (epoch, expected) in [(239, 0.1), (240, 0.02), (800, 1.6e-4), (1000, 1.6e-4), (1200, 1e-4), (1500, 1e-5)] {
             assert!((rate(epoch) - expected).abs() < 1e-12, "epoch {epoch}: {}", rate(epoch));

@@ -9,7 +9,7 @@ use super::{OptimizerConfig, OptimizerKind};
 /// `[n]`. If either norm is zero, the gradient is not scaled, and LARC and solo-learn's LARS apply no decay, as in their code.
 pub(super) fn scaled(config: &OptimizerConfig, w: &Tensor<1>, g: Tensor<1>, lr: f64, decay: f64) -> Tensor<1> {
     match config.kind {
-        OptimizerKind::Lars | OptimizerKind::LarsSimclr => {
+        OptimizerKind::Lars | OptimizerKind::LarsRateInMomentum => {
             let g = decayed(w, g, decay);
             let w_norm = norm(w);
             let g_norm = norm(&g);

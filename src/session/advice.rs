@@ -3,7 +3,7 @@
 use crate::config::RunConfig;
 use crate::data::Split;
 use crate::method::StepPosition;
-use crate::optim::Schedule;
+use crate::optim::{Cosine, Schedule, Steps, StepsThenLine};
 
 /// Share of the base rate that a warm-up must reach within the run to give no warning.
 const REACHED: f64 = 0.99;
@@ -33,7 +33,7 @@ pub(super) fn advice(config: &RunConfig, position: &StepPosition, images: &Split
 
 /// A warm-up that lasts longer than the run.
 fn short_warmup(config: &RunConfig, position: &StepPosition) -> Option<String> {
-    let Schedule::Cosine { warmup_epochs, .. } = config.schedule else { return None };
+    let Schedule::Cosine(Cosine { warmup_epochs, .. }) = config.schedule else { return None };
     let epochs = position.total as f64 / position.steps_per_epoch as f64;
     if warmup_epochs < epochs {
         return None;
@@ -50,7 +50,9 @@ fn short_warmup(config: &RunConfig, position: &StepPosition) -> Option<String> {
 
 /// A learning rate whose first step comes after the end of the run.
 fn late_steps(config: &RunConfig, position: &StepPosition) -> Option<String> {
-    let (Schedule::Steps { at_epochs, .. } | Schedule::StepsThenLine { at_epochs, .. }) = &config.schedule else {
+    let (Schedule::Steps(Steps { at_epochs, .. }) | Schedule::StepsThenLine(StepsThenLine { at_epochs, .. })) =
+        &config.schedule
+    else {
         return None;
     };
     let epochs = position.total as f64 / position.steps_per_epoch as f64;
@@ -80,14 +82,12 @@ fn vanishing_weights(config: &RunConfig) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Preset;
     use crate::data::Size;
-    use crate::net::EncoderConfig;
     use crate::optim::OptimizerConfig;
 
     fn config(schedule: Schedule) -> RunConfig {
         let optimizer = OptimizerConfig::adamw(1e-3, 1e-4);
-        RunConfig::of("any", Preset::Small, "any", EncoderConfig::small(4), optimizer, schedule)
+        RunConfig { method: "any".into(), optimizer, schedule, ..RunConfig::default() }
     }
 
     fn said(config: &RunConfig, epochs: usize, pixels: Vec<u8>) -> Vec<String> {
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_falls_after_the_end_gives_a_warning() {
-        let schedule = Schedule::Steps { at_epochs: vec![30.0, 20.0], factor: 0.1 };
+        let schedule = Schedule::Steps(Steps { at_epochs: vec![30.0, 20.0], factor: 0.1 });
         assert!(said(&config(schedule.clone()), 20, vec![0, 1, 2, 3])[0].contains("at epoch 20, and the run has 20"));
         assert!(said(&config(schedule), 21, vec![0, 1, 2, 3]).is_empty());
     }

@@ -1,23 +1,24 @@
 //! Normalisation of each patch by its own pixels, because brightness and contrast would give away which patches are neighbours.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
+
+use crate::options::words;
 
 /// Least deviation that a patch is divided by, one of 255 levels.
 const FLATTEST: f64 = 1.0 / 255.0;
 
-/// Statistic that is made equal for all patches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PatchNormalisation {
-    /// None.
-    Keep,
-    /// Mean of each channel.
-    Mean,
-    /// Mean and standard deviation of each channel.
-    Deviation,
-    /// Root mean square over all channels, without subtracting a mean.
-    Power,
+words! {
+    /// Statistic that is made equal for all patches.
+    pub enum PatchNormalisation {
+        /// None.
+        Keep = "keep",
+        /// Mean of each channel.
+        Mean = "mean",
+        /// Mean and standard deviation of each channel.
+        Deviation = "deviation",
+        /// Root mean square over all channels, without subtracting a mean.
+        Power = "power",
+    }
 }
 
 /// Normalises each patch to the data set's mean and deviation: `mean + (x - m)`, `mean + std (x - m) / s` or `mean + std x / r` with m

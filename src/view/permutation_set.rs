@@ -4,21 +4,21 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use rand::seq::SliceRandom;
-use serde::{Deserialize, Serialize};
 
+use crate::options::words;
 use crate::rng::Rng;
 
 /// Most tiles whose permutations are enumerated: 9! = 362,880.
 const MOST_TILES: usize = 9;
 
-/// Rule for the next permutation, the one farthest from those chosen before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Farthest {
-    /// Largest mean Hamming distance, as in the authors' code; of a hundred permutations two then differ in two tiles only.
-    Mean,
-    /// Largest minimum Hamming distance; ties go to the larger mean.
-    Smallest,
+words! {
+    /// Rule for the next permutation, the one farthest from those chosen before.
+    pub enum Farthest {
+        /// Largest mean Hamming distance, as in the authors' code; of a hundred permutations two then differ in two tiles only.
+        Mean = "mean",
+        /// Largest minimum Hamming distance; ties go to the larger mean.
+        Smallest = "smallest",
+    }
 }
 
 /// Set of permutations, each a class of the pretext task: under permutation p, position j gets tile `p[j]`.

@@ -68,7 +68,7 @@ pub fn import(bytes: &[u8], options: &ImportOptions, seed: u64, device: &Device)
         unused.refuse_own_normalisation()?;
     }
     let named = options.kind.is_some() || contents.about.is_some();
-    unused.refuse_another_network(&config.kind.name(), named)?;
+    unused.refuse_another_network(config.kind.word(), named)?;
     let arrays: BTreeMap<&str, &Array> =
         names.iter().map(|name| (name.as_str(), &contents.tensors[place.name(name)])).collect();
     let (config, channels) = match &contents.about {
@@ -111,8 +111,8 @@ fn architecture(contents: &Contents, options: &ImportOptions) -> Result<EncoderC
     match (&contents.about, options.kind) {
         (Some(about), Some(kind)) if about.encoder.kind != kind => Err(Error::Weights(format!(
             "it says of itself that it holds {}, not {}",
-            about.encoder.kind.name(),
-            kind.name()
+            about.encoder.kind.word(),
+            kind.word()
         ))),
         (Some(about), _) if !CHANNELS.contains(&about.channels) => {
             Err(Error::Weights(format!("it says of itself that it is for images of {} channels", about.channels)))
@@ -207,7 +207,7 @@ fn variant(found: &[usize], expected: &[usize]) -> &'static str {
 }
 
 fn unlike(name: &str, found: &[usize], expected: &[usize], config: &EncoderConfig) -> Error {
-    let kind = config.kind.name();
+    let kind = config.kind.word();
     let width = config.width;
     let variant = variant(found, expected);
     Error::Weights(format!(
@@ -226,7 +226,7 @@ fn refuse_shared(arrays: &BTreeMap<&str, &Array>, length: usize) -> Result<()> {
 
 /// Architecture, origin, and the stem, whose strides and pooling leave no tensors and are assumed.
 fn describe(contents: &Contents, place: &Place, config: &EncoderConfig) -> String {
-    let network = format!("{} of width {}", config.kind.name(), config.width);
+    let network = format!("{} of width {}", config.kind.word(), config.width);
     let origin = match (&contents.about, place.project()) {
         (Some(about), _) => return format!("{network}, {}", about.trained),
         (None, Some(project)) => format!("named as by {project}"),

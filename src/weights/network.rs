@@ -64,7 +64,7 @@ pub(super) fn guess(
             return Err(Error::Weights(format!(
                 "the numbers of its modules leave open whether its stem has a max pooling, and a 7x7 stem without one is not \
                  known here; if it has one, say so with --arch {}",
-                large.name()
+                large.word()
             )));
         }
         [.., 7, 7] => large,
@@ -78,7 +78,7 @@ pub(super) fn guess(
     match called {
         Some(called) if !agrees(called, large) => Err(Error::Weights(format!(
             "it calls itself `{called}`, which is not known here; if it is a plain {0} all the same, say so with --arch {0}",
-            kind.name()
+            kind.word()
         ))),
         _ => Ok(kind),
     }
@@ -87,10 +87,9 @@ pub(super) fn guess(
 /// True if a name such as `resnet50`, `ResNet-50` or `resnet18_cifar10` may be that of a plain network of the kind.
 fn agrees(called: &str, kind: EncoderKind) -> bool {
     let called = called.to_lowercase();
-    let kind = kind.name();
+    let kind = kind.word();
     let words: Vec<&str> = called.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-    let is_kind =
-        |word: &str| word.strip_prefix(kind.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with("cifar"));
+    let is_kind = |word: &str| word.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with("cifar"));
     let is_variant = |word: &&str| word.contains("resne") && !is_kind(word) && *word != "resnet";
     !words.iter().any(is_variant)
 }

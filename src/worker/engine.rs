@@ -94,6 +94,7 @@ fn card(entry: &Entry) -> MethodCard {
         chance: info.metric.chance,
         unit: info.metric.unit,
         needs: info.needs,
+        options: entry.options(),
         presets: presets.collect(),
         linear_rate: entry.has_linear_rate(Preset::Full),
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind, Readout};
 use crate::method::{Needs, Unit};
+use crate::options::Declared;
 use crate::session::event::Event;
 use crate::session::picture::Picture;
 
@@ -43,6 +44,8 @@ pub struct MethodCard {
     pub needs: Needs,
     /// Full configurations: every preset for every data set.
     pub presets: Vec<RunConfig>,
+    /// Declarations of the method's own options: labels, help and ranges of the form.
+    pub options: Vec<Declared>,
     /// True if published learning rates follow the batch: [`RunConfig::follow_batch`].
     pub linear_rate: bool,
 }

@@ -111,7 +111,7 @@ fn encoder(record: &Record, step: usize, bytes: &[u8]) -> Outcome<(Encoder, Abou
 
 fn said(path: &Path, bytes: usize, format: Format, encoder: &Encoder, about: &About) -> String {
     let size = format::thousands(bytes.div_ceil(1000));
-    let kind = about.encoder.kind.name();
+    let kind = about.encoder.kind.word();
     let count = tensors::gather(encoder).len();
     let width = encoder.width();
     let mut lines = vec![format!("{}: {kind}, {}, {count} tensors, {size} kB", path.display(), about.trained)];
@@ -119,7 +119,7 @@ fn said(path: &Path, bytes: usize, format: Format, encoder: &Encoder, about: &Ab
     let normalised = format!("mean {:?}, std {:?}", pixels.mean, pixels.std);
     let read = match encoder.input() {
         Input::Pixels => "images [n, c, h, w] in 0 to 1".to_string(),
-        other => format!("what the encoder reads of images ({}), [n, {}, h, w]", other.name(), encoder.channels()),
+        other => format!("what the encoder reads of images ({}), [n, {}, h, w]", other.word(), encoder.channels()),
     };
     lines.push(match format {
         Format::Safetensors => format!("the network expects {read}, normalised by {normalised}"),

@@ -13,6 +13,7 @@ use crate::data::shapes;
 use crate::format;
 use crate::method::{Entry, Info, Needs};
 use crate::methods::{METHODS, find};
+use crate::options::Declared;
 use crate::view::recipe;
 
 const EXAMPLES: &str = "\
@@ -23,9 +24,10 @@ Examples:
   nolabel methods --json            everything, for programs";
 /// Characters of a line of running text.
 const TEXT_WIDTH: usize = 96;
-/// What the table of settings does not say itself.
-const NOTE: &str = "`images` 0 uses all of them; with `steps` 0 the epochs decide when a run ends; with `micro_batches` 4 a \
-                    batch goes through the network in four micro-batches (gradient accumulation), for one too large for the memory.";
+/// Characters of a line in the columns of the table of settings.
+const KEY_WIDTH: usize = 28;
+const HELP_WIDTH: usize = 56;
+const RANGE_WIDTH: usize = 28;
 
 /// List the methods, or explain one and its settings
 #[derive(Args, Debug)]
@@ -53,8 +55,19 @@ pub(crate) struct Methods {
 struct Card {
     #[serde(flatten)]
     info: &'static Info,
+    options: Vec<OptionCard>,
     small: RunConfig,
     full: RunConfig,
+}
+
+/// A setting with its values in both presets.
+#[derive(Serialize)]
+struct OptionCard {
+    key: String,
+    help: String,
+    range: String,
+    small: Option<Value>,
+    full: Option<Value>,
 }
 
 impl Methods {
@@ -83,7 +96,8 @@ impl Methods {
 
     fn card(&self, entry: &Entry) -> Card {
         let preset = |preset| entry.config(preset, self.data(entry));
-        Card { info: entry.info(), small: preset(Preset::Small), full: preset(Preset::Full) }
+        let options = options(entry, self.data(entry));
+        Card { info: entry.info(), options, small: preset(Preset::Small), full: preset(Preset::Full) }
     }
 }
 
@@ -116,27 +130,51 @@ fn explain(entry: &Entry, data: &str) -> Outcome {
         format!("{}\n", format::wrap(info.lesson, TEXT_WIDTH)),
         format!("Its own measure: {}{}.\n", info.metric.name, chance.unwrap_or_default()),
         format!("Settings for {data}; `--set KEY=VALUE` changes them:"),
-        format!("{}\n", settings(entry, data)),
-        format::wrap(NOTE, TEXT_WIDTH),
+        settings(entry, data).to_string(),
     ];
     print::out(&text.join("\n"))
 }
 
 fn settings(entry: &Entry, data: &str) -> Table {
-    let (small, full) = (entry.config(Preset::Small, data).settings(), entry.config(Preset::Full, data).settings());
-    let mut keys: Vec<&str> = small.iter().chain(&full).map(|(key, _)| key.as_str()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let mut table = Table::new(["key", "small", "full"], usize::MAX);
-    for key in keys.into_iter().filter(|key| !args::CHOSEN_OTHERWISE.contains(key)) {
-        let said = |settings| value(settings, key).map_or("-".to_string(), plain);
-        table.row([key.to_string(), said(&small), said(&full)]);
+    let mut table = Table::new(["key", "meaning", "range", "small", "full"], usize::MAX);
+    for option in options(entry, data) {
+        let said = |value: &Option<Value>| value.as_ref().map_or("-".to_string(), plain);
+        let cells = [
+            format::wrap(&option.key, KEY_WIDTH),
+            format::wrap(&option.help, HELP_WIDTH),
+            format::wrap(&option.range, RANGE_WIDTH),
+            said(&option.small),
+            said(&option.full),
+        ];
+        let lines = cells.iter().map(|cell| cell.lines().count()).max().unwrap_or(1);
+        for line in 0..lines {
+            table.row(cells.each_ref().map(|cell| cell.lines().nth(line).unwrap_or_default().to_string()));
+        }
     }
     table
 }
 
-fn value<'a>(settings: &'a [(String, Value)], key: &str) -> Option<&'a Value> {
-    settings.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+/// Every setting that either preset has, with its values in both.
+fn options(entry: &Entry, data: &str) -> Vec<OptionCard> {
+    let small = entry.config(Preset::Small, data);
+    let full = entry.config(Preset::Full, data);
+    let mut declared = entry.settings(&small);
+    // schedules of other kinds have other settings
+    for one in entry.settings(&full) {
+        if declared.iter().all(|known| known.key != one.key) {
+            let place = declared.iter().rposition(|known| known.key.starts_with("schedule.")).unwrap_or_default();
+            declared.insert(place + 1, one);
+        }
+    }
+    let listed = declared.into_iter().filter(|one| !args::CHOSEN_OTHERWISE.contains(&one.key.as_str()));
+    let card = |one: Declared| OptionCard {
+        small: small.value(&one.key),
+        full: full.value(&one.key),
+        range: one.range.to_string(),
+        key: one.key,
+        help: one.help,
+    };
+    listed.map(card).collect()
 }
 
 /// Strings without their quotes.

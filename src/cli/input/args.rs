@@ -13,7 +13,7 @@ use crate::data::catalogue::CATALOGUE;
 use crate::data::folder::{self, clips};
 use crate::data::{Spec, shapes};
 use crate::device::DeviceChoice;
-use crate::methods::METHODS;
+use crate::methods::{METHODS, find};
 use crate::session::folder::Criterion;
 use crate::view::recipe;
 
@@ -21,8 +21,6 @@ use crate::view::recipe;
 pub(crate) const DEFAULT_DATA: &str = CATALOGUE[0].name;
 /// Settings with arguments of their own, which `--set` cannot change.
 pub(crate) const CHOSEN_OTHERWISE: [&str; 3] = ["method", "preset", "data"];
-/// Jaro similarity from which a name counts as a misspelling of another; clap uses the same.
-const ALIKE: f64 = 0.7;
 
 /// Parser of method ids; the help lists them with their tasks.
 pub(crate) fn methods() -> PossibleValuesParser {
@@ -302,42 +300,19 @@ impl MannerArgs {
     }
 }
 
-/// Changes a setting; an unknown key is answered with the nearest one.
+/// Changes a setting; an unknown key is answered with the nearest one, a wrong value with the range.
 pub(crate) fn set(config: &mut RunConfig, key: &str, value: &str) -> Outcome {
     if CHOSEN_OTHERWISE.contains(&key) {
         return Err(Failure::Usage(format!("`{key}` cannot be changed with --set; it has an argument of its own")));
     }
-    let settings = config.settings();
-    let known: Vec<&str> = settings.iter().map(|(name, _)| name.as_str()).collect();
-    let exists = |name: &&str| *name == key || name.strip_prefix("options.") == Some(key);
-    if known.iter().any(exists) {
-        return Ok(config.set(key, value)?);
-    }
-    if let Some(kind) = config.other_schedule(key) {
-        return Err(Failure::Usage(format!(
-            "`{key}` belongs to another schedule; put --set schedule.kind={kind} before it"
-        )));
-    }
-    let hint = nearest(key, &known).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    let options = find(&config.method)?.options();
     let list = format!("`nolabel methods {}` lists the settings", config.method);
-    let joint = if hint.is_empty() { "; " } else { " " };
-    Err(Failure::Usage(format!("there is no setting `{key}`{hint}{joint}{list}")))
-}
-
-/// The name most similar to `wanted`, compared in full and without the part before its last dot.
-fn nearest<'a>(wanted: &str, known: &[&'a str]) -> Option<&'a str> {
-    let likeness = |name: &str| {
-        let short = name.rsplit('.').next().unwrap_or(name);
-        strsim::jaro(wanted, name).max(strsim::jaro(wanted, short))
-    };
-    let scored = known.iter().map(|name| (likeness(name), *name)).filter(|(score, _)| *score > ALIKE);
-    scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+    config.set_among(&options, key, value).map_err(|error| Failure::Usage(format!("{error}; {list}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::methods::find;
 
     fn config() -> RunConfig {
         find("rotation").expect("a method").config(Preset::Small, "fashion-mnist")
@@ -354,12 +329,16 @@ mod tests {
     fn a_misspelt_setting_is_answered_by_the_nearest() {
         assert!(refused("optimzer.lr", "1").contains("did you mean `optimizer.lr`?"));
         assert!(refused("momentun", "1").contains("did you mean `optimizer.momentum`?"));
-        assert!(refused("flp", "true").contains("did you mean `options.flip`?"));
+        assert!(refused("flp", "true").contains("did you mean `flip`?"));
         assert!(!refused("zzzzzzzz", "1").contains("did you mean"));
         assert!(refused("data", "cifar-10").contains("an argument of its own"));
-        assert!(refused("schedule.at_epochs", "2").contains("schedule.kind=steps"));
-        assert!(refused("batch", "many").contains("cannot be set to `many`"));
-        set(&mut config(), "flip", "true").expect("an option needs no prefix");
+        assert!(refused("schedule.at_epochs", "2").contains("set schedule.kind=steps before it"));
+        assert!(refused("batch", "many").contains("`batch` must be a whole number, 2 or more images, not many"));
+        assert!(refused("turn", "sideways").contains("`turn` must be exact or resampled, not sideways"));
+        assert!(refused("min_area", "1.5").contains("above 0 and at most 1"));
+        for key in ["flip", "options.flip"] {
+            set(&mut config(), key, "true").expect("with or without its prefix");
+        }
     }
 
     #[test]

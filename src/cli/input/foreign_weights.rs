@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn architectures_have_the_names_of_the_settings() {
-        assert!(KINDS.iter().all(|(kind, name, _)| kind.name() == *name));
+        assert!(KINDS.iter().all(|(kind, name, _)| kind.word() == *name));
     }
 
     #[test]

@@ -313,7 +313,7 @@ fn start_from(file: &Path, session: &mut Session, selected: &Selected) -> Outcom
     let there = &imported.config;
     let here = session.data().train.size().channels;
     let differing = if (there.width, there.input) != (own.width, own.input) {
-        format!("add --set encoder.width={} --set encoder.input={}", there.width, there.input.name())
+        format!("add --set encoder.width={} --set encoder.input={}", there.width, there.input.word())
     } else if imported.channels != here {
         format!("it reads images of {} channels, and these have {here}", imported.channels)
     } else {

@@ -5,6 +5,7 @@
 //! transformed image does not reach, `fill` is seen: at another brightness than that of the background the corners
 //! would show the transformation before anything is understood.
 
+mod options;
 mod transform;
 
 use burn::module::Module;
@@ -12,8 +13,8 @@ use burn::tensor::activation::tanh;
 use burn::tensor::{Tensor, TensorData};
 
 use super::shared::augmented_views;
-use super::shared::crop::side;
-use super::shared::fc_head::FcHead;
+use super::shared::fc_head::{FcHead, alexnet_layers};
+use super::shared::options::{FcOptions, ShiftFlip};
 use crate::config::{Preset, RunConfig};
 use crate::data::catalogue;
 use crate::error::{Error, Result};
@@ -22,10 +23,11 @@ use crate::method::presets::is_small;
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
-use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, ImageDecoder};
-use crate::optim::{OptimizerConfig, Schedule};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, ImageDecoder};
+use crate::optim::{OptimizerConfig, Schedule, Steps, StepsThenLine};
 use crate::rng::Rng;
-use crate::view::{Fill, Frames, Homography, random_crop, random_shift, random_flip, inverses, draw_frames, warp};
+use crate::view::{Fill, Frames, Homography, random_shift, random_crop, random_flip, inverses, draw_frames, warp};
+use options::{AetOptions, Branches, GRAY, Target, Transformation};
 use transform::{Drawn, Family, Scaling};
 
 /// Encoder with its neck, and either the layer that says the numbers or the decoder of the data.
@@ -36,26 +38,17 @@ pub struct Aet {
     numbers: Option<Linear>,
     image: Option<ImageDecoder>,
     #[module(skip)]
-    settings: Settings,
+    options: AetOptions,
+    #[module(skip)]
+    family: Family,
+    /// Side of what the network sees, in pixels.
+    #[module(skip)]
+    side: usize,
 }
 
 /// Fewest pixels a side in which a transformation can be seen.
 const LEAST: usize = 8;
 
-/// The options in use.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    family: Family,
-    fill: f32,
-    /// Whether the transformed images go through the encoder with the others.
-    together: bool,
-    flip: bool,
-    crop_padding: usize,
-    /// Of the square that is cut out of each image; 0 takes images whole.
-    size: usize,
-    /// Of what the network sees.
-    side: usize,
-}
 
 impl Method for Aet {
     const INFO: Info = Info {
@@ -74,19 +67,26 @@ impl Method for Aet {
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet);
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let (settings, channels) = (Settings::of(config, data_info)?, data_info.size.channels);
-        let size = [settings.side; 2];
-        let encoder = Encoder::init(&config.encoder, channels, init)?;
-        let hidden: usize = config.option("hidden")?;
-        let neck = FcHead::init((hidden > 0).then(|| MlpPlan::alexnet(hidden)), &encoder, size, config, init)?;
-        let width = neck.width(&encoder);
-        let (numbers, image) = match config.option::<String>("target")?.as_str() {
-            "transformation" => (Some(Linear::init(2 * width, settings.family.width(), true, init)), None),
-            "data" => (None, Some(ImageDecoder::init(width, channels, size, init))),
-            other => return Err(Error::Config(format!("target must be transformation or data, not `{other}`"))),
+    type Options = AetOptions;
+
+    fn init(config: &RunConfig, options: &AetOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let side = seen_side(options, data_info)?;
+        let family = match options.transformation {
+            Transformation::Affine => Family::Affine,
+            Transformation::Projective if is_small(&config.data) || side <= 64 => {
+                Family::Projective(Scaling::small(side))
+            }
+            Transformation::Projective => Family::Projective(Scaling::large(side)),
         };
-        Ok(Self { encoder, neck, numbers, image, settings })
+        let channels = data_info.size.channels;
+        let encoder = Encoder::init(&config.encoder, channels, init)?;
+        let neck = FcHead::init(alexnet_layers(options.layers.hidden), &encoder, [side; 2], config, init)?;
+        let width = neck.width(&encoder);
+        let (numbers, image) = match options.target {
+            Target::Transformation => (Some(Linear::init(2 * width, family.width(), true, init)), None),
+            Target::Data => (None, Some(ImageDecoder::init(width, channels, [side; 2], init))),
+        };
+        Ok(Self { encoder, neck, numbers, image, options: options.clone(), family, side })
     }
 
     fn encoder(&self) -> &Encoder {
@@ -95,15 +95,16 @@ impl Method for Aet {
 
     /// The image, cropped and mirrored, the same transformed, and the numbers.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
-        let Settings { family, fill, flip, crop_padding, size, side, .. } = self.settings;
+        let (family, side) = (self.family, self.side);
         let ([n, ..], device) = (batch.images.dims(), batch.images.device());
-        let mut x = random_shift(random_crop(batch.images.clone(), size, rng), crop_padding, rng);
-        if flip {
+        let shift = &self.options.shift;
+        let mut x = random_shift(random_crop(batch.images.clone(), self.options.size, rng), shift.crop_padding, rng);
+        if shift.flip {
             x = random_flip(x, rng);
         }
         let drawn: Vec<Drawn> = (0..n).map(|_| family.draw(side, rng)).collect();
         let maps: Vec<Homography> = drawn.iter().map(|one| one.map).collect();
-        let transformed = warp(x.clone(), Homography::tensor(&maps, &device), [side; 2], Fill::Value(fill));
+        let transformed = warp(x.clone(), Homography::tensor(&maps, &device), [side; 2], self.fill());
         let theta: Vec<f32> = drawn.iter().flat_map(|one| one.target.iter().map(|&x| x as f32)).collect();
         let theta = Tensor::from_data(TensorData::new(theta, [n, family.width()]), &device);
         Views { images: vec![x, transformed], tables: vec![theta], ..Views::default() }
@@ -114,7 +115,7 @@ impl Method for Aet {
         let (said, truth) = match (&self.numbers, &self.image) {
             (Some(numbers), _) => {
                 let said = numbers.forward(Tensor::cat(self.codes(x, transformed).to_vec(), 1));
-                (self.settings.bounded(said), views.tables[0].clone())
+                (self.bounded(said), views.tables[0].clone())
             }
             (_, Some(image)) => {
                 let code = self.neck.forward(&self.encoder, x.clone());
@@ -135,10 +136,9 @@ impl Method for Aet {
         if self.image.is_some() {
             rows.push(("As the network redraws it".to_string(), said.reshape(x.dims())));
         } else {
-            let Settings { family, fill, side, .. } = self.settings;
-            let [said, truth] = [said, views.tables[0].clone()].map(|answers| family.maps(answers, side));
+            let [said, truth] = [said, views.tables[0].clone()].map(|answers| self.family.maps(answers, self.side));
             let back = |maps: &Tensor<3>| {
-                warp(transformed.clone(), inverses(maps.clone()), [side; 2], Fill::Value(fill)).clamp(0.0, 1.0)
+                warp(transformed.clone(), inverses(maps.clone()), [self.side; 2], self.fill()).clamp(0.0, 1.0)
             };
             let back = [
                 ("Put back by what the network says; black where that squeezes the image into a point", back(&said)),
@@ -159,44 +159,16 @@ impl Aet {
     /// for later.
     fn codes(&self, x: Tensor<4>, transformed: Tensor<4>) -> [Tensor<2>; 2] {
         let code = |images| self.neck.forward(&self.encoder, images);
-        if !self.settings.together {
+        if self.options.branches == Branches::Apart {
             return [code(x), code(transformed)];
         }
         let [n, ..] = x.dims();
         let both = code(Tensor::cat(vec![x, transformed], 0));
         [both.clone().narrow(0, 0, n), both.narrow(0, n, n)]
     }
-}
 
-impl Settings {
-    fn of(config: &RunConfig, data_info: &DataInfo) -> Result<Self> {
-        let size = side(config, "size")?;
-        if size == 0 && data_info.size.height != data_info.size.width {
-            return Err(Error::Data(
-                "aet needs square images, for the shape of others would show a turn; or a `size` to cut out of each"
-                    .into(),
-            ));
-        }
-        let side = if size > 0 { size } else { data_info.size.height };
-        if side < LEAST {
-            return Err(Error::Config(format!("aet needs images of {LEAST} px a side or more")));
-        }
-        let family = match config.option::<String>("transformation")?.as_str() {
-            "affine" => Family::Affine,
-            "projective" if is_small(&config.data) || side <= 64 => Family::Projective(Scaling::small(side)),
-            "projective" => Family::Projective(Scaling::large(side)),
-            other => return Err(Error::Config(format!("transformation must be affine or projective, not `{other}`"))),
-        };
-        let (fill, crop_padding): (f64, usize) = (config.option("fill")?, config.option("crop_padding")?);
-        if !(0.0..=1.0).contains(&fill) || crop_padding >= side {
-            return Err(Error::Config("fill must lie in 0 to 1 and crop_padding be smaller than the image".into()));
-        }
-        let together = match config.option::<String>("branches")?.as_str() {
-            "together" => true,
-            "apart" => false,
-            other => return Err(Error::Config(format!("branches must be together or apart, not `{other}`"))),
-        };
-        Ok(Self { family, fill: fill as f32, together, flip: config.option("flip")?, crop_padding, size, side })
+    fn fill(&self) -> Fill {
+        Fill::Value(self.options.fill as f32)
     }
 
     /// Affine answers lie in -1 to 1, projective ones anywhere.
@@ -205,57 +177,93 @@ impl Settings {
     }
 }
 
+/// The side of what the network sees.
+///
+/// # Errors
+/// When images are too small, or not square.
+fn seen_side(options: &AetOptions, data_info: &DataInfo) -> Result<usize> {
+    if options.size == 0 && data_info.size.height != data_info.size.width {
+        return Err(Error::Data(
+            "aet needs square images, for the shape of others would show a turn; or a `size` to cut out of each".into(),
+        ));
+    }
+    let side = if options.size > 0 { options.size } else { data_info.size.height };
+    if side < LEAST {
+        return Err(Error::Config(format!("aet needs images of {LEAST} px a side or more")));
+    }
+    if options.shift.crop_padding >= side {
+        return Err(Error::Config("crop_padding must be smaller than the image".into()));
+    }
+    Ok(side)
+}
+
 /// The colours of frames.
 const GREEN: [f32; 3] = [0.1, 0.8, 0.2];
 const RED: [f32; 3] = [0.9, 0.15, 0.1];
-
-/// The paper's mid-gray.
-const GRAY: f64 = 128.0 / 255.0;
 
 /// The four-block encoder and Adam in place of 1500 epochs of SGD, projective transformations as in the better of the
 /// paper's settings; minutes on two CPU cores. Gray data sets here show things on black: black is what a thing that was
 /// moved uncovers, and the mid-gray that suits photographs would frame every transformed image.
 fn small(data: &str) -> RunConfig {
-    let optimizer = OptimizerConfig::adamw(1e-3, 1e-4);
-    let base =
-        RunConfig::of(Aet::INFO.id, Preset::Small, data, EncoderConfig::small(32), optimizer, Schedule::cosine(0.1));
     let on_black = catalogue::find(data).is_ok_and(|entry| entry.size.channels == 1);
-    let base = options(RunConfig { batch: 128, epochs: 5, ..base }, [0; 3], false, if on_black { 0.0 } else { GRAY });
-    base.with_options([("branches", "together".into())])
+    RunConfig {
+        method: Aet::INFO.id.into(),
+        preset: Preset::Small,
+        data: data.into(),
+        batch: 128,
+        epochs: 5,
+        encoder: EncoderConfig::small(32),
+        optimizer: OptimizerConfig::adamw(1e-3, 1e-4),
+        schedule: Schedule::cosine(0.1),
+        ..RunConfig::default()
+    }
+    .with_options(&AetOptions {
+        branches: Branches::Together,
+        fill: if on_black { 0.0 } else { GRAY },
+        ..Default::default()
+    })
 }
 
 /// The authors' code for CIFAR-10: NIN, batches of 512, SGD with Nesterov's momentum at 0.1, a fifth of it from epochs 240,
 /// 480, 640 and 800 on and a line from epoch 1000 to 1500. Published: 92.18 % with a convolutional classifier on block 2.
 fn cifar(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::Nin, data);
     let at_epochs = vec![240.0, 480.0, 640.0, 800.0];
-    let schedule = Schedule::StepsThenLine { at_epochs, factor: 0.2, from_epoch: 1000.0, end_factor: 1e-4 };
-    let base = RunConfig::of(Aet::INFO.id, Preset::Full, data, encoder, OptimizerConfig::nesterov(0.1, 5e-4), schedule);
-    options(RunConfig { batch: 512, epochs: 1500, ..base }, [0, 4, 0], true, GRAY)
+    let steps = StepsThenLine { at_epochs, factor: 0.2, from_epoch: 1000.0, end_factor: 1e-4 };
+    RunConfig {
+        method: Aet::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 512,
+        epochs: 1500,
+        encoder: EncoderConfig::published(EncoderKind::Nin, data),
+        optimizer: OptimizerConfig::nesterov(0.1, 5e-4),
+        schedule: Schedule::StepsThenLine(steps),
+        ..RunConfig::default()
+    }
+    .with_options(&AetOptions { shift: ShiftFlip { crop_padding: 4, flip: true }, ..Default::default() })
 }
 
 /// The authors' code for ImageNet: squares of 224 px out of images of 256, AlexNet with batch norm and two layers of 4096
-/// for each image, batches of 768, rate 0.01 and a tenth of it from epochs 100 and 150 of 200 on. Transformations are drawn anew rather than from 500,000 drawn
-/// before. Published: 40.6 % linear on the best layer.
+/// for each image, batches of 768, rate 0.01 and a tenth of it from epochs 100 and 150 of 200 on. Transformations are
+/// drawn anew rather than from 500,000 drawn before. Published: 40.6 % linear on the best layer.
 fn imagenet(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::AlexnetBn, data);
-    let schedule = Schedule::Steps { at_epochs: vec![100.0, 150.0], factor: 0.1 };
-    let base =
-        RunConfig::of(Aet::INFO.id, Preset::Full, data, encoder, OptimizerConfig::nesterov(0.01, 5e-4), schedule);
-    options(RunConfig { batch: 768, epochs: 200, ..base }, [224, 0, 4096], true, GRAY)
-}
-
-fn options(base: RunConfig, [size, crop_padding, hidden]: [usize; 3], flip: bool, fill: f64) -> RunConfig {
-    base.with_options([
-        ("target", "transformation".into()),
-        ("transformation", "projective".into()),
-        ("branches", "apart".into()),
-        ("size", size.into()),
-        ("fill", fill.into()),
-        ("flip", flip.into()),
-        ("crop_padding", crop_padding.into()),
-        ("hidden", hidden.into()),
-    ])
+    RunConfig {
+        method: Aet::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 768,
+        epochs: 200,
+        encoder: EncoderConfig::published(EncoderKind::AlexnetBn, data),
+        optimizer: OptimizerConfig::nesterov(0.01, 5e-4),
+        schedule: Schedule::Steps(Steps { at_epochs: vec![100.0, 150.0], factor: 0.1 }),
+        ..RunConfig::default()
+    }
+    .with_options(&AetOptions {
+        shift: ShiftFlip { crop_padding: 0, flip: true },
+        layers: FcOptions { hidden: 4096 },
+        size: 224,
+        ..Default::default()
+    })
 }
 
 #[cfg(test)]
@@ -279,7 +287,7 @@ mod tests {
             assert!(gradient_of(&model, |name| name.starts_with("encoder.")) > 0.0);
             let said = model.loss(&views(&model), &POSITION).figures[0].clone();
             let most: f32 = said.clone().abs().max().into_scalar();
-            assert!(said.dims()[1] == model.settings.family.width() && (transformation == "projective" || most <= 1.0));
+            assert!(said.dims()[1] == model.family.width() && (transformation == "projective" || most <= 1.0));
             // an answer of 0 scores the mean square of the truth
             let mute = zeroed(model, |name| name.starts_with("numbers."));
             let views = views(&mute);
@@ -368,14 +376,13 @@ mod tests {
     fn squares_are_cut_out_of_images_of_any_shape() {
         let init = |size: &str| {
             let data_info = DataInfo::of(Size { channels: 1, height: 20, width: 28 }, 8);
-            let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
-            Aet::init(&with(&[("size", size)]), &data_info, &mut init)
+            test_support::init::<Aet>(&with(&[("size", size)]), &data_info, &Device::flex())
         };
         let batch = Batch::of(Tensor::zeros([2, 1, 20, 28], &Device::flex()), vec![0, 1]);
         let views = init("16").expect("a model").views(&batch, &POSITION, &mut stream(1, Purpose::Views, 0));
         assert!(views.images.iter().all(|images| images.dims() == [2, 1, 16, 16]));
         assert!(init("0").expect_err("not square").to_string().contains("square"));
-        assert!(init("7").expect_err("too small").to_string().contains("8 px"));
+        assert!(init("7").expect_err("too small").to_string().contains("8 to 2048 px"));
     }
 
     #[test]

@@ -11,7 +11,6 @@ use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Int, Tensor};
 
-use super::shared::augmented_views;
 use super::shared::fc_head::FcHead;
 use crate::config::{Preset, RunConfig};
 use crate::error::Result;
@@ -20,15 +19,27 @@ use crate::method::{
     Batch, ClassPredictions, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
     Unit, Views,
 };
+use crate::net::tensors::int_tensor;
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, Norm, WeightInit};
 use crate::optim::{OptimizerConfig, Schedule};
+use crate::options::options;
 use crate::rng::Rng;
 use crate::view::cut_patches;
-use patch_grid::{Layout, PLACES};
-use patch_preprocess::PatchPreprocess;
+use patch_grid::{GridOptions, Layout, PLACES};
+use patch_preprocess::{PatchOptions, PatchPreprocess};
 
 /// Questions that are drawn.
 const DRAWN: usize = 64;
+
+options! {
+    /// Options of context prediction.
+    pub struct ContextPredictionOptions {
+        ..grid: GridOptions;
+        ..patches: PatchOptions;
+        /// Width of the fully connected layers; the paper's is 4096.
+        hidden: usize = 256, in 1..=65_536, tiny = 16;
+    }
+}
 
 /// Encoder and fc6, the tower of every patch; fc7 over both, fc8 and fc9.
 #[derive(Module, Debug)]
@@ -40,7 +51,7 @@ pub struct ContextPrediction {
     #[module(skip)]
     layout: Layout,
     #[module(skip)]
-    looks: PatchPreprocess,
+    preprocess: PatchPreprocess,
 }
 
 impl Method for ContextPrediction {
@@ -51,7 +62,7 @@ impl Method for ContextPrediction {
         paper: "Doersch, Gupta, Efros: Unsupervised Visual Representation Learning by Context Prediction",
         url: "https://arxiv.org/abs/1505.05192",
         task: "Of two patches of an image the network says where the second lies beside the first.",
-        lesson: "StepDisplay a sleeve and a collar, you know which lies above. To answer such questions one has to recognise parts \
+        lesson: "Shown a sleeve and a collar, you know which lies above. To answer such questions one has to recognise parts \
                  of things and to know how they belong together. Nobody labels anything: we cut the patches out, so we know \
                  where they were. Patches lie apart and are moved at random, so that no line leads from one to the other.",
         metric: Metric { name: "places found", chance: Some(0.125), unit: Unit::Share },
@@ -59,22 +70,25 @@ impl Method for ContextPrediction {
     };
     const PRESETS: Presets = Presets::new(small, full, full);
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let (layout, looks) = (Layout::of(config, data_info)?, PatchPreprocess::of(config)?);
-        let width: usize = config.option("hidden")?;
+    type Options = ContextPredictionOptions;
+
+    fn init(config: &RunConfig, options: &ContextPredictionOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let layout = Layout::of(&options.grid, data_info)?;
+        let preprocess = PatchPreprocess::of(config, options.patches, options.grid.patch)?;
+        let width = options.hidden;
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
         // batch norm takes away what a bias would add
         let normed = MlpPlan { output_norm: Norm::Plain, output_bias: false, ..MlpPlan::linear(width) };
         let neck = FcHead::init(Some(normed.clone()), &encoder, [layout.patch; 2], config, init)?;
         let join = normed.init(2 * width, init);
         let head = MlpPlan::plain(width, PLACES.len()).init(width, init);
-        let (neck, join, head) = if config.encoder.kind == EncoderKind::ContextAlexnet {
+        let (neck, join, head) = if config.encoder.kind == EncoderKind::OneGroupAlexnet {
             let neck = neck.map_layers(|layers| layers.redrawn(WeightInit::Xavier, init));
             (neck, join.redrawn(WeightInit::Xavier, init), head.redrawn(WeightInit::Xavier, init))
         } else {
             (neck, join, head)
         };
-        Ok(Self { encoder, neck, join, head, layout, looks })
+        Ok(Self { encoder, neck, join, head, layout, preprocess })
     }
 
     fn encoder(&self) -> &Encoder {
@@ -85,9 +99,9 @@ impl Method for ContextPrediction {
         let [n, _, h, w] = batch.images.dims();
         let found = self.layout.draw(n, [h, w], rng);
         let patches = cut_patches(batch.images.clone(), &found.patches, self.layout.patch);
-        let numbers = |values: Vec<i32>| augmented_views::numbers(values, &patches);
+        let numbers = |values: Vec<i32>| int_tensor(values, &patches);
         let (labels, draws) = (numbers(found.labels), vec![numbers(found.first), numbers(found.second)]);
-        let images = vec![self.looks.apply(patches, rng)];
+        let images = vec![self.preprocess.apply(patches, rng)];
         Views { images, labels: Some(labels), draws, ..Views::default() }
     }
 
@@ -132,7 +146,7 @@ impl Method for ContextPrediction {
 fn some(n: usize, like: &Tensor<4>) -> Tensor<1, Int> {
     let count = n.min(DRAWN);
     let other = |index: usize| index * n / count + index % (n / count);
-    augmented_views::numbers((0..count).map(|index| other(index) as i32).collect(), like)
+    int_tensor((0..count).map(|index| other(index) as i32).collect(), like)
 }
 
 /// The first patches in the middle of 3x3 cells, the second ones in the cells named by `places`, on gray: `[m, c, s, s]` twice,
@@ -159,14 +173,18 @@ fn together(first: Tensor<4>, second: Tensor<4>, places: &Tensor<1, Int>) -> Ten
 /// fit into 28 px at the size the encoder needs. Two grids an image; heads of 256. Adam in place of plain SGD at a rate
 /// made for weeks; minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
-    let optimizer = OptimizerConfig::adamw(1e-3, 1e-4);
-    let encoder = EncoderConfig::small(32).normalised_for(data);
-    let base =
-        RunConfig::of(ContextPrediction::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.1));
-    let base = RunConfig { batch: 128, epochs: 3, ..base };
-    let base =
-        base.with_options(Layout::options([10, 4, 1], [2, 2, 0], [0, 0])).with_options(PatchPreprocess::options(5));
-    base.with_options([("hidden", 256.into())])
+    RunConfig {
+        method: ContextPrediction::INFO.id.into(),
+        preset: Preset::Small,
+        data: data.into(),
+        batch: 128,
+        epochs: 3,
+        encoder: EncoderConfig::small(32).normalised_for(data),
+        optimizer: OptimizerConfig::adamw(1e-3, 1e-4),
+        schedule: Schedule::cosine(0.1),
+        ..RunConfig::default()
+    }
+    .with_options(&ContextPredictionOptions::default())
 }
 
 /// The authors' code for ImageNet: images of 150,000 to 450,000 px, four grids of 96-px patches with gaps of 48 px and a
@@ -175,14 +193,26 @@ fn small(data: &str) -> RunConfig {
 /// steps. Published: 31.7 % linear on the fourth layer.
 fn full(data: &str) -> RunConfig {
     // inputs with a deviation of 50, as AlexNet's had
-    let published = EncoderConfig::published(EncoderKind::ContextAlexnet, data);
+    let published = EncoderConfig::published(EncoderKind::OneGroupAlexnet, data);
     let input_std = published.input_std.iter().map(|std| std / 50.0).collect();
     let encoder = EncoderConfig { input_std, ..published };
-    let optimizer = OptimizerConfig { momentum: 0.0, ..OptimizerConfig::sgd(5e-3, 0.0) };
-    let base = RunConfig::of(ContextPrediction::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::Constant);
-    let base = RunConfig { batch: 8, epochs: 11, steps: 1_700_000, ..base };
-    let layout = Layout::options([96, 48, 7], [0, 4, 512], [150_000, 450_000]);
-    base.with_options(layout).with_options(PatchPreprocess::options(10)).with_options([("hidden", 4096.into())])
+    RunConfig {
+        method: ContextPrediction::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 8,
+        epochs: 11,
+        steps: 1_700_000,
+        encoder,
+        optimizer: OptimizerConfig { momentum: 0.0, ..OptimizerConfig::sgd(5e-3, 0.0) },
+        schedule: Schedule::Constant,
+        ..RunConfig::default()
+    }
+    .with_options(&ContextPredictionOptions {
+        grid: GridOptions::published(4),
+        patches: PatchOptions { coarsest: 10, ..Default::default() },
+        hidden: 4096,
+    })
 }
 
 #[cfg(test)]
@@ -274,7 +304,7 @@ mod tests {
     #[test]
     fn the_picture_puts_each_patch_into_its_cell() {
         let patch = |value: f32| Tensor::<4>::ones([1, 1, 2, 2], &Device::flex()) * value;
-        let at = |place: i32| numbers(together(patch(0.1), patch(0.9), &augmented_views::numbers(vec![place], &patch(0.0))));
+        let at = |place: i32| numbers(together(patch(0.1), patch(0.9), &int_tensor(vec![place], &patch(0.0))));
         for (place, row, column) in [(0, 0, 0), (2, 0, 6), (4, 3, 6), (7, 6, 6)] {
             let drawn = at(place);
             assert_eq!((drawn.len(), drawn[3 * 8 + 3], drawn[row * 8 + column]), (64, 0.1, 0.9));

@@ -1,11 +1,10 @@
 //! How patches with their neighbours are cut for context prediction: grids at any place of an image, gaps, jitter.
 
 use rand::RngExt;
-use serde_json::Value;
 
-use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::method::DataInfo;
+use crate::options::options;
 use crate::rng::Rng;
 use crate::view::Patch;
 
@@ -25,7 +24,37 @@ pub(crate) fn swapped(place: usize) -> usize {
     7 - place
 }
 
-/// The options that say where patches lie, in pixels of the resized image.
+options! {
+    /// Where patches lie, in pixels of the resized image.
+    #[derive(Copy)]
+    pub struct GridOptions {
+        /// Side of the patches.
+        patch: usize = 10, in 2..=2048, unit "px";
+        /// Gap between patches, so that no edge goes on from one to the next; at least twice `jitter`.
+        gap: usize = 4, in 0..=2048, unit "px";
+        /// Room in which each patch is moved at random.
+        jitter: usize = 1, in 0..=1024, unit "px";
+        /// Cells to a side of a grid of patches; 0 takes as many as fit.
+        grid: usize = 2, in 2..=256, or 0, unit "cells";
+        /// Grids an image.
+        grids: usize = 2, in 1..=256, unit "grids";
+        /// Patches a step, at most; 0 sets no bound.
+        patches: usize = 0, in 0.., unit "patches";
+        /// Smallest area that images are resized to; 0 keeps their size.
+        min_pixels: usize = 0, in 0..=67_108_864, unit "px";
+        /// Largest area that images are resized to; 0 keeps their size.
+        max_pixels: usize = 0, in 0..=67_108_864, unit "px";
+    }
+}
+
+impl GridOptions {
+    /// The authors' setting for large images: patches of 96 px with gaps of 48 px, `grids` grids of as many as fit.
+    pub(crate) fn published(grids: usize) -> Self {
+        Self { patch: 96, gap: 48, jitter: 7, grid: 0, grids, patches: 512, min_pixels: 150_000, max_pixels: 450_000 }
+    }
+}
+
+/// Lays grids of patches on images as the options say.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     /// Pixels to a side of a patch.
@@ -62,47 +91,21 @@ struct Grid {
 }
 
 impl Layout {
-    /// As the settings name them.
-    pub(crate) fn options(
-        [patch, gap, jitter]: [usize; 3],
-        [grid, grids, patches]: [usize; 3],
-        [min_pixels, max_pixels]: [usize; 2],
-    ) -> [(&'static str, Value); 8] {
-        [
-            ("patch", patch.into()),
-            ("gap", gap.into()),
-            ("jitter", jitter.into()),
-            ("grid", grid.into()),
-            ("grids", grids.into()),
-            ("patches", patches.into()),
-            ("min_pixels", min_pixels.into()),
-            ("max_pixels", max_pixels.into()),
-        ]
-    }
-
     /// Takes the options up.
     ///
     /// # Errors
     /// When two patches side by side do not always fit.
-    pub(crate) fn of(config: &RunConfig, data_info: &DataInfo) -> Result<Self> {
-        let number = |name: &str| config.option::<usize>(name);
-        let layout = Self {
-            patch: number("patch")?,
-            gap: number("gap")?,
-            jitter: number("jitter")?,
-            grid: number("grid")?,
-            grids: number("grids")?,
-            most: number("patches")?,
-            pixels: [number("min_pixels")?, number("max_pixels")?],
-        };
+    pub(crate) fn of(options: &GridOptions, data_info: &DataInfo) -> Result<Self> {
+        let GridOptions { patch, gap, jitter, grid, grids, patches, min_pixels, max_pixels } = *options;
+        let layout = Self { patch, gap, jitter, grid, grids, most: patches, pixels: [min_pixels, max_pixels] };
         layout.check(data_info)?;
         Ok(layout)
     }
 
     fn check(&self, data_info: &DataInfo) -> Result<()> {
         let wrong = |what: String| Err(Error::Config(what));
-        if self.patch < 2 || self.grids == 0 || self.grid == 1 || self.pixels[0] > self.pixels[1] {
-            return wrong("patch and grid must be at least 2 (grid may be 0: as many as fit), grids at least 1, min_pixels at most max_pixels".into());
+        if self.pixels[0] > self.pixels[1] {
+            return wrong("min_pixels must be at most max_pixels".into());
         }
         if self.gap < 2 * self.jitter {
             let (gap, jitter) = (self.gap, self.jitter);
@@ -242,13 +245,14 @@ mod tests {
     use crate::config::Preset;
     use crate::data::Size;
     use crate::method::Method;
-    use crate::methods::context_prediction::ContextPrediction;
+    use crate::methods::context_prediction::{ContextPrediction, ContextPredictionOptions};
     use crate::rng::{Purpose, stream};
 
     fn layout(preset: Preset, size: [usize; 2], changes: &[(&str, &str)]) -> Result<Layout> {
         let mut config = ContextPrediction::PRESETS.of(preset, "fashion-mnist");
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
-        Layout::of(&config, &DataInfo::of(Size { channels: 1, height: size[0], width: size[1] }, 8))
+        let options = config.read_options::<ContextPredictionOptions>()?;
+        Layout::of(&options.grid, &DataInfo::of(Size { channels: 1, height: size[0], width: size[1] }, 8))
     }
 
     /// The class after mirroring left to right.

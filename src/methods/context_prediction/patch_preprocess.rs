@@ -2,75 +2,75 @@
 
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
-use serde_json::Value;
 
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::net::Pixels;
 use crate::rng::{self, Rng};
 use crate::view::{PatchNormalisation, coarsen, drop_colours, normalise_patches, project_colours};
+use crate::options::{options, words};
 
-/// What is done to every patch by itself.
+words! {
+    /// Remedies against the colour fringes of a lens.
+    pub enum Colours {
+        /// None.
+        Keep = "keep",
+        /// One channel is kept, noise in the place of the others.
+        Drop = "drop",
+        /// The direction between green and magenta is taken out.
+        Project = "project",
+    }
+}
+
+options! {
+    /// What is done to every patch by itself.
+    #[derive(Copy)]
+    pub struct PatchOptions {
+        /// Share of patches that are made coarse.
+        coarse: f64 = 1.0 / 3.0, in 0.0..=1.0;
+        /// Fewest pixels to a side of a coarse patch.
+        coarsest: usize = 5, in 1..=2048, unit "px";
+        /// Remedy against the colour fringes of a lens, which tell where in the picture a patch lies.
+        colours: Colours = Colours::Drop;
+    }
+}
+
+/// Does to every patch what the options say.
 #[derive(Clone, Debug)]
 pub(crate) struct PatchPreprocess {
-    /// Probability that a patch is made coarse.
-    coarse: f64,
-    /// The fewest pixels to a side of a coarse patch.
-    coarsest: usize,
-    colours: Colours,
+    options: PatchOptions,
     mean: Vec<f64>,
     std: Vec<f64>,
 }
 
-/// What hides the fringes of a lens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Colours {
-    Keep,
-    /// One channel is kept, noise in the place of the others.
-    Drop,
-    /// The direction between green and magenta is taken out.
-    Project,
-}
-
 impl PatchPreprocess {
-    /// As the settings name them: a third of the patches coarse, down to `coarsest` pixels a side, colours dropped.
-    pub(crate) fn options(coarsest: usize) -> [(&'static str, Value); 3] {
-        [("coarse", (1.0 / 3.0).into()), ("coarsest", coarsest.into()), ("colours", "drop".into())]
-    }
-
-    /// Takes the options up.
+    /// For patches of `patch` pixels a side.
     ///
     /// # Errors
-    /// When they are impossible.
-    pub(crate) fn of(config: &RunConfig) -> Result<Self> {
-        let (coarse, coarsest): (f64, usize) = (config.option("coarse")?, config.option("coarsest")?);
-        let patch: usize = config.option("patch")?;
-        if !(0.0..=1.0).contains(&coarse) || !(1..=patch).contains(&coarsest) {
-            return Err(Error::Config("coarse must lie in 0 to 1 and coarsest between 1 and patch".into()));
+    /// When coarse patches would be larger than fine ones.
+    pub(crate) fn of(config: &RunConfig, options: PatchOptions, patch: usize) -> Result<Self> {
+        if options.coarsest > patch {
+            return Err(Error::Config(format!("coarsest must be at most patch, which is {patch} px")));
         }
-        let colours = match config.option::<String>("colours")?.as_str() {
-            "keep" => Colours::Keep,
-            "drop" => Colours::Drop,
-            "project" => Colours::Project,
-            other => return Err(Error::Config(format!("colours must be keep, drop or project, not `{other}`"))),
-        };
-        let (mean, std) = (config.encoder.input_mean.clone(), Pixels::of(&config.data).std);
-        Ok(Self { coarse, coarsest, colours, mean, std })
+        let mean = config.encoder.input_mean.clone();
+        let std = Pixels::of(&config.data).std;
+        Ok(Self { options, mean, std })
     }
 
     /// Some patches coarse; then colours; then one contrast for all, so that gradients do not tell a patch's place either.
     pub(crate) fn apply(&self, patches: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
         let [m, c, side, _] = patches.dims();
-        let least = (self.coarsest * self.coarsest) as f64;
+        let PatchOptions { coarse, coarsest, colours } = self.options;
+        let least = (coarsest * coarsest) as f64;
         let sides: Vec<usize> = (0..m)
             .map(|_| {
                 let (chance, share): (f64, f64) = (rng.random(), rng.random());
                 let area = least + share * ((side * side) as f64 - least);
-                if chance < self.coarse { area.sqrt() as usize } else { side }
+                if chance < coarse { area.sqrt() as usize } else { side }
             })
             .collect();
         let patches = coarsen(patches, &sides);
-        match self.colours {
+        match colours {
             Colours::Keep => normalise_patches(patches, PatchNormalisation::Deviation, &self.mean, &self.std),
             Colours::Project => {
                 normalise_patches(project_colours(patches, &vec![true; m]), PatchNormalisation::Deviation, &self.mean, &self.std)
@@ -94,14 +94,15 @@ mod tests {
     use super::*;
     use crate::config::Preset;
     use crate::method::Method;
-    use crate::methods::context_prediction::ContextPrediction;
+    use crate::methods::context_prediction::{ContextPrediction, ContextPredictionOptions};
     use crate::rng::{Purpose, stream};
     use burn::tensor::{Device, Distribution};
 
     fn looks(changes: &[(&str, &str)]) -> PatchPreprocess {
         let mut config = ContextPrediction::PRESETS.of(Preset::Full, "imagenet");
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
-        PatchPreprocess::of(&config).expect("possible options")
+        let options = config.read_options::<ContextPredictionOptions>().expect("possible options");
+        PatchPreprocess::of(&config, options.patches, options.grid.patch).expect("possible options")
     }
 
     fn apply(changes: &[(&str, &str)], patches: &Tensor<4>) -> Vec<f32> {
@@ -150,7 +151,9 @@ mod tests {
 
     #[test]
     fn other_ways_with_colours_are_refused_in_words() {
-        let wrong = ContextPrediction::PRESETS.of(Preset::Full, "imagenet").with_options([("colours", "green".into())]);
-        assert!(PatchPreprocess::of(&wrong).expect_err("no such way").to_string().contains("project"));
+        let mut wrong = ContextPrediction::PRESETS.of(Preset::Full, "imagenet");
+        wrong.set("colours", "green").expect("a text");
+        let said = wrong.read_options::<ContextPredictionOptions>().expect_err("no such way").to_string();
+        assert!(said.contains("project"), "{said}");
     }
 }

@@ -20,11 +20,43 @@ use crate::method::presets::is_small;
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
+use crate::net::tensors::int_tensor;
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, Norm, dropout, dropout_mask};
-use crate::optim::{OptimizerConfig, Schedule};
+use crate::optim::{OptimizerConfig, Schedule, Steps};
+use crate::options::{above, options, words};
 use crate::rng::{Purpose, Rng, stream};
 use crate::view::positions_by_energy;
 use augment::{Variant, apply};
+
+words! {
+    /// Losses.
+    pub enum LossKind {
+        /// Cross-entropy over one class a seed.
+        Softmax = "softmax",
+        /// Triplets: partners nearer than strangers by a margin.
+        Triplet = "triplet",
+    }
+}
+
+options! {
+    /// Options of Exemplar-CNN.
+    pub struct ExemplarOptions {
+        /// Loss; triplets need no output a seed, and so do with millions of images.
+        loss: LossKind = LossKind::Softmax;
+        /// Side of the seed patches, cut where gradients are strong; 0 takes images whole.
+        patch: usize = 0, in 2..=2048, or 0, unit "px";
+        /// Variants that each seed has; 0 draws new ones every time.
+        variants: usize = 0, in 0.., unit "variants";
+        /// Width of the fully connected layer.
+        hidden: usize = 128, in 1..=65_536, tiny = 16;
+        /// Batch norm after the fully connected layer.
+        norm: bool = false;
+        /// Dropout of the fully connected layer's outputs.
+        dropout: f64 = 0.0, in 0.0..1.0;
+        /// Margin of the triplets.
+        margin: f64 = 0.5, in above(0.0);
+    }
+}
 
 /// Encoder, fully connected layer, one output a seed.
 #[derive(Module, Debug)]
@@ -34,23 +66,23 @@ pub struct Exemplar {
     /// None with triplets.
     head: Option<Linear>,
     #[module(skip)]
-    settings: Settings,
+    options: ExemplarOptions,
+    #[module(skip)]
+    seeds: Seeds,
 }
 
-/// The options in use.
+/// The surrogate classes: the images of the run.
 #[derive(Clone, Copy, Debug)]
-struct Settings {
-    seed: u64,
-    /// Surrogate classes: the images of the run.
+struct Seeds {
+    /// Seed of the run, from which places and variants follow.
+    run_seed: u64,
     classes: usize,
     /// Pixels to a side of a patch.
     patch: usize,
-    /// Whether the patch is the whole image.
+    /// True if the patch is the whole image.
     whole: bool,
     /// Variants a class has; 0: new ones every time.
     variants: usize,
-    dropout: f64,
-    margin: f64,
 }
 
 impl Method for Exemplar {
@@ -71,20 +103,17 @@ impl Method for Exemplar {
     const PRESETS: Presets = Presets::new(small, full, full);
     const COMPARES: bool = true;
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let settings = Settings::of(config, data_info)?;
-        let triplets = match config.option::<String>("loss")?.as_str() {
-            "softmax" => false,
-            "triplet" => true,
-            other => return Err(Error::Config(format!("loss must be softmax or triplet, not `{other}`"))),
-        };
+    type Options = ExemplarOptions;
+
+    fn init(config: &RunConfig, options: &ExemplarOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let seeds = Seeds::of(config, options, data_info)?;
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
-        let (width, normed): (usize, bool) = (config.option("hidden")?, config.option("norm")?);
-        let output_norm = if normed { Norm::Batch } else { Norm::None };
-        let plan = MlpPlan { output_norm, output_bias: !normed, ..MlpPlan::linear(width) };
-        let neck = FcHead::init(Some(plan), &encoder, [settings.patch; 2], config, init)?;
-        let head = (!triplets).then(|| Linear::init(width, settings.classes, true, init));
-        Ok(Self { encoder, neck, head, settings })
+        let width = options.hidden;
+        let output_norm = if options.norm { Norm::Batch } else { Norm::None };
+        let plan = MlpPlan { output_norm, output_bias: !options.norm, ..MlpPlan::linear(width) };
+        let neck = FcHead::init(Some(plan), &encoder, [seeds.patch; 2], config, init)?;
+        let head = (options.loss == LossKind::Softmax).then(|| Linear::init(width, seeds.classes, true, init));
+        Ok(Self { encoder, neck, head, options: options.clone(), seeds })
     }
 
     fn encoder(&self) -> &Encoder {
@@ -96,17 +125,17 @@ impl Method for Exemplar {
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let [n, ..] = batch.images.dims();
         let corners = self.corners(batch);
-        let side = self.settings.patch;
+        let side = self.seeds.patch;
         let mut variant = || {
-            let drawn: Vec<Variant> = batch.indices.iter().map(|&index| self.settings.variant(index, rng)).collect();
+            let drawn: Vec<Variant> = batch.indices.iter().map(|&index| self.seeds.variant(index, rng)).collect();
             apply(batch.images.clone(), corners.clone(), side, &drawn)
         };
         let mut images = vec![variant(), variant()];
         images.push(apply(batch.images.clone(), corners.clone(), side, &vec![Variant::NONE; n]));
-        let classes = batch.indices.iter().map(|index| (index % self.settings.classes) as i32).collect();
+        let classes = batch.indices.iter().map(|index| (index % self.seeds.classes) as i32).collect();
         let width = self.neck.width(&self.encoder);
-        let mask = dropout_mask([2 * n, width], self.settings.dropout, rng, &batch.images.device());
-        let labels = Some(augmented_views::numbers(classes, &batch.images));
+        let mask = dropout_mask([2 * n, width], self.options.dropout, rng, &batch.images.device());
+        let labels = Some(int_tensor(classes, &batch.images));
         Views { images, labels, tables: mask.into_iter().collect(), ..Views::default() }
     }
 
@@ -119,7 +148,7 @@ impl Method for Exemplar {
         let embeddings = vec![a.clone().detach(), p.clone().detach()];
         let loss = match &self.head {
             Some(head) => cross_entropy(head.forward(dropout(z, views.tables.first())), labels.repeat(&[2])), // [2n, N]
-            None => triplet(a, p, self.settings.margin),
+            None => triplet(a, p, self.options.margin),
         };
         LossOutput { metric, embeddings, ..LossOutput::of(loss) }
     }
@@ -134,14 +163,14 @@ impl Method for Exemplar {
 impl Exemplar {
     /// Where each image's patch lies, the same every time the image comes; none where it is the whole image.
     fn corners(&self, batch: &Batch) -> Option<Tensor<2>> {
-        let settings = self.settings;
-        if settings.whole {
+        let seeds = self.seeds;
+        if seeds.whole {
             return None;
         }
-        let draw = |&index: &usize| settings.fixed(index, 0).random::<f32>();
+        let draw = |&index: &usize| seeds.fixed(index, 0).random::<f32>();
         Some(positions_by_energy(
             batch.images.clone(),
-            settings.patch,
+            seeds.patch,
             &batch.indices.iter().map(draw).collect::<Vec<_>>(),
         ))
     }
@@ -154,24 +183,23 @@ fn partners(a: &Tensor<2>, p: &Tensor<2>) -> Tensor<1> {
     a.matmul(p.transpose()).argmax(1).squeeze_dim::<1>(1).equal(own).float().mean()
 }
 
-impl Settings {
-    fn of(config: &RunConfig, data_info: &DataInfo) -> Result<Self> {
-        let (height, width) = (data_info.size.height, data_info.size.width);
-        let patch: usize = config.option("patch")?;
+impl Seeds {
+    fn of(config: &RunConfig, options: &ExemplarOptions, data_info: &DataInfo) -> Result<Self> {
+        let (height, width, patch) = (data_info.size.height, data_info.size.width, options.patch);
         if patch == 0 && height != width {
             return Err(Error::Config("exemplar needs square images, or a `patch` to cut out of each".into()));
         }
-        if patch == 1 || patch > height.min(width) {
+        if patch > height.min(width) {
             return Err(Error::Config(format!("a patch of {patch} px does not fit images of {height} x {width}")));
         }
-        let (dropout, margin): (f64, f64) = (config.option("dropout")?, config.option("margin")?);
-        if !(0.0..1.0).contains(&dropout) || margin <= 0.0 {
-            return Err(Error::Config("dropout must be at least 0 and below 1, margin positive".into()));
-        }
         let whole = patch == 0 || [patch; 2] == [height, width];
-        let patch = if whole { height } else { patch };
-        let (seed, variants) = (config.seed, config.option("variants")?);
-        Ok(Self { seed, classes: data_info.images, patch, whole, variants, dropout, margin })
+        Ok(Self {
+            run_seed: config.seed,
+            classes: data_info.images,
+            patch: if whole { height } else { patch },
+            whole,
+            variants: options.variants,
+        })
     }
 
     /// A variant of an image: one of its own, or a new one.
@@ -185,7 +213,7 @@ impl Settings {
 
     /// The generator of what belongs to an image: 0 the place of its patch, then its variants.
     fn fixed(&self, index: usize, number: usize) -> Rng {
-        stream(self.seed, Purpose::Fixed, (index * (self.variants + 1) + number) as u64)
+        stream(self.run_seed, Purpose::Fixed, (index * (self.variants + 1) + number) as u64)
     }
 }
 
@@ -194,9 +222,19 @@ impl Settings {
 /// that layer to 0, from where nothing comes back. New variants every time, no dropout: the run is too short to overfit.
 /// Adam in place of SGD with a rate that waits for plateaus; minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
-    let (optimizer, encoder) = (OptimizerConfig::adamw(1e-3, 1e-4), EncoderConfig::small(32));
-    let base = RunConfig::of(Exemplar::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.5));
-    options(RunConfig { images: 2000, batch: 64, epochs: 40, ..base }, [0, 128, 0], 0.0, true)
+    RunConfig {
+        method: Exemplar::INFO.id.into(),
+        preset: Preset::Small,
+        data: data.into(),
+        images: 2000,
+        batch: 64,
+        epochs: 40,
+        encoder: EncoderConfig::small(32),
+        optimizer: OptimizerConfig::adamw(1e-3, 1e-4),
+        schedule: Schedule::cosine(0.5),
+        ..RunConfig::default()
+    }
+    .with_options(&ExemplarOptions { norm: true, ..Default::default() })
 }
 
 /// The paper's largest net: seeds of 32 px, cut where gradients are strong, 16,000 of them with 100 variants each, batches of
@@ -204,23 +242,25 @@ fn small(data: &str) -> RunConfig {
 /// happens at fixed epochs. (With the small net, `encoder.kind = exemplar-small`, 8000 seeds were best.) Input is centred by
 /// channel, not by pixel. Published with a linear SVM: CIFAR-10 84.3 %, STL-10 74.2 %.
 fn full(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::ExemplarLarge, data);
-    let schedule = Schedule::Steps { at_epochs: vec![500.0, 700.0, 850.0], factor: 1.0 / 3.0 };
-    let base = RunConfig::of(Exemplar::INFO.id, Preset::Full, data, encoder, OptimizerConfig::sgd(0.01, 0.0), schedule);
-    let patch = if is_small(data) { 0 } else { 32 };
-    options(RunConfig { images: 16_000, batch: 64, epochs: 1000, ..base }, [patch, 1024, 100], 0.5, false)
-}
-
-fn options(base: RunConfig, [patch, hidden, variants]: [usize; 3], dropout: f64, norm: bool) -> RunConfig {
-    base.with_options([
-        ("loss", "softmax".into()),
-        ("patch", patch.into()),
-        ("variants", variants.into()),
-        ("hidden", hidden.into()),
-        ("norm", norm.into()),
-        ("dropout", dropout.into()),
-        ("margin", 0.5.into()),
-    ])
+    RunConfig {
+        method: Exemplar::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        images: 16_000,
+        batch: 64,
+        epochs: 1000,
+        encoder: EncoderConfig::published(EncoderKind::PlainLarge, data),
+        optimizer: OptimizerConfig::sgd(0.01, 0.0),
+        schedule: Schedule::Steps(Steps { at_epochs: vec![500.0, 700.0, 850.0], factor: 1.0 / 3.0 }),
+        ..RunConfig::default()
+    }
+    .with_options(&ExemplarOptions {
+        patch: if is_small(data) { 0 } else { 32 },
+        hidden: 1024,
+        variants: 100,
+        dropout: 0.5,
+        ..Default::default()
+    })
 }
 
 #[cfg(test)]
@@ -284,7 +324,7 @@ mod tests {
         let model = model::<Exemplar>(&with(&[("patch", "16")]));
         let images = Tensor::<4>::random([3, 1, 28, 28], Distribution::Uniform(0.0, 1.0), &Device::flex());
         let seeds = |order: [usize; 3], step: u64| {
-            let places = augmented_views::numbers(order.iter().map(|&index| index as i32).collect(), &images);
+            let places = int_tensor(order.iter().map(|&index| index as i32).collect(), &images);
             let batch = Batch::of(images.clone().select(0, places), order.to_vec());
             model.views(&batch, &POSITION, &mut stream(step, Purpose::Views, 0)).images[2].clone()
         };

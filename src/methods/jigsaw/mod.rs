@@ -12,7 +12,6 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::RngExt;
 
-use super::shared::augmented_views;
 use super::shared::fc_head::FcHead;
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
@@ -21,11 +20,30 @@ use crate::method::{
     Batch, ClassPredictions, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
     Unit, Views,
 };
+use crate::net::tensors::int_tensor;
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, WeightInit, dropout, dropout_mask};
-use crate::optim::{OptimizerConfig, ParamGroup, Rate, Schedule};
+use crate::optim::{OptimizerConfig, ParamGroup, Rate, Schedule, Steps};
+use crate::options::options;
 use crate::rng::{Purpose, Rng, stream};
-use crate::view::{PermutationSet, arrange};
-use tile_cutter::Cutter;
+use crate::view::{Farthest, PatchNormalisation, PermutationSet, arrange};
+use tile_cutter::{Cutter, TileOptions};
+
+options! {
+    /// Options of jigsaw puzzles.
+    pub struct JigsawOptions {
+        ..tiles: TileOptions;
+        /// Orders that the network chooses from: classes of the task.
+        permutations: usize = 24, in 2..=362_880, unit "orders";
+        /// Rule by which the orders are made to differ.
+        farthest: Farthest = Farthest::Mean;
+        /// Width of the fully connected layer of each tile; 0 takes means over positions instead.
+        width: usize = 0, in 0..=65_536, tiny = 16;
+        /// Width of the layer over all tiles.
+        hidden: usize = 256, in 1..=65_536, tiny = 16;
+        /// Dropout of the fully connected layers' outputs.
+        dropout: f64 = 0.0, in 0.0..1.0;
+    }
+}
 
 /// Encoder and fc6, the tower of every tile; fc7 and fc8 over all tiles.
 #[derive(Module, Debug)]
@@ -58,16 +76,14 @@ impl Method for Jigsaw {
     };
     const PRESETS: Presets = Presets::new(small, full, full);
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let cutter = Cutter::of(config, data_info)?;
-        let set = permutations(config, &cutter)?;
-        let dropout: f64 = config.option("dropout")?;
-        if !(0.0..1.0).contains(&dropout) {
-            return Err(Error::Config("dropout must be at least 0 and below 1".into()));
-        }
+    type Options = JigsawOptions;
+
+    fn init(config: &RunConfig, options: &JigsawOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let cutter = Cutter::of(config, &options.tiles, data_info)?;
+        let set = permutations(config.seed, options, &cutter)?;
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
-        let (width, hidden): (usize, usize) = (config.option("width")?, config.option("hidden")?);
-        let plan = (width > 0).then(|| MlpPlan::linear(width));
+        let hidden = options.hidden;
+        let plan = (options.width > 0).then(|| MlpPlan::linear(options.width));
         let neck = FcHead::init(plan, &encoder, [cutter.tile; 2], config, init)?;
         let join = Linear::init(cutter.tiles() * neck.width(&encoder), hidden, true, init);
         let head = Linear::init(hidden, set.orders().len(), true, init);
@@ -78,7 +94,7 @@ impl Method for Jigsaw {
         } else {
             (neck, join, head)
         };
-        Ok(Self { encoder, neck, join, head, cutter, set, dropout })
+        Ok(Self { encoder, neck, join, head, cutter, set, dropout: options.dropout })
     }
 
     fn encoder(&self) -> &Encoder {
@@ -86,10 +102,9 @@ impl Method for Jigsaw {
     }
 
     /// As in Caffe's networks, biases learn twice as fast and do not decay.
-    fn groups(config: &RunConfig) -> Vec<ParamGroup> {
-        let (rate, weight_decay) = (Rate::Factor(2.0), Some(0.0));
-        let caffe = config.encoder.kind == EncoderKind::Cfn;
-        caffe.then(|| ParamGroup { rate, weight_decay, ..ParamGroup::vectors() }).into_iter().collect()
+    fn groups(config: &RunConfig, _options: &JigsawOptions) -> Vec<ParamGroup> {
+        let biases = ParamGroup { rate: Rate::Factor(2.0), weight_decay: Some(0.0), ..ParamGroup::vectors() };
+        if config.encoder.kind == EncoderKind::Cfn { vec![biases] } else { Vec::new() }
     }
 
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
@@ -101,7 +116,7 @@ impl Method for Jigsaw {
         let masks = [[towers, joined[1] / self.cutter.tiles()], [n, joined[0]]];
         let masks = masks.into_iter().filter_map(|shape| dropout_mask(shape, self.dropout, rng, &device));
         Views {
-            labels: Some(augmented_views::numbers(classes.iter().map(|&class| class as i32).collect(), &tiles)),
+            labels: Some(int_tensor(classes.iter().map(|&class| class as i32).collect(), &tiles)),
             images: vec![arrange(tiles, &orders)],
             tables: masks.collect(),
             ..Views::default()
@@ -161,13 +176,10 @@ impl Jigsaw {
 }
 
 /// The orders to choose from, which follow from the run's seed: a checkpoint need not hold them.
-fn permutations(config: &RunConfig, cutter: &Cutter) -> Result<PermutationSet> {
-    let (count, rule) = (config.option("permutations")?, config.option("farthest")?);
-    if count < 2 {
-        return Err(Error::Config("permutations must be at least 2".into()));
-    }
-    let mut rng = stream(config.seed, Purpose::Fixed, 0);
-    PermutationSet::draw(cutter.tiles(), count, rule, &mut rng).ok_or_else(|| {
+fn permutations(seed: u64, options: &JigsawOptions, cutter: &Cutter) -> Result<PermutationSet> {
+    let count = options.permutations;
+    let mut rng = stream(seed, Purpose::Fixed, 0);
+    PermutationSet::draw(cutter.tiles(), count, options.farthest, &mut rng).ok_or_else(|| {
         let most: usize = if cutter.grid == 2 { 24 } else { 362_880 };
         Error::Config(format!(
             "grid must be 2 or 3 and permutations at most 24 or 362880; with grid = {} not {count} of {most}",
@@ -180,12 +192,18 @@ fn permutations(config: &RunConfig, cutter: &Cutter) -> Result<PermutationSet> {
 /// would be as small as the encoder's own window. Tiles get mean and deviation of their own, as the authors' later code has
 /// it, and no dropout: the run is too short to overfit. Adam in place of SGD, minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
-    let optimizer = OptimizerConfig::adamw(1e-3, 1e-4);
-    let encoder = EncoderConfig::small(32).normalised_for(data);
-    let base = RunConfig::of(Jigsaw::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.1));
-    RunConfig { batch: 128, epochs: 5, ..base }
-        .with_options(cutting([0, 0], [2, 12, 2, 0], "deviation"))
-        .with_options(solving(24, [0, 256], 0.0))
+    RunConfig {
+        method: Jigsaw::INFO.id.into(),
+        preset: Preset::Small,
+        data: data.into(),
+        batch: 128,
+        epochs: 5,
+        encoder: EncoderConfig::small(32).normalised_for(data),
+        optimizer: OptimizerConfig::adamw(1e-3, 1e-4),
+        schedule: Schedule::cosine(0.1),
+        ..RunConfig::default()
+    }
+    .with_options(&JigsawOptions::default())
 }
 
 /// The authors' code for ImageNet: shorter side 256, central 255 px, nine cells of 85 px with tiles of 64, a tower of
@@ -198,41 +216,35 @@ fn full(data: &str) -> RunConfig {
         input_std: vec![1.0 / 255.0],
         ..EncoderConfig::published(EncoderKind::Cfn, data)
     };
-    // 100,000 steps of 256 are 20 epochs of ImageNet
-    let schedule = Schedule::Steps { at_epochs: vec![20.0, 40.0, 60.0], factor: 0.1 };
-    let base = RunConfig::of(Jigsaw::INFO.id, Preset::Full, data, encoder, OptimizerConfig::sgd(0.01, 5e-4), schedule);
-    RunConfig { batch: 256, epochs: 70, ..base }
-        .with_options(cutting([256, 255], [3, 64, 21, 2], "mean"))
-        .with_options(solving(100, [1024, 4096], 0.5))
-}
-
-/// Half of the images gray, half of the others with projected colours.
-fn cutting(
-    [resize, crop]: [usize; 2],
-    [grid, tile, jitter, channel_jitter]: [usize; 4],
-    level: &str,
-) -> [(&'static str, serde_json::Value); 9] {
-    [
-        ("resize", resize.into()),
-        ("crop", crop.into()),
-        ("grid", grid.into()),
-        ("tile", tile.into()),
-        ("jitter", jitter.into()),
-        ("channel_jitter", channel_jitter.into()),
-        ("gray", 0.5.into()),
-        ("project", 0.5.into()),
-        ("level", level.into()),
-    ]
-}
-
-fn solving(count: usize, [width, hidden]: [usize; 2], dropout: f64) -> [(&'static str, serde_json::Value); 5] {
-    [
-        ("permutations", count.into()),
-        ("farthest", "mean".into()),
-        ("width", width.into()),
-        ("hidden", hidden.into()),
-        ("dropout", dropout.into()),
-    ]
+    RunConfig {
+        method: Jigsaw::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 256,
+        epochs: 70,
+        encoder,
+        optimizer: OptimizerConfig::sgd(0.01, 5e-4),
+        // 100,000 steps of 256 are 20 epochs of ImageNet
+        schedule: Schedule::Steps(Steps { at_epochs: vec![20.0, 40.0, 60.0], factor: 0.1 }),
+        ..RunConfig::default()
+    }
+    .with_options(&JigsawOptions {
+        tiles: TileOptions {
+            resize: 256,
+            crop: 255,
+            grid: 3,
+            tile: 64,
+            jitter: 21,
+            channel_jitter: 2,
+            level: PatchNormalisation::Mean,
+            ..Default::default()
+        },
+        permutations: 100,
+        width: 1024,
+        hidden: 4096,
+        dropout: 0.5,
+        ..Default::default()
+    })
 }
 
 #[cfg(test)]
@@ -260,7 +272,7 @@ mod tests {
         let expected: Vec<f32> =
             orders.iter().enumerate().flat_map(|(i, p)| p.iter().map(move |t| (4 * i + t) as f32)).collect();
         assert_eq!(found, expected);
-        let labels = augmented_views::numbers(classes.iter().map(|&class| class as i32).collect(), &numbered);
+        let labels = int_tensor(classes.iter().map(|&class| class as i32).collect(), &numbered);
         assert_eq!(model.undone(shuffled, labels).into_data(), numbered.into_data());
     }
 
@@ -302,7 +314,7 @@ mod tests {
         let losses = test_support::losses(&config, [3, 260, 280], 2, 3);
         assert!((losses[0] - 100f32.ln()).abs() < 0.01, "small weights at first: {losses:?}");
         assert!(losses[2] < losses[0], "{losses:?}");
-        let [group] = Jigsaw::groups(&config)[..] else { panic!("one group") };
+        let [group] = Jigsaw::groups(&config, &JigsawOptions::default())[..] else { panic!("one group") };
         assert_eq!((group.rate, group.weight_decay), (Rate::Factor(2.0), Some(0.0)));
     }
 

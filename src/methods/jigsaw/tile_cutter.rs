@@ -7,10 +7,35 @@ use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::method::DataInfo;
 use crate::net::Pixels;
+use crate::options::options;
 use crate::rng::Rng;
 use crate::view::{Patch, PatchNormalisation, cut_patches, gray, normalise_patches, project_colours};
 
-/// The options that say how puzzles are cut.
+options! {
+    /// How puzzles are cut.
+    pub struct TileOptions {
+        /// Shorter side that images are resized to; 0 keeps their size.
+        resize: usize = 0, in 0..=2048, unit "px";
+        /// Side of the central square that is cut up; 0 takes the whole shorter side.
+        crop: usize = 0, in 0..=2048, unit "px";
+        /// Cells to a side of the puzzle.
+        grid: usize = 2, in 2..=3, unit "cells";
+        /// Side of the tiles; smaller than the cells, so that edges do not go on from tile to tile.
+        tile: usize = 12, in 1..=2048, unit "px";
+        /// Room in which each tile is moved at random.
+        jitter: usize = 2, in 0..=256, unit "px";
+        /// Room in which each colour channel is moved by itself, against the colour fringes of lenses.
+        channel_jitter: usize = 0, in 0..=64, unit "px";
+        /// Share of images that are made gray, against the same fringes.
+        gray: f64 = 0.5, in 0.0..=1.0;
+        /// Share of the other images whose colours are projected, against the same fringes.
+        project: f64 = 0.5, in 0.0..=1.0;
+        /// Normalisation of each tile by itself, so that brightness does not join them.
+        level: PatchNormalisation = PatchNormalisation::Deviation;
+    }
+}
+
+/// Cuts puzzles as the options say.
 #[derive(Clone, Debug)]
 pub(crate) struct Cutter {
     /// Cells to a side.
@@ -35,32 +60,26 @@ impl Cutter {
     ///
     /// # Errors
     /// When tiles do not fit their cells.
-    pub(crate) fn of(config: &RunConfig, data_info: &DataInfo) -> Result<Self> {
+    pub(crate) fn of(config: &RunConfig, options: &TileOptions, data_info: &DataInfo) -> Result<Self> {
         let shorter = data_info.size.height.min(data_info.size.width);
-        let (resized, crop): (usize, usize) = (config.option("resize")?, config.option("crop")?);
-        let (size, share) = match (resized, crop) {
+        let (size, share) = match (options.resize, options.crop) {
             (0, 0) => (shorter, 1.0),
             (0, crop) => (crop, crop as f64 / shorter as f64),
             (resized, 0) => (resized, 1.0),
             (resized, crop) => (crop, crop as f64 / resized as f64),
         };
-        let (grid, tile, jitter): (usize, usize, usize) =
-            (config.option("grid")?, config.option("tile")?, config.option("jitter")?);
+        let TileOptions { grid, tile, jitter, channel_jitter, gray, project, level, .. } = *options;
         if share > 1.0 {
             return Err(Error::Config("crop must not exceed resize, nor the images where resize is 0".into()));
         }
-        if grid < 2 || tile == 0 || tile + jitter > size / grid.max(1) {
-            let cell = size / grid.max(1);
+        let cell = size / grid;
+        if tile + jitter > cell {
             return Err(Error::Config(format!(
                 "a tile of {tile} px with {jitter} px to move in does not fit a cell of {cell} px (grid of {grid} in {size} px)"
             )));
         }
-        let (gray, project): (f64, f64) = (config.option("gray")?, config.option("project")?);
-        if !(0.0..=1.0).contains(&gray) || !(0.0..=1.0).contains(&project) {
-            return Err(Error::Config("gray and project must lie in 0 to 1".into()));
-        }
-        let (channel_jitter, level) = (config.option("channel_jitter")?, config.option("level")?);
-        let (mean, std) = (config.encoder.input_mean.clone(), Pixels::of(&config.data).std);
+        let mean = config.encoder.input_mean.clone();
+        let std = Pixels::of(&config.data).std;
         Ok(Self { grid, tile, size, share, jitter, channel_jitter, gray, project, level, mean, std })
     }
 
@@ -136,7 +155,7 @@ mod tests {
     use crate::config::Preset;
     use crate::data::Size;
     use crate::method::Method;
-    use crate::methods::jigsaw::Jigsaw;
+    use crate::methods::jigsaw::{Jigsaw, JigsawOptions};
     use crate::methods::test_support;
     use crate::rng::{Purpose, stream};
     use burn::tensor::{Device, TensorData};
@@ -144,7 +163,9 @@ mod tests {
     fn cutter(preset: Preset, side: usize, channels: usize, changes: &[(&str, &str)]) -> Cutter {
         let mut config = Jigsaw::PRESETS.of(preset, if channels == 1 { "fashion-mnist" } else { "imagenet" });
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
-        Cutter::of(&config, &DataInfo::of(Size { channels, height: side, width: side }, 8)).expect("a cutter")
+        let options = config.read_options::<JigsawOptions>().expect("possible options");
+        let data_info = DataInfo::of(Size { channels, height: side, width: side }, 8);
+        Cutter::of(&config, &options.tiles, &data_info).expect("a cutter")
     }
 
     fn numbers(x: Tensor<4>) -> Vec<f32> {

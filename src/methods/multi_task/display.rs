@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::method::{ClassPredictions, LossOutput, Views};
 use crate::methods::context_prediction::patch_grid::PLACES;
-use crate::methods::shared::augmented_views;
+use crate::net::tensors::int_tensor;
 use crate::view::lab::from_lab;
 use crate::view::resize;
 
@@ -23,7 +23,7 @@ pub(crate) fn questions(
     let (Some(labels), Some(answers)) = (&views.labels, &outcome.answers) else { return (Vec::new(), None) };
     let n = labels.dims()[0];
     let count = n.min(DRAWN);
-    let chosen = augmented_views::numbers((0..count).map(|index| (index * n / count) as i32).collect(), &patches);
+    let chosen = int_tensor((0..count).map(|index| (index * n / count) as i32).collect(), &patches);
     let patch = |which: usize| {
         let numbers = views.draws[which].clone().select(0, chosen.clone());
         patches.clone().clamp(0.0, 1.0).select(0, numbers)

@@ -4,9 +4,9 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, sigmoid};
 
+use super::options::MultiTaskOptions;
 use super::tasks::{Plan, Task};
 use super::trunk::Trunk;
-use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::loss::{
     annealed_mean, has_colour, cross_entropy, entropy, scale_gradient, mask_cross_entropy, pixel_maps, pixel_rows,
@@ -80,14 +80,11 @@ impl Heads {
     pub(crate) fn init(
         plan: &Plan,
         trunk: &Trunk,
-        config: &RunConfig,
+        options: &MultiTaskOptions,
         data_info: &DataInfo,
         init: &mut Init,
     ) -> Result<Self> {
-        let (hidden, width): (usize, usize) = (config.option("hidden")?, config.option("head")?);
-        if hidden == 0 || width == 0 {
-            return Err(Error::Config("hidden and head must be at least 1".into()));
-        }
+        let MultiTaskOptions { hidden, head: width, .. } = *options;
         let mut heads = Self { position: None, colour: None, exemplar: None, motion: None };
         for &task in &plan.tasks {
             let maps = trunk.encoder.last_map_size(plan.sides(task, data_info));

@@ -6,15 +6,16 @@
 mod display;
 mod gradient_cosine;
 mod heads;
+mod options;
 mod tasks;
 mod trunk;
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::context_prediction::patch_grid::Layout;
-use super::context_prediction::patch_preprocess::PatchPreprocess;
-use super::motion::{MotionLabeller, Seen};
+use super::context_prediction::patch_grid::GridOptions;
+use super::context_prediction::patch_preprocess::PatchOptions;
+use super::motion::{MotionMaskOptions, Seen};
 use super::shared::crop::CropFlip;
 use crate::config::{Preset, RunConfig};
 use crate::data::{CLIPS, catalogue, shapes};
@@ -28,6 +29,7 @@ use crate::rng::Rng;
 use display::{colours, questions};
 use gradient_cosine::cosines;
 use heads::{Found, Heads};
+use options::MultiTaskOptions;
 use tasks::{Plan, Task};
 use trunk::Trunk;
 
@@ -41,18 +43,7 @@ pub struct MultiTask {
     #[module(skip)]
     plan: Plan,
     #[module(skip)]
-    settings: Settings,
-}
-
-/// The options in use beside those of the tasks.
-#[derive(Clone, Debug)]
-struct Settings {
-    /// Of each task's loss, in the order of the tasks.
-    weights: Vec<f64>,
-    /// Weight of the sum of layer weights; 0 lets all heads read the last layer.
-    lasso: f64,
-    /// Steps between two looks at the tasks' gradients; 0: never.
-    look_every: usize,
+    options: MultiTaskOptions,
 }
 
 impl Method for MultiTask {
@@ -73,19 +64,24 @@ impl Method for MultiTask {
     };
     const PRESETS: Presets = Presets::new(small, full, full);
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let plan = Plan::of(config, data_info)?;
-        let (settings, count) = (Settings::of(config, &plan)?, plan.tasks.len());
+    type Options = MultiTaskOptions;
+
+    fn init(config: &RunConfig, options: &MultiTaskOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let plan = Plan::of(config, options, data_info)?;
+        let count = plan.tasks.len();
+        if plan.tasks.iter().all(|&task| options.weight(task) == 0.0) {
+            return Err(Error::Config("the weights of all tasks are 0".into()));
+        }
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
-        let trunk = if settings.lasso > 0.0 {
+        let trunk = if options.lasso > 0.0 {
             let size = [data_info.size.channels, data_info.size.height, data_info.size.width];
             Trunk::mixed(encoder, count, size, init)
         } else {
             Trunk::plain(encoder)
         };
-        let heads = Heads::init(&plan, &trunk, config, data_info, init)?;
+        let heads = Heads::init(&plan, &trunk, options, data_info, init)?;
         let agreement = init.frozen(vec![0.0; count * count], [count, count]);
-        Ok(Self { trunk, heads, agreement, plan, settings })
+        Ok(Self { trunk, heads, agreement, plan, options: options.clone() })
     }
 
     fn encoder(&self) -> &Encoder {
@@ -93,7 +89,7 @@ impl Method for MultiTask {
     }
 
     /// The weights of layers are moved by their own penalty alone, not by decay.
-    fn groups(_config: &RunConfig) -> Vec<ParamGroup> {
+    fn groups(_config: &RunConfig, _options: &MultiTaskOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { weight_decay: Some(0.0), ..ParamGroup::of(|name, _| name.ends_with(".alpha")) }]
     }
 
@@ -107,12 +103,12 @@ impl Method for MultiTask {
         let shares: Vec<_> = found.iter().map(|found| found.share.clone()).collect();
         let figures = vec![Tensor::cat(shares.clone(), 0).unsqueeze_dim(0)];
         let (mut answers, mut maps, mut losses) = (None, Vec::new(), Vec::new());
-        for (found, weight) in found.into_iter().zip(&self.settings.weights) {
-            losses.push(found.loss * *weight);
+        for (found, &task) in found.into_iter().zip(&self.plan.tasks) {
+            losses.push(found.loss * self.options.weight(task));
             maps.extend(found.map);
             answers = answers.or(found.answers);
         }
-        losses.extend(self.trunk.sparsity().map(|sum| sum * self.settings.lasso));
+        losses.extend(self.trunk.sparsity().map(|sum| sum * self.options.lasso));
         let loss = losses.into_iter().reduce(|sum, loss| sum + loss).expect("there is a task");
         LossOutput {
             metric: Some(Tensor::cat(shares, 0).mean()),
@@ -170,7 +166,7 @@ impl MultiTask {
 
     /// Now and then, what each task wants of the trunk: a pass for each over a copy, whose running statistics are its own.
     fn looked_at(&self, views: &Views, position: &StepPosition) -> Option<Tensor<2>> {
-        let every = self.settings.look_every;
+        let every = self.options.look_every;
         if every == 0 || !position.step.is_multiple_of(every) || !views.images[0].device().is_autodiff() {
             return None;
         }
@@ -209,18 +205,6 @@ impl MultiTask {
     }
 }
 
-impl Settings {
-    fn of(config: &RunConfig, plan: &Plan) -> Result<Self> {
-        let weight = |task: &Task| config.option::<f64>(&format!("weight_{}", task.name()));
-        let weights = plan.tasks.iter().map(weight).collect::<Result<Vec<_>>>()?;
-        let (lasso, look_every) = (config.option("lasso")?, config.option("look_every")?);
-        if weights.iter().any(|&weight| weight < 0.0) || weights.iter().sum::<f64>() <= 0.0 || lasso < 0.0 {
-            return Err(Error::Config("lasso and the weights of tasks must not be negative, nor all weights 0".into()));
-        }
-        Ok(Self { weights, lasso, look_every })
-    }
-}
-
 /// What the data of this name are good for: relative position and exemplar always, colorization where there is colour, motion
 /// segmentation where there are clips.
 fn possible(data: &str) -> &'static str {
@@ -237,13 +221,23 @@ fn possible(data: &str) -> &'static str {
 /// preset of context prediction. All heads read the last layer; `lasso` lets them choose. Weights of 1, but 0.3 for colours,
 /// whose loss is several times that of the others. Minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
-    let (optimizer, encoder) = (OptimizerConfig::adamw(2e-3, 1e-4), EncoderConfig::small(32));
-    let base = RunConfig::of(MultiTask::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.2));
-    let base = RunConfig { batch: 128, epochs: if data == shapes::NAME { 12 } else { 3 }, ..base };
-    let base = base.with_options(CropFlip::options(0, true)).with_options(MotionLabeller::options(24, data));
-    let base =
-        base.with_options(Layout::options([10, 4, 1], [2, 2, 0], [0, 0])).with_options(PatchPreprocess::options(5));
-    options(base, [128, 64], 0.3)
+    RunConfig {
+        method: MultiTask::INFO.id.into(),
+        preset: Preset::Small,
+        data: data.into(),
+        batch: 128,
+        epochs: if data == shapes::NAME { 12 } else { 3 },
+        encoder: EncoderConfig::small(32),
+        optimizer: OptimizerConfig::adamw(2e-3, 1e-4),
+        schedule: Schedule::cosine(0.2),
+        ..RunConfig::default()
+    }
+    .with_options(&MultiTaskOptions {
+        masks: MotionMaskOptions::suited(24, data),
+        tasks: possible(data).into(),
+        weight_col: 0.3,
+        ..Default::default()
+    })
 }
 
 /// The paper's setting as far as it is known: RMSprop with momentum 0.9, harmonised input, the lasso. Its trunk is ResNet-101 in
@@ -251,38 +245,36 @@ fn small(data: &str) -> RunConfig {
 /// and the weights are not theirs. Patches as in context prediction. Published for RP+Col+Ex+MS: 69.3 % in ImageNet's top five,
 /// 70.5 mAP on VOC 2007.
 fn full(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::Resnet50, data);
-    let optimizer = OptimizerConfig { momentum: 0.9, ..OptimizerConfig::rmsprop(1e-4, 1e-4) };
-    let base = RunConfig::of(MultiTask::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::cosine(1.0));
-    let base = RunConfig { batch: 128, epochs: 100, ..base };
-    let base = base.with_options(CropFlip::options(224, true)).with_options(MotionLabeller::options(56, data));
-    let layout = Layout::options([96, 48, 7], [0, 1, 512], [150_000, 450_000]);
-    let base = options(base.with_options(layout).with_options(PatchPreprocess::options(10)), [1024, 256], 1.0);
-    base.with_options([("harmonise", true.into()), ("lasso", 1e-3.into())])
-}
-
-fn options(base: RunConfig, [hidden, head]: [usize; 2], weight_col: f64) -> RunConfig {
-    let tasks = possible(&base.data);
-    base.with_options([
-        ("tasks", tasks.into()),
-        ("harmonise", false.into()),
-        ("hidden", hidden.into()),
-        ("head", head.into()),
-        ("margin", 0.5.into()),
-        ("lasso", 0.0.into()),
-        ("look_every", 10.into()),
-        ("weight_rp", 1.0.into()),
-        ("weight_col", weight_col.into()),
-        ("weight_ex", 1.0.into()),
-        ("weight_ms", 1.0.into()),
-    ])
+    RunConfig {
+        method: MultiTask::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 128,
+        epochs: 100,
+        encoder: EncoderConfig::published(EncoderKind::Resnet50, data),
+        optimizer: OptimizerConfig { momentum: 0.9, ..OptimizerConfig::rmsprop(1e-4, 1e-4) },
+        schedule: Schedule::cosine(1.0),
+        ..RunConfig::default()
+    }
+    .with_options(&MultiTaskOptions {
+        crop: CropFlip::of(224),
+        masks: MotionMaskOptions::suited(56, data),
+        grid: GridOptions::published(1),
+        patches: PatchOptions { coarsest: 10, ..Default::default() },
+        tasks: possible(data).into(),
+        harmonise: true,
+        hidden: 1024,
+        head: 256,
+        lasso: 1e-3,
+        ..Default::default()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::Size;
-    use crate::methods::shared::augmented_views;
+    use crate::net::tensors::int_tensor;
     use crate::methods::test_support::{
         POSITION, batch, build_for, encoder_gradient, gradient_from, losses_of, model, shrunk, tiny, values, views,
         views_of, zeroed,
@@ -302,7 +294,7 @@ mod tests {
     /// The registry's frames in colour, in an order in which those whose blob is whole come last: the part of the fourth task.
     fn frames() -> Batch {
         let batch = batch(3);
-        let order = augmented_views::numbers(vec![0, 1, 6, 7, 5, 2, 3, 4], &batch.images);
+        let order = int_tensor(vec![0, 1, 6, 7, 5, 2, 3, 4], &batch.images);
         let next = batch.next.map(|next| next.select(0, order.clone()));
         Batch { next, ..Batch::of(batch.images.select(0, order), batch.indices) }
     }
@@ -417,14 +409,14 @@ mod tests {
         };
         refused(&[], 1, "leave col out");
         refused(&[("tasks", "rp+jigsaw")], 3, "there is no task `jigsaw`");
-        refused(&[("weight_rp", "-1")], 3, "must not be negative");
+        refused(&[("tasks", "rp"), ("weight_rp", "0")], 3, "weights of all tasks are 0");
         refused(
             &[("size", "8"), ("tasks", "col"), ("encoder.kind", "dcgan")],
             3,
             "leaves nothing of what the task col",
         );
         let data_info = DataInfo::of(Size { channels: 3, height: 28, width: 28 }, 32);
-        let plan = Plan::of(&with(&[]), &data_info).expect_err("single images").to_string();
+        let plan = Plan::of(&with(&[]), &with(&[]).read_options().expect("options"), &data_info).expect_err("single images").to_string();
         assert!(plan.contains("do not follow one another"), "{plan}");
         assert_eq!(
             [possible("fashion-mnist"), possible("cifar-10"), possible("clips")],

@@ -6,12 +6,13 @@ use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::method::{Batch, DataInfo, Views};
 use crate::methods::context_prediction::patch_grid::Layout;
-use crate::methods::context_prediction::patch_preprocess::PatchPreprocess;
+use crate::methods::context_prediction::patch_preprocess::{Colours, PatchOptions, PatchPreprocess};
 use crate::methods::exemplar::augment::{Variant, apply};
 use crate::methods::motion;
 use crate::methods::motion::MotionLabeller;
-use crate::methods::shared::augmented_views;
+use super::options::MultiTaskOptions;
 use crate::methods::shared::crop::CropFlip;
+use crate::net::tensors::int_tensor;
 use crate::rng::Rng;
 use crate::view::cut_patches;
 use crate::view::lab::{lightness, to_lab};
@@ -60,7 +61,7 @@ impl Task {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) tasks: Vec<Task>,
-    frame: CropFlip,
+    crop: CropFlip,
     /// Relative position sees the lightness alone, as colorization does.
     harmonised: bool,
     layout: Option<(Layout, PatchPreprocess)>,
@@ -73,10 +74,9 @@ impl Plan {
     ///
     /// # Errors
     /// When they are impossible, or the data do not have what a task needs.
-    pub(crate) fn of(config: &RunConfig, data_info: &DataInfo) -> Result<Self> {
-        let tasks = Task::parse(&config.option::<String>("tasks")?)?;
-        let (frame, harmonised, margin) =
-            (CropFlip::of(config)?, config.option("harmonise")?, config.option("margin")?);
+    pub(crate) fn of(config: &RunConfig, options: &MultiTaskOptions, data_info: &DataInfo) -> Result<Self> {
+        let tasks = Task::parse(&options.tasks)?;
+        let MultiTaskOptions { crop, harmonise: harmonised, margin, .. } = *options;
         let asked = |task: Task| tasks.contains(&task);
         if asked(Task::Colour) && data_info.size.channels != 3 {
             return Err(Error::Data(format!(
@@ -84,31 +84,30 @@ impl Plan {
                 config.data
             )));
         }
-        let sides = frame.sides([data_info.size.height, data_info.size.width]);
+        let sides = crop.sides([data_info.size.height, data_info.size.width]);
         if asked(Task::Exemplar) && sides[0] != sides[1] {
             return Err(Error::Config("the task ex needs square images: set size".into()));
-        }
-        if margin <= 0.0 {
-            return Err(Error::Config("margin must be positive".into()));
         }
         if asked(Task::Motion) {
             motion::refuse_single(config, data_info)?;
         }
-        let mut looks = config.clone();
-        if harmonised {
-            looks.set("colours", "keep")?;
-        }
-        let layout = || Ok::<_, Error>((Layout::of(config, data_info)?, PatchPreprocess::of(&looks)?));
+        let colours = if harmonised { Colours::Keep } else { options.patches.colours };
+        let patches = PatchOptions { colours, ..options.patches };
+        let layout = || -> Result<_> {
+            let layout = Layout::of(&options.grid, data_info)?;
+            let preprocess = PatchPreprocess::of(config, patches, layout.patch)?;
+            Ok((layout, preprocess))
+        };
         let layout = asked(Task::Position).then(layout).transpose()?;
-        let watcher = asked(Task::Motion).then(|| MotionLabeller::of(config)).transpose()?;
-        Ok(Self { tasks, frame, harmonised, layout, watcher, margin })
+        let watcher = asked(Task::Motion).then(|| MotionLabeller::of(&options.masks)).transpose()?;
+        Ok(Self { tasks, crop, harmonised, layout, watcher, margin })
     }
 
     /// Rows and columns of what a task looks at.
     pub(crate) fn sides(&self, task: Task, data_info: &DataInfo) -> [usize; 2] {
         match (&self.layout, task) {
             (Some((layout, _)), Task::Position) => [layout.patch; 2],
-            _ => self.frame.sides([data_info.size.height, data_info.size.width]),
+            _ => self.crop.sides([data_info.size.height, data_info.size.width]),
         }
     }
 
@@ -120,12 +119,12 @@ impl Plan {
             match task {
                 Task::Position => self.patches(&part, &mut views, rng),
                 Task::Colour => {
-                    let images = self.frame.images(&part, rng);
+                    let images = self.crop.images(&part, rng);
                     views.targets.push(to_lab(images.clone()).narrow(1, 1, 2));
                     views.images.push(gray(images));
                 }
                 Task::Exemplar => {
-                    let images = self.frame.images(&part, rng);
+                    let images = self.crop.images(&part, rng);
                     let [n, _, side, _] = images.dims();
                     for _ in 0..2 {
                         let drawn: Vec<Variant> = (0..n).map(|_| Variant::draw(rng)).collect();
@@ -134,7 +133,7 @@ impl Plan {
                 }
                 Task::Motion => {
                     let watcher = self.watcher.as_ref().expect("the task has one");
-                    let seen = watcher.watch(&part, self.frame, rng);
+                    let seen = watcher.watch(&part, self.crop, rng);
                     views.images.push(seen.frames);
                     views.targets.extend(seen.targets);
                 }
@@ -150,7 +149,7 @@ impl Plan {
         let found = layout.draw(n, [h, w], rng);
         let patches = looks.apply(cut_patches(images, &found.patches, layout.patch), rng);
         let patches = if self.harmonised { patches.mean_dim(1).repeat(&[1, channels, 1, 1]) } else { patches };
-        let numbers = |values: Vec<i32>| augmented_views::numbers(values, &patches);
+        let numbers = |values: Vec<i32>| int_tensor(values, &patches);
         views.labels = Some(numbers(found.labels));
         views.draws = vec![numbers(found.first), numbers(found.second)];
         views.images.push(patches);
@@ -183,7 +182,7 @@ fn part(batch: &Batch, index: usize, count: usize) -> Batch {
         0 | 1 => (0..n as i32).collect(),
         each => ((index * each) as i32..((index + 1) * each) as i32).collect(),
     };
-    let chosen = augmented_views::numbers(rows.clone(), &batch.images);
+    let chosen = int_tensor(rows.clone(), &batch.images);
     let of = |images: &Tensor<4>| images.clone().select(0, chosen.clone());
     Batch {
         images: of(&batch.images),

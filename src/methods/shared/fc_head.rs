@@ -6,7 +6,13 @@ use burn::tensor::activation::relu;
 
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
-use crate::net::{Encoder, Init, Mlp, MlpPlan};
+use crate::net::{Encoder, Init, Mlp, MlpPlan, Norm};
+
+/// The two fully connected layers of AlexNet with batch norm (4096-4096), without biases; none where the width is 0, and the
+/// task then reads means over positions.
+pub(crate) fn alexnet_layers(width: usize) -> Option<MlpPlan> {
+    (width > 0).then(|| MlpPlan { output_norm: Norm::Batch, ..MlpPlan::normed(vec![width; 2]) })
+}
 
 /// Either nothing: vectors are means over positions, as in NIN. Or fully connected layers with ReLU over the last map with
 /// all its positions, as in AlexNet.

@@ -3,3 +3,5 @@
 pub(super) mod augmented_views;
 pub(super) mod crop;
 pub(super) mod fc_head;
+pub(super) mod options;
+pub(super) mod solo_learn;

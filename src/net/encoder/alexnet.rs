@@ -7,7 +7,7 @@ use crate::net::{Conv2d, Init, Pool, WeightInit};
 /// Context prediction's AlexNet (Doersch et al. 2015, from the authors' code): 96, 256, 384, 384, 256 channels in one group; max
 /// pooling and local response normalisation after the first two, batch norm without scale and shift in the last three;
 /// poolings in ceil mode; Caffe's `xavier`.
-pub(super) fn context(width: usize, channels: usize, init: &mut Init) -> Staged {
+pub(super) fn one_group(width: usize, channels: usize, init: &mut Init) -> Staged {
     let [w1, w2, w3, w5] = [96, 256, 384, 256].map(|published| share(published, width, 96));
     let mut conv = |channels, kernel, stride, padding| {
         Conv2d::init(channels, kernel, stride, padding, init).redrawn(WeightInit::Xavier, init)
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn maps_have_the_published_sizes() {
         let context = [[96, 12, 12], [256, 6, 6], [384, 6, 6], [384, 6, 6], [256, 3, 3]];
-        assert_eq!(shapes(EncoderKind::ContextAlexnet, 96), context);
+        assert_eq!(shapes(EncoderKind::OneGroupAlexnet, 96), context);
         let cfn = [[96, 13, 13], [256, 6, 6], [384, 6, 6], [384, 6, 6], [256, 3, 3]];
         assert_eq!(shapes(EncoderKind::Cfn, 64), cfn);
         let rotnet = [[64, 27, 27], [192, 13, 13], [384, 13, 13], [256, 13, 13], [256, 6, 6]];
@@ -110,7 +110,7 @@ mod tests {
         let c3 = conv(256, 384, 3);
         // biases only where no batch norm follows
         let context = c1 + 96 + conv(96, 256, 5) + 256 + c3 + conv(384, 384, 3) + conv(384, 256, 3);
-        assert_eq!(count(EncoderKind::ContextAlexnet), context);
+        assert_eq!(count(EncoderKind::OneGroupAlexnet), context);
         let cfn = c1 + conv(48, 256, 5) + c3 + conv(192, 384, 3) + conv(192, 256, 3) + 96 + 256 + 384 + 384 + 256;
         assert_eq!(count(EncoderKind::Cfn), cfn);
         let weights = conv(3, 64, 11) + conv(64, 192, 5) + conv(192, 384, 3) + conv(384, 256, 3) + conv(256, 256, 3);
@@ -129,7 +129,7 @@ mod tests {
         let name = "body.stages.2.units.0.conv.weight";
         assert!((deviation(EncoderKind::Cfn, name) - 0.01).abs() < 1e-4);
         // uniform with bound sqrt(3 / fan in) has the standard deviation 1 / sqrt(256 * 9)
-        assert!((deviation(EncoderKind::ContextAlexnet, name) * 48.0 - 1.0).abs() < 0.01);
+        assert!((deviation(EncoderKind::OneGroupAlexnet, name) * 48.0 - 1.0).abs() < 0.01);
     }
 
     #[test]

@@ -5,81 +5,82 @@ use serde::{Deserialize, Serialize};
 use super::input::Input;
 use super::pixels::Pixels;
 use crate::error::{Error, Result};
+use crate::options::{Options, above, options, words};
 
-/// Architecture of an encoder and the normalisation of its input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EncoderConfig {
-    /// Architecture.
-    pub kind: EncoderKind,
-    /// Channels of the first stage; all others are in proportion. The published width stands with each [`EncoderKind`].
-    pub width: usize,
-    /// Start residual blocks as the identity, with a scale of 0 in their last batch norm (Goyal et al. 2017).
-    #[serde(default)]
-    pub zero_init_residual: bool,
-    /// Number of groups of a batch whose batch statistics are separate, as if each group were on a device of its own.
-    #[serde(default = "one")]
-    pub norm_groups: usize,
-    /// Channels that the encoder reads.
-    #[serde(default)]
-    pub input: Input,
-    /// Mean subtracted from the input (pixels are in 0 to 1): one value a channel, or one for all.
-    pub input_mean: Vec<f64>,
-    /// Standard deviation that the input is divided by: one value a channel, or one for all.
-    pub input_std: Vec<f64>,
+options! {
+    /// Architecture of an encoder and the normalisation of its input.
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct EncoderConfig {
+        /// Architecture of the encoder.
+        kind: EncoderKind = EncoderKind::Small;
+        /// Width of the encoder: channels of its first stage; all others are in proportion. The published width stands with
+        /// each architecture.
+        width: usize = 32, in 1..=4096, unit "channels", tiny = 4;
+        /// Start residual blocks as the identity, with a scale of 0 in their last batch norm (Goyal et al. 2017).
+        #[serde(default)]
+        zero_init_residual: bool = false;
+        /// Groups of a batch with batch statistics of their own, as if each group were on a device of its own.
+        #[serde(default = "one")]
+        norm_groups: usize = 1, in 1..;
+        /// Input of the encoder, the channels that it reads of an image.
+        #[serde(default)]
+        input: Input = Input::Pixels;
+        /// Mean subtracted from the input (pixels are in 0 to 1): one value a channel, or one for all.
+        input_mean: Vec<f64> = vec![0.0];
+        /// Standard deviation that the input is divided by: one value a channel, or one for all.
+        input_std: Vec<f64> = vec![1.0], in above(0.0);
+    }
 }
 
 fn one() -> usize {
     1
 }
 
-/// Architecture of an encoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EncoderKind {
-    /// Four 3x3 convolutions of w, 2w, 4w, 4w channels, each with batch norm and ReLU; 2x2 max-pooling after the first three.
-    Small,
-    /// Network in Network with four blocks, as in RotNet's CIFAR code (192-160-96, then 192; width 192).
-    Nin,
-    /// AlexNet as context prediction has it: one group, local response normalisation after the first two layers, batch norm
-    /// without scale and shift in the last three (width 96).
-    ContextAlexnet,
-    /// Context-free network of jigsaw puzzles: AlexNet in two groups with local response normalisation and a first layer of stride
-    /// 2 (width 96).
-    Cfn,
-    /// AlexNet with batch norm, as in RotNet's ImageNet code (width 64).
-    AlexnetBn,
-    /// Exemplar-CNN's small net: two 5x5 convolutions of 64 channels, no norm (width 64).
-    ExemplarSmall,
-    /// Exemplar-CNN's medium net: 64, 128, 256 channels (width 64).
-    ExemplarMedium,
-    /// Exemplar-CNN's large net: 92, 256, 512 channels (width 92).
-    ExemplarLarge,
-    /// ResNet-18 with the stem for large images: a 7x7 convolution of stride 2, then 3x3 max pooling of stride 2.
-    Resnet18,
-    /// ResNet-18 with the stem for images of about 32 px: a 3x3 convolution of stride 1, no pooling.
-    Resnet18Cifar,
-    /// ResNet-50 with the stem for large images.
-    Resnet50,
-    /// ResNet-50 with the stem for images of about 32 px.
-    Resnet50Cifar,
-    /// Colorization's seven blocks of 3x3 convolutions, some of them dilated (width 64).
-    ColourVgg,
-    /// AlexNet with dilation, whose maps keep a sixteenth of the image's side, fully connected layers included (width 96).
-    DilatedAlexnet,
-    /// The context encoders' five 4x4 convolutions, for images of 128 px (width 64).
-    Dcgan,
-    /// The first three of them, for images of about 32 px (width 64).
-    DcganCifar,
+words! {
+    /// Architecture of an encoder.
+    pub enum EncoderKind {
+        /// Four 3x3 convolutions of w, 2w, 4w, 4w channels, each with batch norm and ReLU; 2x2 max-pooling after the first
+        /// three.
+        Small = "small",
+        /// Network in Network with four blocks, as in RotNet's CIFAR code (192-160-96, then 192; width 192).
+        Nin = "nin",
+        /// AlexNet as context prediction has it: one group, local response normalisation after the first two layers, batch
+        /// norm without scale and shift in the last three (width 96).
+        OneGroupAlexnet = "context-alexnet",
+        /// Context-free network of jigsaw puzzles: AlexNet in two groups with local response normalisation and a first layer
+        /// of stride 2 (width 96).
+        Cfn = "cfn",
+        /// AlexNet with batch norm, as in RotNet's ImageNet code (width 64).
+        AlexnetBn = "alexnet-bn",
+        /// Exemplar-CNN's small net: two 5x5 convolutions of 64 channels, no norm (width 64).
+        PlainSmall = "exemplar-small",
+        /// Exemplar-CNN's medium net: 64, 128, 256 channels (width 64).
+        PlainMedium = "exemplar-medium",
+        /// Exemplar-CNN's large net: 92, 256, 512 channels (width 92).
+        PlainLarge = "exemplar-large",
+        /// ResNet-18 with the stem for large images: a 7x7 convolution of stride 2, then 3x3 max pooling of
+        /// stride 2.
+        Resnet18 = "resnet18",
+        /// ResNet-18 with the stem for images of about 32 px: a 3x3 convolution of stride 1, no pooling.
+        Resnet18Cifar = "resnet18-cifar",
+        /// ResNet-50 with the stem for large images.
+        Resnet50 = "resnet50",
+        /// ResNet-50 with the stem for images of about 32 px.
+        Resnet50Cifar = "resnet50-cifar",
+        /// Colorization's seven blocks of 3x3 convolutions, some of them dilated (width 64).
+        ColourVgg = "colour-vgg",
+        /// AlexNet with dilation, whose maps keep a sixteenth of the image's side, fully connected layers included (width
+        /// 96).
+        DilatedAlexnet = "dilated-alexnet",
+        /// The context encoders' five 4x4 convolutions, for images of 128 px (width 64).
+        Dcgan = "dcgan",
+        /// The first three of them, for images of about 32 px (width 64).
+        DcganCifar = "dcgan-cifar",
+    }
 }
 
 impl EncoderKind {
-    /// Name in settings and on the command line.
-    pub fn name(self) -> String {
-        let value = serde_json::to_value(self).expect("a kind serialises to a word");
-        value.as_str().unwrap_or_default().to_string()
-    }
-
     /// True if it is made of residual blocks.
     pub fn is_residual(self) -> bool {
         use EncoderKind::{Resnet18, Resnet18Cifar, Resnet50, Resnet50Cifar};
@@ -90,15 +91,7 @@ impl EncoderKind {
 impl EncoderConfig {
     /// Small encoder of four blocks without input normalisation: black stays 0, so zero padding looks like a black border.
     pub fn small(width: usize) -> Self {
-        Self {
-            kind: EncoderKind::Small,
-            width,
-            zero_init_residual: false,
-            norm_groups: 1,
-            input: Input::Pixels,
-            input_mean: vec![0.0],
-            input_std: vec![1.0],
-        }
+        Self { width, ..Self::default() }
     }
 
     /// Architecture at its published width, normalised with mean and standard deviation of the data set of this name.
@@ -106,8 +99,8 @@ impl EncoderConfig {
         let width = match kind {
             EncoderKind::Small => 32,
             EncoderKind::Nin => 192,
-            EncoderKind::ContextAlexnet | EncoderKind::Cfn | EncoderKind::DilatedAlexnet => 96,
-            EncoderKind::ExemplarLarge => 92,
+            EncoderKind::OneGroupAlexnet | EncoderKind::Cfn | EncoderKind::DilatedAlexnet => 96,
+            EncoderKind::PlainLarge => 92,
             _ => 64,
         };
         Self { kind, ..Self::small(width) }.normalised_for(data)
@@ -130,17 +123,12 @@ impl EncoderConfig {
     /// [`Error::Config`] that names the setting, if the encoder cannot be built.
     pub fn check(&self) -> Result<()> {
         let wrong = |message: &str| Err(Error::Config(message.to_string()));
-        if self.width == 0 || self.width > 4096 {
-            return wrong("encoder.width must be between 1 and 4096");
-        }
+        self.check_ranges("encoder.")?;
         if self.zero_init_residual && !self.kind.is_residual() {
             return wrong("encoder.zero_init_residual needs an encoder with residual blocks, for example resnet18");
         }
         if self.input.is_split() && !self.width.is_multiple_of(2) {
             return wrong("encoder.width must be even where encoder.input splits images: each half gets half of it");
-        }
-        if self.norm_groups == 0 {
-            return wrong("encoder.norm_groups must be at least 1");
         }
         self.pixels().check()
     }

@@ -1,25 +1,26 @@
 //! Input channels of an encoder: pixels, lightness, or an image split in two for an encoder of two halves.
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Error, Result};
+use crate::options::words;
 
-/// Input of an encoder. For a split input the encoder is two networks of half the width, each of which reads one half of the
-/// channels and nothing of the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Input {
-    /// Pixels, 0 to 1.
-    #[default]
-    Pixels,
-    /// Lightness L, 0 to 100.
-    Lightness,
-    /// Split: lightness L and the colours a, b, about -110 to 110.
-    Lab,
-    /// Split: a blurred gray image, 0 to 1, and the difference from the original (low and high frequencies).
-    Bands,
-    /// Split: the left half of a gray image and its mirrored right half, 0 to 1.
-    Sides,
+words! {
+    /// Input of an encoder. For a split input the encoder is two networks of half the width, each of which reads one half of
+    /// the channels and nothing of the other.
+    #[derive(Default)]
+    pub enum Input {
+        /// Pixels, 0 to 1.
+        #[default]
+        Pixels = "pixels",
+        /// Lightness L, 0 to 100.
+        Lightness = "lightness",
+        /// Split: lightness L and the colours a, b, about -110 to 110.
+        Lab = "lab",
+        /// Split: a blurred gray image, 0 to 1, and the difference from the original (low and high
+        /// frequencies).
+        Bands = "bands",
+        /// Split: the left half of a gray image and its mirrored right half, 0 to 1.
+        Sides = "sides",
+    }
 }
 
 impl Input {
@@ -39,7 +40,7 @@ impl Input {
             ))),
             _ => Err(Error::Data(format!(
                 "encoder.input = {} does not read images of {channels} channels; choose lab for images with colour",
-                self.name()
+                self.word()
             ))),
         }
     }
@@ -47,17 +48,6 @@ impl Input {
     /// True if the encoder has two halves.
     pub fn is_split(self) -> bool {
         matches!(self, Input::Lab | Input::Bands | Input::Sides)
-    }
-
-    /// Name in settings and in exported models.
-    pub fn name(self) -> &'static str {
-        match self {
-            Input::Pixels => "pixels",
-            Input::Lightness => "lightness",
-            Input::Lab => "lab",
-            Input::Bands => "bands",
-            Input::Sides => "sides",
-        }
     }
 }
 

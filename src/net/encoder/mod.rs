@@ -5,12 +5,12 @@ mod colour_vgg;
 mod config;
 pub(super) mod dcgan;
 mod dilated_alexnet;
-mod exemplar;
 mod graph;
 mod input;
 mod nin;
 mod normalise;
 mod pixels;
+mod plain;
 mod read;
 mod resnet;
 mod small;
@@ -188,12 +188,12 @@ impl Body {
             }
             EncoderKind::Dcgan => return Body::Chained(dcgan::dcgan(&[1, 1, 2, 4, 8], config.width, channels, init)),
             EncoderKind::DcganCifar => return Body::Chained(dcgan::dcgan(&[1, 2, 4], config.width, channels, init)),
-            EncoderKind::ContextAlexnet => return Body::Staged(alexnet::context(config.width, channels, init)),
+            EncoderKind::OneGroupAlexnet => return Body::Staged(alexnet::one_group(config.width, channels, init)),
             EncoderKind::Cfn => return Body::Staged(alexnet::cfn(config.width, channels, init)),
             EncoderKind::AlexnetBn => return Body::Staged(alexnet::batch_normed(config.width, channels, init)),
-            EncoderKind::ExemplarSmall => return exemplar(&[64, 64], config, channels, init),
-            EncoderKind::ExemplarMedium => return exemplar(&[64, 128, 256], config, channels, init),
-            EncoderKind::ExemplarLarge => return exemplar(&[92, 256, 512], config, channels, init),
+            EncoderKind::PlainSmall => return plain(&[64, 64], config, channels, init),
+            EncoderKind::PlainMedium => return plain(&[64, 128, 256], config, channels, init),
+            EncoderKind::PlainLarge => return plain(&[92, 256, 512], config, channels, init),
             EncoderKind::Resnet18 => (false, true),
             EncoderKind::Resnet18Cifar => (false, false),
             EncoderKind::Resnet50 => (true, true),
@@ -240,8 +240,8 @@ impl Body {
     }
 }
 
-fn exemplar(published: &[usize], config: &EncoderConfig, channels: usize, init: &mut Init) -> Body {
-    Body::Staged(exemplar::exemplar(published, config.width, channels, init))
+fn plain(published: &[usize], config: &EncoderConfig, channels: usize, init: &mut Init) -> Body {
+    Body::Staged(plain::plain(published, config.width, channels, init))
 }
 
 #[cfg(test)]
@@ -260,12 +260,12 @@ pub(crate) mod tests {
     pub(crate) const KINDS: [EncoderKind; 16] = [
         EncoderKind::Small,
         EncoderKind::Nin,
-        EncoderKind::ContextAlexnet,
+        EncoderKind::OneGroupAlexnet,
         EncoderKind::Cfn,
         EncoderKind::AlexnetBn,
-        EncoderKind::ExemplarSmall,
-        EncoderKind::ExemplarMedium,
-        EncoderKind::ExemplarLarge,
+        EncoderKind::PlainSmall,
+        EncoderKind::PlainMedium,
+        EncoderKind::PlainLarge,
         EncoderKind::Resnet18,
         EncoderKind::Resnet18Cifar,
         EncoderKind::Resnet50,

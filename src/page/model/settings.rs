@@ -8,6 +8,7 @@ use super::dataset_choice;
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind};
 use crate::error::{Error, Result};
+use crate::options::Declared;
 use crate::worker::protocol::{DatasetCard, Menu, MethodCard, ReadbackPace};
 
 /// Largest integer that JavaScript represents exactly.
@@ -134,10 +135,11 @@ impl Settings {
     /// If a name or a value does not fit the method.
     pub fn config(&self, menu: &Menu, kind: Kind) -> Result<RunConfig> {
         let mut config = self.preset(menu, kind)?;
+        let options = &self.card(menu)?.options;
         for (key, text) in
             self.changed.iter().filter(|(key, text)| !text.is_empty() && !PACE_KEYS.contains(&key.as_str()))
         {
-            config.set(long(key), text)?;
+            config.set_among(options, long(key), text)?;
         }
         let card = self.card(menu)?;
         if self.preset == Preset::Full && card.linear_rate && self.filled("lr").is_none() {
@@ -190,6 +192,12 @@ impl Settings {
 pub fn more_names(config: &RunConfig) -> Vec<String> {
     let options = config.options.iter().filter(|(_, value)| !value.is_object() && !value.is_array());
     std::iter::once("width".to_string()).chain(options.map(|(name, _)| name.clone())).collect()
+}
+
+/// The declaration of the setting that links call `key`: its label, help and range.
+pub fn declared(config: &RunConfig, card: &MethodCard, key: &str) -> Option<Declared> {
+    let mut all = config.declared_settings().into_iter().chain(card.options.iter().cloned());
+    all.find(|one| one.key == long(key))
 }
 
 /// Value of the setting that links call `key`.
@@ -255,6 +263,7 @@ fn switch(key: &str, text: &str) -> Result<bool> {
 pub(crate) mod tests {
     use super::*;
     use crate::method::{Needs, Unit};
+    use crate::options::Range;
     use crate::page::model::run_state::tests::config;
 
     /// A method that could be any.
@@ -272,6 +281,7 @@ pub(crate) mod tests {
             unit: Unit::Share,
             needs: Needs::default(),
             presets: vec![RunConfig { method: id.into(), ..config() }],
+            options: vec![Declared::new("flip", "Mirror half of the images.", Range::Switch)],
             linear_rate: false,
         }
     }
@@ -364,7 +374,9 @@ pub(crate) mod tests {
             ("data=fashion-mnist&method=colourful", "no colours"),
             ("preset=full", "full"),
             ("batch=many", "batch"),
-            ("batch=1", "at least 2"),
+            ("batch=1", "2 or more"),
+            ("flip=maybe", "`flip` must be true or false"),
+            ("flap=true", "did you mean `flip`?"),
         ];
         let more = [("lr=0", "lr"), ("tilt=3", "tilt"), ("seed=-1", "seed"), ("seed=99999999999999999", "seed")];
         assert!(read("probe_every=x").0.pace().expect_err("no number").to_string().contains("probe_every"));
@@ -382,6 +394,9 @@ pub(crate) mod tests {
         assert_eq!(settings.pace().expect("as by default"), ReadbackPace::default());
         assert_eq!(settings.config(&menu(), Kind::Gpu).expect("all fit").batch, 64);
         assert_eq!(more_names(&config()), ["width", "flip"]);
+        let label = |key: &str| declared(&config(), &card("one"), key).map(|one| one.label().to_string());
+        assert_eq!(label("flip").as_deref(), Some("Mirror half of the images"));
+        assert_eq!((label("lr").as_deref(), label("probe_every")), (Some("Learning rate"), None));
         assert_eq!(value(&config(), "lr").map(text_of).as_deref(), Some("0.05"));
         assert_eq!(value(&config(), "flip").map(text_of).as_deref(), Some("false"));
     }

@@ -6,16 +6,24 @@ use serde_json::Value;
 use crate::page::model::settings;
 use crate::page::state::store::PageState;
 
-/// A field for the setting that links call `key`: a check box for a boolean, else a line of text. It shows the preset's value
-/// until something is typed, and as a placeholder when it is empty.
+/// A field for the setting that links call `key`: a check box for a boolean, else a line of text. Label and help are those of
+/// the setting's declaration; `label` is for fields that are no setting of the run. It shows the preset's value until something
+/// is typed, and as a placeholder when it is empty.
 #[component]
 pub fn Field(
     #[prop(into)] key: String,
-    #[prop(into)] label: String,
+    #[prop(optional)] label: &'static str,
     #[prop(optional)] placeholder: &'static str,
 ) -> impl IntoView {
     let state = expect_context::<PageState>();
     let name = StoredValue::new(key.clone());
+    let declared = Memo::new(move |_| {
+        let config = state.preset_config()?;
+        let card = state.card.get()?;
+        name.with_value(|key| settings::declared(&config, &card, key))
+    });
+    let title = move || declared.get().map_or_else(|| label.to_string(), |declared| declared.label().to_string());
+    let help = move || declared.get().map(|declared| format!("{} Range: {}.", declared.help, declared.range));
     let base = Memo::new(move |_| {
         state.preset_config().and_then(|config| name.with_value(|key| settings::value(&config, key)))
     });
@@ -57,5 +65,5 @@ pub fn Field(
         }
         .into_any()
     };
-    view! { <div class="field" class:switch=switch><label for=id>{label}</label>{control}</div> }
+    view! { <div class="field" class:switch=switch title=help><label for=id>{title}</label>{control}</div> }
 }

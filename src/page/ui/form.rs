@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use super::dataset_field::DataChoice;
 use super::device::Device;
 use super::field::Field;
-use crate::format;
 use crate::page::model::settings::{self, PROBE_EVERY};
 use crate::page::state::store::PageState;
 
@@ -23,11 +22,11 @@ pub fn Form() -> impl IntoView {
                 <PresetChoice/>
                 <Device/>
                 <div class="fields">
-                    <Field key="seed" label="Seed"/>
-                    <Field key="batch" label="Batch"/>
-                    <Field key="lr" label="Learning rate"/>
-                    <Field key="epochs" label="Epochs"/>
-                    <Field key="steps" label="Steps" placeholder="by epochs"/>
+                    <Field key="seed"/>
+                    <Field key="batch"/>
+                    <Field key="lr"/>
+                    <Field key="epochs"/>
+                    <Field key="steps" placeholder="by epochs"/>
                     <Field key=PROBE_EVERY label="Probe every" placeholder="auto"/>
                 </div>
                 <More/>
@@ -103,15 +102,11 @@ fn More() -> impl IntoView {
     let state = expect_context::<PageState>();
     let names =
         Memo::new(move |_| state.preset_config().map(|config| settings::more_names(&config)).unwrap_or_default());
-    let label = |name: &str| match name {
-        "width" => "Width of the network".to_string(),
-        other => format::title(&other.replace('_', " ")),
-    };
     view! {
         <details class="more">
             <summary>"More settings"</summary>
             <div class="fields">
-                {move || names.get().into_iter().map(|name| view! { <Field label=label(&name) key=name/> }).collect_view()}
+                {move || names.get().into_iter().map(|name| view! { <Field key=name/> }).collect_view()}
             </div>
         </details>
     }

@@ -29,7 +29,7 @@ pub async fn onnx(encoder: &Encoder, about: &About) -> Result<Vec<u8>> {
     for (name, data) in tensors::read(encoder.state()).await? {
         state.insert(name, little(data)?);
     }
-    let input = if encoder.input() == Input::Pixels { "images" } else { encoder.input().name() };
+    let input = if encoder.input() == Input::Pixels { "images" } else { encoder.input().word() };
     let graph = Graph::of(encoder, state, input).finish();
     let mut model = Message::default();
     model.int(1, FORMAT);
@@ -104,7 +104,7 @@ mod tests {
     fn configs(width: Option<usize>) -> Vec<(String, EncoderConfig, usize)> {
         let plain = ENCODER_KINDS.map(|kind| {
             let config = EncoderConfig::published(kind, "cifar-10");
-            (kind.name(), EncoderConfig { width: width.unwrap_or(config.width), ..config }, 3)
+            (kind.word().to_string(), EncoderConfig { width: width.unwrap_or(config.width), ..config }, 3)
         });
         let small = EncoderConfig::small(width.unwrap_or(32));
         let lab = small.clone().reading(Input::Lab, &[50.0, 0.0, 0.0], &[25.0, 30.0, 30.0]);

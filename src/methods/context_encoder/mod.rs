@@ -4,10 +4,12 @@
 //! more, and `L_adv = -log D(F((1 - m) x))` for a discriminator D that learns to tell what was painted from what was there.
 //! Pathak et al. 2016, equations 1 to 3.
 
+mod options;
+
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::shared::crop::{self, CropFlip};
+use super::shared::crop::CropFlip;
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{adversarial_loss, unexplained_variance, weighted_squared_error};
@@ -19,6 +21,7 @@ use crate::net::{Discriminator, Encoder, EncoderConfig, EncoderKind, Init, Inpai
 use crate::optim::{OptimizerConfig, ParamGroup, Rate, Schedule};
 use crate::rng::Rng;
 use crate::view::mask::{Holes, blocks, central, fill};
+use options::{ContextEncoderOptions, HoleFill, Mask};
 
 /// The smallest side that is painted.
 const LEAST: usize = 8;
@@ -32,25 +35,10 @@ pub struct ContextEncoder {
     decoder: InpaintingDecoder,
     discriminator: Option<Discriminator>,
     #[module(skip)]
-    frame: CropFlip,
+    options: ContextEncoderOptions,
+    /// Of the holes, a number a channel.
     #[module(skip)]
-    settings: Settings,
-}
-
-/// The options in use.
-#[derive(Clone, Debug)]
-struct Settings {
-    /// Random blocks, and the whole image is painted; else its middle.
-    blocks: bool,
-    /// Pixels of the rim.
-    overlap: usize,
-    overlap_weight: f64,
-    /// Of holes, a number a channel.
     colour: Vec<f64>,
-    /// The share of the adversarial loss.
-    lambda: f64,
-    /// Whole images count towards the running statistics.
-    refresh: bool,
 }
 
 impl Method for ContextEncoder {
@@ -69,10 +57,12 @@ impl Method for ContextEncoder {
     };
     const PRESETS: Presets = Presets::new(small, cifar, full);
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let (settings, frame) = (Settings::of(config)?, CropFlip::of(config)?);
-        let sides = frame.sides([data_info.size.height, data_info.size.width]);
-        let (channels, side) = (data_info.size.channels, settings.painted(sides[0]));
+    type Options = ContextEncoderOptions;
+
+    fn init(config: &RunConfig, options: &ContextEncoderOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+        let sides = options.crop.sides([data_info.size.height, data_info.size.width]);
+        let channels = data_info.size.channels;
+        let side = options.painted(sides[0]);
         if sides[0] != sides[1] || side < LEAST {
             let [height, width] = sides;
             return Err(Error::Config(format!(
@@ -87,11 +77,13 @@ impl Method for ContextEncoder {
                 sides[0]
             )));
         }
-        let (bottleneck, width) = (config.option("bottleneck")?, config.option("decoder")?);
-        let plan = InpaintingDecoderConfig { maps: [maps, pixels], bottleneck, width, output: [channels, side] };
+        let width = options.decoder;
+        let output = [channels, side];
+        let plan = InpaintingDecoderConfig { maps: [maps, pixels], bottleneck: options.bottleneck, width, output };
         let decoder = plan.init(init);
-        let discriminator = (settings.lambda > 0.0).then(|| Discriminator::init([channels, side], width, init));
-        Ok(Self { encoder, decoder, discriminator, frame, settings })
+        let discriminator = (options.adversarial > 0.0).then(|| Discriminator::init(output, width, init));
+        let colour = options.colour(&config.data);
+        Ok(Self { encoder, decoder, discriminator, options: options.clone(), colour })
     }
 
     fn encoder(&self) -> &Encoder {
@@ -99,17 +91,19 @@ impl Method for ContextEncoder {
     }
 
     /// The discriminator learns at a tenth of the painter's rate.
-    fn groups(_config: &RunConfig) -> Vec<ParamGroup> {
+    fn groups(_config: &RunConfig, _options: &ContextEncoderOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { rate: Rate::Factor(0.1), ..ParamGroup::of(|name, _| name.starts_with("discriminator.")) }]
     }
 
     /// Images with their holes filled; the targets are the images, what is missing and the rim.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
-        let images = self.frame.images(batch, rng);
-        let ([n, _, h, w], rim, device) = (images.dims(), self.settings.overlap, images.device());
-        let Holes { missing, rim } =
-            if self.settings.blocks { blocks(n, [h, w], rim, &device, rng) } else { central(n, [h, w], rim, &device) };
-        let given = fill(images.clone(), missing.clone(), &self.settings.colour);
+        let images = self.options.crop.images(batch, rng);
+        let ([n, _, h, w], device) = (images.dims(), images.device());
+        let Holes { missing, rim } = match self.options.mask {
+            Mask::Blocks => blocks(n, [h, w], self.options.overlap, &device, rng),
+            Mask::Centre => central(n, [h, w], self.options.overlap, &device),
+        };
+        let given = fill(images.clone(), missing.clone(), &self.colour);
         Views { images: vec![given], targets: vec![images, missing, rim], ..Views::default() }
     }
 
@@ -117,10 +111,10 @@ impl Method for ContextEncoder {
         let found = self.decoder.forward(self.encoder.last_map(views.images[0].clone())); // [n, c, side, side]
         let [truth, missing, rim] = [0, 1, 2].map(|index| self.window(views.targets[index].clone()));
         let wanted = truth * 2.0 - 1.0;
-        let weights = missing.clone() + rim * self.settings.overlap_weight;
+        let weights = missing.clone() + rim * self.options.overlap_weight;
         let metric = unexplained_variance(found.clone().inner(), wanted.clone(), missing);
         let maps = vec![found.clone().detach().inner()];
-        if self.settings.refresh {
+        if self.options.refresh {
             self.see_whole(views);
         }
         let painted = weighted_squared_error(found.clone(), wanted.clone(), weights);
@@ -148,7 +142,7 @@ impl ContextEncoder {
     /// The part of an image that is painted: its middle, or all of it.
     fn window(&self, images: Tensor<4>) -> Tensor<4> {
         let [_, _, height, width] = images.dims();
-        if self.settings.blocks {
+        if self.options.mask == Mask::Blocks {
             return images;
         }
         images.narrow(2, height / 4, height / 2).narrow(3, width / 4, width / 2)
@@ -157,7 +151,7 @@ impl ContextEncoder {
     /// What was painted, in its place in the images.
     fn placed(&self, painted: Tensor<4>, images: Tensor<4>) -> Tensor<4> {
         let [n, c, height, width] = images.dims();
-        if self.settings.blocks {
+        if self.options.mask == Mask::Blocks {
             return painted;
         }
         let (top, left) = (height / 4, width / 4);
@@ -169,7 +163,7 @@ impl ContextEncoder {
     ///
     /// The judge sees neither the surroundings nor the hole's place, or it would look at the seam alone.
     fn judge(&self, judge: &Discriminator, painted: Tensor<1>, found: Tensor<4>, wanted: Tensor<4>) -> Tensor<1> {
-        let lambda = self.settings.lambda;
+        let lambda = self.options.adversarial;
         // without tracking nothing learns, and statistics are the running ones
         let (frozen, real) = if found.device().is_autodiff() {
             (momentum_copy(judge), Tensor::from_inner(wanted))
@@ -190,30 +184,19 @@ impl ContextEncoder {
     }
 }
 
-impl Settings {
-    fn of(config: &RunConfig) -> Result<Self> {
-        let wrong = |what: String| Err(Error::Config(what));
-        let blocks = config.choice("mask", &[("centre", false), ("blocks", true)])?;
-        let mean = Pixels::of(&config.data).mean;
-        let colour =
-            config.choice("fill", &[("mean", mean), ("published", PUBLISHED.to_vec()), ("black", vec![0.0])])?;
-        let (overlap, overlap_weight, lambda) =
-            (config.option("overlap")?, config.option("overlap_weight")?, config.option("adversarial")?);
-        if !((0.0..1.0).contains(&lambda) && (0.0..f64::INFINITY).contains(&overlap_weight)) {
-            return wrong("adversarial must lie in 0 to 1, and overlap_weight must not be negative".into());
+impl ContextEncoderOptions {
+    /// The colour of the holes for data of this name, a number a channel.
+    fn colour(&self, data: &str) -> Vec<f64> {
+        match self.fill {
+            HoleFill::Mean => Pixels::of(data).mean,
+            HoleFill::Published => PUBLISHED.to_vec(),
+            HoleFill::Black => vec![0.0],
         }
-        if overlap > 16 {
-            return wrong("overlap must be at most 16 pixels".into());
-        }
-        if config.option::<usize>("decoder")? == 0 {
-            return wrong("decoder must be at least 1: its last layer needs a channel".into());
-        }
-        Ok(Self { blocks, overlap, overlap_weight, colour, lambda, refresh: config.option("refresh")? })
     }
 
     /// Pixels a side of what is painted.
     fn painted(&self, side: usize) -> usize {
-        if self.blocks { side } else { side / 2 }
+        if self.mask == Mask::Blocks { side } else { side / 2 }
     }
 }
 
@@ -221,50 +204,61 @@ impl Settings {
 /// two CPU cores. Blocks at random places rather than the middle, so that all of the image teaches; squares alone, which the
 /// paper found best for features; a rim of one pixel. Adam at a rate for some epochs.
 fn small(data: &str) -> RunConfig {
-    let optimizer = OptimizerConfig::adamw(2e-3, 1e-4);
-    let encoder = EncoderConfig::small(32);
-    let base = RunConfig::of(ContextEncoder::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.2));
-    let base = RunConfig { batch: 128, epochs: 5, ..base };
-    options(base, CropFlip::options(0, true), ["blocks", "mean"], [1, 0, 32], 0.0, true)
+    RunConfig {
+        method: ContextEncoder::INFO.id.into(),
+        preset: Preset::Small,
+        data: data.into(),
+        batch: 128,
+        epochs: 5,
+        encoder: EncoderConfig::small(32),
+        optimizer: OptimizerConfig::adamw(2e-3, 1e-4),
+        schedule: Schedule::cosine(0.2),
+        ..RunConfig::default()
+    }
+    .with_options(&ContextEncoderOptions { refresh: true, ..Default::default() })
 }
 
 /// For images of about 32 px there is no published setting: the published one with three convolutions in place of five, a hole
 /// of 16 of 32 pixels with a rim of 1, and 512 numbers in the middle.
 fn cifar(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::DcganCifar, data).reading(Input::Pixels, &[0.5], &[0.5]);
-    let base = RunConfig { encoder, ..full(data) };
-    options(base, CropFlip::options(0, true), ["centre", "mean"], [1, 512, 64], 1e-3, false)
+    published(EncoderKind::DcganCifar, data).with_options(&ContextEncoderOptions {
+        mask: Mask::Centre,
+        bottleneck: 512,
+        decoder: 64,
+        adversarial: 1e-3,
+        ..Default::default()
+    })
 }
 
 /// The authors' code for the middle of images of 128 px: 64 images a step, Adam with beta1 0.5 at 2e-3, the discriminator's at
 /// 2e-4, 500 epochs, a rim of 4 pixels that counts ten times, 4000 numbers in the middle, a thousandth of adversarial loss.
 /// Published for features, with AlexNet, random holes and squares alone: 21.0 % linear on ImageNet at the third layer.
 fn full(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::Dcgan, data).reading(Input::Pixels, &[0.5], &[0.5]);
-    let optimizer = OptimizerConfig { momentum: 0.5, ..OptimizerConfig::adam(2e-3, 0.0) };
-    let base = RunConfig::of(ContextEncoder::INFO.id, Preset::Full, data, encoder, optimizer, Schedule::Constant);
-    let base = RunConfig { batch: 64, epochs: 500, ..base };
-    options(base, CropFlip::options(128, true), ["centre", "published"], [4, 4000, 64], 1e-3, false)
+    published(EncoderKind::Dcgan, data).with_options(&ContextEncoderOptions {
+        crop: CropFlip::of(128),
+        mask: Mask::Centre,
+        fill: HoleFill::Published,
+        overlap: 4,
+        bottleneck: 4000,
+        decoder: 64,
+        adversarial: 1e-3,
+        ..Default::default()
+    })
 }
 
-fn options(
-    base: RunConfig,
-    frame: crop::Options,
-    [mask, fill]: [&str; 2],
-    [overlap, bottleneck, decoder]: [usize; 3],
-    adversarial: f64,
-    refresh: bool,
-) -> RunConfig {
-    base.with_options(frame).with_options([
-        ("mask", mask.into()),
-        ("fill", fill.into()),
-        ("overlap", overlap.into()),
-        ("overlap_weight", 10.0.into()),
-        ("bottleneck", bottleneck.into()),
-        ("decoder", decoder.into()),
-        ("adversarial", adversarial.into()),
-        ("refresh", refresh.into()),
-    ])
+/// Batch, rates and input of both.
+fn published(kind: EncoderKind, data: &str) -> RunConfig {
+    RunConfig {
+        method: ContextEncoder::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 64,
+        epochs: 500,
+        encoder: EncoderConfig::published(kind, data).reading(Input::Pixels, &[0.5], &[0.5]),
+        optimizer: OptimizerConfig { momentum: 0.5, ..OptimizerConfig::adam(2e-3, 0.0) },
+        schedule: Schedule::Constant,
+        ..RunConfig::default()
+    }
 }
 
 #[cfg(test)]
@@ -353,7 +347,7 @@ mod tests {
 
     #[test]
     fn the_judge_has_a_tenth_of_the_rate() {
-        let [group] = ContextEncoder::groups(&full("imagenet"))[..] else { panic!("one group") };
+        let [group] = ContextEncoder::groups(&full("imagenet"), &ContextEncoderOptions::default())[..] else { panic!("one group") };
         assert_eq!(group.rate, Rate::Factor(0.1));
         assert!((group.matches)("discriminator.links.0.conv.weight", 4) && !(group.matches)("decoder.last.weight", 4));
     }

@@ -3,14 +3,14 @@
 //! `L = -mean_p m_p log sigmoid(s_p) + (1 - m_p) log sigmoid(-s_p)` over the pixels p of a frame of which the motion to the next
 //! frame says clearly whether they are foreground m. Pathak, Girshick, Dollar, Darrell and Hariharan 2017, section 3.
 
+mod labeller;
+
 use burn::module::Module;
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{Tensor, TensorData};
-use serde_json::Value;
 
-use super::shared::crop::{self, CropFlip};
+use super::shared::crop::CropFlip;
 use crate::config::{Preset, RunConfig};
-use crate::data::{CLIPS, shapes};
+use crate::data::shapes;
 use crate::error::{Error, Result};
 use crate::loss::{best_fixed_iou, mask_cross_entropy, iou};
 use crate::method::{
@@ -18,16 +18,23 @@ use crate::method::{
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, MaskHead, MaskHeadConfig};
 use crate::optim::{OptimizerConfig, Schedule};
+use crate::options::options;
 use crate::rng::Rng;
-use crate::view::motion::{FlowSettings, ForegroundSettings, Zoom, flow, motion_saliency, zoom_to_motion};
-use crate::view::resize;
+pub(super) use labeller::{MotionLabeller, MotionMaskOptions, Seen};
 
 /// Shares of images out of which the best fixed mask is chosen.
 const FIXED: usize = 20;
-/// The smallest window in films.
-const FILMED: f64 = 0.15;
-/// Pixels of motion that are drawn in full colour at least.
-const FAINT: f64 = 0.5;
+options! {
+    /// Options of watching objects move.
+    pub struct MotionOptions {
+        ..crop: CropFlip;
+        ..masks: MotionMaskOptions;
+        /// Channels of the head that draws masks.
+        head: usize = 64, in 1..=65_536, unit "channels", tiny = 8;
+        /// Numbers through which the head squeezes a frame; 0 draws each pixel from its surroundings.
+        bottleneck: usize = 0, in 0..=65_536, tiny = 16;
+    }
+}
 
 /// Encoder and a head that draws masks.
 #[derive(Module, Debug)]
@@ -35,20 +42,9 @@ pub struct Motion {
     encoder: Encoder,
     head: MaskHead,
     #[module(skip)]
-    frame: CropFlip,
+    crop: CropFlip,
     #[module(skip)]
     watcher: MotionLabeller,
-}
-
-/// Finds in two frames what moves.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MotionLabeller {
-    plan: FlowSettings,
-    foreground: ForegroundSettings,
-    /// The smallest window around what moves, as a share of the frame's side; 1 takes frames whole.
-    least_window: f64,
-    /// Rows and columns of masks.
-    pub(crate) mask: usize,
 }
 
 impl Method for Motion {
@@ -68,10 +64,13 @@ impl Method for Motion {
     };
     const PRESETS: Presets = Presets::new(small, full, full);
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+    type Options = MotionOptions;
+
+    fn init(config: &RunConfig, options: &MotionOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
         refuse_single(config, data_info)?;
-        let (watcher, frame) = (MotionLabeller::of(config)?, CropFlip::of(config)?);
-        let sides = frame.sides([data_info.size.height, data_info.size.width]);
+        let watcher = MotionLabeller::of(&options.masks)?;
+        let crop = options.crop;
+        let sides = crop.sides([data_info.size.height, data_info.size.width]);
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
         let maps = encoder.last_map_size(sides);
         if maps.contains(&0) {
@@ -80,12 +79,9 @@ impl Method for Motion {
                 "the encoder leaves nothing of frames of {height} by {width} pixels: set size, or another encoder.kind"
             )));
         }
-        let (width, bottleneck) = (config.option("head")?, config.option("bottleneck")?);
-        if width == 0 {
-            return Err(Error::Config("head must be at least 1: the mask is drawn from so many channels".into()));
-        }
-        let head = MaskHeadConfig { maps, width, bottleneck, side: watcher.mask }.init(init);
-        Ok(Self { encoder, head, frame, watcher })
+        let plan = MaskHeadConfig { maps, width: options.head, bottleneck: options.bottleneck, side: watcher.mask };
+        let head = plan.init(init);
+        Ok(Self { encoder, head, crop, watcher })
     }
 
     fn encoder(&self) -> &Encoder {
@@ -93,7 +89,7 @@ impl Method for Motion {
     }
 
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
-        let Seen { frames, targets } = self.watcher.watch(batch, self.frame, rng);
+        let Seen { frames, targets } = self.watcher.watch(batch, self.crop, rng);
         Views { images: vec![frames], targets: targets.to_vec(), ..Views::default() }
     }
 
@@ -131,136 +127,6 @@ pub(crate) fn refuse_single(config: &RunConfig, data_info: &DataInfo) -> Result<
     )))
 }
 
-/// Frames, and what is known of their pixels.
-pub(crate) struct Seen {
-    /// `[n, c, h, w]`.
-    pub(crate) frames: Tensor<4>,
-    /// What moved on its own and where that is known `[n, 1, mask, mask]`, and all motion as colours `[n, 3, h, w]`.
-    pub(crate) targets: [Tensor<4>; 3],
-}
-
-impl Seen {
-    /// For drawing, with what a network says of each pixel in 0 to 1, if it has said anything.
-    pub(crate) fn rows(self, said: Option<&Tensor<4>>) -> Vec<(String, Tensor<4>)> {
-        let ([_, _, h, w], [on, known, colours]) = (self.frames.dims(), self.targets);
-        let masks = on * known.clone() + (known.neg() + 1.0) * 0.5;
-        let mut rows = vec![
-            ("What the network was given".to_string(), self.frames),
-            ("How it moved until the next frame, by colour; gray stood still".to_string(), colours),
-            (
-                "What moved on its own: white did, black did not, gray is not asked for".to_string(),
-                large(masks, [h, w]),
-            ),
-        ];
-        rows.extend(said.map(|said| ("What it says moves".to_string(), large(said.clone(), [h, w]))));
-        rows
-    }
-}
-
-/// Maps in the size of the frames, for drawing.
-fn large(maps: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
-    resize(maps, size).clamp(0.0, 1.0)
-}
-
-/// Flow as colours: each of red, green and blue stands for a direction, at angles of 120 degrees; the fastest pixel of each
-/// frame has full colour. `[n, 2, h, w]` -> `[n, 3, h, w]` in 0 to 1.
-fn colours(flow: Tensor<4>) -> Tensor<4> {
-    let half = 3f32.sqrt() / 2.0;
-    let directions = TensorData::new(vec![1.0f32, 0.0, -0.5, half, -0.5, -half], [3, 2]);
-    let ([n, _, h, w], directions) = (flow.dims(), Tensor::<2>::from_data(directions, &flow.device()));
-    let fastest = flow.clone().square().sum_dim(1).max_dim(2).max_dim(3).sqrt().clamp_min(FAINT); // [n, 1, 1, 1]
-    let along = directions.unsqueeze::<3>().expand([n, 3, 2]).matmul(flow.reshape([n, 2, h * w]));
-    along.reshape([n, 3, h, w]) / fastest * 0.5 + 0.5
-}
-
-impl MotionLabeller {
-    /// Single frames, or windows of them, with their masks. What moves is found in the whole frame and cut and mirrored with
-    /// it; nothing that is asked for is computed from how the frame looks.
-    pub(crate) fn watch(&self, batch: &Batch, frame: CropFlip, rng: &mut Rng) -> Seen {
-        let images = batch.images.clone();
-        let [n, channels, h, w] = images.dims();
-        let next = batch.next.clone().expect("a batch of clips has the next frames");
-        let flow = flow(images.clone(), next, &self.plan);
-        let soft = motion_saliency(flow.clone(), &self.foreground); // [n, 1, h, w]
-        let mut all = Tensor::cat(vec![images, soft.clone(), colours(flow)], 1);
-        if self.least_window < 1.0 {
-            let moves = soft.greater_equal_elem(self.foreground.high).float();
-            all = zoom_to_motion(all, moves, &Zoom::draw(n, rng), self.least_window, frame.sides([h, w]));
-        }
-        let all = frame.images(&Batch { images: all, ..batch.clone() }, rng);
-        let [frames, soft, colours] =
-            [(0, channels), (channels, 1), (channels + 1, 3)].map(|(first, count)| all.clone().narrow(1, first, count));
-        let [on, known] = self.foreground.trimap(resize(soft, [self.mask; 2]));
-        Seen { frames, targets: [on, known, colours] }
-    }
-
-    /// The options with their values for these images, masks of so many pixels a side. The shapes that are made fill much of
-    /// their frames; of what people film, little moves.
-    pub(crate) fn options(mask: usize, data: &str) -> [(&'static str, Value); 13] {
-        let least_window = if data == CLIPS { FILMED } else { 1.0 };
-        let FlowSettings { warps, rounds, smoothness, reach } = FlowSettings::default();
-        [
-            ("mask_side", mask.into()),
-            ("least_window", least_window.into()),
-            ("warps", warps.into()),
-            ("rounds", rounds.into()),
-            ("smoothness", smoothness.into()),
-            ("reach", reach.into()),
-            ("least_motion", 0.4.into()),
-            ("deviations", 3.0.into()),
-            ("low", 0.4.into()),
-            ("high", 0.7.into()),
-            ("least_share", 0.1.into()),
-            ("most_share", 0.8.into()),
-            ("border_share", 0.1.into()),
-        ]
-    }
-
-    /// Takes the options up.
-    ///
-    /// # Errors
-    /// When they are missing or impossible.
-    pub(crate) fn of(config: &RunConfig) -> Result<Self> {
-        let wrong = |what: &str| Err(Error::Config(what.to_string()));
-        let number = |option: &str| -> Result<f64> { config.option(option) };
-        let plan = FlowSettings {
-            warps: config.option("warps")?,
-            rounds: config.option("rounds")?,
-            smoothness: number("smoothness")?,
-            reach: number("reach")?,
-        };
-        if plan.warps == 0 || plan.rounds == 0 || !(plan.smoothness > 0.0 && (0.3..=20.0).contains(&plan.reach)) {
-            return wrong(
-                "warps and rounds must be at least 1, smoothness positive, and reach between 0.3 and 20 pixels",
-            );
-        }
-        let foreground = ForegroundSettings {
-            least: number("least_motion")?,
-            deviations: number("deviations")?,
-            low: number("low")?,
-            high: number("high")?,
-            shares: [number("least_share")?, number("most_share")?],
-            border: number("border_share")?,
-        };
-        let ForegroundSettings { least, deviations, low, high, shares, .. } = foreground;
-        if !(least > 0.0 && deviations >= 0.0) {
-            return wrong("least_motion must be positive, and deviations must not be negative");
-        }
-        if !(0.0 < low && low <= high && high < 1.0 && shares[0] <= shares[1]) {
-            return wrong("low and high must lie in order between 0 and 1, and so must least_share and most_share");
-        }
-        let least_window = number("least_window")?;
-        if !(least_window > 0.0 && least_window <= 1.0) {
-            return wrong("least_window must be above 0 and at most 1, which takes frames whole");
-        }
-        let mask = config.option("mask_side")?;
-        if !(4..=256).contains(&mask) {
-            return wrong("mask_side must be between 4 and 256 pixels");
-        }
-        Ok(Self { plan, foreground, least_window, mask })
-    }
-}
-
 /// The four-block encoder on whole frames, masks of 24x24 pixels drawn from 12x12, minutes on two CPU cores. Adam at a rate
 /// for some epochs. Each pixel is drawn from its surroundings and not, as published, all at once from the whole: a few hundred
 /// clips are too few for that. On the moving shapes, six epochs and some five minutes: an overlap of 85 % on test clips, where the
@@ -269,37 +135,52 @@ impl MotionLabeller {
 /// cross a street (OpenCV's `vtest.avi`, 128 px, windows at 64) too little moves for whole frames to be of use; in windows the
 /// overlap came to 70.9 % after 132 steps, the best fixed mask to 31.5 %.
 fn small(data: &str) -> RunConfig {
-    let (optimizer, schedule) = (OptimizerConfig::adamw(2e-3, 1e-3), Schedule::cosine(0.2));
-    let encoder = EncoderConfig::small(32);
-    let base = RunConfig::of(Motion::INFO.id, Preset::Small, data, encoder, optimizer, schedule);
-    options(RunConfig { epochs: 6, ..base }, CropFlip::options(0, true), [64, 0, 24])
+    RunConfig {
+        method: Motion::INFO.id.into(),
+        preset: Preset::Small,
+        data: data.into(),
+        epochs: 6,
+        encoder: EncoderConfig::small(32),
+        optimizer: OptimizerConfig::adamw(2e-3, 1e-3),
+        schedule: Schedule::cosine(0.2),
+        ..RunConfig::default()
+    }
+    .with_options(&MotionOptions { masks: MotionMaskOptions::suited(24, data), ..Default::default() })
 }
 
 /// The network of the authors' code, AlexNet at 227 px with batch norm: 128 channels squeezed through 512 numbers to a mask of
 /// 56x56; its last pooling is kept, so that maps are of 6x6 and not of 13x13. Rate, batch and steps are not in that code; these
 /// are ours. Published with 1.6 million frames: 61.0 mAP in classification and 52.2 in detection on VOC 2007.
 fn full(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::AlexnetBn, data);
-    let (optimizer, schedule) = (OptimizerConfig::adamw(1e-3, 1e-4), Schedule::cosine(1.0));
-    let base = RunConfig::of(Motion::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
-    options(RunConfig { batch: 128, epochs: 30, ..base }, CropFlip::options(227, true), [128, 512, 56])
-}
-
-fn options(base: RunConfig, frame: crop::Options, [head, bottleneck, mask]: [usize; 3]) -> RunConfig {
-    let head = [("head", head.into()), ("bottleneck", bottleneck.into())];
-    let watcher = MotionLabeller::options(mask, &base.data);
-    base.with_options(frame).with_options(head).with_options(watcher)
+    RunConfig {
+        method: Motion::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 128,
+        epochs: 30,
+        encoder: EncoderConfig::published(EncoderKind::AlexnetBn, data),
+        optimizer: OptimizerConfig::adamw(1e-3, 1e-4),
+        schedule: Schedule::cosine(1.0),
+        ..RunConfig::default()
+    }
+    .with_options(&MotionOptions {
+        crop: CropFlip::of(227),
+        masks: MotionMaskOptions::suited(56, data),
+        head: 128,
+        bottleneck: 512,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Size;
+    use crate::data::{CLIPS, Size};
     use crate::methods::test_support::{
-        POSITION, batch, encoder_gradient, gradient_from, losses_of, model, shrunk, tiny, views, views_of, zeroed,
+        self, POSITION, batch, encoder_gradient, gradient_from, losses_of, model, shrunk, tiny, views, views_of, zeroed,
     };
     use crate::rng::{Purpose, stream};
-    use burn::tensor::Device;
+    use crate::view::motion::{flow, motion_saliency};
+    use burn::tensor::{Device, Tensor, TensorData};
 
     fn numbers(x: &Tensor<4>) -> Vec<f32> {
         x.clone().into_data().try_to_vec().expect("floats")
@@ -314,8 +195,8 @@ mod tests {
     #[test]
     fn single_images_are_refused_in_words() {
         let data_info = DataInfo::of(Size { channels: 1, height: 28, width: 28 }, 32);
-        let mut init = Init::new(stream(1, Purpose::Weights, 0), &Device::flex());
-        let said = Motion::init(&tiny("motion"), &data_info, &mut init).expect_err("no clips").to_string();
+        let built = test_support::init::<Motion>(&tiny("motion"), &data_info, &Device::flex());
+        let said = built.expect_err("no clips").to_string();
         assert!(said.contains("do not follow one another") && said.contains("clips:DIR"), "{said}");
     }
 
@@ -380,9 +261,9 @@ mod tests {
             indices.iter().flat_map(|at| shapes::covered(at / shapes::FRAMES, side, at % shapes::FRAMES)).collect();
         let truth = Tensor::<4>::from_data(TensorData::new(truth, [clips, 1, side, side]), &Device::flex());
         let batch = Batch::out_of(&data.expect("a data set").train, indices, &Device::flex());
-        let settings = MotionLabeller::of(&small(shapes::NAME)).expect("a preset");
-        let found = flow(batch.images, batch.next.expect("clips"), &settings.plan);
-        let [on, known] = settings.foreground.trimap(motion_saliency(found, &settings.foreground));
+        let labeller = MotionLabeller::of(&MotionMaskOptions::suited(24, shapes::NAME)).expect("a preset");
+        let found = flow(batch.images, batch.next.expect("clips"), &labeller.plan);
+        let [on, known] = labeller.foreground.trimap(motion_saliency(found, &labeller.foreground));
         let shared: f32 = iou(on, truth.greater_elem(0.5).float(), known.clone()).into_scalar();
         let used: f32 = known.max_dim(2).max_dim(3).mean().into_scalar();
         assert!(shared > 0.7 && used > 0.6, "an overlap of {shared} where anything is known, in {used} of the frames");
@@ -412,9 +293,9 @@ mod tests {
         let used = |least: &str| -> f32 {
             let mut config = small(CLIPS);
             config.set("least_window", least).expect("an option");
-            let watcher = MotionLabeller::of(&config).expect("a preset");
-            let seen =
-                watcher.watch(&batch, CropFlip::of(&config).expect("options"), &mut stream(1, Purpose::Views, 0));
+            let options = config.read_options::<MotionOptions>().expect("a preset");
+            let watcher = MotionLabeller::of(&options.masks).expect("a preset");
+            let seen = watcher.watch(&batch, options.crop, &mut stream(1, Purpose::Views, 0));
             assert_eq!(seen.frames.dims(), [8, 1, side, side]);
             seen.targets[1].clone().max_dim(2).max_dim(3).mean().into_scalar()
         };

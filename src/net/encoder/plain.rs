@@ -1,4 +1,4 @@
-//! Networks of Exemplar-CNN.
+//! Plain stacks of 5x5 convolutions, the networks of Exemplar-CNN.
 
 use super::alexnet::share;
 use super::staged::{Stage, Staged, Unit};
@@ -7,7 +7,7 @@ use crate::net::{Conv2d, Init, Pool};
 /// 5x5 convolutions of padding 2 with ReLU and without norm; 2x2 max pooling after the first two (Dosovitskiy et al. 2014, section
 /// 3). The fully connected layer is part of the method's head. `published` are the paper's channels, scaled to a first layer of
 /// `width`.
-pub(super) fn exemplar(published: &[usize], width: usize, channels: usize, init: &mut Init) -> Staged {
+pub(super) fn plain(published: &[usize], width: usize, channels: usize, init: &mut Init) -> Staged {
     let mut input = channels;
     let stages = published.iter().enumerate().map(|(index, &output)| {
         let output = share(output, width, published[0]);
@@ -27,9 +27,9 @@ mod tests {
     #[test]
     fn the_three_nets_follow_the_papers_plans() {
         let cases = [
-            (EncoderKind::ExemplarSmall, vec![[64, 16, 16], [64, 8, 8]]),
-            (EncoderKind::ExemplarMedium, vec![[64, 16, 16], [128, 8, 8], [256, 8, 8]]),
-            (EncoderKind::ExemplarLarge, vec![[92, 16, 16], [256, 8, 8], [512, 8, 8]]),
+            (EncoderKind::PlainSmall, vec![[64, 16, 16], [64, 8, 8]]),
+            (EncoderKind::PlainMedium, vec![[64, 16, 16], [128, 8, 8], [256, 8, 8]]),
+            (EncoderKind::PlainLarge, vec![[92, 16, 16], [256, 8, 8], [512, 8, 8]]),
         ];
         for (kind, expected) in cases {
             let encoder = build(&EncoderConfig::published(kind, "cifar-10"), 3, &Device::flex().autodiff());

@@ -3,10 +3,13 @@
 //! `L = -mean_p v(Z_p) sum_q Z_pq log softmax(z_p)_q` over pixels p and bins q of colour: Z is spread over the bins next to
 //! the true colour, v makes up for how common its bin is. Zhang, Isola and Efros 2016, equations 2 to 5.
 
+mod options;
+
 use burn::module::{Module, Param};
 use burn::tensor::{IndexingUpdateOp, Tensor};
 
-use super::shared::crop::{self, CropFlip};
+use super::shared::crop::CropFlip;
+use super::shared::options::PixelHeadOptions;
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{
@@ -18,10 +21,11 @@ use crate::method::{
     Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Input, PixelHead};
-use crate::optim::{OptimizerConfig, ParamGroup, Schedule};
+use crate::optim::{OptimizerConfig, ParamGroup, Schedule, Steps};
 use crate::rng::Rng;
 use crate::view::lab::{from_lab, to_lab};
 use crate::view::{ab_bins, resize, subsample};
+use options::{Answer, Bins, ColorizationOptions};
 
 /// Divides a and b where they are regressed.
 const REACH: f64 = 110.0;
@@ -41,25 +45,7 @@ pub struct Colorization {
     /// How common each bin is among the pixels of the first steps: by soft codes, and by nearest bins `[2, q]`.
     prior: Param<Tensor<2>>,
     #[module(skip)]
-    frame: CropFlip,
-    #[module(skip)]
-    settings: Settings,
-}
-
-/// The options in use.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    /// Squares of a and b in place of classes: the mistake that makes everything brown.
-    regression: bool,
-    /// Bins that no pixel of the first steps was nearest to are given up.
-    measured: bool,
-    neighbours: usize,
-    sigma: f64,
-    lambda: f64,
-    temperature: f64,
-    /// Images without an a or b beyond this teach nothing.
-    least: f64,
-    prior_steps: usize,
+    options: ColorizationOptions,
 }
 
 /// What a batch is asked.
@@ -90,7 +76,9 @@ impl Method for Colorization {
     };
     const PRESETS: Presets = Presets::new(small, full, full);
 
-    fn init(config: &RunConfig, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+    type Options = ColorizationOptions;
+
+    fn init(config: &RunConfig, options: &ColorizationOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
         let channels = data_info.size.channels;
         if channels != 3 {
             return Err(Error::Data(format!(
@@ -104,14 +92,14 @@ impl Method for Colorization {
                 "encoder.input must be lightness for colorization: other input shows colours".into(),
             ));
         }
-        let (settings, frame) = (Settings::of(config)?, CropFlip::of(config)?);
         let bins = ab_bins();
         let q = bins.len();
         let encoder = Encoder::init(&config.encoder, channels, init)?;
-        let outputs = if settings.regression { 2 } else { q };
-        let head = PixelHead::init(encoder.width(), config.option("head")?, config.option("layers")?, outputs, init);
-        let (bins, prior) = (init.frozen(bins.concat(), [q, 2]), init.frozen(vec![0.0; 2 * q], [2, q]));
-        Ok(Self { encoder, head, bins, prior, frame, settings })
+        let outputs = if options.task == Answer::Regression { 2 } else { q };
+        let head = options.pixel_head.init(encoder.width(), outputs, init);
+        let bins = init.frozen(bins.concat(), [q, 2]);
+        let prior = init.frozen(vec![0.0; 2 * q], [2, q]);
+        Ok(Self { encoder, head, bins, prior, options: options.clone() })
     }
 
     fn encoder(&self) -> &Encoder {
@@ -119,14 +107,14 @@ impl Method for Colorization {
     }
 
     /// As in the authors' code, biases do not decay.
-    fn groups(_config: &RunConfig) -> Vec<ParamGroup> {
+    fn groups(_config: &RunConfig, _options: &ColorizationOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { weight_decay: Some(0.0), ..ParamGroup::vectors() }]
     }
 
     /// The images, of which the encoder reads the lightness alone, and their colours. No channel is normalised by a number
     /// that was computed from the others.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
-        let images = self.frame.images(batch, rng);
+        let images = self.options.crop.images(batch, rng);
         let colours = to_lab(images.clone()).narrow(1, 1, 2);
         Views { images: vec![images], targets: vec![colours], ..Views::default() }
     }
@@ -136,7 +124,7 @@ impl Method for Colorization {
         let [_, _, h, w] = found.dims();
         let colours = subsample(views.targets[0].clone(), [h, w]); // [n, 2, h, w]
         let maps = vec![found.clone().detach().inner()];
-        if self.settings.regression {
+        if self.is_regression() {
             return LossOutput { maps, ..self.squares(found, colours) };
         }
         let Asked { code, weights, live, prior } = self.asked(colours, position);
@@ -169,16 +157,20 @@ impl Method for Colorization {
             ("In the colours it says".to_string(), painted(colours))
         }));
         rows.push(("The truth".to_string(), images));
-        let figures = if self.settings.regression { Vec::new() } else { vec![self.common()] };
+        let figures = if self.is_regression() { Vec::new() } else { vec![self.common()] };
         StepDisplay { rows, figures, ..StepDisplay::default() }
     }
 }
 
 impl Colorization {
+    fn is_regression(&self) -> bool {
+        self.options.task == Answer::Regression
+    }
+
     /// The loss without its trick: squares of a and b, near-gray images left out.
     fn squares(&self, found: Tensor<4>, colours: Tensor<4>) -> LossOutput {
         let [n, _, h, w] = found.dims();
-        let counts = has_colour(colours.clone(), self.settings.least).reshape([n, 1, 1, 1]).expand([n, 1, h, w]);
+        let counts = has_colour(colours.clone(), self.options.least_colour).reshape([n, 1, 1, 1]).expand([n, 1, h, w]);
         let wanted = colours / REACH;
         let metric = unexplained_variance(found.clone().inner(), wanted.clone(), counts.clone());
         LossOutput { metric: Some(metric), ..LossOutput::of(weighted_squared_error(found, wanted, counts)) }
@@ -186,14 +178,15 @@ impl Colorization {
 
     /// Codes and weights of the pixels `[n, 2, h, w]`, on the plain device.
     fn asked(&self, colours: Tensor<4>, position: &StepPosition) -> Asked {
-        let ([n, _, h, w], Settings { neighbours, sigma, lambda, .. }) = (colours.dims(), self.settings);
-        let counts = has_colour(colours.clone(), self.settings.least);
+        let [n, _, h, w] = colours.dims();
+        let ColorizationOptions { neighbours, sigma, lambda, .. } = self.options;
+        let counts = has_colour(colours.clone(), self.options.least_colour);
         let counts = counts.reshape([n, 1]).expand([n, h * w]).reshape([n * h * w]);
         let code = soft_code(pixel_rows(colours), self.bins.val().inner(), neighbours, sigma);
         let prior = self.with(&code, &counts, position.step);
         let q = prior.dims()[1];
         let row = |index| prior.clone().narrow(0, index, 1).squeeze_dim::<1>(0);
-        let live = if self.settings.measured && position.step >= self.settings.prior_steps {
+        let live = if self.options.bins == Bins::Data && position.step >= self.options.prior_steps {
             row(1).greater_elem(0.0).float()
         } else {
             Tensor::ones([q], &prior.device())
@@ -207,7 +200,7 @@ impl Colorization {
     /// that the aim does too.
     fn with(&self, code: &SoftCode, counts: &Tensor<1>, step: usize) -> Tensor<2> {
         let prior = self.prior.val().inner();
-        if step >= self.settings.prior_steps {
+        if step >= self.options.prior_steps {
             return prior;
         }
         let [_, q] = prior.dims();
@@ -219,11 +212,11 @@ impl Colorization {
 
     /// Colours of what the head said: `[n, q, h, w]` -> `[n, 2, h, w]`.
     fn decoded(&self, found: Tensor<4>) -> Tensor<4> {
-        if self.settings.regression {
+        if self.is_regression() {
             return found * REACH;
         }
         let [n, _, h, w] = found.dims();
-        let colours = annealed_mean(pixel_rows(found), self.bins.val().inner(), self.settings.temperature);
+        let colours = annealed_mean(pixel_rows(found), self.bins.val().inner(), self.options.temperature);
         pixel_maps(colours, [n, h, w])
     }
 
@@ -235,7 +228,7 @@ impl Colorization {
         let (a, b) = (place.clone().narrow(1, 0, 1), place.narrow(1, 1, 1));
         let empty = Tensor::<2>::zeros([1, PLANE * PLANE], &prior.device());
         let shares = empty.scatter(1, (a * PLANE as i64 + b).reshape([1, q]), prior, IndexingUpdateOp::Add);
-        let steps = self.settings.prior_steps;
+        let steps = self.options.prior_steps;
         Figure {
             title: "How common each colour is".to_string(),
             caption: format!(
@@ -256,42 +249,23 @@ fn share(losses: &Tensor<1>, codes: &Tensor<2>, weights: &Tensor<1>) -> Tensor<1
     (losses.clone().inner() * weights.clone()).sum() / total / fixed.clamp_min(1e-6)
 }
 
-impl Settings {
-    fn of(config: &RunConfig) -> Result<Self> {
-        let positive = |option: &str| -> Result<f64> {
-            let value: f64 = config.option(option)?;
-            if value > 0.0 { Ok(value) } else { Err(Error::Config(format!("{option} must be positive"))) }
-        };
-        let (lambda, neighbours, prior_steps) =
-            (config.option("lambda")?, config.option("neighbours")?, config.option("prior_steps")?);
-        if !(0.0..=1.0).contains(&lambda) {
-            return Err(Error::Config("lambda must lie in 0 to 1; 1 leaves all colours the same weight".into()));
-        }
-        if !(1..=100).contains(&neighbours) || prior_steps == 0 {
-            return Err(Error::Config("neighbours must lie in 1 to 100 and prior_steps be at least 1".into()));
-        }
-        Ok(Self {
-            regression: config.choice("task", &[("classification", false), ("regression", true)])?,
-            measured: config.choice("bins", &[("data", true), ("gamut", false)])?,
-            neighbours,
-            sigma: positive("sigma")?,
-            lambda,
-            temperature: positive("temperature")?,
-            least: config.option("least_colour")?,
-            prior_steps,
-        })
-    }
-}
-
 /// The four-block encoder, colours at a quarter of the image's size (8 times 8 of 32), minutes on two CPU cores. Bins are
 /// those that occur in the first 50 steps, which is also how long their prior is measured. Adam at a rate a hundred times the
 /// published one, falling by a cosine, for a run of some epochs rather than of weeks; lightness over 25, which goes
 /// with that rate.
 fn small(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::small(32).reading(Input::Lightness, &[50.0], &[25.0]);
-    let optimizer = OptimizerConfig::adamw(3e-3, 1e-3);
-    let base = RunConfig::of(Colorization::INFO.id, Preset::Small, data, encoder, optimizer, Schedule::cosine(0.2));
-    options(RunConfig { batch: 128, epochs: 5, ..base }, CropFlip::options(0, true), [64, 1], "data", 50)
+    RunConfig {
+        method: Colorization::INFO.id.into(),
+        preset: Preset::Small,
+        data: data.into(),
+        batch: 128,
+        epochs: 5,
+        encoder: EncoderConfig::small(32).reading(Input::Lightness, &[50.0], &[25.0]),
+        optimizer: OptimizerConfig::adamw(3e-3, 1e-3),
+        schedule: Schedule::cosine(0.2),
+        ..RunConfig::default()
+    }
+    .with_options(&ColorizationOptions { bins: Bins::Data, ..Default::default() })
 }
 
 /// The authors' code: its network at 176 px, where images are not as small as CIFAR's, 40 images a step, Adam with 0.9 and
@@ -300,28 +274,24 @@ fn small(data: &str) -> RunConfig {
 ///
 /// The prior, for which the code has a file, is measured in the first 1000 steps.
 fn full(data: &str) -> RunConfig {
-    let encoder = EncoderConfig::published(EncoderKind::ColourVgg, data).reading(Input::Lightness, &[50.0], &[1.0]);
-    let optimizer = OptimizerConfig { beta2: 0.99, ..OptimizerConfig::adam(3e-5, 1e-3) };
-    let schedule = Schedule::Steps { at_epochs: vec![7.025], factor: 0.1 };
-    let base = RunConfig::of(Colorization::INFO.id, Preset::Full, data, encoder, optimizer, schedule);
-    let size = if is_small(data) { 0 } else { 176 };
-    let base = RunConfig { batch: 40, epochs: 16, steps: 500_000, ..base };
-    options(base, CropFlip::options(size, true), [256, 2], "gamut", 1000)
-}
-
-fn options(base: RunConfig, frame: crop::Options, [head, layers]: [usize; 2], bins: &str, steps: usize) -> RunConfig {
-    base.with_options(frame).with_options([
-        ("task", "classification".into()),
-        ("head", head.into()),
-        ("layers", layers.into()),
-        ("bins", bins.into()),
-        ("neighbours", 10.into()),
-        ("sigma", 5.0.into()),
-        ("lambda", 0.5.into()),
-        ("temperature", 0.38.into()),
-        ("least_colour", 5.0.into()),
-        ("prior_steps", steps.into()),
-    ])
+    RunConfig {
+        method: Colorization::INFO.id.into(),
+        preset: Preset::Full,
+        data: data.into(),
+        batch: 40,
+        epochs: 16,
+        steps: 500_000,
+        encoder: EncoderConfig::published(EncoderKind::ColourVgg, data).reading(Input::Lightness, &[50.0], &[1.0]),
+        optimizer: OptimizerConfig { beta2: 0.99, ..OptimizerConfig::adam(3e-5, 1e-3) },
+        schedule: Schedule::Steps(Steps { at_epochs: vec![7.025], factor: 0.1 }),
+        ..RunConfig::default()
+    }
+    .with_options(&ColorizationOptions {
+        crop: CropFlip::of(if is_small(data) { 0 } else { 176 }),
+        pixel_head: PixelHeadOptions { head: 256, layers: 2 },
+        prior_steps: 1000,
+        ..Default::default()
+    })
 }
 
 #[cfg(test)]
