@@ -87,7 +87,7 @@ async fn auto(adapters: Adapters) -> Result<Selected> {
     };
     if first.is_software() {
         let why = format!(
-            "the only GPU here is played by the CPU ({}), which takes many times longer than the CPU itself",
+            "the only GPU here is emulated by the CPU ({}), which takes many times longer than the CPU itself",
             first.name()
         );
         return Ok(cpu(why, true));
