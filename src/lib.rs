@@ -12,7 +12,7 @@
 //!          |   \
 //!        loss   view   net   optim      pure functions and modules, no knowledge of methods
 //!                |
-//!           data, device, rng, platform, algebra, digest, kernel
+//!           data, device, rng, platform, algebra, digest, pickle, kernel
 //! ```
 
 #[cfg(feature = "engine")]
@@ -48,6 +48,8 @@ pub mod options;
 // the worker does not need it
 #[cfg(any(feature = "page", not(target_family = "wasm")))]
 pub mod page;
+#[cfg(feature = "engine")]
+pub mod pickle;
 #[cfg(feature = "engine")]
 pub mod platform;
 #[cfg(feature = "engine")]

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("algebra", &[]),
     ("digest", &[]),
+    ("pickle", &[]),
     ("platform", &[]),
     ("rng", &[]),
     ("error", &[]),
     ("options", &["error"]),
-    ("data", &["digest", "error", "rng"]),
+    ("data", &["digest", "error", "pickle", "rng"]),
     ("device", &["error", "rng"]),
     ("loss", &[]),
     ("view", &["error", "options", "rng"]),
@@ -24,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("method", &["config", "data", "error", "net", "optim", "options", "rng"]),
     ("methods", &["config", "data", "error", "loss", "method", "net", "optim", "options", "rng", "view"]),
     ("probe", &["algebra", "data", "error", "loss", "net", "optim", "platform", "rng", "view"]),
-    ("weights", &["error", "net", "rng"]),
+    ("weights", &["error", "net", "pickle", "rng"]),
     (
         "session",
         &[

@@ -1,10 +1,9 @@
 //! The data sets that are known by name.
 
 use super::Size;
-use super::format::Format;
 use crate::error::{Error, Result};
 
-/// What is known of a data set.
+/// The facts of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The name on the command line and in links.
@@ -13,15 +12,15 @@ pub struct Entry {
     pub title: &'static str,
     /// The size of its images.
     pub size: Size,
-    /// What the labels mean.
+    /// The meaning of the labels.
     pub classes: &'static [&'static str],
-    /// How its files are written.
+    /// The format of its files.
     pub format: Format,
     /// Its files, in the order in which they are read.
     pub files: &'static [File],
-    /// Where its makers offer the files.
+    /// The address under which its makers offer the files.
     pub official: &'static str,
-    /// The packed archive there that holds all files; where there is none, each is packed by itself.
+    /// The packed archive there that holds all files. Without one each file is packed by itself.
     pub archive: Option<&'static str>,
     /// The licence its makers give.
     pub licence: &'static str,
@@ -30,9 +29,9 @@ pub struct Entry {
 /// One file of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct File {
-    /// What its images are for.
+    /// The purpose of its images.
     pub part: Part,
-    /// What of them it holds.
+    /// Its content.
     pub holds: Holds,
     /// Its name, without `.gz`.
     pub name: &'static str,
@@ -42,7 +41,19 @@ pub struct File {
     pub sha256: &'static str,
 }
 
-/// What images are for.
+/// The format of a data set's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Images in one file, their labels in another: [`super::format::idx`].
+    Idx,
+    /// Records of an image with its labels: [`super::format::cifar`].
+    Cifar {
+        /// Bytes before the pixels; the last of them is the class.
+        label_bytes: usize,
+    },
+}
+
+/// The purpose of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// To learn from.
@@ -51,7 +62,7 @@ pub enum Part {
     Test,
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holds {
     /// Images alone.
@@ -70,23 +81,52 @@ impl Entry {
     }
 }
 
-/// Digests as `sha256sum` writes them, one list a data set: scripts that fetch data check against the same lists.
+/// Digests as `sha256sum` writes them, one list a data set. Scripts that fetch data check against the same lists.
 const FASHION_MNIST_DIGESTS: &str = include_str!("fashion-mnist.sha256");
 const MNIST_DIGESTS: &str = include_str!("mnist.sha256");
 const CIFAR_10_DIGESTS: &str = include_str!("cifar-10.sha256");
 const CIFAR_100_DIGESTS: &str = include_str!("cifar-100.sha256");
 
-/// The digest in line `line` (from 0) of such a list.
-const fn digest(list: &'static str, line: usize) -> &'static str {
-    let bytes = list.as_bytes();
-    let (mut start, mut passed) = (0, 0);
-    while passed < line {
-        if bytes[start] == b'\n' {
-            passed += 1;
-        }
-        start += 1;
+/// A line a data set, in the order of [`CATALOGUE`]: its name, the address under which its makers offer the files, and the
+/// archive there that holds all of them, or a dash. Scripts that fetch data read the same lines.
+const SOURCES: &str = include_str!("sources.txt");
+
+/// The text before the first `end`, and after it.
+const fn cut(text: &'static str, end: u8) -> (&'static str, &'static str) {
+    let bytes = text.as_bytes();
+    let mut place = 0;
+    while place < bytes.len() && bytes[place] != end {
+        place += 1;
     }
-    list.split_at(start).1.split_at(64).0
+    let (before, rest) = text.split_at(place);
+    (before, if rest.is_empty() { rest } else { rest.split_at(1).1 })
+}
+
+/// Line `number` (from 0) of a text.
+const fn line(text: &'static str, number: usize) -> &'static str {
+    let (mut found, mut rest) = cut(text, b'\n');
+    let mut passed = 0;
+    while passed < number {
+        (found, rest) = cut(rest, b'\n');
+        passed += 1;
+    }
+    found
+}
+
+/// The digest in line `number` of a list.
+const fn digest(list: &'static str, number: usize) -> &'static str {
+    cut(line(list, number), b' ').0
+}
+
+/// The address in line `number` of [`SOURCES`].
+const fn address(number: usize) -> &'static str {
+    cut(cut(line(SOURCES, number), b' ').1, b' ').0
+}
+
+/// The archive in line `number` of [`SOURCES`].
+const fn archive(number: usize) -> Option<&'static str> {
+    let name = cut(cut(line(SOURCES, number), b' ').1, b' ').1;
+    if name.as_bytes()[0] == b'-' { None } else { Some(name) }
 }
 
 /// The four files of MNIST and of what was made to take its place.
@@ -130,8 +170,8 @@ pub const FASHION_MNIST: Entry = Entry {
     classes: &["T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"],
     format: Format::Idx,
     files: &idx_files(FASHION_MNIST_DIGESTS),
-    official: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-    archive: None,
+    official: address(0),
+    archive: archive(0),
     licence: "MIT",
 };
 
@@ -144,8 +184,8 @@ pub const MNIST: Entry = Entry {
     classes: &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     format: Format::Idx,
     files: &idx_files(MNIST_DIGESTS),
-    official: "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    archive: None,
+    official: address(1),
+    archive: archive(1),
     licence: "CC BY-SA 3.0",
 };
 
@@ -164,8 +204,8 @@ pub const CIFAR_10: Entry = Entry {
         records(Part::Train, "data_batch_5.bin", BATCH, digest(CIFAR_10_DIGESTS, 4)),
         records(Part::Test, "test_batch.bin", BATCH, digest(CIFAR_10_DIGESTS, 5)),
     ],
-    official: "https://www.cs.toronto.edu/~kriz/",
-    archive: Some("cifar-10-binary.tar.gz"),
+    official: address(2),
+    archive: archive(2),
     licence: "none stated",
 };
 
@@ -193,8 +233,8 @@ pub const CIFAR_100: Entry = Entry {
         records(Part::Train, "train.bin", 5 * FINE_BATCH, digest(CIFAR_100_DIGESTS, 0)),
         records(Part::Test, "test.bin", FINE_BATCH, digest(CIFAR_100_DIGESTS, 1)),
     ],
-    official: "https://www.cs.toronto.edu/~kriz/",
-    archive: Some("cifar-100-binary.tar.gz"),
+    official: address(3),
+    archive: archive(3),
     licence: "none stated",
 };
 
@@ -229,6 +269,16 @@ mod tests {
             let lines: Vec<String> = entry.files.iter().map(|file| format!("{}  {}", file.sha256, file.name)).collect();
             assert_eq!(lines, list.lines().collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn every_source_stands_beside_the_name_of_its_data_set() {
+        let lines: Vec<String> = CATALOGUE
+            .iter()
+            .map(|entry| format!("{} {} {}", entry.name, entry.official, entry.archive.unwrap_or("-")))
+            .collect();
+        assert_eq!(lines, SOURCES.lines().collect::<Vec<_>>());
+        assert!(lines.iter().all(|line| line.contains(" http") && line.contains("/ ")), "{lines:?}");
     }
 
     #[test]

@@ -33,12 +33,14 @@ pub struct Split {
     labels: Vec<u16>,
     /// Where the images are frames of clips.
     sequence: Option<Sequence>,
+    /// The file of each image within its folder; empty where images have no files of their own.
+    files: Vec<String>,
 }
 
 impl Split {
     /// An empty split that will hold `total` images; memory is taken as images arrive.
     pub fn expecting(size: Size, total: usize) -> Self {
-        Self { size, total, pixels: Vec::new(), labels: Vec::new(), sequence: None }
+        Self { size, total, pixels: Vec::new(), labels: Vec::new(), sequence: None, files: Vec::new() }
     }
 
     /// A complete split.
@@ -62,7 +64,7 @@ impl Split {
         if !pixels.len().is_multiple_of(size.bytes()) {
             return Err(Error::Data(format!("{} bytes are not whole images of {} bytes", pixels.len(), size.bytes())));
         }
-        Ok(Self { size, total: pixels.len() / size.bytes(), pixels, labels: Vec::new(), sequence: None })
+        Ok(Self { size, total: pixels.len() / size.bytes(), pixels, labels: Vec::new(), sequence: None, files: Vec::new() })
     }
 
     /// The same with its images following one another.
@@ -74,6 +76,17 @@ impl Split {
             return Err(Error::Data(format!("there are {} images but {} frames", self.total, sequence.len())));
         }
         Ok(Self { sequence: Some(sequence), ..self })
+    }
+
+    /// The same with the name of a file for each image.
+    ///
+    /// # Errors
+    /// When there are not as many names as images.
+    pub fn with_files(self, files: Vec<String>) -> Result<Self> {
+        if files.len() != self.total {
+            return Err(Error::Data(format!("there are {} images but {} files", self.total, files.len())));
+        }
+        Ok(Self { files, ..self })
     }
 
     /// Adds images (planar channels, rows of bytes) that arrived.
@@ -145,6 +158,11 @@ impl Split {
         &self.labels
     }
 
+    /// The file of each image within its folder, its parts joined by `/`; empty where images have no files of their own.
+    pub fn files(&self) -> &[String] {
+        &self.files
+    }
+
     /// How the images follow one another, where they are frames of clips.
     pub fn sequence(&self) -> Option<&Sequence> {
         self.sequence.as_ref()
@@ -182,7 +200,14 @@ impl Split {
         let size = Size { channels: 3, ..self.size };
         let thrice = |index| [self.image(index); 3].concat();
         let pixels = (0..self.len()).flat_map(thrice).collect();
-        Self { size, pixels, labels: self.labels.clone(), total: self.total, sequence: self.sequence.clone() }
+        Self {
+            size,
+            total: self.total,
+            pixels,
+            labels: self.labels.clone(),
+            sequence: self.sequence.clone(),
+            files: self.files.clone(),
+        }
     }
 
     /// The same before any image or label arrived.
@@ -199,6 +224,7 @@ impl Split {
             pixels: self.pixels[..count * self.size.bytes()].to_vec(),
             labels: self.labels[..count.min(self.labels.len())].to_vec(),
             sequence: self.sequence.as_ref().map(|sequence| sequence.first(count)),
+            files: self.files[..count.min(self.files.len())].to_vec(),
         }
     }
 }
@@ -212,6 +238,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// Images to learn from.
     pub train: Split,
+    /// Images that settings of the probes are chosen by, where the data set sets some apart.
+    pub validation: Option<Split>,
     /// Images that nothing is chosen by.
     pub test: Split,
 }

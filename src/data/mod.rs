@@ -5,6 +5,8 @@ pub mod dataset;
 #[cfg(not(target_family = "wasm"))]
 pub mod folder;
 pub mod format;
+#[cfg(not(target_family = "wasm"))]
+mod reading;
 mod sequence;
 pub mod shapes;
 #[cfg(not(target_family = "wasm"))]
@@ -14,6 +16,8 @@ pub mod store;
 
 pub use dataset::{Dataset, Size, Split};
 pub use format::idx;
+#[cfg(not(target_family = "wasm"))]
+pub use reading::Reading;
 pub use sequence::{CLIPS, Sequence};
 #[cfg(not(target_family = "wasm"))]
 pub use spec::Spec;

@@ -1,5 +1,5 @@
-//! How a data set is asked for: `NAME`, `NAME:DIR`, or `folder:DIR?size=64` for images of the user's own, `clips:DIR?size=64`
-//! for clips.
+//! Data sets as they are asked for: `NAME`, `NAME:DIR`, or `folder:DIR,size=64` for images of the user's own and
+//! `clips:DIR,size=64` for clips. `?size=64` means the same, but shells take the question mark for a pattern.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub struct Spec {
     pub name: String,
     /// The folder it lies in, where that is an unusual one.
     pub folder: Option<PathBuf>,
-    /// Pixels of a side that images of one's own are brought to; [`folder::SIDE`] where it is not said.
+    /// Pixels of a side that images of one's own are brought to [default: [`folder::SIDE`]].
     pub size: Option<usize>,
 }
 
@@ -46,25 +46,39 @@ impl FromStr for Spec {
         }
         if !named.is_folder() {
             catalogue::find(name)?;
-            return Ok(Self { folder: place.map(PathBuf::from), ..named });
+            return Ok(Self { folder: place.map(at_home), ..named });
         }
-        let (path, size) = match place.unwrap_or_default().rsplit_once("?size=") {
+        let place = place.unwrap_or_default();
+        let sized = SIZES.iter().filter_map(|key| place.rsplit_once(key)).max_by_key(|(path, _)| path.len());
+        let (path, size) = match sized {
             Some((path, digits)) => (path, Some(side(digits)?)),
-            None => (place.unwrap_or_default(), None),
+            None => (place, None),
         };
         if path.is_empty() {
             return Err(Error::Config(
                 "say which folder the images lie in, for example folder:my/photos or clips:my/videos".into(),
             ));
         }
-        Ok(Self { folder: Some(path.into()), size, ..named })
+        Ok(Self { folder: Some(at_home(path)), size, ..named })
+    }
+}
+
+/// The spellings of a size, that of [`Spec`]'s display first.
+const SIZES: [&str; 2] = [",size=", "?size="];
+
+/// The path with the home folder for a `~` at its start, which no shell puts there within a word.
+fn at_home(path: &str) -> PathBuf {
+    let inside = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\']));
+    match (inside, dirs::home_dir()) {
+        (Some(inside), Some(home)) => home.join(inside.trim_start_matches(['/', '\\'])),
+        _ => path.into(),
     }
 }
 
 fn side(digits: &str) -> Result<usize> {
     digits.parse().ok().filter(|side| folder::SIDES.contains(side)).ok_or_else(|| {
         let (least, most) = (folder::SIDES.start(), folder::SIDES.end());
-        Error::Config(format!("`?size={digits}` must be a number of pixels between {least} and {most}"))
+        Error::Config(format!("`size={digits}` must be a number of pixels between {least} and {most}"))
     })
 }
 
@@ -72,7 +86,7 @@ impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         self.folder.iter().try_for_each(|folder| write!(f, ":{}", folder.display()))?;
-        self.size.iter().try_for_each(|size| write!(f, "?size={size}"))
+        self.size.iter().try_for_each(|size| write!(f, "{}{size}", SIZES[0]))
     }
 }
 
@@ -86,18 +100,30 @@ mod tests {
             "mnist",
             "cifar-10:my/data",
             "folder:a:b?c",
-            "folder:photos?size=32",
-            "folder:a?size=b?size=9",
-            "clips:my/videos?size=96",
+            "folder:photos,size=32",
+            "folder:a?size=b,size=9",
+            "clips:my/videos,size=96",
             "moving-shapes",
         ];
         for text in texts {
             assert_eq!(text.parse::<Spec>().expect("a spec").to_string(), text);
         }
-        let spec: Spec = "folder:/my photos?size=96".parse().expect("a spec");
-        assert_eq!((spec.folder, spec.size), (Some("/my photos".into()), Some(96)));
+        for text in ["folder:/my photos?size=96", "folder:/my photos,size=96"] {
+            let spec: Spec = text.parse().expect("a spec");
+            assert_eq!((spec.folder, spec.size), (Some("/my photos".into()), Some(96)));
+        }
         // only folders have a size: elsewhere the text belongs to the path
         assert_eq!("mnist:a?size=9".parse::<Spec>().expect("a spec").size, None);
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_folder() {
+        let home = dirs::home_dir().expect("a home");
+        let folder = |text: &str| text.parse::<Spec>().expect("a spec").folder;
+        assert_eq!(folder("folder:~/photos,size=32"), Some(home.join("photos")));
+        assert_eq!(folder("mnist:~"), Some(home));
+        assert_eq!(folder("clips:~ann/films"), Some("~ann/films".into()), "other people's homes are not known");
+        assert_eq!(folder("folder:a/~"), Some("a/~".into()));
     }
 
     #[test]
@@ -105,10 +131,10 @@ mod tests {
         let refused = |text: &str| text.parse::<Spec>().expect_err("no spec").to_string();
         assert!(refused("imagenet").contains("cifar-10"));
         assert!(refused("moving-shapes:here").contains("lies in no folder"));
-        for text in ["folder", "folder:", "folder:?size=64", "clips"] {
+        for text in ["folder", "folder:", "folder:?size=64", "folder:,size=64", "clips"] {
             assert!(refused(text).contains("which folder"), "{text}");
         }
-        for text in ["folder:a?size=", "folder:a?size=0", "folder:a?size=99999", "folder:a?size=big"] {
+        for text in ["folder:a?size=", "folder:a,size=0", "folder:a?size=99999", "folder:a,size=big"] {
             assert!(refused(text).contains("number of pixels between 8 and"), "{text}");
         }
     }

@@ -43,8 +43,13 @@ pub fn adapt_images(images: Dataset, channels: usize, size: Option<[usize; 2]>) 
         let from = format!("{}x{}", there.width, there.height);
         done.push(format!("{from} px brought to {width}x{height} (bilinear, antialiased)"));
     }
-    let Dataset { name, classes, train, test } = images;
-    let images = Dataset { name, classes, train: split_as(&train, wanted)?, test: split_as(&test, wanted)? };
+    let images = Dataset {
+        train: split_as(&images.train, wanted)?,
+        validation: images.validation.as_ref().map(|half| split_as(half, wanted)).transpose()?,
+        test: split_as(&images.test, wanted)?,
+        name: images.name,
+        classes: images.classes,
+    };
     Ok(AdaptedImages { images, how: Some(done.join("; ")) })
 }
 
@@ -57,11 +62,12 @@ fn split_as(split: &Split, to: Size) -> Result<Split> {
         let images = batch_as(split.tensor(some, &Device::flex()), to);
         pixels.extend(images.into_data().iter::<f32>().map(|value| (255.0 * value).round().clamp(0.0, 255.0) as u8));
     }
-    if split.labels().is_empty() {
-        Split::unlabelled(to, pixels)
+    let brought = if split.labels().is_empty() {
+        Split::unlabelled(to, pixels)?
     } else {
-        Split::new(to, pixels, split.labels().to_vec())
-    }
+        Split::new(to, pixels, split.labels().to_vec())?
+    };
+    if split.files().is_empty() { Ok(brought) } else { brought.with_files(split.files().to_vec()) }
 }
 
 /// `[n, c, h, w]` in 0 to 1 -> `[n, c', h', w']`.
@@ -78,7 +84,7 @@ mod tests {
     fn dataset(size: Size, pixels: Vec<u8>) -> Dataset {
         let labels = vec![0; pixels.len() / size.bytes()];
         let split = Split::new(size, pixels, labels).expect("an image a label");
-        Dataset { name: "test".into(), classes: vec!["one".into()], train: split.clone(), test: split }
+        Dataset { name: "test".into(), classes: vec!["one".into()], train: split.clone(), validation: None, test: split }
     }
 
     #[test]

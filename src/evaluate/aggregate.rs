@@ -271,6 +271,7 @@ mod tests {
             size: None,
             image: Size { channels: 1, height: 28, width: 28 },
             train_images: 60_000,
+            validation_images: 0,
             test_images: 10_000,
             sha256: "00".into(),
         };

@@ -281,7 +281,7 @@ mod tests {
             Split::new(size, pixels, labels).expect("a split")
         };
         let classes = ["dark", "bright"].map(String::from).to_vec();
-        Dataset { name: "test".into(), classes, train: split(train, 1), test: split(200, 2) }
+        Dataset { name: "test".into(), classes, train: split(train, 1), validation: None, test: split(200, 2) }
     }
 
     fn asked(labels: &[usize], draws: usize) -> FewSettings {

@@ -12,7 +12,6 @@ mod layout;
 mod naming;
 mod network;
 mod onnx;
-mod pickle;
 mod torch;
 mod unused;
 mod zip;

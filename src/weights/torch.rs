@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::array::{Array, Kind};
 use super::file::CALLED;
-use super::pickle::{Id, Pickle, Value};
 use super::zip::Archive;
 use crate::error::{Error, Result};
+use crate::pickle::{Fault, Id, Pickle, Value};
 
 /// The first bytes of an archive.
 const ZIP: &[u8] = b"PK\x03\x04";
@@ -43,7 +43,7 @@ fn from_archive(bytes: &[u8]) -> Result<Tensors<'_>> {
     if archive.names().any(|name| name == order) && archive.read(&order)? != b"little" {
         return Err(Error::Weights("its numbers are stored in big-endian order, which is not read here".into()));
     }
-    let pickle = Pickle::read(archive.read(&format!("{root}data.pkl"))?)?;
+    let pickle = Pickle::read(archive.read(&format!("{root}data.pkl"))?).map_err(fault)?;
     let mut storages = Storages::new(&pickle, |key| archive.read(&format!("{root}data/{key}")));
     Ok((storages.collect()?, storages.called()))
 }
@@ -56,7 +56,7 @@ fn starts_old(bytes: &[u8]) -> bool {
 fn from_old(bytes: &[u8]) -> Result<Tensors<'_>> {
     let mut rest = bytes;
     let mut next = || {
-        let pickle = Pickle::read(rest)?;
+        let pickle = Pickle::read(rest).map_err(fault)?;
         rest = &rest[pickle.length..];
         Ok::<_, Error>(pickle)
     };
@@ -90,6 +90,15 @@ fn element_sizes<'a>(pickle: &Pickle<'a>) -> HashMap<&'a str, usize> {
         _ => None,
     });
     ids.map(|(kind, key)| (key, kind.bytes())).collect()
+}
+
+fn fault(fault: Fault) -> Error {
+    Error::Weights(match fault {
+        Fault::At(at) => {
+            format!("its list of tensors is cut short, garbled, or not as torch.save writes it (byte {at} of it)")
+        }
+        Fault::TooLong => "its list of tensors is longer than that of any network".to_string(),
+    })
 }
 
 fn cut_short() -> Error {

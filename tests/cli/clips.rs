@@ -110,7 +110,7 @@ fn still_images_are_refused_where_clips_are_needed() {
     };
     refused("fashion-mnist:images", 1, &["do not follow one another", "moving-shapes", "clips:DIR"]);
     refused("clips", 2, &["which folder"]);
-    refused("clips:nowhere", 1, &["no folder and no video nowhere"]);
+    refused("clips:nowhere", 1, &["no folder and no film nowhere"]);
     refused("moving-shapes:here", 2, &["lies in no folder"]);
     fs::create_dir(lab.path("empty")).expect("a folder");
     refused("clips:empty", 1, &["empty holds no clip to learn from", "in the order of their names"]);
@@ -118,6 +118,81 @@ fn still_images_are_refused_where_clips_are_needed() {
     let said = lab.command(&format!("train motion --data clips:empty --steps 2 --out run {OPTIONS}"));
     let said = crate::Said::from({ said }.env("PATH", "").output().expect("the binary runs"));
     assert_eq!(said.code, Some(1), "{said:?}");
-    assert!(said.err.contains("film.mp4 is a video") && said.err.contains("install it"), "{}", said.err);
+    assert!(said.err.contains("film.mp4 is a film") && said.err.contains("install it"), "{}", said.err);
     assert!(!lab.path("run").exists());
+}
+
+/// Lets ffmpeg write a film of `frames` generated frames.
+fn write_film(lab: &Lab, path: &str, frames: usize, options: &str) {
+    fs::create_dir_all(lab.path(path).parent().expect("a folder")).expect("a folder");
+    let source = format!("-nostdin -v error -f lavfi -i testsrc=size=64x64:rate=30 -frames:v {frames} {options}");
+    let mut command = std::process::Command::new("ffmpeg");
+    let status = command.args(source.split_whitespace()).arg(lab.path(path)).status().expect("ffmpeg is installed");
+    assert!(status.success());
+}
+
+#[test]
+fn strays_beside_clips_change_nothing() {
+    let lab = Lab::new();
+    write_clips(&lab);
+    let frames = || {
+        let train = format!("train motion --data clips:films,size={SIDE} {OPTIONS} --set mask_side=12");
+        let _ = fs::remove_dir_all(lab.path("run"));
+        let said = lab.succeeds(&format!("{train} --steps 2 --out run")).err;
+        let record: toml::Table = fs::read_to_string(lab.path("run/run.toml")).expect("a file").parse().expect("TOML");
+        (record["data"]["sha256"].clone(), said)
+    };
+    let (clean, said) = frames();
+    assert!(said.contains("films: 12 clips, 2 classes (`bar`, `square`), 1"), "{said}");
+    fs::write(lab.path("films/README.txt"), "twelve clips").expect("a file");
+    fs::write(lab.path("films/bar/0/Thumbs.db"), b"\xd0\xcf\x11\xe0").expect("a file");
+    fs::write(lab.path("films/bar/list.csv"), "0,1,2").expect("a file");
+    fs::copy(lab.path("films/bar/0/frame0.png"), lab.path("films/cover.png")).expect("a copy");
+    let (strays, said) = frames();
+    assert_eq!(clean, strays, "the same frames in the same order, of the same classes");
+    assert!(said.contains("not used: 1 image beside clips in `films`, 2 other files"), "{said}");
+}
+
+#[test]
+fn clips_in_halves_keep_to_them() {
+    let lab = Lab::new();
+    for number in 0..4 {
+        let half = if number < 3 { "train" } else { "test" };
+        write_clip(&lab, &format!("films/{half}/square/{number}"), number, false);
+        write_clip(&lab, &format!("films/{half}/bar/{number}"), number, true);
+    }
+    let said = lab.succeeds(&format!("train motion --data clips:films,size={SIDE} {OPTIONS} --steps 2 --out run"));
+    let line = "films: 8 clips, 2 classes (`bar`, `square`), 72 frames to learn from (`train`), 24 to test on (`test`)";
+    assert!(said.err.contains(line), "{}", said.err);
+}
+
+#[test]
+fn a_broken_film_is_named_and_the_others_are_read() {
+    let lab = Lab::new();
+    (0..5).for_each(|number| write_film(&lab, &format!("films/{number}.mp4"), 24, "-c:v mpeg4"));
+    let path = lab.path("films/2.mp4");
+    let bytes = fs::read(&path).expect("a film");
+    fs::write(&path, &bytes[..bytes.len() * 6 / 10]).expect("a file");
+    let said = lab.succeeds(&format!("train motion --data clips:films,size={SIDE} {OPTIONS} --steps 2 --out run"));
+    assert!(said.err.contains("2.mp4 is left out: it cannot be read as a film"), "{}", said.err);
+    assert!(said.err.contains("72 frames to learn from, 24 to test on"), "{}", said.err);
+    let alone = format!("train motion --data clips:films/2.mp4,size={SIDE} {OPTIONS} --steps 2 --out other");
+    lab.fails_with(&alone, 1, &["holds no clip to learn from"]);
+}
+
+#[test]
+fn films_give_the_frames_they_have_whatever_they_are_called() {
+    let lab = Lab::new();
+    // a pause of five seconds after twelve frames, as screens and telephones record
+    let pause = "-vf setpts='if(lt(N,12),N/30,N/30+5)/TB' -fps_mode vfr -c:v mpeg4";
+    write_film(&lab, "pause/screen.mkv", 24, pause);
+    write_film(&lab, "camcorder/a.MTS", 24, "-c:v mpeg2video -f mpegts");
+    write_film(&lab, "camcorder/b", 24, "-c:v mpeg4 -f matroska");
+    for (place, frames) in [("pause/screen.mkv", 24), ("pause", 24), ("camcorder", 48), ("camcorder/a.MTS", 24)] {
+        let _ = fs::remove_dir_all(lab.path("run"));
+        lab.succeeds(&format!("train motion --data clips:{place},size={SIDE} {OPTIONS} --steps 2 --out run"));
+        let record: toml::Table = fs::read_to_string(lab.path("run/run.toml")).expect("a file").parse().expect("TOML");
+        let count = |key: &str| record["data"][key].as_integer().expect("a count");
+        assert_eq!(count("train_images") + count("test_images"), frames, "{place}");
+    }
 }

@@ -40,7 +40,8 @@ fn damaged_data_is_refused_before_anything_is_written() {
     fs::write(&file, &bytes[..bytes.len() - 1]).expect("a file");
     lab.fails_with(&format!("{TRAINING} --steps 2"), 1, &["train-images-idx3-ubyte"]);
     fs::remove_file(&file).expect("it was there");
-    lab.fails_with(&format!("{TRAINING} --steps 2"), 1, &["has no file train-images-idx3-ubyte"]);
+    let words = ["has no file train-images-idx3-ubyte", "it holds t10k-images-idx3-ubyte, "];
+    lab.fails_with(&format!("{TRAINING} --steps 2"), 1, &words);
     assert!(!lab.path("runs").exists());
 }
 
@@ -82,4 +83,53 @@ fn cifar_is_trained_on_and_probed() {
     fs::remove_file(&file).expect("it was there");
     refused(&["has no file data_batch_3.bin or data_batch_3.bin.gz"]);
     assert!(!lab.path("other").exists());
+}
+
+#[test]
+fn sets_are_read_as_other_programs_unpacked_them() {
+    let lab = Lab::new();
+    fs::create_dir_all(lab.path("torch/FashionMNIST/raw")).expect("a folder");
+    fs::create_dir_all(lab.path("dots")).expect("a folder");
+    for file in fs::read_dir(lab.path("images")).expect("a folder") {
+        let path = file.expect("a file").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        fs::copy(&path, lab.path(&format!("torch/FashionMNIST/raw/{name}"))).expect("a copy");
+        fs::copy(&path, lab.path(&format!("dots/{}", name.replace("-idx", ".idx")))).expect("a copy");
+    }
+    let digest = |spec: &str| {
+        let _ = fs::remove_dir_all(lab.path("run"));
+        lab.succeeds(&format!("train rotation --data {spec} --batch 8 --set encoder.width=4 --device cpu --steps 2 --out run -q"));
+        let record: toml::Table = fs::read_to_string(lab.path("run/run.toml")).expect("a file").parse().expect("TOML");
+        record["data"]["sha256"].as_str().expect("a digest").to_string()
+    };
+    let own = digest("fashion-mnist:images");
+    assert_eq!((digest("fashion-mnist:torch"), digest("fashion-mnist:dots")), (own.clone(), own));
+    let mnist = "train rotation --data mnist:torch --steps 2 --device cpu -q";
+    lab.fails_with(mnist, 1, &["no file train-images-idx3-ubyte", "it holds FashionMNIST/"]);
+
+    write_cifar(&lab);
+    fs::create_dir_all(lab.path("python/cifar-10-batches-py")).expect("a folder");
+    for file in fs::read_dir(lab.path("cifar")).expect("a folder") {
+        let path = file.expect("a file").path();
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let pickle = pickled(&fs::read(&path).expect("a file"));
+        fs::write(lab.path(&format!("python/cifar-10-batches-py/{name}")), pickle).expect("a file");
+    }
+    fs::create_dir_all(lab.path("below")).expect("a folder");
+    let plain = digest("cifar-10:cifar");
+    fs::rename(lab.path("cifar"), lab.path("below/cifar-10-batches-bin")).expect("a folder");
+    assert_eq!((digest("cifar-10:python"), digest("cifar-10:below")), (plain.clone(), plain));
+}
+
+/// Ten records of CIFAR as `pickle.dumps({b"labels": [..], b"data": array}, protocol=3)` writes them.
+fn pickled(records: &[u8]) -> Vec<u8> {
+    let mut pickle = b"\x80\x03}q\x00(C\x06labelsq\x01]q\x02(".to_vec();
+    records.chunks(3073).for_each(|record| pickle.extend([b'K', record[0]]));
+    pickle.extend(b"eC\x04dataq\x03cnumpy._core.multiarray\n_reconstruct\nq\x04cnumpy\nndarray\nq\x05K\x00\x85q\x06C\x01bq\x07\x87q\x08Rq\x09");
+    pickle.extend(b"(K\x01K\x0aM\x00\x0c\x86q\x0acnumpy\ndtype\nq\x0bX\x02\x00\x00\x00u1q\x0c\x89\x88\x87q\x0dRq\x0e");
+    pickle.extend(b"(K\x03X\x01\x00\x00\x00|q\x0fNNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tq\x10b\x89B");
+    pickle.extend(30_720u32.to_le_bytes());
+    records.chunks(3073).for_each(|record| pickle.extend(&record[1..]));
+    pickle.extend(b"q\x11tq\x12bu.");
+    pickle
 }

@@ -98,11 +98,12 @@ impl Lab {
         said
     }
 
-    /// Runs and expects this code and one sentence on stderr with all of `words`.
+    /// Runs and expects this code and, after warnings and the line about a folder, a sentence on stderr with all of `words`.
     fn fails_with(&self, arguments: &str, code: i32, words: &[&str]) {
         let said = self.run(arguments);
         assert_eq!(said.code, Some(code), "nolabel {arguments}\n{}{}", said.out, said.err);
-        assert!(said.err.starts_with("error: "), "{}", said.err);
+        let last = said.err.lines().find(|line| !line.starts_with("warning: ") && !line.contains(" to learn from"));
+        assert!(last.is_some_and(|line| line.starts_with("error: ")), "{}", said.err);
         assert!(said.out.is_empty(), "results belong to success: {}", said.out);
         for word in words {
             assert!(said.err.contains(word), "nolabel {arguments}: no `{word}` in\n{}", said.err);

@@ -25,8 +25,8 @@ Examples:
       a first impression in a minute or two
   nolabel train rotation --data fashion-mnist:my/folder --set encoder.width=16 --out runs/narrow
       the data set's files in another folder, a narrower encoder, a folder of your choice
-  nolabel train rotation --data 'folder:my/photos?size=96'
-      PNG and JPEG files of your own, resized to squares of 96 pixels (64 without a size)
+  nolabel train rotation --data folder:my/photos,size=96
+      images of your own, resized to squares of 96 pixels (64 without a size)
   nolabel train motion --data moving-shapes
       generated clips of moving shapes; --data clips:my/videos takes your own
   nolabel train simsiam --data cifar-10 --init resnet18.pth --set encoder.kind=resnet18 --set encoder.width=64
@@ -43,12 +43,14 @@ checkpoints/ holds the last two checkpoints. Each carries its own digest; if the
 is used, with a warning. With --keep-best the folder also holds the best one:
 `nolabel eval RUN/checkpoints/best.safetensors` measures it.
 
-Folders of your own may be laid out as
-  train/CLASS/* and val/CLASS/* (or test/CLASS/*)
-  CLASS/*    one image in ten, chosen by a hash of its path, is kept for testing
+Folders of your own hold PNG, JPEG, WebP, GIF, BMP, TIFF or PNM files, laid out as
+  train/CLASS/* and test/CLASS/*    under any usual name of the halves: Training, train2017, valid, val_images, ..
+                                    beside both, valid/CLASS/* is what L2 and layer are chosen by; alone, it is the test half
+  CLASS/*    one image in ten of each class, chosen by a hash of its path, is kept for testing
   *          without classes: enough to train, but `nolabel eval` needs them
-Folders of clips hold one folder of frames for each clip, in the order of their names, or video files, which ffmpeg reads:
-  CLIP/* or CLASS/CLIP/*    one clip in ten is kept for testing, or the last tenth of a single clip";
+One line says how the folder was understood. Files that are no images count for nothing.
+Folders of clips hold one folder of frames for each clip, in the order of their names, or films, which ffmpeg reads:
+  CLIP/* or CLASS/CLIP/*, in halves or not    one clip in ten is kept for testing, or the last tenth of a single clip";
 
 /// Train an encoder without labels
 ///
@@ -64,7 +66,6 @@ pub(crate) struct Train {
 
     /// The images: a data set by name, with its folder where that is not the usual one
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
-    #[arg(required_unless_present_any = ["resume", "from"])]
     data: Option<Spec>,
 
     /// Preset that the settings start from [default: small]

@@ -1,7 +1,7 @@
 //! Arguments shared by several commands, and the parsers of their values.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -75,6 +75,10 @@ impl TypedValueParser for DataSpecs {
     fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Spec, clap::Error> {
         let text = value.to_str().ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidUtf8))?;
         let name = text.split(':').next().unwrap_or(text);
+        if self.all && self.values().all(|known| known.get_name() != name) && is_path(text) {
+            let error = clap::Error::raw(clap::error::ErrorKind::InvalidValue, bare_path(text));
+            return Err(error.with_cmd(command));
+        }
         PossibleValuesParser::new(self.values()).parse_ref(command, arg, OsStr::new(name))?;
         let parse = |text: &str| text.parse::<Spec>();
         parse.parse_ref(command, arg, value)
@@ -85,13 +89,40 @@ impl TypedValueParser for DataSpecs {
     }
 }
 
+/// True for what is meant as a path and not as the name of a data set.
+fn is_path(text: &str) -> bool {
+    text.contains(['/', '\\']) || text.starts_with(['.', '~']) || Path::new(text).exists()
+}
+
+/// The sentence about a path without the name of a reader.
+fn bare_path(text: &str) -> String {
+    let clips = format!("`{}:{text}`", clips::NAME);
+    if Path::new(text).is_file() {
+        return format!("`{text}` is a file; a film is read as {clips}, and images as `{}:DIR`\n", folder::NAME);
+    }
+    format!("`{text}` is a path; write `{}:{text}` for images of your own, or {clips} for clips\n", folder::NAME)
+}
+
+/// The sentence about a command that was given no data.
+pub(crate) fn missing_data() -> Failure {
+    let known: Vec<_> = CATALOGUE.iter().map(|entry| entry.name).collect();
+    Failure::Usage(format!(
+        "say with --data what to learn from: {} (`nolabel data list` says where they lie), {}, which is made at once, {}:DIR for \
+         images of your own, or {}:DIR for clips of your own",
+        known.join(", "),
+        shapes::NAME,
+        folder::NAME,
+        clips::NAME
+    ))
+}
+
 impl DataSpecs {
     fn values(&self) -> impl Iterator<Item = PossibleValue> + use<> {
         let known = CATALOGUE.iter().map(|entry| PossibleValue::new(entry.name).help(entry.title));
         let others = [
             (shapes::NAME, "Generated clips of moving shapes"),
-            (folder::NAME, "PNG and JPEG files of your own, as folder:DIR"),
-            (clips::NAME, "Clips of your own, as clips:DIR: one folder of frames for each clip, or video files"),
+            (folder::NAME, "Images of your own, as folder:DIR"),
+            (clips::NAME, "Clips of your own, as clips:DIR: one folder of frames for each clip, or films"),
         ];
         let others = others.map(|(name, help)| PossibleValue::new(name).help(help));
         let count = if self.all { others.len() } else { 0 };

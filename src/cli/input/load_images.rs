@@ -1,11 +1,10 @@
-//! Loading images, with progress where that takes long.
+//! Loading images: progress, warnings, and a line about how a folder was understood.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::print;
-use crate::data::store::{self, Reading};
-use crate::data::{Dataset, Spec};
+use crate::data::{Dataset, Reading, Spec, store};
 use crate::error::Error;
 use crate::evaluate::{AdaptedImages, adapt_images};
 use crate::format;
@@ -21,6 +20,7 @@ pub(crate) fn load(spec: &Spec, quiet: bool) -> Outcome<Dataset> {
     let mut said = platform::now();
     let loaded = store::load(spec, &mut |news| match news {
         Reading::Warning(sentence) => bar.suspend(|| print::err(&format!("warning: {sentence}"))),
+        Reading::Summary(sentence) => bar.suspend(|| print::err(&sentence)),
         Reading::Files { .. } if quiet => {}
         Reading::Files { done, total } if bar.is_hidden() => {
             if platform::now() - said >= LINE_EVERY {

@@ -317,7 +317,7 @@ fn record(header: &Header) -> Record {
         name: spec.name,
         folder: None,
         train_images: images.train,
-        test_images: images.test,
+        validation_images: 0, test_images: images.test,
         sha256: "not recorded".into(),
         image: images.size,
     };
@@ -329,5 +329,5 @@ fn absent(data: &DataRecord) -> Outcome<Dataset> {
     let clips = Sequence::of_clips(&[data.train_images]);
     let train = Split::expecting(data.image, data.train_images).in_sequence(clips)?;
     let test = Split::expecting(data.image, data.test_images);
-    Ok(Dataset { name: data.name.clone(), classes: Vec::new(), train, test })
+    Ok(Dataset { name: data.name.clone(), classes: Vec::new(), train, validation: None, test })
 }

@@ -6,7 +6,7 @@ use futures_lite::future::block_on;
 
 use super::config_diff::{differences, refuse_edited};
 use super::open_run::Opened;
-use crate::cli::input::args::RunArgs;
+use crate::cli::input::args::{self, RunArgs};
 use crate::cli::input::foreign_weights;
 use crate::cli::input::load_images;
 use crate::cli::output::exit::{Failure, Outcome};
@@ -76,7 +76,7 @@ impl TrainRequest {
 
     fn fresh(&self) -> Outcome<Run> {
         let (Some(method), Some(data)) = (&self.method, &self.data) else {
-            return Err(Failure::Usage("name a method and its data, or --resume a run".into()));
+            return Err(args::missing_data());
         };
         let entry = find(method)?;
         let preset = self.preset.unwrap_or(Preset::Small);

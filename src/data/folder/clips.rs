@@ -1,80 +1,142 @@
-//! Clips of the user's own: folders of frames, or video files.
+//! Clips of the user's own: folders of frames, or films.
 //!
-//! Every folder that holds files is a clip, its files the frames in the order of their names, numbers counted (`f9` before
-//! `f10`); every video file is one too. Where each clip lies in a folder among others that hold clips, these are classes. One
-//! clip in ten is kept for testing, chosen by a hash of its path; of a single one the last tenth is. Frames of one clip are
-//! too much alike to be on both sides.
+//! Every folder that holds images is a clip, its frames in the order of their names, numbers counted (`f9` before `f10`);
+//! every film is one too. Where clips lie in folders among others that hold clips, these are classes. Halves are told by the
+//! usual names of folders. Without them one clip in ten is kept for testing, chosen by a hash of its path; of single clips
+//! the last tenth is. Frames of one clip are too much alike to be on both sides.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::super::store::Reading;
-use super::layout::{HELD_OUT, Item, entries, hash};
-use super::{Images, Reader, memory, video};
-use crate::data::{CLIPS, Dataset, Sequence};
+use super::halves::{Halves, Side, quoted};
+use super::layout::{HELD_OUT, Item, counted, hash, held_by_hash};
+use super::reader::{Images, Reader};
+use super::summary::{Summary, untested};
+use super::tree::Folder;
+use super::{memory, video};
+use crate::data::{CLIPS, Dataset, Reading, Sequence};
 use crate::error::{Error, Result};
 
-/// What such a data set is called on the command line.
+/// The name of such a data set on the command line.
 pub const NAME: &str = CLIPS;
-/// Folders within one another that are looked into.
-const DEPTH: usize = 8;
 
 /// Frames that follow one another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Clip {
-    /// The folder, or the video.
+    /// The folder, or the film.
     path: PathBuf,
-    /// In order; none where it is a video.
+    /// In order; none where it is a film.
     frames: Vec<PathBuf>,
+    class: Option<String>,
+    half: usize,
 }
 
-/// Reads all clips below a folder, or a single video; of each frame the centre square, `side` pixels wide.
+/// The clips below a folder.
+#[derive(Default)]
+struct Found {
+    clips: Vec<Clip>,
+    /// The classes in alphabetical order; none where clips lie in no folders of classes.
+    classes: Vec<String>,
+    /// The folders of the halves in words.
+    names: [String; 3],
+    unused: Vec<String>,
+    /// True where the last tenth of each clip is for testing.
+    cut: bool,
+}
+
+/// Frames of a half, and the lengths of its clips.
+type Half = (Images, Vec<usize>);
+
+/// Reads all clips below a folder, or a single film; of each frame the centre square, `side` pixels wide.
 ///
 /// # Errors
 /// When there is none that can be read, or all together do not fit into memory.
 pub fn load(root: &Path, side: usize, tell: &mut dyn FnMut(Reading)) -> Result<Dataset> {
-    let clips = find(root)?;
-    let frames = clips.iter().map(|clip| clip.frames.len()).sum();
+    let mut found = find(root)?;
+    let frames = found.clips.iter().map(|clip| clip.frames.len()).sum();
     memory::check(frames, side)?;
-    let names = classes(root, &clips);
-    let mut reader = Reader { side, done: 0, total: frames, unread: Vec::new(), tell };
-    let mut splits = [(Images::new(side), Vec::new()), (Images::new(side), Vec::new())];
-    let (single, mut held) = (clips.len() == 1, held_out(root, &clips).into_iter());
-    for clip in clips {
-        let class = class_of(root, &clip.path).and_then(|name| names.binary_search(&name).ok()).unwrap_or(0) as u16;
-        let (images, lengths) = &mut splits[usize::from(held.next().unwrap_or(false))];
+    let mut reader = Reader::new(root, side, frames, tell);
+    let mut halves: [Half; 3] = std::array::from_fn(|_| (Images::new(side), Vec::new()));
+    for clip in &found.clips {
+        let class = clip.class.as_ref().and_then(|name| found.classes.binary_search(name).ok()).unwrap_or(0) as u16;
+        let (images, lengths) = &mut halves[clip.half];
         let before = images.len();
-        reader.add(&clip, class, images)?;
+        reader.add(clip, class, images)?;
         lengths.push(images.len() - before);
+        if found.cut {
+            halves = without_last_tenth(halves);
+        }
     }
-    reader.warn();
-    if single {
-        splits = halves(splits);
+    reader.report();
+    leave_out_empty_classes(&mut found, &mut halves, &mut reader);
+    untested(&found.classes, &halves[TEST].0.labels).into_iter().for_each(|sentence| reader.warn(sentence));
+    if halves[TRAIN].1.iter().all(|&length| length < 2) {
+        return Err(nothing_to_learn_from(root, &found));
     }
-    finished(root, names, splits)
+    let summary = Summary {
+        root,
+        classes: &found.classes,
+        clips: Some(found.clips.len()),
+        noun: "frame",
+        counts: [&halves[0], &halves[1], &halves[2]].map(|(images, _)| images.len()),
+        names: &found.names,
+        held_out: if found.cut { "the last tenth of each clip" } else { "held out: about one clip in ten of each class" },
+        unread: reader.unread.len(),
+        unused: &found.unused,
+    };
+    (reader.tell)(Reading::Summary(summary.words()));
+    finished(found.classes, halves, reader.depth.shift())
 }
 
-type Half = (Images, Vec<usize>);
+const TRAIN: usize = 0;
+const VALIDATION: usize = 1;
+const TEST: usize = 2;
 
-/// Of a single clip the last tenth is for testing.
-fn halves([(mut train, _), _]: [Half; 2]) -> [Half; 2] {
-    let test = train.split_off(train.len() - train.len() / HELD_OUT as usize);
-    let lengths = [train.len(), test.len()];
-    [(train, vec![lengths[0]]), (test, vec![lengths[1]])]
+/// Moves the last tenth of the last training clip to the test frames.
+fn without_last_tenth([mut train, validation, mut test]: [Half; 3]) -> [Half; 3] {
+    if let Some(length) = train.1.last_mut() {
+        let tail = *length / HELD_OUT as usize;
+        *length -= tail;
+        train.0.move_tail(train.0.len() - tail, &mut test.0);
+        test.1.push(tail);
+    }
+    [train, validation, test]
 }
 
-fn finished(root: &Path, classes: Vec<String>, [(train, first), (test, second)]: [Half; 2]) -> Result<Dataset> {
-    if first.iter().all(|&length| length < 2) {
-        return Err(Error::Data(format!(
-            "{} holds no clip to learn from: a clip is a folder of at least two PNG or JPEG files in the order of their names, \
-             or a video",
-            root.display()
-        )));
+fn finished(classes: Vec<String>, mut halves: [Half; 3], shift: u32) -> Result<Dataset> {
+    halves.iter_mut().for_each(|(images, _)| images.stretch(shift));
+    let gray = halves.iter().all(|(images, _)| images.is_gray);
+    let labelled = !classes.is_empty();
+    let split = |(images, lengths): Half| images.split(gray, labelled)?.in_sequence(Sequence::of_clips(&lengths));
+    let [train, validation, test] = halves;
+    let validation = (labelled && validation.0.len() > 0).then(|| split(validation)).transpose()?;
+    Ok(Dataset { name: NAME.into(), classes, train: split(train)?, validation, test: split(test)? })
+}
+
+/// Forgets classes of which no frame could be read, with a word.
+fn leave_out_empty_classes(found: &mut Found, halves: &mut [Half; 3], reader: &mut Reader) {
+    let has = |class: usize| halves.iter().any(|(images, _)| images.labels.iter().any(|&label| usize::from(label) == class));
+    let there: Vec<bool> = (0..found.classes.len()).map(has).collect();
+    let lost: Vec<&String> = found.classes.iter().zip(&there).filter(|(_, there)| !**there).map(|(name, _)| name).collect();
+    if lost.is_empty() {
+        return;
     }
-    let (gray, labelled) = (train.is_gray && test.is_gray, !classes.is_empty());
-    let split =
-        |images: Images, lengths: &[usize]| images.split(gray, labelled)?.in_sequence(Sequence::of_clips(lengths));
-    Ok(Dataset { name: NAME.into(), classes, train: split(train, &first)?, test: split(test, &second)? })
+    reader.warn(format!("no clip of {} can be read: left out of the classes", quoted(&lost)));
+    let places: Vec<u16> =
+        (0..there.len()).map(|class| there[..class].iter().filter(|there| **there).count() as u16).collect();
+    halves.iter_mut().for_each(|(images, _)| images.relabel(&places));
+    let mut kept = there.iter();
+    found.classes.retain(|_| kept.next().is_some_and(|there| *there));
+}
+
+fn nothing_to_learn_from(root: &Path, found: &Found) -> Error {
+    let there = if found.unused.is_empty() { String::new() } else { format!("; it holds {}", found.unused.join(", ")) };
+    Error::Data(format!(
+        "{} holds no clip to learn from: a clip is a folder of at least two images in the order of their names, or a \
+         film{there}",
+        root.display()
+    ))
 }
 
 impl Reader<'_> {
@@ -84,11 +146,20 @@ impl Reader<'_> {
             self.read(&clip.frames.iter().map(item).collect::<Vec<_>>(), images);
             return Ok(());
         }
-        let side = self.side;
-        let frames = video::frames(video::DECODER, &clip.path, side, &mut |planes| {
-            images.push(planes, class);
+        let (side, before) = (self.side, images.len());
+        let name = self.name(&clip.path);
+        let film = video::frames(video::DECODER, &clip.path, side, &mut |planes| {
+            images.push(&planes, class, format!("{name}#{}", images.len() - before));
             memory::check(images.len(), side)
         })?;
+        match film {
+            Ok(warning) => warning.into_iter().for_each(|sentence| self.warn(sentence)),
+            Err(why) => {
+                images.truncate(before);
+                self.unread.push(format!("{} is left out: {why}", clip.path.display()));
+            }
+        }
+        let frames = images.len() - before;
         self.done += frames;
         self.total += frames;
         (self.tell)(Reading::Files { done: self.done, total: self.total });
@@ -96,70 +167,107 @@ impl Reader<'_> {
     }
 }
 
-/// All clips below `root`, in the order of their paths.
-fn find(root: &Path) -> Result<Vec<Clip>> {
-    if root.is_file() && video::is_one(root) {
-        return Ok(vec![Clip { path: root.to_path_buf(), frames: Vec::new() }]);
+/// All clips below `root`, in the order of their paths, each with its class and its half.
+fn find(root: &Path) -> Result<Found> {
+    if root.is_file() {
+        let clip = Clip { path: root.to_path_buf(), frames: Vec::new(), class: None, half: TRAIN };
+        return Ok(Found { clips: vec![clip], cut: true, ..Found::default() });
     }
     if !root.is_dir() {
-        return Err(Error::Data(format!("there is no folder and no video {}", root.display())));
+        return Err(Error::Data(format!("there is no folder and no film {}", root.display())));
     }
-    let mut clips = Vec::new();
-    gather(root, DEPTH, &mut clips)?;
-    clips.sort_by(|a, b| by_numbers(&a.path, &b.path));
-    Ok(clips)
+    let (tree, others) = Folder::read(root)?;
+    let halves = Halves::of(&tree)?;
+    let mut found = Found::default();
+    if halves.is_parted() {
+        for (half, side) in [&halves.train, &halves.validation, &halves.test].into_iter().enumerate() {
+            found.names[half] = quoted(&side.names());
+            found.add_side(side, half);
+        }
+        found.unused.extend(halves.unused.iter().map(|folder| format!("`{}`", folder.name)));
+        if halves.test.is_empty() {
+            found.clips.iter_mut().filter(|clip| clip.half == VALIDATION).for_each(|clip| clip.half = TEST);
+            found.names.swap(VALIDATION, TEST);
+        }
+        found.name_classes();
+    } else {
+        found.gather(&tree, TRAIN, None);
+        found.name_classes();
+        found.hold_out(root);
+    }
+    found.clips.sort_by(|a, b| by_numbers(&a.path, &b.path));
+    found.unused.extend(others.words());
+    Ok(found)
 }
 
-fn gather(folder: &Path, depth: usize, clips: &mut Vec<Clip>) -> Result<()> {
-    let (mut frames, mut below) = (Vec::new(), Vec::new());
-    for (_, path, is_folder) in entries(folder)? {
-        if is_folder {
-            below.push(path);
-        } else if video::is_one(&path) {
-            clips.push(Clip { path, frames: Vec::new() });
-        } else {
-            frames.push(path);
+impl Found {
+    fn add_side(&mut self, side: &Side, half: usize) {
+        side.folders.iter().for_each(|folder| self.gather(folder, half, None));
+        side.classes.iter().for_each(|(class, folder)| self.gather(folder, half, Some(class)));
+    }
+
+    /// Adds the clips of a folder. Those of the folders in it are of the class that such a folder is named after.
+    fn gather(&mut self, folder: &Folder, half: usize, class: Option<&str>) {
+        let (animations, mut frames): (Vec<_>, Vec<_>) =
+            folder.images.iter().cloned().partition(|image| video::is_animation(image));
+        let films = folder.films.len() + animations.len();
+        let class_of = |own: Option<&str>| own.map(str::to_string);
+        for path in folder.films.iter().cloned().chain(animations) {
+            self.clips.push(Clip { path, frames: Vec::new(), class: class_of(class), half });
+        }
+        frames.sort_by(|a, b| by_numbers(a, b));
+        // covers and previews lie beside clips, not frames
+        if !folder.folders.is_empty() || (1..=films).contains(&frames.len()) {
+            if !frames.is_empty() {
+                self.unused.push(format!("{} beside clips in `{}`", counted(frames.len(), "image"), folder.path.display()));
+            }
+        } else if !frames.is_empty() {
+            self.clips.push(Clip { path: folder.path.clone(), frames, class: class_of(class), half });
+        }
+        for inner in &folder.folders {
+            // a folder of frames is a clip of the class around it; one of clips is a class itself
+            let is_clip = inner.folders.is_empty()
+                && inner.films.is_empty()
+                && !inner.images.iter().any(|image| video::is_animation(image));
+            self.gather(inner, half, if is_clip { class } else { Some(&inner.name) });
         }
     }
-    frames.sort_by(|a, b| by_numbers(a, b));
-    clips.extend((!frames.is_empty()).then(|| Clip { path: folder.to_path_buf(), frames }));
-    if depth > 1 {
-        below.iter().try_for_each(|folder| gather(folder, depth - 1, clips))?;
+
+    /// Names the classes, where there are several. Clips outside of all are left out where most are in some.
+    fn name_classes(&mut self) {
+        let mut classes: Vec<String> = self.clips.iter().filter_map(|clip| clip.class.clone()).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        let without = self.clips.iter().filter(|clip| clip.class.is_none()).count();
+        if classes.len() < 2 {
+            return;
+        }
+        if 2 * without > self.clips.len() {
+            return self.unused.push(format!("the classes of {}", counted(self.clips.len() - without, "clip")));
+        }
+        if without > 0 {
+            self.unused.push(format!("{} in no class", counted(without, "clip")));
+            self.clips.retain(|clip| clip.class.is_some());
+        }
+        self.classes = classes;
     }
-    Ok(())
-}
 
-/// The folder that a clip lies in, if that is not the whole: its class, if it has any.
-fn class_of(root: &Path, path: &Path) -> Option<String> {
-    let inside: Vec<_> = path.strip_prefix(root).ok()?.iter().map(|part| part.to_string_lossy()).collect();
-    let [.., class, _] = inside.as_slice() else { return None };
-    Some(class.to_string())
-}
-
-/// The classes in alphabetical order; none where some clip has none or all have the same.
-fn classes(root: &Path, clips: &[Clip]) -> Vec<String> {
-    let found: Option<Vec<String>> = clips.iter().map(|clip| class_of(root, &clip.path)).collect();
-    let mut found = found.unwrap_or_default();
-    found.sort_unstable();
-    found.dedup();
-    if found.len() > 1 { found } else { Vec::new() }
-}
-
-/// Which clips are kept for testing: one in ten, and where chance would have it that none or all are, the one with the
-/// largest hash alone. A single one is not kept whole.
-fn held_out(root: &Path, clips: &[Clip]) -> Vec<bool> {
-    let hashes: Vec<u64> = clips.iter().map(|clip| hash(root, &clip.path)).collect();
-    let mut held: Vec<bool> = hashes.iter().map(|hash| hash.is_multiple_of(HELD_OUT)).collect();
-    if clips.len() < 2 {
-        return vec![false; clips.len()];
+    /// Keeps clips for testing: one in ten of each class. Where every class has one clip alone, the last tenth of each is.
+    fn hold_out(&mut self, root: &Path) {
+        let mut classes: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
+        for (place, clip) in self.clips.iter().enumerate() {
+            let class = clip.class.clone().filter(|_| !self.classes.is_empty());
+            classes.entry(class).or_default().push(place);
+        }
+        self.cut = classes.values().all(|places| places.len() < 2);
+        for places in classes.into_values().filter(|_| !self.cut) {
+            let hashes: Vec<u64> = places.iter().map(|&place| hash(root, &self.clips[place].path)).collect();
+            for (place, held) in places.into_iter().zip(held_by_hash(&hashes)) {
+                self.clips[place].half = if held { TEST } else { TRAIN };
+            }
+        }
     }
-    if held.iter().all(|&one| one == held[0]) {
-        let largest = hashes.iter().max();
-        held = hashes.iter().map(|hash| Some(hash) == largest).collect();
-    }
-    held
 }
-
 /// By names, in which digits that stand together are a number.
 fn by_numbers(a: &Path, b: &Path) -> Ordering {
     let (a, b) = (a.to_string_lossy(), b.to_string_lossy());

@@ -4,33 +4,58 @@ use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use image::codecs::jpeg::JpegDecoder;
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, pnm::PnmDecoder, tiff::TiffDecoder, webp::WebPDecoder};
 use image::imageops::{self, FilterType};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, RgbImage};
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, Limits, Pixel, Primitive};
 
-use super::png;
+use super::content::{self, Content, FORMATS, Format};
+use super::limits::{MAX_BYTES, Permit, Wrong};
+use super::{jpeg, png};
 
-/// Bytes a file may have.
-const MAX_BYTES: u64 = 1 << 28;
-/// Pixels an image may have, 67 million: decoding one takes some hundred megabytes on each processor.
-const MAX_PIXELS: u64 = 1 << 26;
-const JPEG_START: [u8; 3] = [0xff, 0xd8, 0xff];
-/// What follows 255 where a scan begins, and where the image ends.
-const JPEG_SCAN: u8 = 0xda;
-const JPEG_END: u8 = 0xd9;
+/// Bytes a decoder may take for one image.
+const MAX_MEMORY: u64 = 1 << 30;
 
-/// What is wrong with a file, to be read after its name.
-pub(super) type Wrong = String;
+/// The pixels of a square image in planes: one where it is gray, else three.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Planes {
+    Eight(Vec<u8>),
+    /// Of a file with 16 bits a channel.
+    Sixteen(Vec<u16>),
+}
 
-/// The centre square of an image, shrunk or enlarged to `side` pixels: one plane if it is gray, else three. Transparency
-/// is left out.
-pub(super) fn square(path: &Path, side: usize) -> Result<Vec<u8>, Wrong> {
+/// The centre square of an image, shrunk or enlarged to `side` pixels. Transparency is left out.
+pub(super) fn square(path: &Path, side: usize) -> Result<Planes, Wrong> {
+    if content::is_raw(path) {
+        return Err(unread("camera raw"));
+    }
     let bytes = read(path)?;
     let (image, orientation) = decode(&bytes)?;
-    let mut square = DynamicImage::ImageRgb8(centre(&image.into_rgb8(), side as u32));
-    square.apply_orientation(orientation);
-    Ok(planes(&square.into_rgb8()))
+    squared(image, orientation, side as u32)
+}
+
+fn squared(image: DynamicImage, orientation: Orientation, side: u32) -> Result<Planes, Wrong> {
+    use DynamicImage::{ImageLuma16, ImageLumaA16, ImageRgb16, ImageRgb32F, ImageRgba16, ImageRgba32F};
+    match image {
+        ImageLuma16(_) | ImageLumaA16(_) | ImageRgb16(_) | ImageRgba16(_) => {
+            let mut square = ImageRgb16(centre(&image.into_rgb16(), side));
+            square.apply_orientation(orientation);
+            Ok(Planes::Sixteen(planes(&square.into_rgb16())))
+        }
+        ImageRgb32F(_) | ImageRgba32F(_) if !is_unit(&image) => {
+            Err("its floating-point numbers are not between 0 and 1; save it with 8 or 16 bits a channel".into())
+        }
+        _ => {
+            let mut square = DynamicImage::ImageRgb8(centre(&image.into_rgb8(), side));
+            square.apply_orientation(orientation);
+            Ok(Planes::Eight(planes(&square.into_rgb8())))
+        }
+    }
+}
+
+/// True if all colours lie between 0 and 1.
+fn is_unit(image: &DynamicImage) -> bool {
+    image.to_rgb32f().iter().all(|value| (0.0..=1.0).contains(value))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Wrong> {
@@ -45,50 +70,52 @@ fn read(path: &Path) -> Result<Vec<u8>, Wrong> {
 
 /// The image as it is stored, and how it wants to be turned. The name of a file says little of what is in it.
 fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> {
-    if let Some(chunks) = bytes.strip_prefix(&png::SIGNATURE) {
-        Ok((png::decode(chunks)?, Orientation::NoTransforms))
-    } else if bytes.starts_with(&JPEG_START) {
-        jpeg(bytes)
-    } else {
-        Err("it is neither a PNG nor a JPEG file".into())
-    }
-}
-
-fn jpeg(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> {
-    let damaged = |error: ImageError| {
-        let said = error.to_string();
-        format!("it is no whole JPEG file ({})", said.split_whitespace().collect::<Vec<_>>().join(" "))
+    let head = &bytes[..bytes.len().min(512)];
+    let format = match content::of_bytes(head) {
+        Content::Image(format) => format,
+        Content::Unread(name) => return Err(unread(name)),
+        Content::Film => return Err("it is a film, and `clips:DIR` reads those".into()),
+        Content::Other if bytes.is_empty() => return Err("it is empty".into()),
+        Content::Other => return Err(format!("it is no image: its first bytes are those of no {FORMATS} file")),
     };
-    let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
+    let source = Cursor::new(bytes);
+    match format {
+        Format::Png => png::decode(&bytes[png::SIGNATURE.len()..]),
+        Format::Jpeg => jpeg::decode(bytes),
+        Format::Gif => GifDecoder::new(source).map_err(|error| damaged("GIF", &error)).and_then(|it| by(it, "GIF")),
+        Format::WebP => WebPDecoder::new(source).map_err(|error| damaged("WebP", &error)).and_then(|it| by(it, "WebP")),
+        Format::Bmp => BmpDecoder::new(source).map_err(|error| damaged("BMP", &error)).and_then(|it| by(it, "BMP")),
+        Format::Tiff => TiffDecoder::new(source).map_err(|error| damaged("TIFF", &error)).and_then(|it| by(it, "TIFF")),
+        Format::Pnm => PnmDecoder::new(source).map_err(|error| damaged("PNM", &error)).and_then(|it| by(it, "PNM")),
+    }
+}
+
+fn unread(name: &str) -> Wrong {
+    format!("it is a {name} file, which is not read; turn it into one of {FORMATS}")
+}
+
+/// The first image of a file with one of the decoders of `image`.
+fn by(mut decoder: impl ImageDecoder, name: &str) -> Result<(DynamicImage, Orientation), Wrong> {
     let (width, height) = decoder.dimensions();
-    check_pixels(width, height)?;
+    let _permit = Permit::take(width, height)?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_MEMORY);
+    decoder.set_limits(limits).map_err(|error| damaged(name, &error))?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    // the decoder paints gray what is missing
-    if is_cut_off(bytes) {
-        Err("it is no whole JPEG file (its end is missing)".into())
-    } else {
-        Ok((image, orientation))
-    }
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| damaged(name, &error))?;
+    Ok((image, orientation))
 }
 
-/// Whether no end follows the last scan. Within a scan neither marker can occur, for every byte 255 of its data is followed by
-/// a 0; a preview before it has its own.
-fn is_cut_off(jpeg: &[u8]) -> bool {
-    let last = |marker: u8| jpeg.windows(2).rposition(|two| two == [0xff, marker]);
-    last(JPEG_END) < last(JPEG_SCAN)
-}
-
-/// Refuses images that would take too much memory.
-pub(super) fn check_pixels(width: u32, height: u32) -> Result<(), Wrong> {
-    if u64::from(width) * u64::from(height) <= MAX_PIXELS && width > 0 && height > 0 {
-        return Ok(());
-    }
-    Err(format!("it announces {width}x{height} pixels, and no more than {MAX_PIXELS} are read"))
+fn damaged(name: &str, error: &ImageError) -> Wrong {
+    let said = error.to_string();
+    format!("it is no whole {name} file ({})", said.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The square in the middle, cut out first, so that nothing is resized in vain.
-fn centre(image: &RgbImage, side: u32) -> RgbImage {
+fn centre<P: Pixel<Subpixel = S> + 'static, S: Primitive + 'static>(
+    image: &ImageBuffer<P, Vec<S>>,
+    side: u32,
+) -> ImageBuffer<P, Vec<S>> {
     let (width, height) = image.dimensions();
     let edge = width.min(height);
     let square = imageops::crop_imm(image, (width - edge) / 2, (height - edge) / 2, edge, edge);
@@ -96,22 +123,30 @@ fn centre(image: &RgbImage, side: u32) -> RgbImage {
 }
 
 /// From interleaved colours to planes; one plane where red, green and blue are the same everywhere.
-fn planes(image: &RgbImage) -> Vec<u8> {
-    let channels = if image.pixels().all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]) { 1 } else { 3 };
-    (0..channels).flat_map(|channel| image.pixels().map(move |pixel| pixel[channel])).collect()
+fn planes<P: Pixel<Subpixel = S>, S: Primitive>(image: &ImageBuffer<P, Vec<S>>) -> Vec<S> {
+    let is_gray = |pixel: &P| pixel.channels().iter().all(|&colour| colour == pixel.channels()[0]);
+    let channels = if image.pixels().all(is_gray) { 1 } else { 3 };
+    (0..channels).flat_map(|channel| image.pixels().map(move |pixel| pixel.channels()[channel])).collect()
 }
-
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{jpeg, plain, png};
+    use super::super::sample::{chunk, jpeg, one_scan_a_colour, plain, png};
     use super::*;
+    use image::{ImageFormat, RgbImage};
     use proptest::prelude::*;
 
-    fn of(bytes: &[u8], side: usize) -> Result<Vec<u8>, Wrong> {
+    fn planes_of(bytes: &[u8], side: usize) -> Result<Planes, Wrong> {
         let here = tempfile::tempdir().expect("a folder");
         let path = here.path().join("file");
         std::fs::write(&path, bytes).expect("a file");
         square(&path, side)
+    }
+
+    fn of(bytes: &[u8], side: usize) -> Result<Vec<u8>, Wrong> {
+        planes_of(bytes, side).map(|planes| match planes {
+            Planes::Eight(bytes) => bytes,
+            Planes::Sixteen(values) => panic!("{} values of 16 bits", values.len()),
+        })
     }
 
     /// Left half black, right half white, with a red column at the very left.
@@ -153,8 +188,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_called_by_its_name() {
         let refused = |bytes: &[u8]| of(bytes, 8).expect_err("must be refused");
-        assert!(refused(b"").contains("neither a PNG nor a JPEG"));
-        assert!(refused(b"GIF89a").contains("neither a PNG nor a JPEG"));
+        assert!(refused(b"").contains("it is empty"));
+        assert!(refused(b"words").contains("it is no image"));
+        assert!(refused(b"GIF89a").contains("no whole GIF"));
+        assert!(refused(b"\0\0\0\x20ftypavif").contains("an AVIF file, which is not read"));
+        assert!(refused(b"\0\0\0\x20ftypisom").contains("it is a film"));
         let photo = jpeg([64, 64], &halves(64, 64));
         assert!(refused(&photo[..photo.len() / 2]).contains("no whole JPEG"));
         assert!(refused(&photo[..20]).contains("no whole JPEG"));
@@ -174,6 +212,73 @@ mod tests {
         assert!(square(Path::new("no/such/file"), 8).is_err());
     }
 
+    /// Two images of `image`'s own encoders in each format, the first gray and the second in colour.
+    fn encoded(format: ImageFormat) -> [Vec<u8>; 2] {
+        let gray = RgbImage::from_fn(12, 9, |x, _| image::Rgb([if x < 6 { 10 } else { 200 }; 3]));
+        let coloured = RgbImage::from_pixel(5, 5, image::Rgb([200, 30, 90]));
+        [gray, coloured].map(|image| {
+            let mut bytes = Cursor::new(Vec::new());
+            DynamicImage::from(image).write_to(&mut bytes, format).expect("an image");
+            bytes.into_inner()
+        })
+    }
+
+    const OTHERS: [ImageFormat; 5] =
+        [ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Pnm];
+
+    #[test]
+    fn every_format_comes_out_with_its_own_pixels() {
+        for format in OTHERS {
+            let [gray, coloured] = encoded(format);
+            let planes = of(&gray, 8).unwrap_or_else(|why| panic!("{format:?}: {why}"));
+            assert_eq!((planes.len(), planes[0], planes[7]), (64, 10, 200), "{format:?}");
+            assert_eq!(of(&coloured, 2), Ok([[200; 4], [30; 4], [90; 4]].concat()), "{format:?}");
+            for cut in [gray.len() / 3, gray.len() / 2] {
+                let said = of(&gray[..cut], 8).expect_err("it is not whole");
+                assert!(said.contains("no whole"), "{format:?}: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn sixteen_bits_stay_sixteen_until_the_whole_set_is_known() {
+        let deep = png([2, 1], [16, 0, 0], &[], &[0, 15, 255, 0, 7]);
+        assert_eq!(planes_of(&deep, 1).map(|planes| matches!(planes, Planes::Sixteen(_))), Ok(true));
+        let mut tiff = Cursor::new(Vec::new());
+        let values = image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(3, 3, image::Luma([4095]));
+        DynamicImage::from(values).write_to(&mut tiff, ImageFormat::Tiff).expect("an image");
+        assert_eq!(planes_of(tiff.get_ref(), 2), Ok(Planes::Sixteen(vec![4095; 4])));
+    }
+
+    #[test]
+    fn floating_point_images_beyond_one_are_refused() {
+        let of_value = |value: f32| {
+            let image = image::Rgb32FImage::from_pixel(2, 2, image::Rgb([value; 3]));
+            squared(image.into(), Orientation::NoTransforms, 2)
+        };
+        assert_eq!(of_value(1.0), Ok(Planes::Eight(vec![255; 4])));
+        assert!(of_value(300.0).expect_err("too bright").contains("between 0 and 1"));
+        assert!(of_value(f32::NAN).is_err());
+    }
+
+    #[test]
+    fn a_png_is_turned_the_way_its_exif_block_says() {
+        let upright = png([2, 2], [8, 0, 0], &[], &[0, 1, 2, 0, 3, 4]);
+        let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let (start, rest) = upright.split_at(8 + 25);
+        let turned = [start, &chunk(b"eXIf", exif), rest].concat();
+        assert_eq!((of(&upright, 2), of(&turned, 2)), (Ok(vec![1, 2, 3, 4]), Ok(vec![3, 1, 4, 2])));
+    }
+
+    #[test]
+    fn a_scan_for_each_colour_is_decoded_too() {
+        // 16x16 of one red in 4:2:0, a scan each for luma and both chromas, put together by hand
+        let planes = of(&one_scan_a_colour(), 8).expect("an image");
+        assert_eq!(planes.len(), 3 * 64);
+        let means = [0, 1, 2].map(|part| planes[64 * part..][..64].iter().map(|&value| u32::from(value)).sum::<u32>() / 64);
+        assert!(means[0].abs_diff(220) < 6 && means[1].abs_diff(40) < 6 && means[2].abs_diff(30) < 6, "{means:?}");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
@@ -181,13 +286,15 @@ mod tests {
             flips in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..8),
             cut: usize,
         ) {
-            let mut photo = jpeg([24, 16], &halves(24, 16));
-            for (place, byte) in flips {
-                let place = 3 + place % (photo.len() - 3);
-                photo[place] = byte;
+            let whole = [jpeg([24, 16], &halves(24, 16)), one_scan_a_colour()].into_iter();
+            for mut photo in whole.chain(OTHERS.into_iter().flat_map(encoded)) {
+                for (place, byte) in &flips {
+                    let place = 3 + place % (photo.len() - 3);
+                    photo[place] = *byte;
+                }
+                photo.truncate(3 + cut % photo.len());
+                let _ = decode(&photo);
             }
-            photo.truncate(3 + cut % photo.len());
-            let _ = decode(&photo);
         }
     }
 }

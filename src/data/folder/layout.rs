@@ -1,83 +1,83 @@
-//! Which files of a folder are which images.
+//! The images of a folder: each with its half and its class.
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::halves::{self, Halves, Side};
+use super::tree::{Folder, Others};
 use crate::error::{Error, Result};
 
-/// Folders within a class that are looked into: enough for what people do, few enough for links that lead in circles.
-const DEPTH: usize = 8;
-/// One image in so many is kept for testing where no test images are set apart.
+/// One image in ten is kept for testing where no test images are set apart.
 pub(super) const HELD_OUT: u64 = 10;
-/// Where test images are looked for beside `train`.
-const TEST_FOLDERS: [&str; 2] = ["val", "test"];
 
-/// What was found.
+/// The images that were found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {
     /// The names of the classes in alphabetical order; empty where there are none.
     pub(super) classes: Vec<String>,
     /// Files to learn from, in an order that has nothing to do with their classes.
     pub(super) train: Vec<Item>,
+    /// Files to choose settings by, where there are test images besides.
+    pub(super) validation: Vec<Item>,
     /// Files to test on.
     pub(super) test: Vec<Item>,
-    /// Sentences about files that belong nowhere.
-    pub(super) strays: Vec<String>,
+    /// The folders of the three halves in words; empty where images were held out.
+    pub(super) names: [String; 3],
+    /// What lies in the folder and is not used, in words.
+    pub(super) unused: Vec<String>,
 }
 
 /// A file that should be an image.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Item {
-    /// A hash of its path within the folder: what decides its place in the order, and whether it is kept for testing.
+    /// A hash of its path within the folder. It decides its place in the order and whether it is kept for testing.
     pub(super) hash: u64,
     pub(super) path: PathBuf,
     /// The place of its class among the names; 0 where there are no classes.
     pub(super) class: u16,
 }
 
-/// Looks into a folder; no file is opened.
+/// Finds the images below `root`; files with the names of images are not opened.
 ///
 /// # Errors
-/// When it cannot be read, or its training and test images do not have the same classes.
+/// When the folder cannot be read, or its halves do not have the same classes.
 pub(super) fn find(root: &Path) -> Result<Layout> {
     if !root.is_dir() {
-        return Err(Error::Data(format!("there is no folder {}", root.display())));
+        let there = if root.exists() { " is a file, and `folder:` wants a folder of images" } else { "" };
+        let path = root.display();
+        return Err(Error::Data(if there.is_empty() { format!("there is no folder {path}") } else { format!("{path}{there}") }));
     }
-    let train = root.join("train");
-    let test = TEST_FOLDERS.iter().map(|name| root.join(name)).find(|path| path.is_dir());
-    let folders = entries(root)?.into_iter().filter(|(_, _, is_folder)| *is_folder).count();
-    // beside other folders, and none for tests among them, `train` is a class: the one of locomotives
-    if !train.is_dir() || (test.is_none() && folders > 1) {
-        return Plan { root, train: Side::of(root)?, test: None }.layout();
-    }
-    let test = test.map(|path| Side::of(&path)).transpose()?;
-    Plan { root, train: Side::of(&train)?, test }.layout()
+    let (tree, mut others) = Folder::read(root)?;
+    let tree = tree.without_films(&mut others);
+    Plan::of(root, &Halves::of(&tree)?)?.layout(&others)
 }
 
-/// What lies below one folder.
-struct Side {
-    path: PathBuf,
-    /// Its folders that hold files, in alphabetical order.
-    classes: Vec<(String, Vec<PathBuf>)>,
-    /// Files beside them.
+/// The images of a half by their classes.
+#[derive(Default)]
+struct Images {
+    classes: BTreeMap<String, Vec<PathBuf>>,
+    /// Images beside the folders of classes.
     loose: Vec<PathBuf>,
+    names: Vec<String>,
 }
 
-impl Side {
-    fn of(path: &Path) -> Result<Self> {
-        let mut side = Self { path: path.to_path_buf(), classes: Vec::new(), loose: Vec::new() };
-        for (name, path, is_folder) in entries(path)? {
-            if is_folder {
-                let mut files = Vec::new();
-                gather(&path, DEPTH, &mut files)?;
-                side.classes.extend((!files.is_empty()).then_some((name, files)));
-            } else {
-                side.loose.push(path);
+impl Images {
+    /// The images of a half. Folders around the only folder in them are passed, but for folders of `known` classes.
+    fn of(side: &Side, known: &BTreeMap<String, Vec<PathBuf>>, unused: &mut Vec<String>) -> Self {
+        let mut images = Self { names: side.names(), ..Self::default() };
+        for folder in &side.folders {
+            let inner = inner(folder, known, unused);
+            images.loose.extend(inner.images.iter().cloned());
+            for class in &inner.folders {
+                images.classes.entry(class.name.clone()).or_default().extend(class.all_images());
             }
         }
-        Ok(side)
+        for (class, folder) in &side.classes {
+            images.classes.entry(class.clone()).or_default().extend(folder.all_images());
+        }
+        images
     }
 
     /// A single class tells nothing apart.
@@ -85,23 +85,31 @@ impl Side {
         self.classes.len() > 1
     }
 
-    fn names(&self) -> Vec<String> {
-        self.classes.iter().map(|(name, _)| name.clone()).collect()
+    fn is_empty(&self) -> bool {
+        self.count() == 0
     }
 
-    /// All files, without regard to classes.
+    fn count(&self) -> usize {
+        self.loose.len() + self.classes.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// All images, without regard to classes.
     fn unlabelled(self, root: &Path) -> Vec<Item> {
-        let files = self.classes.into_iter().flat_map(|(_, files)| files).chain(self.loose);
+        let files = self.classes.into_values().flatten().chain(self.loose);
         files.map(|path| Item { hash: hash(root, &path), path, class: 0 }).collect()
     }
 
-    /// The files of the classes named, each with its class.
+    /// The images of the classes named, each with its class.
     fn labelled(self, root: &Path, names: &[String]) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         for (name, files) in self.classes {
-            let place = names.binary_search(&name).map_err(|_| {
-                let path = self.path.display();
-                Error::Data(format!("{path} has a class `{name}`, but the training images have none of that name"))
+            let place = names.binary_search(&name).ok();
+            let place = place.or_else(|| names.iter().position(|known| known.eq_ignore_ascii_case(&name)));
+            let place = place.ok_or_else(|| {
+                let (path, halves) = (root.display(), halves::quoted(&self.names));
+                Error::Data(format!(
+                    "{path}: {halves} has a class `{name}`, but the training images have none of that name"
+                ))
             })?;
             let class = u16::try_from(place)
                 .map_err(|_| Error::Data(format!("{} has more than 65,536 classes", root.display())))?;
@@ -109,86 +117,158 @@ impl Side {
         }
         Ok(items)
     }
+}
 
-    /// A sentence about files beside the classes.
-    fn stray(&self) -> Option<String> {
-        let count = self.loose.len();
-        let first = self.loose.first()?;
-        let others = if count > 1 { format!(" and {} more are", count - 1) } else { " is".to_string() };
-        Some(format!("{}{others} left out: no class folder holds them", first.display()))
+/// The folder that the classes of a half lie in.
+fn inner<'a>(folder: &'a Folder, known: &BTreeMap<String, Vec<PathBuf>>, unused: &mut Vec<String>) -> &'a Folder {
+    if let Some(images) = halves::described(folder) {
+        unused.extend(folder.folders.iter().filter(|other| !std::ptr::eq(*other, images)).map(in_words));
+        return inner(images, known, unused);
+    }
+    match folder.folders.as_slice() {
+        [only] if folder.images.is_empty() && !known.contains_key(&only.name) => inner(only, known, unused),
+        _ => folder,
     }
 }
 
-/// Training images, and test images where some are set apart.
+fn in_words(folder: &Folder) -> String {
+    format!("`{}` ({})", folder.name, counted(folder.all_images().len(), "image"))
+}
+
+/// Training images, and others where some are set apart.
 struct Plan<'a> {
     root: &'a Path,
-    train: Side,
-    test: Option<Side>,
+    train: Images,
+    validation: Images,
+    test: Images,
+    unused: Vec<String>,
 }
 
-impl Plan<'_> {
-    fn layout(self) -> Result<Layout> {
-        let Self { root, train, test } = self;
-        let mut layout = Layout::default();
-        if train.is_labelled() {
-            layout.classes = train.names();
-            layout.strays.extend(train.stray().into_iter().chain(test.as_ref().and_then(Side::stray)));
+impl<'a> Plan<'a> {
+    fn of(root: &'a Path, halves: &Halves) -> Result<Self> {
+        let mut unused: Vec<String> = halves.unused.iter().map(|folder| in_words(folder)).collect();
+        for folder in &halves.beside {
+            unused.push(format!("{} beside the halves", counted(folder.images.len(), "image")));
+        }
+        let train = Images::of(&halves.train, &BTreeMap::new(), &mut unused);
+        let mut other = |side: &Side| Images::of(side, &train.classes, &mut unused);
+        let (validation, test) = (other(&halves.validation), other(&halves.test));
+        let is_parted = !halves.test.is_empty() || !halves.validation.is_empty();
+        if train.is_empty() && is_parted {
+            let names = halves::quoted(&halves.train.names());
+            return Err(Error::Data(format!("{}: {names} holds no image to learn from", root.display())));
+        }
+        Ok(Self { root, train, validation, test, unused })
+    }
+
+    fn layout(mut self, others: &Others) -> Result<Layout> {
+        let labelled = self.train.is_labelled();
+        if labelled {
+            self.set_aside_unlabelled();
+        }
+        if self.test.is_empty() {
+            self.test = std::mem::take(&mut self.validation);
+        } else if !labelled && !self.validation.is_empty() {
+            let (count, names) = (counted(self.validation.count(), "image"), halves::quoted(&self.validation.names));
+            self.unused.push(format!("{names} ({count}; without classes nothing is chosen by them)"));
+            self.validation = Images::default();
+        }
+        let Self { root, train, validation, test, mut unused } = self;
+        let names = [&train, &validation, &test].map(|half| halves::quoted(&half.names));
+        let mut layout = Layout { names, ..Layout::default() };
+        if labelled {
+            layout.classes = train.classes.keys().cloned().collect();
+            for half in [&train, &validation, &test] {
+                unused.extend(stray(half));
+            }
             layout.train = train.labelled(root, &layout.classes)?;
-            layout.test = test.map_or(Ok(Vec::new()), |test| test.labelled(root, &layout.classes))?;
+            layout.validation = validation.labelled(root, &layout.classes)?;
+            layout.test = test.labelled(root, &layout.classes)?;
         } else {
             layout.train = train.unlabelled(root);
-            layout.test = test.map_or(Vec::new(), |test| test.unlabelled(root));
+            layout.test = test.unlabelled(root);
         }
         if layout.test.is_empty() {
-            (layout.test, layout.train) = layout.train.into_iter().partition(|item| item.hash.is_multiple_of(HELD_OUT));
+            let held = held_out(&layout.train);
+            let mut held = held.into_iter();
+            (layout.test, layout.train) = layout.train.into_iter().partition(|_| held.next().unwrap_or(false));
+            layout.names[2].clear();
         }
-        layout.train.sort_unstable();
-        layout.test.sort_unstable();
+        unused.extend(others.words());
+        layout.unused = unused;
+        [&mut layout.train, &mut layout.validation, &mut layout.test].into_iter().for_each(|half| half.sort_unstable());
         Ok(layout)
     }
-}
 
-/// Adds all files below `folder`.
-fn gather(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
-    for (_, path, is_folder) in entries(folder)? {
-        if !is_folder {
-            files.push(path);
-        } else if depth > 1 {
-            gather(&path, depth - 1, files)?;
+    /// Leaves out halves without classes where the training images have some.
+    fn set_aside_unlabelled(&mut self) {
+        for half in [&mut self.validation, &mut self.test] {
+            if !half.is_empty() && half.classes.is_empty() {
+                let (count, names) = (counted(half.count(), "image"), halves::quoted(&half.names));
+                self.unused.push(format!("{names} ({count} without classes)"));
+                *half = Images::default();
+            }
         }
     }
-    Ok(())
 }
 
-/// What a folder holds in alphabetical order, hidden things left out: name, path, and whether it is a folder.
-pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, bool)>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
-        let entry = entry.map_err(Error::file(folder))?;
-        let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
-        if name.starts_with('.') {
-            continue;
-        }
-        let kind = entry.file_type().map_err(Error::file(&path))?;
-        // asking where a link leads costs time, and there can be a million files
-        let is_folder = kind.is_dir() || (kind.is_symlink() && path.is_dir());
-        found.push((name, path, is_folder));
+/// The images of a half that lie beside its classes, in words.
+fn stray(half: &Images) -> Option<String> {
+    let first = half.loose.first()?.file_name()?.to_string_lossy().into_owned();
+    let others = half.loose.len() - 1;
+    let more = if others > 0 { format!(" and {} more", counted(others, "image")) } else { String::new() };
+    Some(format!("{first}{more} beside the classes"))
+}
+
+/// A number with its noun.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// True for the images to test on: of each class those whose hash is a multiple of ten. Where that is none of at least
+/// two, it is the one with the largest hash; where it is all, that one alone.
+fn held_out(items: &[Item]) -> Vec<bool> {
+    let mut classes: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
+    for (place, item) in items.iter().enumerate() {
+        classes.entry(item.class).or_default().push(place);
     }
-    found.sort_unstable();
-    Ok(found)
+    let mut held = vec![false; items.len()];
+    for places in classes.into_values() {
+        let hashes: Vec<u64> = places.iter().map(|&place| items[place].hash).collect();
+        for (place, is_held) in places.into_iter().zip(held_by_hash(&hashes)) {
+            held[place] = is_held;
+        }
+    }
+    held
 }
 
-/// The first 64 bits of the SHA-256 of a file's path within the folder, its parts joined by `/`.
-pub(super) fn hash(root: &Path, path: &Path) -> u64 {
+/// The same for one class. A single image is never held out.
+pub(super) fn held_by_hash(hashes: &[u64]) -> Vec<bool> {
+    let by_rule = |hash: &u64| hash.is_multiple_of(HELD_OUT);
+    let held = hashes.iter().filter(|hash| by_rule(hash)).count();
+    if hashes.len() > 1 && held > 0 && held < hashes.len() {
+        return hashes.iter().map(by_rule).collect();
+    }
+    let largest = (0..hashes.len()).max_by_key(|&place| hashes[place]).filter(|_| hashes.len() > 1);
+    (0..hashes.len()).map(|place| Some(place) == largest).collect()
+}
+
+/// The path of a file within the folder, its parts joined by `/`.
+pub(super) fn inside(root: &Path, path: &Path) -> String {
     let inside = path.strip_prefix(root).unwrap_or(path);
     let parts: Vec<_> = inside.iter().map(|part| part.to_string_lossy()).collect();
-    let digest: [u8; 32] = Sha256::digest(parts.join("/")).into();
-    digest.iter().take(8).fold(0, |hash, &byte| hash << 8 | u64::from(byte))
+    parts.join("/")
 }
 
+/// The first 64 bits of the SHA-256 of a file's path within the folder.
+pub(super) fn hash(root: &Path, path: &Path) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(inside(root, path)).into();
+    digest.iter().take(8).fold(0, |hash, &byte| hash << 8 | u64::from(byte))
+}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn folder(files: &[String]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
@@ -209,8 +289,17 @@ mod tests {
         (0..count).map(|number| format!("{start}{number}.jpg")).collect()
     }
 
+    /// Two classes of `count` images each below `half`.
+    fn pets(half: &str, count: usize) -> Vec<String> {
+        [numbered(&format!("{half}cat/"), count), numbered(&format!("{half}dog/"), count)].concat()
+    }
+
+    fn counts(layout: &Layout) -> [usize; 3] {
+        [&layout.train, &layout.validation, &layout.test].map(Vec::len)
+    }
+
     #[test]
-    fn imagenets_layout_keeps_its_own_test_images() {
+    fn halves_with_classes_keep_their_own_test_images() {
         let files = ["train/cat/a.jpg", "train/dog/deep/b.jpg", "val/dog/c.jpg", "test/x.jpg", "train/.hidden/d.jpg"];
         let here = folder(&files.map(String::from));
         let layout = find(here.path()).expect("a layout");
@@ -219,9 +308,96 @@ mod tests {
         train.sort();
         assert_eq!(train, [("train/cat/a.jpg".into(), 0), ("train/dog/deep/b.jpg".into(), 1)]);
         assert_eq!(names(&here, &layout.test), [("val/dog/c.jpg".into(), 1)]);
+        assert_eq!(layout.unused, ["`test` (1 image without classes)"]);
         fs::create_dir(here.path().join("val/bird")).expect("a folder");
         fs::write(here.path().join("val/bird/e.jpg"), "").expect("a file");
         assert!(find(here.path()).expect_err("an unknown class").to_string().contains("class `bird`"));
+    }
+
+    #[test]
+    fn halves_are_told_by_all_their_usual_names() {
+        for (first, second) in [
+            ("train", "valid"),
+            ("Train", "Validation"),
+            ("training_set", "test_set"),
+            ("train2017", "val2017"),
+            ("TRAIN_IMAGES", "DEV_IMAGES"),
+            ("seg_train", "seg_test"),
+            ("deep/data/train", "deep/data/eval"),
+            ("train/images", "test/images"),
+            ("train_1", "test"),
+        ] {
+            let here = folder(&[pets(&format!("{first}/"), 20), pets(&format!("{second}/"), 10)].concat());
+            let layout = find(here.path()).expect("a layout");
+            assert_eq!(layout.classes, ["cat", "dog"], "{first} and {second}");
+            assert_eq!(counts(&layout), [40, 0, 20], "{first} and {second}");
+        }
+    }
+
+    #[test]
+    fn of_three_halves_the_middle_one_is_chosen_by() {
+        for middle in ["valid", "val", "dev", "eval"] {
+            let here = folder(&[pets("train/", 20), pets(&format!("{middle}/"), 10), pets("test/", 6)].concat());
+            let layout = find(here.path()).expect("a layout");
+            assert_eq!(counts(&layout), [40, 20, 12], "{middle}");
+            assert_eq!(layout.names, ["`train`".to_string(), format!("`{middle}`"), "`test`".into()]);
+        }
+    }
+
+    #[test]
+    fn classes_may_hold_the_halves_and_halves_the_names_of_classes() {
+        let inside = [pets("", 0), numbered("cat/train/", 9), numbered("cat/test/", 3), numbered("dog/train/", 8)].concat();
+        let inside = folder(&[inside, numbered("dog/test/", 2)].concat());
+        let joined = ["trainA/", "testA/", "trainB/", "testB/"].map(|name| numbered(name, 4)).concat();
+        let folds = folder(&[pets("train1/", 4), pets("test1/", 2), pets("train2/", 4), pets("test2/", 2)].concat());
+        for (here, classes, expected) in [
+            (inside, ["cat", "dog"], [17, 0, 5]),
+            (folder(&joined), ["a", "b"], [8, 0, 8]),
+            (folds, ["cat", "dog"], [8, 0, 4]),
+        ] {
+            let layout = find(here.path()).expect("a layout");
+            assert_eq!((layout.classes.as_slice(), counts(&layout)), (&classes.map(String::from)[..], expected));
+        }
+    }
+
+    #[test]
+    fn folders_without_images_and_litter_count_for_nothing() {
+        let files = [
+            pets("", 30),
+            numbered("annotations/", 0),
+            ["annotations/a.xml", "annotations/b.xml", "cat/Thumbs.db", "dog/desktop.ini", "__MACOSX/cat/._0.jpg"]
+                .map(String::from)
+                .to_vec(),
+        ];
+        let layout = find(folder(&files.concat()).path()).expect("a layout");
+        assert_eq!((layout.classes.len(), layout.train.len() + layout.test.len()), (2, 60));
+        assert_eq!(layout.unused, ["2 other files (2 .xml)"]);
+        // masks describe the images beside them; they are no class
+        let described = folder(&[numbered("images/", 20), numbered("annotations/trimaps/", 20)].concat());
+        let layout = find(described.path()).expect("a layout");
+        assert_eq!((layout.classes.len(), layout.train.len() + layout.test.len()), (0, 20));
+        assert_eq!(layout.unused, ["`annotations` (20 images)"]);
+    }
+
+    #[test]
+    fn a_handful_of_images_is_on_both_sides() {
+        for count in 2..12 {
+            let layout = find(folder(&pets("", count)).path()).expect("a layout");
+            for class in 0..2 {
+                let of = |items: &[Item]| items.iter().filter(|item| item.class == class).count();
+                assert!(of(&layout.train) > 0 && of(&layout.test) > 0, "{count} images of class {class}");
+            }
+        }
+        assert_eq!(held_by_hash(&[10, 20, 30]), [false, false, true]);
+        assert_eq!(held_by_hash(&[1, 3, 2]), [false, true, false]);
+        assert_eq!((held_by_hash(&[20]), held_by_hash(&[1, 10])), (vec![false], vec![false, true]));
+    }
+
+    #[test]
+    fn halves_without_one_to_learn_from_are_refused() {
+        let refused = |files: &[String]| find(folder(files).path()).expect_err("nothing to learn from").to_string();
+        let said = refused(&[pets("val/", 3), pets("test/", 3)].concat());
+        assert!(said.contains("holds `test`, `val`, but no folder to learn from"), "{said}");
     }
 
     #[test]
@@ -233,7 +409,7 @@ mod tests {
         assert!((40..80).contains(&layout.test.len()), "{}", layout.test.len());
         let cats = layout.train[..100].iter().filter(|item| item.class == 0).count();
         assert!((30..70).contains(&cats), "{cats} cats among the first hundred");
-        assert!(layout.strays[0].contains("readme.txt is left out"), "{:?}", layout.strays);
+        assert_eq!(layout.unused, ["1 other file (1 .txt)"]);
         // by name alone: what else lies there changes nothing
         let other = find(folder(&files[..450]).path()).expect("a layout");
         let before: Vec<u64> = layout.test.iter().map(|item| item.hash).collect();
@@ -253,7 +429,7 @@ mod tests {
         for start in ["", "all/", "train/"] {
             let here = folder(&numbered(start, 50));
             let layout = find(here.path()).expect("a layout");
-            assert!(layout.classes.is_empty() && layout.strays.is_empty(), "{start}");
+            assert!(layout.classes.is_empty() && layout.unused.is_empty(), "{start}");
             assert_eq!(layout.train.len() + layout.test.len(), 50, "{start}");
         }
         assert!(find(Path::new("no/such/place")).expect_err("nothing").to_string().contains("no folder no/such"));

@@ -1,4 +1,4 @@
-//! Whether images fit into memory, asked before the first of them is read.
+//! A limit for images in memory, asked for before the first of them is read.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// The share of the machine's memory that images may take.
 const SHARE: f64 = 0.75;
-/// What is taken for the machine's memory where the system does not tell.
+/// Memory of a machine whose system does not tell.
 const ASSUMED: u64 = 16 << 30;
 
 /// Refuses `images` in colour, `side` pixels wide, if they would fill the memory.
@@ -22,7 +22,7 @@ pub(super) fn check(images: usize, side: usize) -> Result<()> {
     let [needed, memory] = [needed, memory].map(|bytes| format!("{:.1} GB", bytes as f64 / 1e9));
     Err(Error::Data(format!(
         "{images} images of {side}x{side} pixels need {needed}, but there are {memory} of memory, of which they may take \
-         three quarters; make them smaller with `?size=`, or take fewer"
+         three quarters; make them smaller with `,size=`, or take fewer"
     )))
 }
 
@@ -48,7 +48,7 @@ mod tests {
     fn the_needed_size_is_told_where_it_is_too_large() {
         check(60_000, 32).expect("184 MB");
         let said = check(2_000_000_000, 1000).expect_err("more than there is anywhere").to_string();
-        assert!(said.contains("6000000.0 GB") && said.contains("?size="), "{said}");
+        assert!(said.contains("6000000.0 GB") && said.contains(",size="), "{said}");
         check(usize::MAX, 1024).expect_err("no overflow");
     }
 

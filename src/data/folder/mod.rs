@@ -1,148 +1,137 @@
-//! Images of the user's own: PNG and JPEG files in folders, brought to one size while they are read.
+//! Images of the user's own: files in folders, brought to one size while they are read.
 //!
-//! Three layouts are known: ImageNet's (`train/CLASS/*` with `val/CLASS/*` or `test/CLASS/*`), a folder a class
-//! (`CLASS/*`), and images without classes. Where no test images are set apart, one image in ten is, chosen by a hash of
-//! its path within the folder, so that the same images fall to the tests on every machine.
+//! Halves are told by the usual names of folders (`train` with `val`, `valid`, `test`, ..), classes by the folders in them;
+//! see [`halves`]. Where no test images are set apart, one image in ten is, chosen by a hash of its path within the folder, so
+//! that the same images fall to the tests on every machine.
 
 pub mod clips;
+mod content;
 mod decode;
+mod depth;
+mod halves;
+mod jpeg;
 mod layout;
+mod limits;
 mod memory;
+mod names;
 mod png;
+mod reader;
 #[cfg(test)]
 mod sample;
+mod summary;
+mod tree;
 mod video;
 
 use std::path::Path;
 
-use rayon::prelude::*;
-
-use super::store::Reading;
-use super::{Dataset, Size, Split};
+use super::{Dataset, Reading};
 use crate::error::{Error, Result};
-use layout::{Item, Layout};
+use content::FORMATS;
+use layout::{Layout, counted};
+use reader::{Images, Reader};
+use summary::{Summary, untested};
 
-/// What such a data set is called on the command line.
+/// The name of such a data set on the command line.
 pub const NAME: &str = "folder";
 /// Pixels of a side where nobody says otherwise.
 pub const SIDE: usize = 64;
 /// Sides that make sense: below, nothing can be seen; above, nothing fits into memory.
 pub const SIDES: std::ops::RangeInclusive<usize> = 8..=1024;
-/// Files that are named one by one when they cannot be used.
-const NAMED: usize = 10;
-/// Files a processor between two reports.
-const ROUND: usize = 32;
+/// The manner in which images are held out.
+const HELD_OUT: &str = "held out: about one in ten of each class, by a hash of its path";
 
 /// Reads all images of a folder; the centre square of each, `side` pixels wide. Gray images stay gray if all are.
 ///
 /// # Errors
 /// When there is no image that can be read, or all together do not fit into memory.
 pub fn load(root: &Path, side: usize, tell: &mut dyn FnMut(Reading)) -> Result<Dataset> {
-    let Layout { classes, train, test, strays } = layout::find(root)?;
-    memory::check(train.len() + test.len(), side)?;
-    let mut reader = Reader { side, done: 0, total: train.len() + test.len(), unread: strays, tell };
-    let [train, test] = [train, test].map(|items| {
+    let mut layout = layout::find(root)?;
+    let total = layout.train.len() + layout.validation.len() + layout.test.len();
+    memory::check(total, side)?;
+    let mut reader = Reader::new(root, side, total, tell);
+    let read = |items: &[layout::Item], reader: &mut Reader| {
         let mut images = Images::new(side);
-        reader.read(&items, &mut images);
+        reader.read(items, &mut images);
         images
-    });
-    reader.warn();
+    };
+    let mut train = read(&layout.train, &mut reader);
     if train.labels.is_empty() {
-        let root = root.display();
-        return Err(Error::Data(format!("{root} holds no image to learn from; PNG and JPEG files can be read")));
+        reader.report();
+        return Err(nothing_to_learn_from(root, &layout));
     }
-    let gray = train.is_gray && test.is_gray;
-    let labelled = !classes.is_empty();
-    Ok(Dataset { name: NAME.into(), classes, train: train.split(gray, labelled)?, test: test.split(gray, labelled)? })
+    leave_out_unread_classes(&mut layout, &mut train, &mut reader);
+    let mut validation = read(&layout.validation, &mut reader);
+    let mut test = read(&layout.test, &mut reader);
+    reader.report();
+    untested(&layout.classes, &test.labels).into_iter().for_each(|sentence| reader.warn(sentence));
+    let summary = Summary {
+        root,
+        classes: &layout.classes,
+        clips: None,
+        noun: "image",
+        counts: [train.len(), validation.len(), test.len()],
+        names: &layout.names,
+        held_out: HELD_OUT,
+        unread: reader.unread.len(),
+        unused: &layout.unused,
+    };
+    (reader.tell)(Reading::Summary(summary.words()));
+    let shift = reader.depth.shift();
+    [&mut train, &mut validation, &mut test].into_iter().for_each(|images| images.stretch(shift));
+    let gray = [&train, &validation, &test].iter().all(|images| images.is_gray);
+    let labelled = !layout.classes.is_empty();
+    let validation = (labelled && validation.len() > 0).then(|| validation.split(gray, labelled)).transpose()?;
+    let (train, test) = (train.split(gray, labelled)?, test.split(gray, labelled)?);
+    Ok(Dataset { name: NAME.into(), classes: layout.classes, train, validation, test })
 }
 
-/// Reads files and keeps account of it.
-struct Reader<'a> {
-    side: usize,
-    done: usize,
-    total: usize,
-    /// Files that are left out, each with the reason.
-    unread: Vec<String>,
-    tell: &'a mut dyn FnMut(Reading),
-}
-
-/// Images as they come in: one plane each while all are gray, three after the first that is not.
-struct Images {
-    side: usize,
-    is_gray: bool,
-    pixels: Vec<u8>,
-    labels: Vec<u16>,
-}
-
-impl Reader<'_> {
-    /// Adds the images of these files.
-    fn read(&mut self, items: &[Item], images: &mut Images) {
-        for round in items.chunks(ROUND * rayon::current_num_threads()) {
-            let squares: Vec<_> = round.par_iter().map(|item| decode::square(&item.path, self.side)).collect();
-            for (item, square) in round.iter().zip(squares) {
-                match square {
-                    Ok(planes) => images.push(&planes, item.class),
-                    Err(why) => self.unread.push(format!("{} is left out: {why}", item.path.display())),
-                }
-            }
-            self.done += round.len();
-            (self.tell)(Reading::Files { done: self.done, total: self.total });
-        }
+/// A class without a readable image to learn from is none: its images in other halves are left out, with a word.
+fn leave_out_unread_classes(layout: &mut Layout, train: &mut Images, reader: &mut Reader) {
+    let mut counts = vec![0usize; layout.classes.len()];
+    if layout.classes.is_empty() {
+        return;
     }
-
-    fn warn(&mut self) {
-        let more = self.unread.len().saturating_sub(NAMED);
-        self.unread.drain(..).take(NAMED).for_each(|sentence| (self.tell)(Reading::Warning(sentence)));
-        if more > 0 {
-            (self.tell)(Reading::Warning(format!("{more} more files are left out for such reasons")));
-        }
+    train.labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+    let lost: Vec<usize> = (0..counts.len()).filter(|&class| counts[class] == 0).collect();
+    for &class in &lost {
+        let of_class = |items: &[layout::Item]| items.iter().filter(|item| usize::from(item.class) == class).count();
+        let (files, others) = (of_class(&layout.train), of_class(&layout.validation) + of_class(&layout.test));
+        let with = if others > 0 { format!(", and {} for testing with it", counted(others, "file")) } else { String::new() };
+        reader.warn(format!(
+            "class `{}` is left out{with}: it has {} to learn from, and none can be read",
+            layout.classes[class],
+            counted(files, "file")
+        ));
     }
-}
-
-impl Images {
-    fn new(side: usize) -> Self {
-        Self { side, is_gray: true, pixels: Vec::new(), labels: Vec::new() }
+    let places: Vec<u16> =
+        (0..counts.len()).map(|class| counts[..class].iter().filter(|&&count| count > 0).count() as u16).collect();
+    train.relabel(&places);
+    for items in [&mut layout.validation, &mut layout.test] {
+        items.retain(|item| counts[usize::from(item.class)] > 0);
+        items.iter_mut().for_each(|item| item.class = places[usize::from(item.class)]);
     }
-
-    fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Takes the images from `at` on away into images of their own.
-    fn split_off(&mut self, at: usize) -> Self {
-        let bytes = self.pixels.len() / self.len().max(1);
-        let (pixels, labels) = (self.pixels.split_off(at * bytes), self.labels.split_off(at));
-        Self { side: self.side, is_gray: self.is_gray, pixels, labels }
-    }
-
-    /// Adds an image of one plane or three.
-    fn push(&mut self, planes: &[u8], class: u16) {
-        let plane = self.side * self.side;
-        if self.is_gray && planes.len() != plane {
-            self.pixels = in_colour(&self.pixels, plane);
-            self.is_gray = false;
-        }
-        let copies = if self.is_gray || planes.len() != plane { 1 } else { 3 };
-        (0..copies).for_each(|_| self.pixels.extend_from_slice(planes));
-        self.labels.push(class);
-    }
-
-    fn split(self, gray: bool, labelled: bool) -> Result<Split> {
-        let size = Size { channels: if gray { 1 } else { 3 }, height: self.side, width: self.side };
-        let pixels = if self.is_gray && !gray { in_colour(&self.pixels, self.side * self.side) } else { self.pixels };
-        if labelled { Split::new(size, pixels, self.labels) } else { Split::unlabelled(size, pixels) }
+    let mut place = 0..;
+    layout.classes.retain(|_| place.next().is_some_and(|class: usize| counts[class] > 0));
+    if layout.classes.len() == 1 {
+        let only = layout.classes.remove(0);
+        reader.warn(format!("only class `{only}` is left, which tells nothing apart: these images count as having no classes"));
     }
 }
 
-/// Every plane three times.
-fn in_colour(gray: &[u8], plane: usize) -> Vec<u8> {
-    gray.chunks_exact(plane).flat_map(|image| [image; 3]).flatten().copied().collect()
+fn nothing_to_learn_from(root: &Path, layout: &Layout) -> Error {
+    let there = if layout.unused.is_empty() { String::new() } else { format!("; it holds {}", layout.unused.join(", ")) };
+    Error::Data(format!(
+        "{} holds no image to learn from; {FORMATS} files can be read, and films by `clips:DIR`{there}",
+        root.display()
+    ))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::sample::{jpeg, plain};
+    use super::reader::NAMED;
+    use super::sample::{jpeg, plain, png};
     use super::*;
+    use crate::data::{Size, Split};
     use std::fs;
 
     fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
@@ -176,7 +165,8 @@ mod tests {
         seen.sort_unstable();
         assert_eq!(seen, [(0, 5), (1, 200)], "each label stays with its image");
         assert_eq!((data.test.labels(), data.test.image(0)), (&[1u16][..], &[7u8; 64][..]));
-        assert_eq!(news.last(), Some(&Reading::Files { done: 3, total: 3 }));
+        assert!(news.contains(&Reading::Files { done: 3, total: 3 }));
+        assert_eq!(data.test.files(), ["val/dog/c.png"]);
     }
 
     #[test]
@@ -198,23 +188,96 @@ mod tests {
         }
     }
 
+    fn warnings(news: &[Reading]) -> Vec<&String> {
+        news.iter().filter_map(|piece| if let Reading::Warning(sentence) = piece { Some(sentence) } else { None }).collect()
+    }
+
+    fn summary(news: &[Reading]) -> &str {
+        match news.last() {
+            Some(Reading::Summary(sentence)) => sentence,
+            other => panic!("no summary but {other:?}"),
+        }
+    }
+
     #[test]
-    fn what_is_no_image_is_named_and_left_out() {
+    fn what_is_no_image_is_counted_and_what_is_broken_named() {
         let mut files = vec![("a/1.png", plain([8, 8], [9, 9, 9])), ("b/2.png", plain([8, 8], [8, 8, 8]))];
-        let names: Vec<String> = (0..20).map(|number| format!("a/{number}.txt")).collect();
+        let names: Vec<String> = (0..20).map(|number| format!("a/{number}.jpg")).collect();
         files.extend(names.iter().map(|name| (name.as_str(), b"words".to_vec())));
-        let (data, news) = told(&folder(&files), 8);
+        files.push(("b/list.txt", b"1.png".to_vec()));
+        let here = folder(&files);
+        let (data, news) = told(&here, 8);
         let data = data.expect("the others are whole");
         assert_eq!(data.train.len() + data.test.len(), 2);
-        let sentences: Vec<_> = news
-            .iter()
-            .filter_map(|piece| if let Reading::Warning(sentence) = piece { Some(sentence) } else { None })
-            .collect();
-        assert_eq!(sentences.len(), NAMED + 1);
-        assert!(sentences[0].contains(".txt is left out: it is neither"), "{}", sentences[0]);
+        let sentences = warnings(&news);
+        assert!(sentences[0].contains(".jpg is left out: it is no image"), "{}", sentences[0]);
         assert!(sentences[NAMED].starts_with("10 more files"), "{}", sentences[NAMED]);
+        let line = summary(&news);
+        assert!(line.contains("20 files left out that cannot be read") && line.contains("1 other file (1 .txt)"), "{line}");
         let nothing = told(&folder(&files[2..]), 8).0.expect_err("no image is left").to_string();
         assert!(nothing.contains("no image to learn from"), "{nothing}");
+    }
+
+    #[test]
+    fn a_validation_half_is_kept_apart() {
+        let files = ["train/a/1", "train/b/2", "valid/a/3", "test/b/4"].map(|name| (name, plain([8, 8], [9, 9, 9])));
+        let named: Vec<_> = files.iter().map(|(name, bytes)| (format!("{name}.png"), bytes.clone())).collect();
+        let here = folder(&named.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect::<Vec<_>>());
+        let (data, news) = told(&here, 8);
+        let data = data.expect("a data set");
+        let validation = data.validation.expect("a half");
+        assert_eq!((validation.labels(), validation.files()), (&[0][..], &["valid/a/3.png".to_string()][..]));
+        assert_eq!((data.train.len(), data.test.files()), (2, &["test/b/4.png".to_string()][..]));
+        let line = "2 classes (`a`, `b`), 2 images to learn from (`train`), 1 to choose L2 and layer by (`valid`), 1 to test \
+                    on (`test`)";
+        assert!(summary(&news).ends_with(line), "{}", summary(&news));
+    }
+
+    #[test]
+    fn classes_without_a_readable_image_are_left_out_with_a_word() {
+        let image = |bright: u8| plain([8, 8], [bright; 3]);
+        let broken = || b"\0\0\0\x20ftypavif".to_vec();
+        let here = folder(&[
+            ("train/ape/1.avif", broken()),
+            ("train/bee/2.png", image(2)),
+            ("train/cat/3.png", image(3)),
+            ("val/ape/4.png", image(4)),
+            ("val/cat/5.png", image(5)),
+        ]);
+        let (data, news) = told(&here, 8);
+        let data = data.expect("two classes are left");
+        assert_eq!((data.classes, data.test.labels(), data.test.image(0)[0]), (vec!["bee".into(), "cat".into()], &[1][..], 5));
+        assert_eq!(data.train.labels().iter().map(|label| usize::from(*label)).sum::<usize>(), 1);
+        let said = warnings(&news);
+        assert!(said[0].starts_with("class `ape` is left out, and 1 file for testing with it"), "{said:?}");
+        assert!(said.iter().any(|sentence| sentence.starts_with("there is no test image of class `bee`")), "{said:?}");
+        let only = folder(&[("a/1.png", image(1)), ("a/2.png", image(2)), ("b/3.avif", broken()), ("b/4.avif", broken())]);
+        let (data, news) = told(&only, 8);
+        let data = data.expect("images");
+        assert!(data.classes.is_empty() && data.train.labels().is_empty(), "one class tells nothing apart");
+        assert!(warnings(&news).iter().any(|sentence| sentence.contains("only class `a` is left")), "{news:?}");
+    }
+
+    #[test]
+    fn sixteen_bits_are_stretched_by_the_range_of_the_whole_set() {
+        let of_value = |value: u16| {
+            let bytes = value.to_be_bytes();
+            png([1, 1], [16, 0, 0], &[], &[0, bytes[0], bytes[1]])
+        };
+        let here = folder(&[
+            ("train/a/1.png", of_value(4095)),
+            ("train/b/2.png", of_value(2048)),
+            ("val/a/3.png", of_value(1024)),
+            ("val/b/4.png", plain([8, 8], [7, 7, 7])),
+        ]);
+        let (data, news) = told(&here, 8);
+        let data = data.expect("a data set");
+        let mut train = [data.train.image(0)[0], data.train.image(1)[0]];
+        train.sort_unstable();
+        let mut test = [data.test.image(0)[0], data.test.image(1)[0]];
+        test.sort_unstable();
+        assert_eq!((train, test), ([128, 255], [7, 64]));
+        assert!(warnings(&news)[0].contains("3 images have 16 bits a channel and use 12 of them"), "{news:?}");
     }
 
     #[test]

@@ -3,19 +3,21 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, GrayAlphaImage, GrayImage, RgbImage, RgbaImage};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageBuffer, Luma, LumaA, Pixel, Rgb, Rgba};
 use zune_png::PngDecoder;
 use zune_png::zune_core::colorspace::ColorSpace;
 use zune_png::zune_core::options::DecoderOptions;
+use zune_png::zune_core::result::DecodingResult;
 
-use super::decode::{Wrong, check_pixels};
+use super::limits::{Permit, Wrong};
 
-/// What every PNG file begins with.
+/// The first bytes of every PNG file.
 pub(super) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 /// Colours by number, as in the file.
 const PALETTE: u8 = 3;
 
-/// What the first chunk announces.
+/// The facts of the first chunk.
 #[derive(Clone, Copy, Debug)]
 struct Header {
     width: u32,
@@ -23,14 +25,15 @@ struct Header {
     colour: u8,
 }
 
-/// Decodes what follows the signature of a PNG file; 16 bits a channel are brought to 8.
-pub(super) fn decode(body: &[u8]) -> Result<DynamicImage, Wrong> {
+/// Decodes what follows the signature of a PNG file, and says how the image wants to be turned.
+pub(super) fn decode(body: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> {
     let mut chunks = Chunks(body);
     let header = chunks.next().ok_or_else(cut)?;
     let Header { width, height, colour } = Header::parse(header)?;
-    check_pixels(width, height)?;
+    let _permit = Permit::take(width, height)?;
     let mut essence = [&SIGNATURE[..], header].concat();
     let mut palettes = 0;
+    let mut orientation = Orientation::NoTransforms;
     loop {
         let chunk = chunks.next().ok_or_else(cut)?;
         match &chunk[4..8] {
@@ -40,13 +43,17 @@ pub(super) fn decode(body: &[u8]) -> Result<DynamicImage, Wrong> {
                 palettes += 1;
                 essence.extend_from_slice(chunk);
             }
+            b"eXIf" => {
+                let content = &chunk[8..chunk.len() - 4];
+                orientation = Orientation::from_exif_chunk(content).unwrap_or(orientation);
+            }
             _ => {}
         }
     }
     if colour == PALETTE && palettes == 0 {
         return Err("it is no whole PNG file (it has no palette)".into());
     }
-    pixels(&essence, width, height)
+    Ok((pixels(&essence, width, height)?, orientation))
 }
 
 fn pixels(file: &[u8], width: u32, height: u32) -> Result<DynamicImage, Wrong> {
@@ -56,18 +63,35 @@ fn pixels(file: &[u8], width: u32, height: u32) -> Result<DynamicImage, Wrong> {
         .set_max_width(most_wide)
         .set_max_height(most_high)
         .png_set_confirm_crc(true)
-        .inflate_set_confirm_adler(true)
-        .png_set_strip_to_8bit(true);
+        .inflate_set_confirm_adler(true);
     let mut decoder = PngDecoder::new_with_options(Cursor::new(file), options);
-    let bytes = decoder.decode_raw().map_err(|error| damaged(&error))?;
-    let image = match decoder.colorspace() {
-        Some(ColorSpace::Luma) => GrayImage::from_raw(width, height, bytes).map(DynamicImage::from),
-        Some(ColorSpace::LumaA) => GrayAlphaImage::from_raw(width, height, bytes).map(DynamicImage::from),
-        Some(ColorSpace::RGB) => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
-        Some(ColorSpace::RGBA) => RgbaImage::from_raw(width, height, bytes).map(DynamicImage::from),
+    let pixels = decoder.decode().map_err(|error| damaged(&error))?;
+    let colours = decoder.colorspace();
+    let image = match pixels {
+        DecodingResult::U8(bytes) => match colours {
+            Some(ColorSpace::Luma) => of_pixels::<Luma<u8>>(width, height, bytes),
+            Some(ColorSpace::LumaA) => of_pixels::<LumaA<u8>>(width, height, bytes),
+            Some(ColorSpace::RGB) => of_pixels::<Rgb<u8>>(width, height, bytes),
+            Some(ColorSpace::RGBA) => of_pixels::<Rgba<u8>>(width, height, bytes),
+            _ => None,
+        },
+        DecodingResult::U16(values) => match colours {
+            Some(ColorSpace::Luma) => of_pixels::<Luma<u16>>(width, height, values),
+            Some(ColorSpace::LumaA) => of_pixels::<LumaA<u16>>(width, height, values),
+            Some(ColorSpace::RGB) => of_pixels::<Rgb<u16>>(width, height, values),
+            Some(ColorSpace::RGBA) => of_pixels::<Rgba<u16>>(width, height, values),
+            _ => None,
+        },
         _ => None,
     };
     image.ok_or_else(|| damaged(&"pixels are missing"))
+}
+
+fn of_pixels<P: Pixel>(width: u32, height: u32, values: Vec<P::Subpixel>) -> Option<DynamicImage>
+where
+    DynamicImage: From<ImageBuffer<P, Vec<P::Subpixel>>>,
+{
+    ImageBuffer::from_raw(width, height, values).map(DynamicImage::from)
 }
 
 impl Header {
@@ -114,7 +138,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(file: &[u8]) -> Result<Vec<u8>, Wrong> {
-        decode(file.strip_prefix(&SIGNATURE).expect("a signature")).map(|image| image.into_rgb8().into_raw())
+        decode(file.strip_prefix(&SIGNATURE).expect("a signature")).map(|(image, _)| image.into_rgb8().into_raw())
+    }
+
+    fn deep(file: &[u8]) -> Vec<u16> {
+        let (image, _) = decode(file.strip_prefix(&SIGNATURE).expect("a signature")).expect("an image");
+        image.into_rgb16().into_raw()
     }
 
     fn grays(file: &[u8]) -> Vec<u8> {
@@ -122,16 +151,16 @@ mod tests {
     }
 
     #[test]
-    fn every_depth_and_kind_of_colour_comes_out_in_eight_bits() {
+    fn every_depth_and_kind_of_colour_is_read() {
         assert_eq!(grays(&png([8, 1], [1, 0, 0], &[], &[0, 0b1010_0001])), [255, 0, 255, 0, 0, 0, 0, 255]);
         assert_eq!(grays(&png([3, 1], [2, 0, 0], &[], &[0, 0b0001_1000])), [0, 85, 170]);
         assert_eq!(grays(&png([3, 1], [4, 0, 0], &[], &[0, 0x0f, 0x80])), [0, 255, 136]);
-        assert_eq!(grays(&png([2, 1], [16, 0, 0], &[], &[0, 200, 99, 7, 255])), [200, 7]);
+        assert_eq!(deep(&png([2, 1], [16, 0, 0], &[], &[0, 200, 99, 7, 255])), [[51299u16; 3], [2047; 3]].concat());
         assert_eq!(grays(&png([2, 1], [8, 4, 0], &[], &[0, 50, 255, 60, 0])), [50, 60]);
         let palette = [1, 2, 3, 40, 50, 60];
         assert_eq!(read(&png([3, 1], [1, 3, 0], &palette, &[0, 0b0100_0000])), Ok(vec![1, 2, 3, 40, 50, 60, 1, 2, 3]));
         assert_eq!(read(&png([1, 1], [8, 6, 0], &[], &[0, 9, 8, 7, 128])), Ok(vec![9, 8, 7]));
-        assert_eq!(read(&png([1, 1], [16, 2, 0], &[], &[0, 9, 1, 8, 2, 7, 3])), Ok(vec![9, 8, 7]));
+        assert_eq!(deep(&png([1, 1], [16, 2, 0], &[], &[0, 9, 1, 8, 2, 7, 3])), [2305, 2050, 1795]);
     }
 
     #[test]

@@ -1,40 +1,81 @@
-//! Video files, decoded by ffmpeg where that is installed.
+//! Films, decoded by ffmpeg where that is installed.
 
+use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread;
 
+use image::AnimationDecoder as _;
+use image::codecs::gif::GifDecoder;
+
+use super::content;
+use super::decode::Planes;
+use super::limits::Wrong;
 use crate::error::{Error, Result};
 
 /// The program that decodes.
 pub(super) const DECODER: &str = "ffmpeg";
-/// Ends of the names of video files.
-const ENDS: [&str; 9] = ["mp4", "m4v", "mov", "avi", "mkv", "webm", "mpg", "mpeg", "ogv"];
+/// Frames as they are in the file, without copies that fill pauses: since ffmpeg 5.1, and before.
+const AS_THEY_ARE: [[&str; 2]; 2] = [["-fps_mode", "passthrough"], ["-vsync", "passthrough"]];
 
-/// Whether a file is called like a video.
-pub(super) fn is_one(path: &Path) -> bool {
-    let end = path.extension().map(|end| end.to_string_lossy().to_lowercase());
-    end.is_some_and(|end| ENDS.contains(&end.as_str()))
+/// True for a GIF file of several images.
+pub(super) fn is_animation(path: &Path) -> bool {
+    let second = || GifDecoder::new(BufReader::new(File::open(path).ok()?)).ok()?.into_frames().nth(1)?.ok();
+    content::end(path) == "gif" && second().is_some()
 }
 
-/// Hands the centre square of every frame to `take`, `side` pixels wide, in three planes; returns how many there were.
+/// Hands the centre square of every frame to `take`, `side` pixels wide, in three planes. A film that cannot be read gives
+/// the reason; one that was read with errors, a sentence about them.
 ///
 /// # Errors
-/// When `decoder` is not installed or cannot read the file, or `take` refuses.
+/// When `decoder` is not installed, or `take` refuses.
 pub(super) fn frames(
     decoder: &str,
     path: &Path,
     side: usize,
-    take: &mut dyn FnMut(&[u8]) -> Result<()>,
-) -> Result<usize> {
-    let shape = format!("scale={side}:{side}:force_original_aspect_ratio=increase,crop={side}:{side}");
-    let mut command = Command::new(decoder);
-    command.args(["-nostdin", "-v", "error", "-i"]).arg(path);
-    command.args(["-an", "-vf", &shape, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
-    let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = started.map_err(|error| unable(decoder, path, &error))?;
+    take: &mut dyn FnMut(Planes) -> Result<()>,
+) -> Result<Result<Option<String>, Wrong>> {
+    let mut read = (0, String::new(), false);
+    for options in AS_THEY_ARE {
+        read = run(decoder, path, side, options, take)?;
+        let (count, said, _) = &read;
+        // an older ffmpeg does not know the newer option
+        if *count > 0 || !said.contains(&options[0][1..]) {
+            break;
+        }
+    }
+    let (count, said, is_well) = read;
+    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+    Ok(match last {
+        _ if count == 0 || !is_well => {
+            Err(format!("it cannot be read as a film ({})", last.unwrap_or("it holds no frame")))
+        }
+        Some(last) => Ok(Some(format!("{} is damaged ({last}); {count} frames of it are read", path.display()))),
+        None => Ok(None),
+    })
+}
+
+/// Decodes once; returns the number of frames, the words of ffmpeg, and true if it ended well.
+fn run(
+    decoder: &str,
+    path: &Path,
+    side: usize,
+    options: [&str; 2],
+    take: &mut dyn FnMut(Planes) -> Result<()>,
+) -> Result<(usize, String, bool)> {
+    let mut child = start(decoder, path, side, options)?;
     let mut output = BufReader::new(child.stdout.take().expect("its output was asked for"));
-    let (mut frame, mut count) = (vec![0; 3 * side * side], 0);
+    let mut errors = child.stderr.take().expect("its errors were asked for");
+    // read beside the frames: a full pipe would make both wait for each other
+    let listener = thread::spawn(move || {
+        let mut said = Vec::new();
+        // what cannot be read is not said
+        let _ = errors.read_to_end(&mut said);
+        String::from_utf8_lossy(&said).into_owned()
+    });
+    let mut frame = vec![0; 3 * side * side];
+    let mut count = 0;
     let taken = loop {
         match output.read_exact(&mut frame) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break Ok(()),
@@ -42,30 +83,38 @@ pub(super) fn frames(
             Ok(()) => {}
         }
         count += 1;
-        if let Err(error) = take(&planes(&frame)) {
+        if let Err(error) = take(Planes::Eight(planes(&frame))) {
             break Err(error);
         }
     };
     drop(output);
-    let ended = child.wait_with_output().map_err(Error::file(path))?;
+    let status = child.wait().map_err(Error::file(path))?;
+    let said = listener.join().unwrap_or_default();
     taken?;
-    if count == 0 || !ended.status.success() {
-        let said = String::from_utf8_lossy(&ended.stderr);
-        let last = said.lines().last().unwrap_or("it holds no frame");
-        return Err(Error::Data(format!("{} cannot be read as a video: {last}", path.display())));
-    }
-    Ok(count)
+    Ok((count, said, status.success()))
+}
+
+fn start(decoder: &str, path: &Path, side: usize, options: [&str; 2]) -> Result<Child> {
+    let shape = format!("scale={side}:{side}:force_original_aspect_ratio=increase,crop={side}:{side}");
+    let mut command = Command::new(decoder);
+    // the path as a file, even where it begins like an option or names a protocol
+    let mut source = std::ffi::OsString::from("file:");
+    source.push(path);
+    command.args(["-nostdin", "-v", "error", "-i"]).arg(source);
+    command.args(["-an", "-sn", "-vf", &shape]).args(options).args(["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
+    let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    started.map_err(|error| unable(decoder, path, &error))
 }
 
 fn unable(decoder: &str, path: &Path, error: &io::Error) -> Error {
     let path = path.display();
     if error.kind() == io::ErrorKind::NotFound {
         return Error::Data(format!(
-            "{path} is a video, and {decoder}, which reads videos, is not installed: install it, or let another program turn \
-             the video into a folder of PNG or JPEG files whose names are in order"
+            "{path} is a film, and {decoder}, which reads films, is not installed: install it, or let another program turn \
+             the film into a folder of images whose names are in order"
         ));
     }
-    Error::Data(format!("{path} is a video, and {decoder}, which reads videos, cannot be started: {error}"))
+    Error::Data(format!("{path} is a film, and {decoder}, which reads films, cannot be started: {error}"))
 }
 
 /// From interleaved colours to planes.
@@ -77,17 +126,15 @@ fn planes(frame: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn without_a_decoder_it_is_said_what_to_do() {
-        let read = frames("no-such-decoder", Path::new("film.mp4"), 8, &mut |_| Ok(()));
-        let said = read.expect_err("nothing decodes").to_string();
-        assert!(said.contains("film.mp4 is a video") && said.contains("folder of PNG or JPEG files"), "{said}");
+    fn nothing(_: Planes) -> Result<()> {
+        Ok(())
     }
 
     #[test]
-    fn videos_are_told_by_their_names() {
-        assert!(is_one(Path::new("a/b.MP4")) && is_one(Path::new("c.webm")));
-        assert!(!is_one(Path::new("a.mp4/b.png")) && !is_one(Path::new("mp4")));
+    fn without_a_decoder_it_is_said_what_to_do() {
+        let said = frames("no-such-decoder", Path::new("film.mp4"), 8, &mut nothing).expect_err("nothing decodes");
+        let said = said.to_string();
+        assert!(said.contains("film.mp4 is a film") && said.contains("folder of images"), "{said}");
     }
 
     #[cfg(unix)]
@@ -101,20 +148,44 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
             path.display().to_string()
         };
+        let film = Path::new("x.mp4");
         // two frames of one pixel, and half of a third
         let good = decoder("good", "printf 'abcdefg'");
         let mut seen = Vec::new();
-        let mut take = |planes: &[u8]| {
-            seen.push(planes.to_vec());
+        let mut take = |planes: Planes| {
+            seen.push(planes);
             Ok(())
         };
-        assert_eq!(frames(&good, Path::new("x.mp4"), 1, &mut take).expect("frames"), 2);
-        assert_eq!(seen, [b"abc", b"def"]);
+        assert_eq!(frames(&good, film, 1, &mut take).expect("it runs"), Ok(None));
+        assert_eq!(seen, [&b"abc"[..], b"def"].map(|planes| Planes::Eight(planes.to_vec())));
         assert_eq!(planes(b"abcABC"), b"aAbBcC");
         let bad = decoder("bad", "echo 'x.mp4: no such codec' >&2; exit 1");
-        let said = frames(&bad, Path::new("x.mp4"), 1, &mut |_| Ok(())).expect_err("it fails").to_string();
-        assert!(said.contains("x.mp4 cannot be read as a video: x.mp4: no such codec"), "{said}");
-        let full = frames(&good, Path::new("x.mp4"), 1, &mut |_| Err(Error::Data("too many".into())));
-        assert_eq!(full.expect_err("it is refused").to_string(), Error::Data("too many".into()).to_string());
+        let said = frames(&bad, film, 1, &mut nothing).expect("it runs").expect_err("it fails");
+        assert!(said.contains("cannot be read as a film (x.mp4: no such codec)"), "{said}");
+        let hurt = decoder("hurt", "printf 'abc'; echo 'bad block' >&2");
+        let said = frames(&hurt, film, 1, &mut nothing).expect("it runs").expect("a frame").expect("a warning");
+        assert!(said.contains("x.mp4 is damaged (bad block); 1 frames of it are read"), "{said}");
+        let loud = decoder("loud", "yes complaint | head -c 1000000 >&2; printf 'abc'");
+        assert!(frames(&loud, film, 1, &mut nothing).expect("it runs").is_ok(), "a full pipe blocks nobody");
+        let full = frames(&good, film, 1, &mut |_| Err(Error::Data("too many".into())));
+        assert_eq!(full.expect_err("it is refused").to_string(), "too many");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_older_decoder_is_asked_in_its_own_words() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let here = tempfile::tempdir().expect("a folder");
+        let path = here.path().join("old");
+        let script = "#!/bin/sh\ncase \"$*\" in *fps_mode*) echo \"Unrecognized option 'fps_mode'.\" >&2; exit 1;; *) printf abc;; esac\n";
+        std::fs::write(&path, script).expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
+        let mut count = 0;
+        let mut take = |_: Planes| {
+            count += 1;
+            Ok(())
+        };
+        let read = frames(&path.display().to_string(), Path::new("x.mp4"), 1, &mut take);
+        assert_eq!((read.expect("it runs"), count), (Ok(None), 1));
     }
 }

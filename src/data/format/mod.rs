@@ -1,47 +1,35 @@
 //! The file formats of the data sets that are known by name.
 
 pub mod cifar;
+mod cifar_pickle;
 pub mod idx;
 mod packed;
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 
 use super::Split;
-use super::catalogue::{Entry, File, Holds, Part};
+use super::catalogue::{Entry, File, Format, Holds, Part};
 use crate::error::{Error, Result};
 use cifar::{Layout, Records};
+use packed::take;
 pub use packed::unpacked;
-
-/// How the files of a data set are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Images in one file, their labels in another: [`idx`].
-    Idx,
-    /// Records of an image with its labels: [`cifar`].
-    Cifar {
-        /// Bytes before the pixels; the last of them is the class.
-        label_bytes: usize,
-    },
-}
 
 /// A file that was opened.
 pub struct Opened {
-    /// What to call it where something is wrong with it.
+    /// Its name for messages.
     pub name: String,
-    /// What it holds, packed or not.
+    /// Its content, packed or not.
     pub bytes: Box<dyn Read>,
 }
 
-impl Format {
-    /// Reads one part of a data set; `open` opens its files.
-    ///
-    /// # Errors
-    /// When a file is missing, damaged, or holds a label that is no class.
-    pub fn read(self, entry: &Entry, part: Part, open: &dyn Fn(&File) -> Result<Opened>) -> Result<Split> {
-        match self {
-            Format::Idx => read_idx(entry, part, open),
-            Format::Cifar { label_bytes } => read_cifar(entry, part, label_bytes, open),
-        }
+/// Reads one part of a data set; `open` opens its files.
+///
+/// # Errors
+/// When a file is missing, damaged, or holds a label that is no class.
+pub fn read(entry: &Entry, part: Part, open: &dyn Fn(&File) -> Result<Opened>) -> Result<Split> {
+    match entry.format {
+        Format::Idx => read_idx(entry, part, open),
+        Format::Cifar { label_bytes } => read_cifar(entry, part, label_bytes, open),
     }
 }
 
@@ -60,7 +48,7 @@ fn read_cifar(entry: &Entry, part: Part, label_bytes: usize, open: &dyn Fn(&File
     let (mut records, mut counts) = (Records::default(), Vec::new());
     for file in entry.files.iter().filter(|file| file.part == part) {
         let Opened { name, bytes } = open(file)?;
-        let count = cifar::read(bytes, &layout, file.bytes, &mut records)
+        let count = read_batch(bytes, &layout, file.bytes, &mut records)
             .map_err(|error| Error::Data(format!("{name}: {error}")))?;
         counts.push((name, count));
     }
@@ -72,6 +60,16 @@ fn read_cifar(entry: &Entry, part: Part, label_bytes: usize, open: &dyn Fn(&File
     Split::new(entry.size, records.pixels, records.labels)
 }
 
+/// Adds the records of a file of CIFAR's binary version, or of its Python version; returns their number.
+fn read_batch(source: impl Read, layout: &Layout, most: u64, into: &mut Records) -> Result<usize> {
+    let mut source = unpacked(source)?;
+    let mut start = Vec::new();
+    take(&mut source, 2, &mut start)?;
+    let is_pickle = cifar_pickle::is_one(&start);
+    let whole = Cursor::new(start).chain(source);
+    if is_pickle { cifar_pickle::read(whole, layout, most, into) } else { cifar::read(whole, layout, most, into) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,7 +78,7 @@ mod tests {
     /// Reads a part whose files hold `records` records each, damaged by `change`.
     fn part(entry: &Entry, part: Part, change: impl Fn(&str, &mut Vec<u8>)) -> Result<Split> {
         let Format::Cifar { label_bytes } = entry.format else { panic!("not this format") };
-        entry.format.read(entry, part, &|file| {
+        read(entry, part, &|file| {
             let place = entry.files.iter().position(|other| other == file).expect("a file of the data set");
             let mut bytes = Vec::new();
             for record in 0..2 {

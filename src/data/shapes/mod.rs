@@ -36,7 +36,7 @@ pub fn dataset(side: usize, make: impl Fn(usize) -> Vec<Clip>) -> Result<Dataset
     let mut train = make(TRAIN_CLIPS + TEST_CLIPS);
     let test = train.split_off(TRAIN_CLIPS.min(train.len()));
     let classes = SHAPES.iter().map(ToString::to_string).collect();
-    Ok(Dataset { name: NAME.into(), classes, train: split(side, train)?, test: split(side, test)? })
+    Ok(Dataset { name: NAME.into(), classes, train: split(side, train)?, validation: None, test: split(side, test)? })
 }
 
 /// The data set before any of its clips is made.
@@ -48,7 +48,7 @@ pub fn hollow(side: usize) -> Result<Dataset> {
     let split =
         |clips: usize| Split::expecting(size, clips * FRAMES).in_sequence(Sequence::of_clips(&vec![FRAMES; clips]));
     let classes = SHAPES.iter().map(ToString::to_string).collect();
-    Ok(Dataset { name: NAME.into(), classes, train: split(TRAIN_CLIPS)?, test: split(TEST_CLIPS)? })
+    Ok(Dataset { name: NAME.into(), classes, train: split(TRAIN_CLIPS)?, validation: None, test: split(TEST_CLIPS)? })
 }
 
 fn split(side: usize, clips: Vec<Clip>) -> Result<Split> {

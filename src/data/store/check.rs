@@ -1,11 +1,12 @@
-//! Whether files are what the catalogue says they are.
+//! Files compared with the digests of the catalogue.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{find, open};
+use super::open;
+use super::search::find;
 use crate::data::catalogue::{Entry, File};
 use crate::data::format::unpacked;
 use crate::digest::hex;
@@ -16,24 +17,24 @@ const CHUNK: usize = 1 << 16;
 /// The verdict on one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// Where it lies, or should.
+    /// Its place, or where it should lie.
     pub path: PathBuf,
-    /// What is wrong with it; nothing if it is whole.
+    /// The fault of it; nothing if it is whole.
     pub wrong: Option<String>,
 }
 
 /// Compares every file with the digest in the catalogue.
 pub fn check(entry: &Entry, folder: &Path) -> Vec<Checked> {
-    let verdict = |file: &File| match find(folder, file) {
+    let verdict = |file: &File| match find(entry, folder, file) {
         None => Checked { path: folder.join(file.name), wrong: Some("it is missing".to_string()) },
         Some(path) => Checked { wrong: compare(&path, file).err().map(|error| error.to_string()), path },
     };
     entry.files.iter().map(verdict).collect()
 }
 
-/// Whether the file is there and is what it should be.
-pub(super) fn is_whole(folder: &Path, file: &File) -> bool {
-    find(folder, file).is_some_and(|path| compare(&path, file).is_ok())
+/// True if the file is there and has the right content.
+pub(super) fn is_whole(entry: &Entry, folder: &Path, file: &File) -> bool {
+    find(entry, folder, file).is_some_and(|path| compare(&path, file).is_ok())
 }
 
 fn compare(path: &Path, file: &File) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// Bytes that an archive may unpack to beside the files that are wanted of it.
 const BESIDE: u64 = 1 << 24;
 
-/// How far a download is.
+/// Progress of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fetching {
     /// The file under way.
@@ -53,7 +53,7 @@ fn download(entry: &Entry, name: &str, keep: impl FnOnce(&mut dyn Read) -> Resul
 }
 
 fn missing(entry: &Entry, folder: &Path) -> Vec<&'static File> {
-    entry.files.iter().filter(|file| !is_whole(folder, file)).collect()
+    entry.files.iter().filter(|file| !is_whole(entry, folder, file)).collect()
 }
 
 /// Takes the files that are missing or damaged in `folder` out of the packed archive that the makers of the data set offer.

@@ -2,6 +2,7 @@
 
 mod check;
 mod fetch;
+mod search;
 
 use std::fs::File as Handle;
 use std::io::BufReader;
@@ -12,31 +13,18 @@ use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Entry, File, Part};
 use super::folder::clips;
-use super::format::Opened;
-use super::{Dataset, Spec, folder, shapes};
+use super::format::{self, Opened};
+use super::{Dataset, Reading, Spec, folder, shapes};
 use crate::digest::hex;
 use crate::error::{Error, Result};
 pub use check::{Checked, check};
 pub use fetch::{Fetching, fetch, unpack};
+use search::find;
 
 /// Where Debian's packages put data sets.
 const SYSTEM: &str = "/usr/share/datasets";
 /// Labels that fit into a byte are digested as one.
 const BYTE_CLASSES: usize = 256;
-
-/// What is told while images are read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// How many of the files of a folder are read.
-    Files {
-        /// So many are.
-        done: usize,
-        /// So many there are.
-        total: usize,
-    },
-    /// Something the user should know, in a sentence.
-    Warning(String),
-}
 
 /// Loads what was asked for from wherever it lies.
 ///
@@ -58,19 +46,19 @@ pub fn load(spec: &Spec, tell: &mut dyn FnMut(Reading)) -> Result<Dataset> {
 }
 
 fn load_known(entry: &Entry, folder: &Path) -> Result<Dataset> {
-    let part = |part| entry.format.read(entry, part, &|file| opened(folder, file));
+    let part = |part| format::read(entry, part, &|file| opened(entry, folder, file));
     let (train, test) = (part(Part::Train)?, part(Part::Test)?);
     if train.size() != test.size() {
         return Err(Error::Data(format!("{}: training and test images differ in size", folder.display())));
     }
     let classes = entry.classes.iter().map(ToString::to_string).collect();
-    Ok(Dataset { name: entry.name.to_string(), classes, train, test })
+    Ok(Dataset { name: entry.name.to_string(), classes, train, validation: None, test })
 }
 
 /// The first of the usual folders that holds all files of a data set: `data/NAME` here, the user's data folder, the
 /// system's.
 pub fn locate(entry: &Entry) -> Option<PathBuf> {
-    homes(entry).into_iter().find(|home| entry.files.iter().all(|file| find(home, file).is_some()))
+    homes(entry).into_iter().find(|home| entry.files.iter().all(|file| find(entry, home, file).is_some()))
 }
 
 /// The folder that [`fetch()`] fills when none is named.
@@ -81,7 +69,7 @@ pub fn user_home(entry: &Entry) -> Option<PathBuf> {
 /// SHA-256 of images, labels and the order of frames as a run sees them, whatever files they came from.
 pub fn digest(data: &Dataset) -> String {
     let mut hash = Sha256::new();
-    for split in [&data.train, &data.test] {
+    for split in [&data.train, &data.test].into_iter().chain(&data.validation) {
         let size = split.size();
         for number in [split.len(), size.channels, size.height, size.width] {
             hash.update((number as u64).to_le_bytes());
@@ -111,19 +99,20 @@ fn missing(entry: &Entry) -> Error {
     ))
 }
 
-/// The file in `folder`, packed or not.
-fn find(folder: &Path, file: &File) -> Option<PathBuf> {
-    let packed = format!("{}.gz", file.name);
-    [file.name, &packed].into_iter().map(|name| folder.join(name)).find(|path| path.is_file())
-}
-
 fn open(path: &Path) -> Result<BufReader<Handle>> {
     Handle::open(path).map(BufReader::new).map_err(Error::file(path))
 }
 
-fn opened(folder: &Path, file: &File) -> Result<Opened> {
-    let absent = || Error::Data(format!("{} has no file {1} or {1}.gz", folder.display(), file.name));
-    let path = find(folder, file).ok_or_else(absent)?;
+fn opened(entry: &Entry, folder: &Path, file: &File) -> Result<Opened> {
+    let absent = || {
+        let (path, name) = (folder.display(), file.name);
+        Error::Data(if folder.is_dir() {
+            format!("{path} has no file {name} or {name}.gz; it holds {}", search::listing(folder))
+        } else {
+            format!("there is no folder {path}")
+        })
+    };
+    let path = search::find_readable(entry, folder, file).ok_or_else(absent)?;
     Ok(Opened { name: path.display().to_string(), bytes: Box::new(open(&path)?) })
 }
 

@@ -151,7 +151,7 @@ mod tests {
             Split::new(size, pixels, labels).expect("an image a label")
         };
         let classes = ["lying", "upright"].map(str::to_string).to_vec();
-        Dataset { name: "bars".into(), classes, train: split(train, 1), test: split(test, 2) }
+        Dataset { name: "bars".into(), classes, train: split(train, 1), validation: None, test: split(test, 2) }
     }
 
     fn encoder(config: &EncoderConfig) -> Encoder {

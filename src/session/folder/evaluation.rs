@@ -204,6 +204,7 @@ mod tests {
             size: None,
             image: Size { channels: 1, height: 28, width: 28 },
             train_images: 600,
+            validation_images: 0,
             test_images: 100,
             sha256: "00".into(),
         };

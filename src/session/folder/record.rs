@@ -6,7 +6,7 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Budget, RunConfig};
-use crate::data::{Dataset, Size, Spec, store};
+use crate::data::{Dataset, Size, Spec, Split, store};
 use crate::device::Readout;
 use crate::error::{Error, Result};
 
@@ -56,12 +56,19 @@ pub struct DataRecord {
     pub size: Option<usize>,
     /// Training images in the data set; the configuration may use fewer.
     pub train_images: usize,
+    /// Validation images in the data set.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub validation_images: usize,
     /// Test images in the data set.
     pub test_images: usize,
     /// SHA-256 of all images and labels, independent of the files they came from.
     pub sha256: String,
     /// The size of every image.
     pub image: Size,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Record {
@@ -115,6 +122,7 @@ impl DataRecord {
             folder: spec.folder.clone(),
             size: spec.is_folder().then_some(data.train.size().width),
             train_images: data.train.len(),
+            validation_images: data.validation.as_ref().map_or(0, Split::len),
             test_images: data.test.len(),
             sha256: store::digest(data),
             image: data.train.size(),
@@ -147,6 +155,7 @@ mod tests {
             folder,
             size: Some(64),
             train_images: 3,
+            validation_images: 0,
             test_images: 2,
             sha256: "00".into(),
             image: Size { channels: 3, height: 64, width: 64 },

@@ -47,6 +47,7 @@ fn empty(entry: &Entry, size: Size, [train, test]: [usize; 2]) -> Dataset {
         name: entry.name.into(),
         classes: entry.classes.iter().map(ToString::to_string).collect(),
         train: Split::expecting(size, train),
+        validation: None,
         test: Split::expecting(size, test),
     }
 }

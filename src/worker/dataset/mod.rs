@@ -143,12 +143,17 @@ impl DatasetStore {
 /// An empty data set.
 fn empty() -> Dataset {
     let none = || Split::expecting(Size { channels: 1, height: 1, width: 1 }, 0);
-    Dataset { name: String::new(), classes: Vec::new(), train: none(), test: none() }
+    Dataset { name: String::new(), classes: Vec::new(), train: none(), validation: None, test: none() }
 }
 
 fn without_images(data: &Dataset) -> Dataset {
-    let Dataset { name, classes, train, test } = data;
-    Dataset { name: name.clone(), classes: classes.clone(), train: train.hollow(), test: test.hollow() }
+    Dataset {
+        name: data.name.clone(),
+        classes: data.classes.clone(),
+        train: data.train.hollow(),
+        validation: data.validation.as_ref().map(Split::hollow),
+        test: data.test.hollow(),
+    }
 }
 
 async fn load(dataset: &PageDataset, loader: Loader) {

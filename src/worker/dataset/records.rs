@@ -2,8 +2,7 @@
 
 use super::loader::{Arrived, Loader, SplitKind};
 use super::sets::address;
-use crate::data::catalogue::{Entry, File, Part};
-use crate::data::format::Format;
+use crate::data::catalogue::{Entry, File, Format, Part};
 use crate::data::format::cifar::{self, Layout, Records};
 use crate::data::{Dataset, Split};
 use crate::error::Result;
@@ -23,6 +22,7 @@ pub(super) async fn load(entry: &'static Entry, loader: &Loader) -> Result<()> {
         name: entry.name.into(),
         classes: entry.classes.iter().map(ToString::to_string).collect(),
         train: Split::expecting(entry.size, train.total()),
+        validation: None,
         test: Split::expecting(entry.size, test.total()),
     }));
     while loader.is_current() {

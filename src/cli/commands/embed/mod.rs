@@ -26,16 +26,18 @@ use crate::probe::{plane, tsne};
 const EXAMPLES: &str = "\
 Examples:
   nolabel embed runs/rotation-fashion-mnist-1 --out features.csv --layer block3
-      one line for each test image: index, label, class and features
+      one line for each test image: index, file, label, class and features
   nolabel embed runs/rotation-fashion-mnist-1 --out train.npy --split train --images 10000
-      for NumPy: train.npy and train-labels.npy
+      for NumPy: train.npy, train-labels.npy and train-rows.csv, which names each row
   nolabel embed runs/rotation-fashion-mnist-1 --out map.csv --layer block3 --map tsne --images 2000
       x and y of each image, so that images with similar features lie together
 
 Files:
   FILE.npy      32-bit floats of shape [images, features], in the order of the data set; where the images have
-                labels, FILE-labels.npy beside it holds them as unsigned 16-bit integers
-  FILE.csv      a header, then one line for each image: its index in the split from 0, its label and the label's name
+                labels, FILE-labels.npy beside it holds them as unsigned 16-bit integers; FILE-rows.csv says of each
+                row what the columns before the features of FILE.csv do
+  FILE.csv      a header, then one line for each image: its index in the split from 0, its file within the folder (a
+                column only where images are files; FILM#3 is the fourth frame of a film), its label and the label's name
                 (both empty where there are none), and the features f0, f1, ...
   FILE.parquet  the same columns, without label and class where there are none
 
@@ -101,6 +103,8 @@ pub(crate) struct Embed {
 enum SplitName {
     /// The images that the run learned from
     Train,
+    /// Images that settings are chosen by, where the folder has such a half
+    Validation,
     /// Held-out images
     Test,
 }
@@ -125,6 +129,8 @@ enum Kind {
 /// The table to be written: one row for each image, in the order of the data set.
 struct Table<'a> {
     features: Features,
+    /// The file of each image; empty where images have no files of their own.
+    files: &'a [String],
     labels: Option<&'a [u16]>,
     classes: &'a [String],
     /// The columns are x and y of a map instead of features.
@@ -138,10 +144,17 @@ impl Embed {
         let opened = Opened::at(&self.run)?;
         let loaded = opened.load(self.data.as_ref(), self.device, self.quiet)?;
         let data = loaded.session.data();
-        let split = if self.split == SplitName::Train { &data.train } else { &data.test };
+        let split = match self.split {
+            SplitName::Train => &data.train,
+            SplitName::Validation => data.validation.as_ref().ok_or_else(|| {
+                Failure::Usage("these images have no validation half; ask for --split train or test".into())
+            })?,
+            SplitName::Test => &data.test,
+        };
         let features = self.features(&loaded, split)?;
         let labels = split.labels().get(..features.len()).filter(|_| !data.classes.is_empty());
-        let table = Table { features, labels, classes: &data.classes, map: self.map.is_some() };
+        let files = split.files().get(..features.len()).unwrap_or_default();
+        let table = Table { features, files, labels, classes: &data.classes, map: self.map.is_some() };
         let named = match kind {
             Kind::Npy => npy::write(&self.out, &table),
             Kind::Csv => csv::write(&self.out, &table),
@@ -208,6 +221,20 @@ impl Table<'_> {
     fn heads(&self) -> Vec<String> {
         let head = |number: usize| if self.map { ["x", "y"][number].to_string() } else { format!("f{number}") };
         (0..self.features.width).map(head).collect()
+    }
+
+    /// The names of the columns before the features in CSV.
+    fn row_heads(&self) -> &'static str {
+        if self.files.is_empty() { "index,label,class" } else { "index,file,label,class" }
+    }
+
+    /// These columns of a row; label and class are empty where the image has none.
+    fn row_fields(&self, index: usize) -> String {
+        let file = self.files.get(index).map_or(String::new(), |file| format!(",{}", format::csv_field(file)));
+        let label = self.labels.map_or(",".to_string(), |labels| {
+            format!("{},{}", labels[index], format::csv_field(self.class(labels[index])))
+        });
+        format!("{index}{file},{label}")
     }
 
     /// The name of a label; empty where it has none.

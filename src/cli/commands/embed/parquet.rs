@@ -30,6 +30,10 @@ fn columns(file: BufWriter<File>, table: &Table) -> Result<()> {
     let mut group = writer.next_row_group()?;
     let indices: Vec<i32> = (0..table.features.len() as i32).collect();
     column::<Int32Type>(&mut group, &indices)?;
+    if !table.files.is_empty() {
+        let files: Vec<ByteArray> = table.files.iter().map(|file| file.as_str().into()).collect();
+        column::<ByteArrayType>(&mut group, &files)?;
+    }
     if let Some(labels) = table.labels {
         let numbers: Vec<i32> = labels.iter().map(|&label| i32::from(label)).collect();
         column::<Int32Type>(&mut group, &numbers)?;
@@ -52,6 +56,9 @@ fn schema(table: &Table) -> Result<Type> {
         builder.with_logical_type(logical).build().map(Arc::new)
     };
     let mut fields = vec![field("index", Physical::INT32, None)?];
+    if !table.files.is_empty() {
+        fields.push(field("file", Physical::BYTE_ARRAY, Some(LogicalType::String))?);
+    }
     if table.labels.is_some() {
         fields.push(field("label", Physical::INT32, None)?);
         fields.push(field("class", Physical::BYTE_ARRAY, Some(LogicalType::String))?);

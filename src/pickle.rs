@@ -1,9 +1,8 @@
 //! Pickles read as data. Python calls the functions that a pickle names; here a call is recorded and never made, so that no
 //! file can run code.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-
-use crate::error::{Error, Result};
 
 /// Most opcodes of a pickle, twenty times those of a ResNet-50 with its optimizer.
 const MAX_STEPS: usize = 1_000_000;
@@ -11,27 +10,37 @@ const MAX_STEPS: usize = 1_000_000;
 const MAX_PROTOCOL: u8 = 5;
 
 /// An index into [`Pickle::values`].
-pub(super) type Id = usize;
+pub type Id = usize;
 
 /// One value. Containers hold indices, for their elements may be shared.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value<'a> {
-    /// A value that describes no tensor: a float, bytes, a set.
+pub enum Value<'a> {
+    /// A value that nothing here is described by: a float, a set, `None`.
     Other,
     /// An integer or a boolean.
     Int(i128),
     /// A string.
     Text(&'a str),
+    /// Bytes. Python 2 wrote strings and bytes alike; what is no UTF-8 is taken for bytes.
+    Bytes(&'a [u8]),
     /// A class or function by module and name.
     Name(&'a str, &'a str),
+    /// A list.
     List(Vec<Id>),
+    /// A tuple.
     Tuple(Vec<Id>),
+    /// A dictionary.
     Dict(Vec<(Id, Id)>),
-    /// The result of a call that was not made, and the items then put into it as into a dictionary.
+    /// The result of a call that was not made.
     Call {
+        /// The function.
         function: Id,
+        /// A tuple.
         arguments: Id,
+        /// Items put into the result as into a dictionary.
         items: Vec<(Id, Id)>,
+        /// The state handed to the result.
+        state: Option<Id>,
     },
     /// A persistent id: an object outside of the pickle, by its description.
     Outside(Id),
@@ -39,7 +48,7 @@ pub(super) enum Value<'a> {
 
 /// A pickle after reading.
 #[derive(Debug)]
-pub(super) struct Pickle<'a> {
+pub struct Pickle<'a> {
     /// All values that it builds.
     pub values: Vec<Value<'a>>,
     /// The object that it stands for.
@@ -48,30 +57,34 @@ pub(super) struct Pickle<'a> {
     pub length: usize,
 }
 
+/// The reason why a pickle is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It makes no sense at this byte: it is cut short, garbled, or does what no description of data needs.
+    At(usize),
+    /// It takes more steps than any description of data.
+    TooLong,
+}
+
 impl<'a> Pickle<'a> {
     /// Reads the pickle at the beginning of `bytes`.
     ///
     /// # Errors
-    /// When it is not whole, or has an opcode that no description of weights needs.
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Self> {
+    /// When it is not whole, or has an opcode that no description of data needs.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Fault> {
         let mut machine = Machine { bytes, ..Machine::default() };
         for _ in 0..MAX_STEPS {
             match machine.step() {
                 Some(Flow::On) => {}
                 Some(Flow::Stop(root)) => return Ok(Self { values: machine.values, root, length: machine.at }),
-                None => {
-                    let at = machine.at;
-                    return Err(Error::Weights(format!(
-                        "its list of tensors is cut short, garbled, or not as torch.save writes it (byte {at} of it)"
-                    )));
-                }
+                None => return Err(Fault::At(machine.at)),
             }
         }
-        Err(Error::Weights("its list of tensors is longer than that of any network".into()))
+        Err(Fault::TooLong)
     }
 
     /// The string at `id`; nothing where another value is.
-    pub(super) fn text(&self, id: Id) -> Option<&'a str> {
+    pub fn text(&self, id: Id) -> Option<&'a str> {
         match self.values[id] {
             Value::Text(text) => Some(text),
             _ => None,
@@ -79,15 +92,40 @@ impl<'a> Pickle<'a> {
     }
 
     /// The integer at `id` as a count; nothing where it is negative or another value is.
-    pub(super) fn count(&self, id: Id) -> Option<usize> {
+    pub fn count(&self, id: Id) -> Option<usize> {
         match self.values[id] {
             Value::Int(number) => usize::try_from(number).ok(),
             _ => None,
         }
     }
 
+    /// The bytes at `id`: as such, as a string of Python 2, or as a string to be encoded in Latin-1, which is what Python 3
+    /// writes for Python 2 to read.
+    pub fn bytes(&self, id: Id) -> Option<Cow<'a, [u8]>> {
+        match &self.values[id] {
+            Value::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
+            Value::Text(text) => Some(Cow::Borrowed(text.as_bytes())),
+            Value::Call { function, arguments, .. } => match (&self.values[*function], self.parts(*arguments)?) {
+                (Value::Name("_codecs", "encode"), [text, code]) if self.text(*code)?.starts_with("latin") => {
+                    let letters = self.text(*text)?.chars();
+                    letters.map(|letter| u8::try_from(letter).ok()).collect::<Option<Vec<u8>>>().map(Cow::Owned)
+                }
+                (Value::Name("__builtin__" | "builtins", "bytes"), []) => Some(Cow::Borrowed(&[])),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The value of a key of the dictionary at `id`.
+    pub fn entry(&self, id: Id, key: &str) -> Option<Id> {
+        let Value::Dict(items) = &self.values[id] else { return None };
+        let is = |name: Id| self.bytes(name).is_some_and(|name| *name == *key.as_bytes());
+        items.iter().find(|(name, _)| is(*name)).map(|(_, value)| *value)
+    }
+
     /// The elements of the tuple or list at `id`.
-    pub(super) fn parts(&self, id: Id) -> Option<&[Id]> {
+    pub fn parts(&self, id: Id) -> Option<&[Id]> {
         match &self.values[id] {
             Value::Tuple(parts) | Value::List(parts) => Some(parts),
             _ => None,
@@ -137,7 +175,7 @@ impl<'a> Machine<'a> {
                 self.memo.insert(place, *self.stack.last()?);
             }
             b'a' | b'e' | b's' | b'u' | 0x90 => self.fill(code)?,
-            b'b' => _ = self.pop()?,
+            b'b' => self.build()?,
             b'R' | 0x81 | 0x92 => self.call(code)?,
             _ => {
                 let value = self.atom(code)?;
@@ -222,7 +260,16 @@ impl<'a> Machine<'a> {
         }
         let arguments = self.pop()?;
         let function = self.pop()?;
-        self.push(Value::Call { function, arguments, items: Vec::new() });
+        self.push(Value::Call { function, arguments, items: Vec::new(), state: None });
+        Some(())
+    }
+
+    /// Hands a state to the object below it on the stack.
+    fn build(&mut self) -> Option<()> {
+        let given = self.pop()?;
+        if let Value::Call { state, .. } = self.values.get_mut(*self.stack.last()?)? {
+            *state = Some(given);
+        }
         Some(())
     }
 
@@ -279,12 +326,12 @@ impl<'a> Machine<'a> {
 
     fn text(&mut self, width: usize) -> Option<Value<'a>> {
         let length = self.number(width)?;
-        Some(std::str::from_utf8(self.take(length)?).map_or(Value::Other, Value::Text))
+        self.take(length).map(|bytes| std::str::from_utf8(bytes).map_or(Value::Bytes(bytes), Value::Text))
     }
 
     fn bytes(&mut self, width: usize) -> Option<Value<'a>> {
         let length = self.number(width)?;
-        self.skip(length)
+        self.take(length).map(Value::Bytes)
     }
 
     fn skip(&mut self, length: usize) -> Option<Value<'a>> {
@@ -366,7 +413,31 @@ mod tests {
             assert!(Pickle::read(bytes).is_err(), "{bytes:?}");
         }
         let endless = [b"(1".repeat(MAX_STEPS), b"N.".to_vec()].concat();
-        let said = Pickle::read(&endless).expect_err("too long").to_string();
-        assert!(said.contains("longer than that of any network"), "{said}");
+        assert_eq!(Pickle::read(&endless).expect_err("too long"), Fault::TooLong);
+    }
+
+    #[test]
+    fn bytes_are_read_however_python_wrote_them() {
+        let whole = |pickle: &[u8]| {
+            let pickle = Pickle::read(pickle).expect("a pickle");
+            pickle.bytes(pickle.root).map(Cow::into_owned)
+        };
+        // Python 2, Python 3 for itself, and Python 3 for Python 2: pickle.dumps(b"\x80a", protocol=2)
+        assert_eq!(whole(b"\x80\x02U\x02\x80a."), Some(b"\x80a".to_vec()));
+        assert_eq!(whole(b"\x80\x03C\x02\x80a."), Some(b"\x80a".to_vec()));
+        let encoded = b"\x80\x02c_codecs\nencode\nX\x03\x00\x00\x00\xc2\x80aX\x06\x00\x00\x00latin1\x86R.";
+        assert_eq!(whole(encoded), Some(b"\x80a".to_vec()));
+        assert_eq!(whole(b"\x80\x02K\x01."), None);
+        // {b"labels": 7}
+        let items = Pickle::read(b"\x80\x03}C\x06labelsK\x07s.").expect("a pickle");
+        let value = items.entry(items.root, "labels").expect("it is there");
+        assert_eq!((items.count(value), items.entry(items.root, "data")), (Some(7), None));
+    }
+
+    #[test]
+    fn a_state_is_kept_beside_what_it_is_for() {
+        let pickle = Pickle::read(b"\x80\x02cm\nn\n)RK\x05b.").expect("a pickle");
+        let Value::Call { state: Some(state), .. } = pickle.values[pickle.root] else { panic!("{pickle:?}") };
+        assert_eq!(pickle.count(state), Some(5));
     }
 }
