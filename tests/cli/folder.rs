@@ -201,7 +201,7 @@ fn a_class_without_a_readable_image_is_left_out_by_name() {
     fs::remove_dir_all(lab.path("photos/val/lying")).expect("a folder");
     let (said, _) = pixels(&lab, "folder:photos,size=16");
     for words in [
-        "1.avif is left out: it is a AVIF file, which is not read",
+        "1.avif is left out: it is of the format AVIF, which is not read",
         "class `bird` is left out, and 1 file for testing with it: it has 2 files to learn from, and none can be read",
         "there is no test image of class `lying`",
         "2 classes (`lying`, `standing`), 20 images to learn from (`train`), 4 to test on (`val`), 2 files left out",

@@ -358,9 +358,9 @@ mod tests {
     fn what_is_no_clip_is_refused_in_words() {
         for clips in [&[("a", 1), ("b", 1)][..], &[][..]] {
             let said = read(&folder(clips)).expect_err("nothing moves").to_string();
-            assert!(said.contains("holds no clip to learn from") && said.contains("or a video"), "{said}");
+            assert!(said.contains("holds no clip to learn from") && said.contains("or a film"), "{said}");
         }
         let said = load(Path::new("no/such/place"), 8, &mut |_| {}).expect_err("nothing").to_string();
-        assert!(said.contains("no folder and no video no/such/place"), "{said}");
+        assert!(said.contains("no folder and no film no/such/place"), "{said}");
     }
 }

@@ -21,9 +21,9 @@ pub(super) struct Layout {
     pub(super) train: Vec<Item>,
     /// Files to choose settings by, where there are test images besides.
     pub(super) validation: Vec<Item>,
-    /// Files to test on.
+    /// Files to test on; none where some of those to learn from are to be held out.
     pub(super) test: Vec<Item>,
-    /// The folders of the three halves in words; empty where images were held out.
+    /// The folders of the three halves in words.
     pub(super) names: [String; 3],
     /// What lies in the folder and is not used, in words.
     pub(super) unused: Vec<String>,
@@ -189,9 +189,6 @@ impl<'a> Plan<'a> {
             layout.test = test.unlabelled(root);
         }
         if layout.test.is_empty() {
-            let held = held_out(&layout.train);
-            let mut held = held.into_iter();
-            (layout.test, layout.train) = layout.train.into_iter().partition(|_| held.next().unwrap_or(false));
             layout.names[2].clear();
         }
         unused.extend(others.words());
@@ -225,17 +222,17 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// True for the images to test on: of each class those whose hash is a multiple of ten. Where that is none of at least
-/// two, it is the one with the largest hash; where it is all, that one alone.
-fn held_out(items: &[Item]) -> Vec<bool> {
-    let mut classes: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
-    for (place, item) in items.iter().enumerate() {
-        classes.entry(item.class).or_default().push(place);
+/// True for the images to test on, given the class and the hash of each: of each class those whose hash is a multiple of
+/// ten. Where that is none of at least two, it is the one with the largest hash; where it is all, that one alone.
+pub(super) fn held_out(classes: &[u16], hashes: &[u64]) -> Vec<bool> {
+    let mut places: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
+    for (place, class) in classes.iter().enumerate() {
+        places.entry(*class).or_default().push(place);
     }
-    let mut held = vec![false; items.len()];
-    for places in classes.into_values() {
-        let hashes: Vec<u64> = places.iter().map(|&place| items[place].hash).collect();
-        for (place, is_held) in places.into_iter().zip(held_by_hash(&hashes)) {
+    let mut held = vec![false; classes.len()];
+    for places in places.into_values() {
+        let of_class: Vec<u64> = places.iter().map(|&place| hashes[place]).collect();
+        for (place, is_held) in places.into_iter().zip(held_by_hash(&of_class)) {
             held[place] = is_held;
         }
     }
@@ -260,9 +257,14 @@ pub(super) fn inside(root: &Path, path: &Path) -> String {
     parts.join("/")
 }
 
-/// The first 64 bits of the SHA-256 of a file's path within the folder.
+/// The hash of a file's path within the folder.
 pub(super) fn hash(root: &Path, path: &Path) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(inside(root, path)).into();
+    hash_of(&inside(root, path))
+}
+
+/// The first 64 bits of the SHA-256 of a path within the folder.
+pub(super) fn hash_of(inside: &str) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(inside).into();
     digest.iter().take(8).fold(0, |hash, &byte| hash << 8 | u64::from(byte))
 }
 #[cfg(test)]
@@ -283,6 +285,15 @@ mod tests {
     fn names(folder: &tempfile::TempDir, items: &[Item]) -> Vec<(String, u16)> {
         let name = |path: &Path| path.strip_prefix(folder.path()).expect("inside").display().to_string();
         items.iter().map(|item| (name(&item.path), item.class)).collect()
+    }
+
+    /// The images to learn from and those to test on once some are held out.
+    fn parted(layout: &Layout) -> [Vec<Item>; 2] {
+        let classes: Vec<u16> = layout.train.iter().map(|item| item.class).collect();
+        let hashes: Vec<u64> = layout.train.iter().map(|item| item.hash).collect();
+        let mut held = held_out(&classes, &hashes).into_iter();
+        let (test, train) = layout.train.iter().cloned().partition(|_| held.next().unwrap_or(false));
+        [train, test]
     }
 
     fn numbered(start: &str, count: usize) -> Vec<String> {
@@ -384,8 +395,8 @@ mod tests {
         for count in 2..12 {
             let layout = find(folder(&pets("", count)).path()).expect("a layout");
             for class in 0..2 {
-                let of = |items: &[Item]| items.iter().filter(|item| item.class == class).count();
-                assert!(of(&layout.train) > 0 && of(&layout.test) > 0, "{count} images of class {class}");
+                let [train, test] = parted(&layout).map(|items| items.iter().filter(|item| item.class == class).count());
+                assert!(train > 0 && test > 0, "{count} images of class {class}");
             }
         }
         assert_eq!(held_by_hash(&[10, 20, 30]), [false, false, true]);
@@ -405,15 +416,16 @@ mod tests {
         let files = [numbered("cat/", 300), numbered("dog/", 300), vec!["readme.txt".into()]].concat();
         let here = folder(&files);
         let layout = find(here.path()).expect("a layout");
-        assert_eq!(layout.train.len() + layout.test.len(), 600);
-        assert!((40..80).contains(&layout.test.len()), "{}", layout.test.len());
-        let cats = layout.train[..100].iter().filter(|item| item.class == 0).count();
+        let [train, test] = parted(&layout);
+        assert_eq!(train.len() + test.len(), 600);
+        assert!((40..80).contains(&test.len()), "{}", test.len());
+        let cats = train[..100].iter().filter(|item| item.class == 0).count();
         assert!((30..70).contains(&cats), "{cats} cats among the first hundred");
         assert_eq!(layout.unused, ["1 other file (1 .txt)"]);
         // by name alone: what else lies there changes nothing
         let other = find(folder(&files[..450]).path()).expect("a layout");
-        let before: Vec<u64> = layout.test.iter().map(|item| item.hash).collect();
-        assert!(other.test.iter().all(|item| before.contains(&item.hash)));
+        let before: Vec<u64> = test.iter().map(|item| item.hash).collect();
+        assert!(parted(&other)[1].iter().all(|item| before.contains(&item.hash)));
     }
 
     #[test]

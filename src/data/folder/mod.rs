@@ -62,6 +62,9 @@ pub fn load(root: &Path, side: usize, tell: &mut dyn FnMut(Reading)) -> Result<D
     leave_out_unread_classes(&mut layout, &mut train, &mut reader);
     let mut validation = read(&layout.validation, &mut reader);
     let mut test = read(&layout.test, &mut reader);
+    if layout.test.is_empty() {
+        train.move_some(&train.held_out(), &mut test);
+    }
     reader.report();
     untested(&layout.classes, &test.labels).into_iter().for_each(|sentence| reader.warn(sentence));
     let summary = Summary {

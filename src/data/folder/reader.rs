@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::decode::{self, Planes};
 use super::depth::{self, Depth};
-use super::layout::{Item, counted, inside};
+use super::layout::{Item, counted, hash_of, held_out, inside};
 use crate::data::{Reading, Size, Split};
 use crate::error::Result;
 
@@ -157,6 +157,41 @@ impl Images {
         self.deep = kept;
         let moved: Vec<(usize, Vec<u8>)> = moved;
         other.deep.extend(moved.into_iter().map(|(place, lower)| (place - at + start, lower)));
+    }
+
+    /// Moves images to `other`, those for which `moved` is true.
+    pub(super) fn move_some(&mut self, moved: &[bool], other: &mut Self) {
+        let bytes = self.bytes();
+        other.is_gray = self.is_gray;
+        let mut kept = 0;
+        let mut places = Vec::with_capacity(moved.len());
+        for (place, &is_moved) in moved.iter().enumerate() {
+            let image = place * bytes..(place + 1) * bytes;
+            let to = if is_moved {
+                other.pixels.extend_from_slice(&self.pixels[image]);
+                other.labels.push(self.labels[place]);
+                other.files.push(std::mem::take(&mut self.files[place]));
+                other.len() - 1
+            } else {
+                self.pixels.copy_within(image, kept * bytes);
+                self.labels[kept] = self.labels[place];
+                self.files.swap(kept, place);
+                kept += 1;
+                kept - 1
+            };
+            places.push(to);
+        }
+        for (place, lower) in std::mem::take(&mut self.deep) {
+            let deep = if moved[place] { &mut other.deep } else { &mut self.deep };
+            deep.push((places[place], lower));
+        }
+        self.truncate(kept);
+    }
+
+    /// True for the images to test on where none are set apart.
+    pub(super) fn held_out(&self) -> Vec<bool> {
+        let hashes: Vec<u64> = self.files.iter().map(|file| hash_of(file)).collect();
+        held_out(&self.labels, &hashes)
     }
 
     fn bytes(&self) -> usize {
