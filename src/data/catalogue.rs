@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 pub struct Entry {
     /// The name on the command line and in links.
     pub name: &'static str,
-    /// The name among people.
+    /// The title as its makers write it.
     pub title: &'static str,
     /// The size of its images.
     pub size: Size,
@@ -74,7 +74,7 @@ pub enum Holds {
 }
 
 impl Entry {
-    /// The first file of this part that holds such things.
+    /// The first file of this part with this content.
     pub fn file(&self, part: Part, holds: Holds) -> &'static File {
         let mut files = self.files.iter();
         files.find(|file| file.part == part && file.holds == holds).expect("a format is asked only for what it has")
@@ -129,7 +129,7 @@ const fn archive(number: usize) -> Option<&'static str> {
     if name.as_bytes()[0] == b'-' { None } else { Some(name) }
 }
 
-/// The four files of MNIST and of what was made to take its place.
+/// The four files of MNIST and of Fashion-MNIST, which was made to replace it.
 const fn idx_files(list: &'static str) -> [File; 4] {
     use {Holds::*, Part::*};
     [
@@ -176,7 +176,7 @@ pub const FASHION_MNIST: Entry = Entry {
 };
 
 /// Handwritten digits, 60,000 and 10,000 gray images of 28x28 pixels (LeCun, Cortes and Burges 1998). The makers' own
-/// server gives the files out no longer; torchvision's copy stands in for it.
+/// server no longer offers the files; torchvision's copy takes its place.
 pub const MNIST: Entry = Entry {
     name: "mnist",
     title: "MNIST",
@@ -189,7 +189,7 @@ pub const MNIST: Entry = Entry {
     licence: "CC BY-SA 3.0",
 };
 
-/// Ten kinds of things, 50,000 and 10,000 colour images of 32x32 pixels (Krizhevsky 2009).
+/// Ten classes of animals and vehicles, 50,000 and 10,000 colour images of 32x32 pixels (Krizhevsky 2009).
 pub const CIFAR_10: Entry = Entry {
     name: "cifar-10",
     title: "CIFAR-10",
@@ -209,7 +209,7 @@ pub const CIFAR_10: Entry = Entry {
     licence: "none stated",
 };
 
-/// A hundred kinds of things, 50,000 and 10,000 colour images of 32x32 pixels (Krizhevsky 2009). The classes are the fine
+/// A hundred classes of things, 50,000 and 10,000 colour images of 32x32 pixels (Krizhevsky 2009). The classes are the fine
 /// ones.
 #[rustfmt::skip]
 pub const CIFAR_100: Entry = Entry {

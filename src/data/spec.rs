@@ -9,24 +9,24 @@ use super::folder::{self, clips};
 use super::{catalogue, shapes};
 use crate::error::{Error, Result};
 
-/// A data set that was asked for.
+/// A data set by name and place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
     /// A name of the catalogue, [`shapes::NAME`], [`folder::NAME`] or [`clips::NAME`].
     pub name: String,
-    /// The folder it lies in, where that is an unusual one.
+    /// The folder it lies in; by default one of the usual ones.
     pub folder: Option<PathBuf>,
     /// Pixels of a side that images of one's own are brought to [default: [`folder::SIDE`]].
     pub size: Option<usize>,
 }
 
 impl Spec {
-    /// The data set of this name, wherever it lies.
+    /// The data set of this name in one of the usual folders.
     pub fn named(name: &str) -> Self {
         Self { name: name.to_string(), folder: None, size: None }
     }
 
-    /// Whether it is a folder of the user's own images or clips.
+    /// True if it is a folder of the user's own images or clips.
     pub fn is_folder(&self) -> bool {
         [folder::NAME, clips::NAME].contains(&self.name.as_str())
     }
@@ -77,8 +77,11 @@ fn at_home(path: &str) -> PathBuf {
 
 fn side(digits: &str) -> Result<usize> {
     digits.parse().ok().filter(|side| folder::SIDES.contains(side)).ok_or_else(|| {
-        let (least, most) = (folder::SIDES.start(), folder::SIDES.end());
-        Error::Config(format!("`size={digits}` must be a number of pixels between {least} and {most}"))
+        Error::Config(format!(
+            "`size={digits}` must be a number of pixels between {} and {}",
+            folder::SIDES.start(),
+            folder::SIDES.end()
+        ))
     })
 }
 

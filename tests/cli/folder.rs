@@ -245,7 +245,7 @@ fn twelve_bits_in_sixteen_are_stretched_and_that_is_said() {
         }
     }
     let (said, row) = pixels(&lab, "folder:scans,size=16");
-    assert!(said.err.contains("40 images have 16 bits a channel and use 12 of them"), "{}", said.err);
+    assert!(said.err.contains("40 images of 16 bits a channel use 12 of them"), "{}", said.err);
     assert_eq!(row["accuracy"].as_f64(), Some(1.0), "{row}");
 }
 

@@ -58,12 +58,14 @@ pub fn load(root: &Path, side: usize, tell: &mut dyn FnMut(Reading)) -> Result<D
     memory::check(frames, side)?;
     let mut reader = Reader::new(root, side, frames, tell);
     let mut halves: [Half; 3] = std::array::from_fn(|_| (Images::new(side), Vec::new()));
+    let mut unread = 0;
     for clip in &found.clips {
         let class = clip.class.as_ref().and_then(|name| found.classes.binary_search(name).ok()).unwrap_or(0) as u16;
         let (images, lengths) = &mut halves[clip.half];
         let before = images.len();
         reader.add(clip, class, images)?;
         lengths.push(images.len() - before);
+        unread += usize::from(images.len() == before);
         if found.cut {
             halves = without_last_tenth(halves);
         }
@@ -74,10 +76,11 @@ pub fn load(root: &Path, side: usize, tell: &mut dyn FnMut(Reading)) -> Result<D
     if halves[TRAIN].1.iter().all(|&length| length < 2) {
         return Err(nothing_to_learn_from(root, &found));
     }
+    let read = found.clips.len() - unread;
     let summary = Summary {
         root,
         classes: &found.classes,
-        clips: Some(found.clips.len()),
+        clips: Some(read),
         noun: "frame",
         counts: [&halves[0], &halves[1], &halves[2]].map(|(images, _)| images.len()),
         names: &found.names,
@@ -146,7 +149,8 @@ impl Reader<'_> {
             self.read(&clip.frames.iter().map(item).collect::<Vec<_>>(), images);
             return Ok(());
         }
-        let (side, before) = (self.side, images.len());
+        let side = self.side;
+        let before = images.len();
         let name = self.name(&clip.path);
         let film = video::frames(video::DECODER, &clip.path, side, &mut |planes| {
             images.push(&planes, class, format!("{name}#{}", images.len() - before));

@@ -10,7 +10,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, Limits, Pixel, Primitive};
 
 use super::content::{self, Content, FORMATS, Format};
-use super::limits::{MAX_BYTES, Permit, Wrong};
+use super::limits::{MAX_BYTES, Permit, Wrong, in_a_line};
 use super::{jpeg, png};
 
 /// Bytes a decoder may take for one image.
@@ -107,8 +107,11 @@ fn by(mut decoder: impl ImageDecoder, name: &str) -> Result<(DynamicImage, Orien
 }
 
 fn damaged(name: &str, error: &ImageError) -> Wrong {
-    let said = error.to_string();
-    format!("it is no whole {name} file ({})", said.split_whitespace().collect::<Vec<_>>().join(" "))
+    let said = in_a_line(error);
+    match error {
+        ImageError::Unsupported(_) => format!("it is a {name} file of a kind that is not read ({said})"),
+        _ => format!("it is no whole {name} file ({said})"),
+    }
 }
 
 /// The square in the middle, cut out first, so that nothing is resized in vain.

@@ -32,11 +32,12 @@ impl Depth {
 
     /// A sentence about values that were stretched or should perhaps have been.
     pub(super) fn warning(&self) -> Option<String> {
-        let (images, bits) = (self.images, self.bits());
-        let noun = if images == 1 { "image has" } else { "images have" };
+        let images = self.images;
+        let bits = self.bits();
+        let noun = if images == 1 { "image of 16 bits a channel uses" } else { "images of 16 bits a channel use" };
         if self.shift() > 0 {
             return Some(format!(
-                "{images} {noun} 16 bits a channel and use {bits} of them; all are made {} times as bright, so that the largest \
+                "{images} {noun} {bits} of them; all are made {} times as bright, so that the largest \
                  value of the set nears white",
                 1u32 << self.shift()
             ));
@@ -46,8 +47,7 @@ impl Depth {
         let most = (0..16).find(|&than| brighter(than) <= FEW * all as f64)?;
         (all > 0 && bits >= most.max(8) + APART).then(|| {
             format!(
-                "{images} {noun} 16 bits a channel, and all but few of their pixels use {most} of them: they are read as they are, \
-                 which is dark"
+                "{images} {noun} {most} of them but for few pixels: read as they are, they are dark"
             )
         })
     }

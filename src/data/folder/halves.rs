@@ -42,10 +42,11 @@ impl Side<'_> {
         self.folders.is_empty() && self.classes.is_empty()
     }
 
-    /// The names of the folders, for the summary.
+    /// The names of the folders, for the summary; nothing for the root.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.folders.iter().map(|folder| folder.name.clone()).collect();
         names.extend(self.classes.iter().map(|(_, folder)| folder.name.clone()));
+        names.retain(|name| !name.is_empty());
         names.sort();
         names.dedup();
         names

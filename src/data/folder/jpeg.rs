@@ -8,7 +8,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageDecoder, RgbImage};
 use jpeg_decoder::PixelFormat;
 
-use super::limits::{Permit, Wrong};
+use super::limits::{Permit, Wrong, in_a_line};
 
 const START_OF_IMAGE: u8 = 0xd8;
 const END_OF_IMAGE: u8 = 0xd9;
@@ -59,8 +59,7 @@ fn in_parts(bytes: &[u8]) -> Result<DynamicImage, Wrong> {
 }
 
 fn damaged(why: &dyn std::fmt::Display) -> Wrong {
-    let said = why.to_string();
-    format!("it is no whole JPEG file ({})", said.split_whitespace().collect::<Vec<_>>().join(" "))
+    format!("it is no whole JPEG file ({})", in_a_line(why))
 }
 
 impl Outline {

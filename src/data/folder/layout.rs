@@ -106,9 +106,10 @@ impl Images {
             let place = names.binary_search(&name).ok();
             let place = place.or_else(|| names.iter().position(|known| known.eq_ignore_ascii_case(&name)));
             let place = place.ok_or_else(|| {
-                let (path, halves) = (root.display(), halves::quoted(&self.names));
+                let halves = halves::quoted(&self.names);
                 Error::Data(format!(
-                    "{path}: {halves} has a class `{name}`, but the training images have none of that name"
+                    "{}: {halves} has a class `{name}`, but the training images have none of that name",
+                    root.display()
                 ))
             })?;
             let class = u16::try_from(place)
@@ -169,7 +170,8 @@ impl<'a> Plan<'a> {
         if self.test.is_empty() {
             self.test = std::mem::take(&mut self.validation);
         } else if !labelled && !self.validation.is_empty() {
-            let (count, names) = (counted(self.validation.count(), "image"), halves::quoted(&self.validation.names));
+            let count = counted(self.validation.count(), "image");
+            let names = halves::quoted(&self.validation.names);
             self.unused.push(format!("{names} ({count}; without classes nothing is chosen by them)"));
             self.validation = Images::default();
         }
@@ -201,7 +203,8 @@ impl<'a> Plan<'a> {
     fn set_aside_unlabelled(&mut self) {
         for half in [&mut self.validation, &mut self.test] {
             if !half.is_empty() && half.classes.is_empty() {
-                let (count, names) = (counted(half.count(), "image"), halves::quoted(&half.names));
+                let count = counted(half.count(), "image");
+                let names = halves::quoted(&half.names);
                 self.unused.push(format!("{names} ({count} without classes)"));
                 *half = Images::default();
             }

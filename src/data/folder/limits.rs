@@ -5,6 +5,11 @@ use std::sync::{Condvar, Mutex};
 /// What is wrong with a file, to be read after its name.
 pub(super) type Wrong = String;
 
+/// The words of a decoder without line breaks.
+pub(super) fn in_a_line(said: &dyn std::fmt::Display) -> String {
+    said.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Bytes a file may have.
 pub(super) const MAX_BYTES: u64 = 1 << 28;
 /// Pixels an image may have, 67 million.

@@ -35,7 +35,7 @@ use summary::{Summary, untested};
 pub const NAME: &str = "folder";
 /// Pixels of a side where nobody says otherwise.
 pub const SIDE: usize = 64;
-/// Sides that make sense: below, nothing can be seen; above, nothing fits into memory.
+/// Sides that make sense: in smaller images nothing can be seen, and larger ones do not fit into memory.
 pub const SIDES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// The manner in which images are held out.
 const HELD_OUT: &str = "held out: about one in ten of each class, by a hash of its path";
@@ -98,7 +98,8 @@ fn leave_out_unread_classes(layout: &mut Layout, train: &mut Images, reader: &mu
     let lost: Vec<usize> = (0..counts.len()).filter(|&class| counts[class] == 0).collect();
     for &class in &lost {
         let of_class = |items: &[layout::Item]| items.iter().filter(|item| usize::from(item.class) == class).count();
-        let (files, others) = (of_class(&layout.train), of_class(&layout.validation) + of_class(&layout.test));
+        let files = of_class(&layout.train);
+        let others = of_class(&layout.validation) + of_class(&layout.test);
         let with = if others > 0 { format!(", and {} for testing with it", counted(others, "file")) } else { String::new() };
         reader.warn(format!(
             "class `{}` is left out{with}: it has {} to learn from, and none can be read",
@@ -280,7 +281,7 @@ mod tests {
         let mut test = [data.test.image(0)[0], data.test.image(1)[0]];
         test.sort_unstable();
         assert_eq!((train, test), ([128, 255], [7, 64]));
-        assert!(warnings(&news)[0].contains("3 images have 16 bits a channel and use 12 of them"), "{news:?}");
+        assert!(warnings(&news)[0].contains("3 images of 16 bits a channel use 12 of them"), "{news:?}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! PNG files. The decoder is shown only the chunks that pixels are made of: colour profiles, texts and animations, which
-//! could unpack to gigabytes, it never gets to see.
+//! PNG files. The decoder is given only the chunks of the pixels. Colour profiles, texts and animations, which could unpack
+//! to gigabytes, are left out.
 
 use std::io::Cursor;
 
@@ -10,11 +10,11 @@ use zune_png::zune_core::colorspace::ColorSpace;
 use zune_png::zune_core::options::DecoderOptions;
 use zune_png::zune_core::result::DecodingResult;
 
-use super::limits::{Permit, Wrong};
+use super::limits::{Permit, Wrong, in_a_line};
 
 /// The first bytes of every PNG file.
 pub(super) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
-/// Colours by number, as in the file.
+/// The colour type of images with a palette.
 const PALETTE: u8 = 3;
 
 /// The facts of the first chunk.
@@ -57,11 +57,10 @@ pub(super) fn decode(body: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> 
 }
 
 fn pixels(file: &[u8], width: u32, height: u32) -> Result<DynamicImage, Wrong> {
-    let damaged = |what: &dyn std::fmt::Debug| format!("it is no whole PNG file ({what:?})");
-    let (most_wide, most_high) = (width as usize, height as usize);
+    let damaged = |what: &dyn std::fmt::Debug| format!("it is no whole PNG file ({})", in_a_line(&format!("{what:?}")));
     let options = DecoderOptions::default()
-        .set_max_width(most_wide)
-        .set_max_height(most_high)
+        .set_max_width(width as usize)
+        .set_max_height(height as usize)
         .png_set_confirm_crc(true)
         .inflate_set_confirm_adler(true);
     let mut decoder = PngDecoder::new_with_options(Cursor::new(file), options);
@@ -99,7 +98,9 @@ impl Header {
     fn parse(chunk: &[u8]) -> Result<Self, Wrong> {
         let &[0, 0, 0, 13, b'I', b'H', b'D', b'R', ref values @ ..] = chunk else { return Err(cut()) };
         let number = |at: usize| values[at..at + 4].iter().fold(0, |number, &byte| number << 8 | u32::from(byte));
-        let (depth, colour, rest) = (values[8], values[9], &values[10..13]);
+        let depth = values[8];
+        let colour = values[9];
+        let rest = &values[10..13];
         let known = match colour {
             0 => matches!(depth, 1 | 2 | 4 | 8 | 16),
             PALETTE => matches!(depth, 1 | 2 | 4 | 8),

@@ -149,7 +149,8 @@ impl Images {
             gray.pixels = in_colour(&gray.pixels, gray.side * gray.side);
             gray.is_gray = false;
         }
-        let (bytes, start) = (self.bytes(), other.len());
+        let bytes = self.bytes();
+        let start = other.len();
         other.pixels.extend(self.pixels.drain(at * bytes..));
         other.labels.extend(self.labels.drain(at..));
         other.files.extend(self.files.drain(at..));

@@ -9,14 +9,14 @@ use super::packed::{take, unpacked};
 use crate::data::Size;
 use crate::error::{Error, Result};
 
-/// What a record looks like.
+/// The layout of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Bytes before the pixels; the last of them is the class.
     pub label_bytes: usize,
     /// The size of the image.
     pub size: Size,
-    /// Classes there are.
+    /// Number of classes.
     pub classes: usize,
 }
 
@@ -29,19 +29,20 @@ impl Layout {
 /// Images and labels read so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records {
-    /// The images after one another, each in planes.
+    /// The images one after the other, each in planes.
     pub pixels: Vec<u8>,
-    /// A class an image.
+    /// The class of each image.
     pub labels: Vec<u16>,
 }
 
-/// Adds the records of a file of at most `most` bytes; returns how many there were. Memory is taken record by record.
+/// Adds the records of a file of at most `most` bytes; returns their number. Memory is taken record by record.
 ///
 /// # Errors
 /// When the length is not that of whole records, the file is empty or too long, or a label is no class.
 pub fn read(source: impl Read, layout: &Layout, most: u64, into: &mut Records) -> Result<usize> {
     let mut source = BufReader::new(unpacked(source)?);
-    let (length, most) = (layout.record(), most as usize / layout.record());
+    let length = layout.record();
+    let most = most as usize / length;
     let (mut count, mut record) = (0, Vec::with_capacity(length));
     loop {
         record.clear();
@@ -65,7 +66,8 @@ impl Records {
         let (labels, pixels) = record.split_at(layout.label_bytes);
         let label = labels.last().copied().unwrap_or(0);
         if usize::from(label) >= layout.classes {
-            let (number, classes) = (before + 1, layout.classes);
+            let number = before + 1;
+            let classes = layout.classes;
             return Err(damaged(&format!(
                 "record {number} has the label {label}, but there are only {classes} classes"
             )));

@@ -42,8 +42,12 @@ pub(super) fn read(mut source: impl Read, layout: &Layout, most: u64, into: &mut
     let labels = LABELS.iter().find_map(|key| pickle.entry(pickle.root, key)).ok_or_else(|| missing("`labels`"))?;
     let labels = pickle.parts(labels).ok_or_else(|| damaged("its `labels` are no list"))?;
     if labels.is_empty() || pixels.len() != labels.len() * layout.size.bytes() {
-        let (bytes, images, size) = (pixels.len(), labels.len(), layout.size.bytes());
-        return Err(damaged(&format!("its {bytes} bytes of pixels are not {images} images of {size}")));
+        let size = layout.size.bytes();
+        return Err(damaged(&format!(
+            "its {} bytes of pixels are not {} images of {size}",
+            pixels.len(),
+            labels.len()
+        )));
     }
     for (number, id) in labels.iter().enumerate() {
         let label = pickle.count(*id).filter(|&label| label < layout.classes).ok_or_else(|| {

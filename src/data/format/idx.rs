@@ -10,12 +10,12 @@ use crate::data::{Size, Split};
 use crate::error::{Error, Result};
 
 const UNSIGNED_BYTES: u8 = 8;
-/// Values a file may hold: a header that promises more is damaged.
+/// Most values of a file: a header that announces more is damaged.
 const MAX_VALUES: usize = 1 << 31;
-/// Pixels an image may have in each direction.
+/// Most pixels of an image in each direction.
 const MAX_SIDE: usize = 4096;
 
-/// What stands before the values.
+/// The header before the values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     dims: Vec<usize>,
@@ -56,7 +56,7 @@ impl Header {
         4 + 4 * self.dims.len()
     }
 
-    /// The dimensions: items first.
+    /// The dimensions, the number of items first.
     pub fn dims(&self) -> &[usize] {
         &self.dims
     }

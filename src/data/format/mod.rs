@@ -34,7 +34,8 @@ pub fn read(entry: &Entry, part: Part, open: &dyn Fn(&File) -> Result<Opened>) -
 }
 
 fn read_idx(entry: &Entry, part: Part, open: &dyn Fn(&File) -> Result<Opened>) -> Result<Split> {
-    let (images, labels) = (open(entry.file(part, Holds::Images))?, open(entry.file(part, Holds::Labels))?);
+    let images = open(entry.file(part, Holds::Images))?;
+    let labels = open(entry.file(part, Holds::Labels))?;
     let names = format!("{} with {}", images.name, labels.name);
     let read = idx::split(images.bytes, labels.bytes).and_then(|split| {
         split.check_labels(entry.classes.len())?;

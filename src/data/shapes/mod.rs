@@ -1,5 +1,5 @@
-//! Clips made at once instead of fetched: shapes with a texture move over another texture, under a camera that pans and
-//! zooms a little, with noise. Nothing says where the shapes are; which shape it is serves probes as the class.
+//! Generated clips: textured shapes move over a textured background, under a camera that pans and zooms a little, with
+//! noise. Nothing tells a method where the shapes are; the kind of shape is the class for probes.
 
 mod sprite;
 mod texture;
@@ -12,23 +12,23 @@ use crate::rng::{Purpose, Rng, stream};
 use sprite::{SHAPES, Sprite, direction};
 use texture::Texture;
 
-/// What the data set is called.
+/// The name of the data set.
 pub const NAME: &str = "moving-shapes";
-/// Pixels of a side where nobody says otherwise; speeds and sizes grow with it.
+/// Pixels of a side of a frame by default; speeds and sizes grow with it.
 pub const SIDE: usize = 48;
-/// Frames a clip.
+/// Frames of a clip.
 pub const FRAMES: usize = 8;
 /// Clips to learn from.
 pub const TRAIN_CLIPS: usize = 480;
-/// Clips to test on; none of their frames is among those to learn from.
+/// Clips to test on, of scenes that are not among those to learn from.
 pub const TEST_CLIPS: usize = 80;
-/// There is one such data set: the same clips on every machine.
+/// Seed of the one data set there is, the same on every machine.
 const SEED: u64 = 2017;
-/// The deviation of the noise.
+/// Standard deviation of the pixel noise.
 const NOISE: f32 = 0.015;
 
-/// The data set, its clips made by `make`, which is given their number and calls [`clip`] for each: one after the other or
-/// at the same time.
+/// The data set with the clips of `make`, which is given their number and calls [`clip`] for each, one after the other or in
+/// parallel.
 ///
 /// # Errors
 /// Never, as long as `make` gives back what [`clip`] gave, in order.
@@ -59,16 +59,16 @@ fn split(side: usize, clips: Vec<Clip>) -> Result<Split> {
     Split::new(size, pixels, labels)?.in_sequence(sequence)
 }
 
-/// Some frames of one scene.
+/// Frames of one scene.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clip {
     class: u16,
-    /// All frames after one another, channels in planes.
+    /// All frames one after the other, channels in planes.
     pixels: Vec<u8>,
 }
 
 impl Clip {
-    /// The frames after one another, channels in planes.
+    /// The frames one after the other, channels in planes.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
@@ -87,7 +87,7 @@ pub fn clip(number: usize, side: usize) -> Clip {
     Clip { class: scene.class, pixels }
 }
 
-/// What nothing says outside of tests: the share of each pixel of a frame that belongs to a shape, in rows.
+/// Coverage of each pixel of a frame by the shapes, in rows: the ground truth, which tests alone ask for.
 #[cfg(test)]
 pub fn covered(number: usize, side: usize, frame: usize) -> Vec<f32> {
     let scene = Scene::draw(side, &mut stream(SEED, Purpose::Data, number as u64));
@@ -99,13 +99,13 @@ pub fn covered(number: usize, side: usize, frame: usize) -> Vec<f32> {
     (0..side * side).map(share).collect()
 }
 
-/// What is filmed.
+/// A scene: background, shapes and camera.
 struct Scene {
     class: u16,
     background: Texture,
-    /// Pixels that the background moves to the right and down from frame to frame.
+    /// Velocity of the background in pixels per frame, to the right and down.
     pan: [f32; 2],
-    /// By what share it grows from frame to frame.
+    /// Relative growth per frame.
     zoom: f32,
     sprites: Vec<Sprite>,
 }
@@ -134,7 +134,7 @@ impl Scene {
         Self { class: class as u16, background, pan, zoom, sprites }
     }
 
-    /// Frames from the middle of the clip, where everything stands as it was drawn.
+    /// Time of a frame, counted from the middle of the clip, where everything stands as it was drawn.
     fn time(frame: usize) -> f32 {
         frame as f32 - (FRAMES - 1) as f32 / 2.0
     }
@@ -143,7 +143,8 @@ impl Scene {
     fn frame(&self, number: usize, side: usize, rng: &mut Rng) -> Vec<u8> {
         let time = Self::time(number);
         let sprites: Vec<_> = self.sprites.iter().map(|sprite| sprite.at(time)).collect();
-        let (centre, plane) = (side as f32 / 2.0, side * side);
+        let centre = side as f32 / 2.0;
+        let plane = side * side;
         let mut pixels = vec![0; 3 * plane];
         for place in 0..plane {
             let (column, row) = (place % side, place / side);
@@ -161,7 +162,7 @@ impl Scene {
     }
 }
 
-/// Three uniform draws make a bell.
+/// A sum of three uniform draws, which is close to a normal one.
 fn noise(rng: &mut Rng) -> f32 {
     let sum: f32 = (0..3).map(|_| rng.random::<f32>()).sum();
     2.0 * NOISE * (sum - 1.5)

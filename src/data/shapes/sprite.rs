@@ -1,4 +1,4 @@
-//! What moves: flat shapes with a texture of their own.
+//! Sprites: moving flat shapes with a texture of their own.
 
 use rand::RngExt;
 
@@ -7,23 +7,23 @@ use crate::rng::Rng;
 
 /// The shapes, which are the classes.
 pub(super) const SHAPES: [&str; 8] = ["disc", "square", "triangle", "cross", "ring", "bar", "diamond", "half moon"];
-/// Places a pixel and axis at which it is asked whether it belongs to the shape.
+/// Samples per pixel and axis for antialiasing.
 const SAMPLES: usize = 2;
 
-/// A shape that moves steadily.
+/// A shape in uniform motion.
 #[derive(Clone, Debug)]
 pub(super) struct Sprite {
-    /// Place among [`SHAPES`].
+    /// Index into [`SHAPES`].
     shape: usize,
-    /// Pixels from its middle to its rim.
+    /// Radius in pixels.
     radius: f32,
-    /// Its middle at time 0, in pixels of the frame.
+    /// Centre at time 0, in pixels of the frame.
     middle: [f32; 2],
-    /// Pixels to the right and down from frame to frame.
+    /// Velocity in pixels per frame, to the right and down.
     velocity: [f32; 2],
-    /// Its own right at time 0, of length 1.
+    /// Orientation at time 0: the unit vector of its own x axis.
     heading: [f32; 2],
-    /// How it turns from frame to frame, likewise.
+    /// Rotation per frame, as the unit vector that (1, 0) becomes.
     turn: [f32; 2],
     texture: Texture,
 }
@@ -36,7 +36,7 @@ impl Sprite {
         Self { shape, radius, middle, velocity, heading: direction(rng), turn, texture }
     }
 
-    /// Itself at another time, in frames.
+    /// The sprite at another time, in frames.
     pub(super) fn at(&self, time: f32) -> Placed<'_> {
         let mut heading = self.heading;
         // by halves of a turn from frame to frame: times may lie between frames
@@ -57,8 +57,7 @@ pub(super) struct Placed<'a> {
 }
 
 impl Placed<'_> {
-    /// The share of a pixel (its column and row) that the shape covers, and its colour there, which nobody asks for where
-    /// that is nothing.
+    /// Coverage of a pixel (column and row) by the shape, in 0 to 1, and the colour there, meaningless at coverage 0.
     pub(super) fn look(&self, column: usize, row: usize) -> (f32, [f32; 3]) {
         let middle = [column as f32 + 0.5, row as f32 + 0.5];
         let [x, y] = [middle[0] - self.middle[0], middle[1] - self.middle[1]];
@@ -77,18 +76,20 @@ impl Placed<'_> {
         (covered, colour)
     }
 
-    /// A place of the frame in the sprite's own axes.
+    /// A position of the frame in the sprite's own axes.
     fn own(&self, [x, y]: [f32; 2]) -> [f32; 2] {
         rotated([x - self.middle[0], y - self.middle[1]], [self.heading[0], -self.heading[1]])
     }
 }
 
-/// No shape reaches beyond so many times its radius.
+/// Extent of the widest shape, in radii.
 const REACH: f32 = 1.5;
 
-/// Whether a place belongs to a shape that reaches to about 1.
+/// True if a position lies within a shape of radius 1.
 fn is_inside(shape: usize, x: f32, y: f32) -> bool {
-    let (across, down, square) = (x.abs(), y.abs(), x * x + y * y);
+    let across = x.abs();
+    let down = y.abs();
+    let square = x * x + y * y;
     match shape {
         0 => square < 1.0,
         1 => across.max(down) < 0.85,
@@ -101,7 +102,7 @@ fn is_inside(shape: usize, x: f32, y: f32) -> bool {
     }
 }
 
-/// A direction, none likelier than another.
+/// A uniformly distributed direction.
 pub(super) fn direction(rng: &mut Rng) -> [f32; 2] {
     loop {
         let [x, y] = [0; 2].map(|_| 2.0 * rng.random::<f32>() - 1.0);
@@ -116,7 +117,7 @@ fn unit([x, y]: [f32; 2]) -> [f32; 2] {
     [x / length, y / length]
 }
 
-/// A vector turned as (1, 0) has to be turned to become `by`.
+/// A vector rotated by the angle of the unit vector `by`.
 fn rotated([x, y]: [f32; 2], by: [f32; 2]) -> [f32; 2] {
     [x * by[0] - y * by[1], x * by[1] + y * by[0]]
 }

@@ -1,11 +1,12 @@
-//! Colours over a plane without end, computed for any place of it, so that it can move by parts of a pixel.
+//! Procedural colour texture over an infinite plane. It is computed at any position, so that it can move by fractions of a
+//! pixel.
 
 use rand::RngExt;
 
 use crate::rng::Rng;
 
-/// Value noise in two octaves, mixed from a darker and a lighter colour. Sums and products alone: the same numbers on every
-/// machine.
+/// Value noise in two octaves between a darker and a lighter colour. It takes additions and multiplications alone, which
+/// give the same numbers on every machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Texture {
     seed: u32,
@@ -31,9 +32,10 @@ impl Texture {
         std::array::from_fn(|channel| self.dark[channel] + share * (self.light[channel] - self.dark[channel]))
     }
 
-    /// Between the values of the four corners around, along smooth steps.
+    /// Smooth interpolation between the values of the four lattice points around a position.
     fn noise(&self, x: f32, y: f32, octave: u32) -> f32 {
-        let (left, top) = (x.floor(), y.floor());
+        let left = x.floor();
+        let top = y.floor();
         let smooth = |t: f32| t * t * (3.0 - 2.0 * t);
         let (across, down) = (smooth(x - left), smooth(y - top));
         let corner = |dx: i32, dy: i32| self.value(left as i32 + dx, top as i32 + dy, octave);
@@ -42,7 +44,7 @@ impl Texture {
         upper * (1.0 - down) + lower * down
     }
 
-    /// A number in 0 to 1 that belongs to a corner of the grid.
+    /// The value of a lattice point, in 0 to 1.
     fn value(&self, x: i32, y: i32, octave: u32) -> f32 {
         let mut hash = self.seed ^ octave.wrapping_mul(0x9e37_79b9);
         for part in [x as u32, y as u32] {

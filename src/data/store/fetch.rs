@@ -1,4 +1,4 @@
-//! Downloads from where the makers of a data set offer it. Nothing is kept whose digest is not right.
+//! Downloads from the makers of a data set. No file is kept unless its digest is right.
 
 use std::fs::{self, File as Handle};
 use std::io::{Read, Write};
@@ -17,15 +17,15 @@ const BESIDE: u64 = 1 << 24;
 /// Progress of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fetching {
-    /// The file under way.
+    /// The file that is downloaded.
     pub name: &'static str,
-    /// Unpacked bytes that are there.
+    /// Unpacked bytes so far.
     pub bytes: u64,
-    /// Unpacked bytes there will be.
+    /// Unpacked bytes of the whole file.
     pub total: u64,
 }
 
-/// Downloads the files that are missing or damaged in `folder` from where their makers offer them.
+/// Downloads the files that are missing or damaged in `folder` from the makers of the data set.
 ///
 /// # Errors
 /// When a file cannot be had or is not what the catalogue says; what is whole is kept.
@@ -94,7 +94,8 @@ fn take(
 
 /// Streams a file to a temporary one beside its place and moves it there once its digest is right.
 fn keep(source: impl Read, file: &'static File, folder: &Path, tell: &mut dyn FnMut(Fetching)) -> Result<()> {
-    let (target, partial) = (folder.join(file.name), folder.join(format!("{}.part", file.name)));
+    let target = folder.join(file.name);
+    let partial = folder.join(format!("{}.part", file.name));
     let mut out = Handle::create(&partial).map_err(Error::file(&partial))?;
     let written = hashed(source, file, |bytes, total| {
         tell(Fetching { name: file.name, bytes: total, total: file.bytes });
@@ -111,7 +112,7 @@ fn keep(source: impl Read, file: &'static File, folder: &Path, tell: &mut dyn Fn
     kept
 }
 
-/// What the system says of a path needs no more words.
+/// Adds the file's name to an error; those of the system have one already.
 fn blame(file: &File, error: Error) -> Error {
     match error {
         Error::Data(why) => Error::Data(format!("{}: {why}", file.name)),

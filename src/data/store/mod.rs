@@ -1,4 +1,4 @@
-//! Data sets as files: where they lie on this machine, whether they are whole, and how they get there.
+//! Data sets as files: their places on this machine, their digests, and downloads.
 
 mod check;
 mod fetch;
@@ -21,12 +21,12 @@ pub use check::{Checked, check};
 pub use fetch::{Fetching, fetch, unpack};
 use search::find;
 
-/// Where Debian's packages put data sets.
+/// The folder that Debian's packages put data sets into.
 const SYSTEM: &str = "/usr/share/datasets";
-/// Labels that fit into a byte are digested as one.
+/// Most classes whose labels are digested as one byte each.
 const BYTE_CLASSES: usize = 256;
 
-/// Loads what was asked for from wherever it lies.
+/// Loads a data set from its folder.
 ///
 /// # Errors
 /// When there is no such data set, it is not on this machine, or a file is damaged.
@@ -47,7 +47,8 @@ pub fn load(spec: &Spec, tell: &mut dyn FnMut(Reading)) -> Result<Dataset> {
 
 fn load_known(entry: &Entry, folder: &Path) -> Result<Dataset> {
     let part = |part| format::read(entry, part, &|file| opened(entry, folder, file));
-    let (train, test) = (part(Part::Train)?, part(Part::Test)?);
+    let train = part(Part::Train)?;
+    let test = part(Part::Test)?;
     if train.size() != test.size() {
         return Err(Error::Data(format!("{}: training and test images differ in size", folder.display())));
     }
