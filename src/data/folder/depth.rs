@@ -68,7 +68,7 @@ mod tests {
         assert_eq!((depth.shift(), depth.warning()), (0, None));
         depth.add(&[0, 100, 4095]);
         assert_eq!(depth.shift(), 4);
-        assert!(depth.warning().is_some_and(|said| said.contains("use 12") && said.contains("16 times as bright")));
+        assert!(depth.warning().is_some_and(|said| said.contains("12 of them") && said.contains("16 times as bright")));
         assert_eq!((upper(4095, 4), upper(2048, 4), upper(0, 4)), (255, 128, 0));
         depth.add(&[40_000; 8]);
         assert_eq!((depth.shift(), depth.warning()), (0, None));
@@ -80,6 +80,6 @@ mod tests {
         let mut depth = Depth::default();
         depth.add(&[&[65535][..], &[3000; 9999]].concat());
         assert_eq!(depth.shift(), 0);
-        assert!(depth.warning().is_some_and(|said| said.contains("use 12") && said.contains("dark")));
+        assert!(depth.warning().is_some_and(|said| said.contains("12 of them") && said.contains("dark")));
     }
 }
