@@ -46,7 +46,8 @@ struct Setup {
 impl Setup {
     fn new() -> Self {
         let classes = ["lying", "upright"].map(str::to_string).to_vec();
-        let data = Dataset { name: "bars".into(), classes, train: bars(120, 1), test: bars(60, 2) };
+        let (train, test) = (bars(120, 1), bars(60, 2));
+        let data = Dataset { name: "bars".into(), classes, train, validation: None, test };
         let config = EncoderConfig::small(4);
         let selected = block_on(device::select(DeviceChoice::Cpu)).expect("there is always a CPU");
         let encoder = |seed| evaluate::untrained(&config, seed, &data, &selected).expect("an encoder");
