@@ -64,7 +64,14 @@ impl Split {
         if !pixels.len().is_multiple_of(size.bytes()) {
             return Err(Error::Data(format!("{} bytes are not whole images of {} bytes", pixels.len(), size.bytes())));
         }
-        Ok(Self { size, total: pixels.len() / size.bytes(), pixels, labels: Vec::new(), sequence: None, files: Vec::new() })
+        Ok(Self {
+            size,
+            total: pixels.len() / size.bytes(),
+            pixels,
+            labels: Vec::new(),
+            sequence: None,
+            files: Vec::new(),
+        })
     }
 
     /// The same with its images following one another.

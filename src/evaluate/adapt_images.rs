@@ -84,7 +84,13 @@ mod tests {
     fn dataset(size: Size, pixels: Vec<u8>) -> Dataset {
         let labels = vec![0; pixels.len() / size.bytes()];
         let split = Split::new(size, pixels, labels).expect("an image a label");
-        Dataset { name: "test".into(), classes: vec!["one".into()], train: split.clone(), validation: None, test: split }
+        Dataset {
+            name: "test".into(),
+            classes: vec!["one".into()],
+            train: split.clone(),
+            validation: None,
+            test: split,
+        }
     }
 
     #[test]

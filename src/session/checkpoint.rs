@@ -280,7 +280,13 @@ pub(super) mod tests {
     fn a_run_resumes_only_with_images_of_its_number_and_size() {
         let of = |train, test, side| {
             let split = |count| Split::expecting(Size { channels: 1, height: side, width: side }, count);
-            Dataset { name: String::new(), classes: Vec::new(), train: split(train), validation: None, test: split(test) }
+            Dataset {
+                name: String::new(),
+                classes: Vec::new(),
+                train: split(train),
+                validation: None,
+                test: split(test),
+            }
         };
         let known = header().images;
         known.check(&of(30, 20, 28)).expect("the same");

@@ -98,7 +98,9 @@ fn sets_are_read_as_other_programs_unpacked_them() {
     }
     let digest = |spec: &str| {
         let _ = fs::remove_dir_all(lab.path("run"));
-        lab.succeeds(&format!("train rotation --data {spec} --batch 8 --set encoder.width=4 --device cpu --steps 2 --out run -q"));
+        lab.succeeds(&format!(
+            "train rotation --data {spec} --batch 8 --set encoder.width=4 --device cpu --steps 2 --out run -q"
+        ));
         let record: toml::Table = fs::read_to_string(lab.path("run/run.toml")).expect("a file").parse().expect("TOML");
         record["data"]["sha256"].as_str().expect("a digest").to_string()
     };

@@ -105,7 +105,11 @@ fn folders_that_cannot_be_used_are_refused_in_words() {
     refused("folder:nowhere", 1, &["no folder nowhere"]);
     fs::create_dir(lab.path("empty")).expect("a folder");
     refused("folder:empty", 1, &["empty holds no image to learn from", "PNG, JPEG, WebP"]);
-    lab.fails_with(&format!("train rotation --steps 2 --out run {OPTIONS}"), 2, &["--data", "fashion-mnist", "folder:DIR"]);
+    lab.fails_with(
+        &format!("train rotation --steps 2 --out run {OPTIONS}"),
+        2,
+        &["--data", "fashion-mnist", "folder:DIR"],
+    );
     refused("empty", 2, &["`empty` is a path", "folder:empty", "clips:empty"]);
     refused("./some/place", 2, &["folder:./some/place"]);
     fs::write(lab.path("film.mp4"), "no film").expect("a file");

@@ -317,7 +317,8 @@ fn record(header: &Header) -> Record {
         name: spec.name,
         folder: None,
         train_images: images.train,
-        validation_images: 0, test_images: images.test,
+        validation_images: 0,
+        test_images: images.test,
         sha256: "not recorded".into(),
         image: images.size,
     };

@@ -76,7 +76,16 @@ mod tests {
         let device = Readout { kind: Kind::Cpu, name: "CPU".into(), why: "so".into(), gpu_available: false };
         let Spec { name, folder, size } = "fashion-mnist:my data".parse().expect("a spec");
         let image = Size { channels: 1, height: 28, width: 28 };
-        let data = DataRecord { name, folder, size, image, train_images: 3, validation_images: 0, test_images: 2, sha256: "00".into() };
+        let data = DataRecord {
+            name,
+            folder,
+            size,
+            image,
+            train_images: 3,
+            validation_images: 0,
+            test_images: 2,
+            sha256: "00".into(),
+        };
         let said =
             |config: &_| command(&Record::new(Clone::clone(config), data.clone(), device.clone())).expect("known");
         assert_eq!(said(&config), "nolabel train rotation --data 'fashion-mnist:my data'");

@@ -84,7 +84,11 @@ pub fn load(root: &Path, side: usize, tell: &mut dyn FnMut(Reading)) -> Result<D
         noun: "frame",
         counts: [&halves[0], &halves[1], &halves[2]].map(|(images, _)| images.len()),
         names: &found.names,
-        held_out: if found.cut { "the last tenth of each clip" } else { "held out: about one clip in ten of each class" },
+        held_out: if found.cut {
+            "the last tenth of each clip"
+        } else {
+            "held out: about one clip in ten of each class"
+        },
         unread: reader.unread.len(),
         unused: &found.unused,
     };
@@ -119,9 +123,11 @@ fn finished(classes: Vec<String>, mut halves: [Half; 3], shift: u32) -> Result<D
 
 /// Forgets classes of which no frame could be read, with a word.
 fn leave_out_empty_classes(found: &mut Found, halves: &mut [Half; 3], reader: &mut Reader) {
-    let has = |class: usize| halves.iter().any(|(images, _)| images.labels.iter().any(|&label| usize::from(label) == class));
+    let has =
+        |class: usize| halves.iter().any(|(images, _)| images.labels.iter().any(|&label| usize::from(label) == class));
     let there: Vec<bool> = (0..found.classes.len()).map(has).collect();
-    let lost: Vec<&String> = found.classes.iter().zip(&there).filter(|(_, there)| !**there).map(|(name, _)| name).collect();
+    let lost: Vec<&String> =
+        found.classes.iter().zip(&there).filter(|(_, there)| !**there).map(|(name, _)| name).collect();
     if lost.is_empty() {
         return;
     }
@@ -223,7 +229,11 @@ impl Found {
         // covers and previews lie beside clips, not frames
         if !folder.folders.is_empty() || (1..=films).contains(&frames.len()) {
             if !frames.is_empty() {
-                self.unused.push(format!("{} beside clips in `{}`", counted(frames.len(), "image"), folder.path.display()));
+                self.unused.push(format!(
+                    "{} beside clips in `{}`",
+                    counted(frames.len(), "image"),
+                    folder.path.display()
+                ));
             }
         } else if !frames.is_empty() {
             self.clips.push(Clip { path: folder.path.clone(), frames, class: class_of(class), half });

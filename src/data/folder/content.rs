@@ -8,8 +8,8 @@ use std::path::Path;
 const HEAD: u64 = 512;
 /// Ends of names that images have. A file with such a name is an image, whole or broken; it is not opened to be found.
 const IMAGE_ENDS: [&str; 29] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "pbm", "pgm", "ppm", "pnm",
-    "avif", "heic", "heif", "jxl", "jp2", "cr2", "cr3", "nef", "arw", "dng", "orf", "rw2", "psd",
+    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "pbm", "pgm", "ppm",
+    "pnm", "avif", "heic", "heif", "jxl", "jp2", "cr2", "cr3", "nef", "arw", "dng", "orf", "rw2", "psd",
 ];
 /// Those of cameras' raw files. They are TIFF files whose first image is a thumbnail.
 const RAW_ENDS: [&str; 7] = ["cr2", "cr3", "nef", "arw", "dng", "orf", "rw2"];
@@ -20,8 +20,18 @@ const FILM_ENDS: [&str; 25] = [
 ];
 /// Files and folders that systems and programs leave behind; nobody wants to hear of them.
 const LITTER: [&str; 12] = [
-    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "__macosx", "__pycache__", "@eadir",
-    "$recycle.bin", "system volume information", "lost+found", "#recycle",
+    "thumbs.db",
+    "ehthumbs.db",
+    "ehthumbs_vista.db",
+    "desktop.ini",
+    "icon\r",
+    "__macosx",
+    "__pycache__",
+    "@eadir",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+    "#recycle",
 ];
 
 /// The kind of a file.
@@ -162,19 +172,17 @@ fn is_film(head: &[u8]) -> bool {
     let starts = [
         &b"\x1a\x45\xdf\xa3"[..], // Matroska, WebM
         b"FLV\x01",
-        b"\0\0\x01\xba", // MPEG programme stream
-        b"\0\0\x01\xb3", // MPEG video
+        b"\0\0\x01\xba",                     // MPEG programme stream
+        b"\0\0\x01\xb3",                     // MPEG video
         b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", // ASF, WMV
-        b"\x06\x0e\x2b\x34", // MXF
+        b"\x06\x0e\x2b\x34",                 // MXF
         b"YUV4MPEG2 ",
         b"DKIF",
         b".RMF",
     ];
     let atoms = [b"moov", b"mdat", b"wide", b"free", b"skip"];
     let sounds = [b"M4A ", b"M4B "];
-    let packets = |from: usize, length: usize| {
-        head.get(from) == Some(&0x47) && head.get(from + length) == Some(&0x47)
-    };
+    let packets = |from: usize, length: usize| head.get(from) == Some(&0x47) && head.get(from + length) == Some(&0x47);
     starts.iter().any(|start| head.starts_with(start))
         || (at(head, 4, b"ftyp") && !sounds.iter().any(|brand| at(head, 8, &brand[..])))
         || atoms.iter().any(|atom| at(head, 4, &atom[..]))

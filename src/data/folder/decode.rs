@@ -278,7 +278,8 @@ mod tests {
         // 16x16 of one red in 4:2:0, a scan each for luma and both chromas, put together by hand
         let planes = of(&one_scan_a_colour(), 8).expect("an image");
         assert_eq!(planes.len(), 3 * 64);
-        let means = [0, 1, 2].map(|part| planes[64 * part..][..64].iter().map(|&value| u32::from(value)).sum::<u32>() / 64);
+        let means =
+            [0, 1, 2].map(|part| planes[64 * part..][..64].iter().map(|&value| u32::from(value)).sum::<u32>() / 64);
         assert!(means[0].abs_diff(220) < 6 && means[1].abs_diff(40) < 6 && means[2].abs_diff(30) < 6, "{means:?}");
     }
 

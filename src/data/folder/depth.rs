@@ -45,11 +45,8 @@ impl Depth {
         let all: u64 = self.counts.iter().sum();
         let brighter = |than: usize| self.counts[than + 1..].iter().sum::<u64>() as f64;
         let most = (0..16).find(|&than| brighter(than) <= FEW * all as f64)?;
-        (all > 0 && bits >= most.max(8) + APART).then(|| {
-            format!(
-                "{images} {noun} {most} of them but for few pixels: read as they are, they are dark"
-            )
-        })
+        (all > 0 && bits >= most.max(8) + APART)
+            .then(|| format!("{images} {noun} {most} of them but for few pixels: read as they are, they are dark"))
     }
 }
 

@@ -12,8 +12,18 @@ use crate::error::{Error, Result};
 /// Folders that describe images lying in a folder beside them.
 const IMAGES: [&str; 6] = ["images", "image", "imgs", "img", "jpegimages", "photos"];
 const DESCRIPTIONS: [&str; 12] = [
-    "annotation", "annotations", "label", "labels", "mask", "masks", "trimaps", "segmentations", "segmentation",
-    "groundtruth", "ground_truth", "bboxes",
+    "annotation",
+    "annotations",
+    "label",
+    "labels",
+    "mask",
+    "masks",
+    "trimaps",
+    "segmentations",
+    "segmentation",
+    "groundtruth",
+    "ground_truth",
+    "bboxes",
 ];
 
 /// The folders of one half.
@@ -94,7 +104,8 @@ impl<'a> Halves<'a> {
             }
         }
         let is_whole = |group: &BTreeMap<Half, Vec<&Folder>>| group.contains_key(&Half::Train) && group.len() > 1;
-        let whole: Vec<String> = groups.iter().filter(|(_, group)| is_whole(group)).map(|(rest, _)| rest.clone()).collect();
+        let whole: Vec<String> =
+            groups.iter().filter(|(_, group)| is_whole(group)).map(|(rest, _)| rest.clone()).collect();
         let is_number = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ');
         let mut halves = Self::default();
         match whole.as_slice() {
@@ -109,7 +120,9 @@ impl<'a> Halves<'a> {
                 }
                 halves.add(all, None);
             }
-            [first, others @ ..] if others.is_empty() || first.is_empty() || whole.iter().all(|rest| is_number(rest)) => {
+            [first, others @ ..]
+                if others.is_empty() || first.is_empty() || whole.iter().all(|rest| is_number(rest)) =>
+            {
                 halves.add(groups.remove(first)?, None);
             }
             several => several.iter().for_each(|class| {
@@ -163,7 +176,8 @@ impl<'a> Halves<'a> {
             .iter()
             .flat_map(|side| side.folders.iter().copied().chain(side.classes.iter().map(|(_, folder)| *folder)))
             .collect();
-        self.unused = root.folders.iter().filter(|folder| !used.iter().any(|one| std::ptr::eq(*one, *folder))).collect();
+        self.unused =
+            root.folders.iter().filter(|folder| !used.iter().any(|one| std::ptr::eq(*one, *folder))).collect();
         self.beside.extend((!root.images.is_empty()).then_some(root));
     }
 

@@ -52,7 +52,9 @@ fn in_parts(bytes: &[u8]) -> Result<DynamicImage, Wrong> {
         PixelFormat::L8 => GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
         PixelFormat::RGB24 => RgbImage::from_raw(width, height, pixels).map(DynamicImage::from),
         PixelFormat::L16 | PixelFormat::CMYK32 => {
-            return Err("it is a JPEG file of several scans in other colours than red, green and blue; save it anew".into());
+            return Err(
+                "it is a JPEG file of several scans in other colours than red, green and blue; save it anew".into()
+            );
         }
     };
     image.ok_or_else(|| damaged(&"pixels are missing"))

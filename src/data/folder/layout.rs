@@ -47,7 +47,11 @@ pub(super) fn find(root: &Path) -> Result<Layout> {
     if !root.is_dir() {
         let there = if root.exists() { " is a file, and `folder:` wants a folder of images" } else { "" };
         let path = root.display();
-        return Err(Error::Data(if there.is_empty() { format!("there is no folder {path}") } else { format!("{path}{there}") }));
+        return Err(Error::Data(if there.is_empty() {
+            format!("there is no folder {path}")
+        } else {
+            format!("{path}{there}")
+        }));
     }
     let (tree, mut others) = Folder::read(root)?;
     let tree = tree.without_films(&mut others);
@@ -360,7 +364,8 @@ mod tests {
 
     #[test]
     fn classes_may_hold_the_halves_and_halves_the_names_of_classes() {
-        let inside = [pets("", 0), numbered("cat/train/", 9), numbered("cat/test/", 3), numbered("dog/train/", 8)].concat();
+        let inside =
+            [pets("", 0), numbered("cat/train/", 9), numbered("cat/test/", 3), numbered("dog/train/", 8)].concat();
         let inside = folder(&[inside, numbered("dog/test/", 2)].concat());
         let joined = ["trainA/", "testA/", "trainB/", "testB/"].map(|name| numbered(name, 4)).concat();
         let folds = folder(&[pets("train1/", 4), pets("test1/", 2), pets("train2/", 4), pets("test2/", 2)].concat());
@@ -398,7 +403,8 @@ mod tests {
         for count in 2..12 {
             let layout = find(folder(&pets("", count)).path()).expect("a layout");
             for class in 0..2 {
-                let [train, test] = parted(&layout).map(|items| items.iter().filter(|item| item.class == class).count());
+                let [train, test] =
+                    parted(&layout).map(|items| items.iter().filter(|item| item.class == class).count());
                 assert!(train > 0 && test > 0, "{count} images of class {class}");
             }
         }

@@ -100,7 +100,8 @@ fn leave_out_unread_classes(layout: &mut Layout, train: &mut Images, reader: &mu
         let of_class = |items: &[layout::Item]| items.iter().filter(|item| usize::from(item.class) == class).count();
         let files = of_class(&layout.train);
         let others = of_class(&layout.validation) + of_class(&layout.test);
-        let with = if others > 0 { format!(", and {} for testing with it", counted(others, "file")) } else { String::new() };
+        let with =
+            if others > 0 { format!(", and {} for testing with it", counted(others, "file")) } else { String::new() };
         reader.warn(format!(
             "class `{}` is left out{with}: it has {} to learn from, and none can be read",
             layout.classes[class],
@@ -118,12 +119,15 @@ fn leave_out_unread_classes(layout: &mut Layout, train: &mut Images, reader: &mu
     layout.classes.retain(|_| place.next().is_some_and(|class: usize| counts[class] > 0));
     if layout.classes.len() == 1 {
         let only = layout.classes.remove(0);
-        reader.warn(format!("only class `{only}` is left, which tells nothing apart: these images count as having no classes"));
+        reader.warn(format!(
+            "only class `{only}` is left, which tells nothing apart: these images count as having no classes"
+        ));
     }
 }
 
 fn nothing_to_learn_from(root: &Path, layout: &Layout) -> Error {
-    let there = if layout.unused.is_empty() { String::new() } else { format!("; it holds {}", layout.unused.join(", ")) };
+    let there =
+        if layout.unused.is_empty() { String::new() } else { format!("; it holds {}", layout.unused.join(", ")) };
     Error::Data(format!(
         "{} holds no image to learn from; {FORMATS} files can be read, and films by `clips:DIR`{there}",
         root.display()
@@ -193,7 +197,9 @@ mod tests {
     }
 
     fn warnings(news: &[Reading]) -> Vec<&String> {
-        news.iter().filter_map(|piece| if let Reading::Warning(sentence) = piece { Some(sentence) } else { None }).collect()
+        news.iter()
+            .filter_map(|piece| if let Reading::Warning(sentence) = piece { Some(sentence) } else { None })
+            .collect()
     }
 
     fn summary(news: &[Reading]) -> &str {
@@ -217,7 +223,10 @@ mod tests {
         assert!(sentences[0].contains(".jpg is left out: it is no image"), "{}", sentences[0]);
         assert!(sentences[NAMED].starts_with("10 more files"), "{}", sentences[NAMED]);
         let line = summary(&news);
-        assert!(line.contains("20 files left out that cannot be read") && line.contains("1 other file (1 .txt)"), "{line}");
+        assert!(
+            line.contains("20 files left out that cannot be read") && line.contains("1 other file (1 .txt)"),
+            "{line}"
+        );
         let nothing = told(&folder(&files[2..]), 8).0.expect_err("no image is left").to_string();
         assert!(nothing.contains("no image to learn from"), "{nothing}");
     }
@@ -250,12 +259,16 @@ mod tests {
         ]);
         let (data, news) = told(&here, 8);
         let data = data.expect("two classes are left");
-        assert_eq!((data.classes, data.test.labels(), data.test.image(0)[0]), (vec!["bee".into(), "cat".into()], &[1][..], 5));
+        assert_eq!(
+            (data.classes, data.test.labels(), data.test.image(0)[0]),
+            (vec!["bee".into(), "cat".into()], &[1][..], 5)
+        );
         assert_eq!(data.train.labels().iter().map(|label| usize::from(*label)).sum::<usize>(), 1);
         let said = warnings(&news);
         assert!(said[0].starts_with("class `ape` is left out, and 1 file for testing with it"), "{said:?}");
         assert!(said.iter().any(|sentence| sentence.starts_with("there is no test image of class `bee`")), "{said:?}");
-        let only = folder(&[("a/1.png", image(1)), ("a/2.png", image(2)), ("b/3.avif", broken()), ("b/4.avif", broken())]);
+        let only =
+            folder(&[("a/1.png", image(1)), ("a/2.png", image(2)), ("b/3.avif", broken()), ("b/4.avif", broken())]);
         let (data, news) = told(&only, 8);
         let data = data.expect("images");
         assert!(data.classes.is_empty() && data.train.labels().is_empty(), "one class tells nothing apart");

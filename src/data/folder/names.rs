@@ -21,9 +21,9 @@ const TEST: [&str; 6] = ["test", "tests", "testing", "tst", "holdout", "heldout"
 const EVALUATION: [&str; 4] = ["eval", "evaluation", "evaluate", "evaluating"];
 /// Words that say nothing of the half.
 const NEUTRAL: [&str; 30] = [
-    "image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "pics", "set", "sets", "data", "dataset",
-    "split", "splits", "folder", "dir", "part", "jpg", "jpeg", "png", "crop", "crops", "cropped", "raw", "resized",
-    "labeled", "labelled", "x", "px",
+    "image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "pics", "set", "sets", "data",
+    "dataset", "split", "splits", "folder", "dir", "part", "jpg", "jpeg", "png", "crop", "crops", "cropped", "raw",
+    "resized", "labeled", "labelled", "x", "px",
 ];
 /// Endings that are written together with the name of a half.
 const ENDINGS: [&str; 8] = ["set", "data", "dataset", "images", "image", "imgs", "img", "split"];
@@ -54,16 +54,10 @@ pub(super) fn half(name: &str) -> Option<(Half, String)> {
 }
 
 fn of_word(word: &str) -> Option<Half> {
-    let halves: [(Half, &[&str]); 4] = [
-        (Half::Train, &TRAIN),
-        (Half::Validation, &VALIDATION),
-        (Half::Test, &TEST),
-        (Half::Evaluation, &EVALUATION),
-    ];
+    let halves: [(Half, &[&str]); 4] =
+        [(Half::Train, &TRAIN), (Half::Validation, &VALIDATION), (Half::Test, &TEST), (Half::Evaluation, &EVALUATION)];
     let is = |known: &[&str]| {
-        known.iter().any(|half| {
-            word.strip_prefix(half).is_some_and(|end| end.is_empty() || ENDINGS.contains(&end))
-        })
+        known.iter().any(|half| word.strip_prefix(half).is_some_and(|end| end.is_empty() || ENDINGS.contains(&end)))
     };
     halves.into_iter().find(|(_, known)| is(known)).map(|(half, _)| half)
 }
@@ -105,8 +99,21 @@ mod tests {
         };
         named(
             &[
-                "train", "Train", "TRAIN", "training", "Training_Set", "trainset", "train_images", "images-train", "train2017",
-                "TrainingData", "train_256", "trainval", "train+val", "TrainVal2012", "train_64x64",
+                "train",
+                "Train",
+                "TRAIN",
+                "training",
+                "Training_Set",
+                "trainset",
+                "train_images",
+                "images-train",
+                "train2017",
+                "TrainingData",
+                "train_256",
+                "trainval",
+                "train+val",
+                "TrainVal2012",
+                "train_64x64",
             ],
             Half::Train,
         );

@@ -203,8 +203,7 @@ impl Images {
     pub(super) fn split(self, gray: bool, labelled: bool) -> Result<Split> {
         let size = Size { channels: if gray { 1 } else { 3 }, height: self.side, width: self.side };
         let pixels = if self.is_gray && !gray { in_colour(&self.pixels, self.side * self.side) } else { self.pixels };
-        let split =
-            if labelled { Split::new(size, pixels, self.labels) } else { Split::unlabelled(size, pixels) };
+        let split = if labelled { Split::new(size, pixels, self.labels) } else { Split::unlabelled(size, pixels) };
         split?.with_files(self.files)
     }
 }

@@ -45,9 +45,8 @@ pub(super) fn jpeg([width, height]: [u32; 2], rgb: &[u8]) -> Vec<u8> {
 /// A baseline JPEG of 16x16 pixels, (220, 40, 30) everywhere, in 4:2:0 with a scan for each colour: blocks of a DC
 /// coefficient alone, quantised by 8, so that it is the plane's mean less 128.
 pub(super) fn one_scan_a_colour() -> Vec<u8> {
-    let segment = |marker: u8, body: &[u8]| {
-        [&[0xff, marker], &(body.len() as u16 + 2).to_be_bytes()[..], body].concat()
-    };
+    let segment =
+        |marker: u8, body: &[u8]| [&[0xff, marker], &(body.len() as u16 + 2).to_be_bytes()[..], body].concat();
     let rgb = [220.0, 40.0, 30.0];
     let sum = |weights: [f64; 3]| weights.iter().zip(rgb).map(|(weight, colour)| weight * colour).sum::<f64>();
     let luma = sum([0.299, 0.587, 0.114]) - 128.0;

@@ -41,7 +41,8 @@ impl Summary<'_> {
         if self.unread > 0 {
             parts.push(format!("{} left out that cannot be read", counted(self.unread, "file")));
         }
-        let unused = if self.unused.is_empty() { String::new() } else { format!("; not used: {}", self.unused.join(", ")) };
+        let unused =
+            if self.unused.is_empty() { String::new() } else { format!("; not used: {}", self.unused.join(", ")) };
         format!("{}: {}{unused}", self.root.display(), parts.join(", "))
     }
 

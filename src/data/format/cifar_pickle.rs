@@ -100,8 +100,11 @@ mod tests {
     fn batch(labels: [u8; 2], pixels: &[u8], order: &[u8]) -> Vec<u8> {
         let mut bytes = b"\x80\x02}q\x01(U\x06labelsq\x02]q\x03(".to_vec();
         labels.iter().for_each(|label| bytes.extend([b'K', *label]));
-        bytes.extend(b"eU\x04dataq\x04cnumpy.core.multiarray\n_reconstruct\nq\x05cnumpy\nndarray\nK\x00\x85U\x01b\x87R");
-        bytes.extend(b"(K\x01K\x02K\x03\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffK\x00tb");
+        bytes
+            .extend(b"eU\x04dataq\x04cnumpy.core.multiarray\n_reconstruct\nq\x05cnumpy\nndarray\nK\x00\x85U\x01b\x87R");
+        bytes.extend(
+            b"(K\x01K\x02K\x03\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffK\x00tb",
+        );
         bytes.extend(order);
         bytes.extend(b"U");
         bytes.push(pixels.len() as u8);
