@@ -1,18 +1,22 @@
-//! nolabel trains image encoders without labels (self-supervised learning), on any GPU or on the CPU: in a browser tab (this crate as
-//! wasm, with WebGPU) and on the desktop (the same crate, native).
+//! nolabel trains image encoders without labels (self-supervised learning), on any GPU or on the CPU: in a browser tab
+//! (this crate as wasm, with WebGPU) and on the desktop (the same crate, native).
 //!
-//! Layers point one way: a module uses only modules below it.
+//! Layers point one way: a module uses only modules below it. `docs/architecture.md` walks through them.
 //!
 //! ```text
-//! cli (main.rs)        page (bin/page.rs) <-messages-> worker (bin/worker.rs)
-//!          \                                          /
-//!           session   a run as a stream of events; pause, save, resume
-//!            /     \
-//!       method     probe      one file a method, one row in the list; beside them weights: import and export of encoders
-//!          |   \
-//!        loss   view   net   optim      pure functions and modules, no knowledge of methods
+//! shells        cli                      page  <- messages ->  worker
+//!                |                                               |
+//! measuring     evaluate                                         |
+//!                |                                               |
+//! running       session  <---------------------------------------+
 //!                |
-//!           data, device, rng, platform, algebra, digest, pickle, kernel
+//! learning      methods     probe     health     weights
+//!                |
+//! the contract  method
+//!                |
+//! parts         loss     view     net     optim     kernel
+//!                |
+//! foundations   data   device   config   options   rng   format   algebra   digest   pickle   platform   error
 //! ```
 
 #[cfg(feature = "engine")]
