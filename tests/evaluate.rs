@@ -1,4 +1,4 @@
-//! An encoder measured beside its controls by the library alone, as a program of somebody else's would do it.
+//! An encoder measured beside its controls by the library alone, without the command line.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use nolabel::probe::{ProbeRow, ProbeSettings, Source};
 
 const SIDE: usize = 12;
 
-/// Bright bars in noise, lying or upright: two classes that single pixels do not tell apart.
+/// Bright bars in noise, horizontal or vertical: two classes with the same mean of every pixel.
 fn bars(count: usize, seed: u64) -> Split {
     let mut noise = seed;
     let mut random = move |below: u64| {

@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("method", &["config", "data", "error", "net", "optim", "options", "rng"]),
     ("methods", &["config", "data", "error", "loss", "method", "net", "optim", "options", "rng", "view"]),
     ("probe", &["algebra", "data", "error", "loss", "net", "optim", "platform", "rng", "view"]),
-    ("weights", &["error", "net", "pickle", "rng"]),
+    ("weights", &["error", "kernel", "net", "pickle", "rng"]),
     (
         "session",
         &[

@@ -181,7 +181,7 @@ pub enum Verdict {
     /// Different images get different embeddings, and the loss moves.
     #[default]
     Healthy,
-    /// All images get the same answer, or are the same: there is nothing to tell apart.
+    /// All images get the same embedding, or are equal themselves.
     NoVariety,
     /// All images get nearly the same embedding.
     Collapsing,

@@ -41,7 +41,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Takes in that the training images are all alike, or not.
+    /// Sets whether the training images are all alike.
     pub(super) fn know_images(&mut self, alike: bool) {
         self.images_alike = alike;
     }

@@ -116,8 +116,8 @@ impl Session {
         Self::restore_for(bytes, header.config.budget(), data, selected, pace).await
     }
 
-    /// As [`Session::restore`], for another length of the run than it was begun with: the schedule is that of a run of the
-    /// new length, taken up at the step of the checkpoint.
+    /// As [`Session::restore`], with another length of the run: the schedule is that of a run of the new length, continued at
+    /// the step of the checkpoint.
     ///
     /// # Errors
     /// As there.

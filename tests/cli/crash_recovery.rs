@@ -91,7 +91,7 @@ fn kill(lab: &Lab, run: &str, child: &mut Child, moment: Moment) -> bool {
     while wanted.map_or(begun.elapsed().as_secs_f64() < seconds, |wanted| steps() < wanted) {
         assert!(begun.elapsed() < Duration::from_secs(120), "the run does not get on");
         if let Some(status) = child.try_wait().expect("it can be asked") {
-            assert!(status.success(), "a run that was gone on with fails: {status}");
+            assert!(status.success(), "a resumed run fails: {status}");
             return false;
         }
         std::thread::sleep(Duration::from_millis(1));
@@ -136,7 +136,7 @@ fn runs_killed_at_random_moments_end_as_uninterrupted_ones() {
     assert!(start(&lab, &last).wait().expect("ends").success());
     assert_same(&lab, "whole", &last);
     println!(
-        "{killed} kills in {runs} runs of {STEPS} steps ({before_record} before the run was recorded): all went on, none lost \
+        "{killed} kills in {runs} runs of {STEPS} steps ({before_record} before the run was recorded): all were resumed, none lost \
          more than {lost} steps of {EVERY}, all ended as the undisturbed run did, bit for bit"
     );
 }

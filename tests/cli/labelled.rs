@@ -185,7 +185,7 @@ fn a_killed_evaluation_loses_only_the_unfinished_part() {
     let begun = lines.into_iter().any(|line| line.contains("supervised encoder: training with labels"));
     child.kill().expect("a signal");
     child.wait().expect("an end");
-    assert!(begun, "the training was told of");
+    assert!(begun, "the training was reported");
     let kept: Value =
         serde_json::from_str(&fs::read_to_string(lab.path("run/eval.json")).expect("kept")).expect("JSON");
     assert_eq!(

@@ -38,7 +38,7 @@ impl Failure {
     }
 }
 
-/// Before a run is under way a bad configuration is the user's; what happens later is [`Failure::Failed`].
+/// A bad configuration is bad usage; errors while a run trains are mapped to [`Failure::Failed`] by the training loop.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {

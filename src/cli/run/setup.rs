@@ -360,12 +360,12 @@ fn refuse_other_data(images: &Dataset, record: &Record) -> Outcome {
     )))
 }
 
-/// The sentence for a run that goes on to another length than it was begun with.
+/// The sentence for a run that is resumed with another length.
 fn restated(before: &str, session: &Session) -> String {
     let started = session.started();
     format!(
-        "the run was begun for {before} and goes on from step {} to {}: its {} schedule is that of a run of the whole new length, \
-         so that the learning rate is {:.3e} now",
+        "the run was started for {before} and continues from step {} to {}: its {} schedule is that of a run of the whole new \
+         length, so that the learning rate is {:.3e} now",
         session.step(),
         started.total_steps,
         started.config.schedule.kind(),

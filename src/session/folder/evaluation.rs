@@ -161,7 +161,7 @@ impl Folder {
             Err(error) => return Err(Error::file(&path)(error)),
         };
         serde_json::from_str(&text).map_err(|error| {
-            Error::Run(format!("{} cannot be read ({error}); delete it to measure anew", path.display()))
+            Error::Run(format!("{} cannot be read ({error}); delete it to measure again", path.display()))
         })
     }
 

@@ -80,7 +80,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Writes the record of a run that goes on under other terms than it was begun with.
+    /// Replaces the record of a run that is resumed with another length.
     ///
     /// # Errors
     /// When the folder cannot be written.

@@ -105,7 +105,7 @@ impl Card {
         Measurement { rows: self.rows().to_vec(), details: self.details().clone() }
     }
 
-    /// The request that the card answers. All of it is measured anew.
+    /// The request that the card answers, with a cache that is not read: everything is measured again.
     pub(super) fn request(&self) -> EvalRequest {
         let details = self.details();
         let few = details.few_labels.as_ref().map(|few| few.settings.clone());

@@ -44,7 +44,7 @@ pub(super) struct Member {
 /// The state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum State {
-    /// Not begun.
+    /// Not started.
     New,
     /// Saved at a step.
     Begun { step: usize, total: usize },
