@@ -24,7 +24,8 @@ const PROJECTS: [(&str, &str); 12] = [
 ];
 
 /// Words in the names of momentum encoders. Where a file holds a trained encoder and its moving average, the former is meant.
-const MOMENTUM: [&str; 10] = ["k", "m", "momentum", "target", "teacher", "ema", "key", "slow", "shadow", "averaged"];
+const MOMENTUM: [&str; 11] =
+    ["k", "m", "momentum", "target", "teacher", "ema", "key", "slow", "shadow", "average", "averaged"];
 
 /// Places that are compared to say what is missing, where no place holds a whole encoder.
 const MAX_NEAR: usize = 64;
@@ -81,7 +82,7 @@ pub(super) fn find(tensors: &BTreeMap<String, Array>, ours: &[String], prefix: O
     // two schemes agree where nothing is downsampled
     whole.sort_by(|one, other| one.names.cmp(&other.names));
     whole.dedup_by(|one, other| one.names == other.names);
-    choose(whole).unwrap_or_else(|| Err(nothing(tensors, &starts, ours, prefix)))
+    choose(whole, tensors).unwrap_or_else(|| Err(nothing(tensors, &starts, ours, prefix)))
 }
 
 /// Every prefix under which the first tensor is, with the scheme that gives it its name.
@@ -99,10 +100,13 @@ fn starts<'a>(tensors: &'a BTreeMap<String, Array>, ours: &[String], prefix: Opt
 }
 
 /// The place that is meant; nothing where there is none.
-fn choose(mut whole: Vec<Place>) -> Option<Result<Place>> {
+fn choose(mut whole: Vec<Place>, tensors: &BTreeMap<String, Array>) -> Option<Result<Place>> {
     if whole.iter().any(|place| !is_momentum(&place.prefix)) {
         whole.retain(|place| !is_momentum(&place.prefix));
     }
+    // a module that is registered twice is saved under both of its names
+    let is_same = |one: &Place, other: &Place| one.names.iter().all(|(ours, name)| tensors[name] == tensors[&other.names[ours]]);
+    whole.dedup_by(|later, first| is_same(first, later));
     if whole.len() < 2 {
         return whole.pop().map(Ok);
     }
@@ -133,6 +137,11 @@ fn nothing(
     let family = network::family(tensors.keys().map(String::as_str));
     let family = family.map(|family| format!("; it looks like {family}, which is not known here")).unwrap_or_default();
     let first = floats().next().map(|(name, _)| name.as_str());
+    // batch norm alone keeps statistics
+    let family = match &best {
+        Some((_, _, Some(name))) if name.ends_with("running_mean") => "; has it layer norm or group norm?".to_string(),
+        _ => family,
+    };
     Error::Weights(match (best, prefix, first) {
         (Some((1, _, Some(name))), ..) => format!("it has no tensor `{name}`, which such an encoder needs{family}"),
         (Some((count, _, Some(name))), ..) => {
@@ -223,7 +232,12 @@ mod tests {
         let said = |names: &[&str], prefix| found(names, prefix).expect_err("no encoder").to_string();
         let twice: Vec<String> = [under("left.", scheme(0)), under("right.", scheme(0))].concat();
         let twice: Vec<&str> = twice.iter().map(String::as_str).collect();
-        assert!(said(&twice, None).contains("`left.`, `right.`; say which with --prefix"));
+        assert_eq!(found(&twice, None).expect("the same numbers twice").prefix, "left.");
+        let mut different = tensors(&twice);
+        let one = 1.0f32.to_le_bytes();
+        different.insert("right.bn1.weight".into(), Array::packed(Kind::F32, vec![1], &one).expect("one number"));
+        let two = find(&different, &OURS.map(str::to_string), None).expect_err("two encoders").to_string();
+        assert!(two.contains("`left.`, `right.`; say which with --prefix"), "{two}");
         assert!(said(&twice, Some("middle.")).contains("begin with `middle.`"));
         let missing = said(&["a.conv1.weight", "a.bn1.weight", "a.layer1.0.conv1.weight"], None);
         assert!(missing.contains("no tensor `a.layer4.0.") && !missing.contains("others"), "{missing}");

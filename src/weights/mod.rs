@@ -22,3 +22,5 @@ pub use onnx::onnx;
 
 #[cfg(test)]
 mod damage;
+#[cfg(test)]
+mod foreign_tests;

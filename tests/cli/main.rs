@@ -6,6 +6,7 @@ mod compare;
 mod controls;
 mod crash_recovery;
 mod data;
+mod devices;
 mod eval;
 mod folder;
 mod labelled;

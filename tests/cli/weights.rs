@@ -1,6 +1,7 @@
 //! `nolabel export`, `nolabel eval --weights` and `nolabel train --init`: encoders exported and imported.
 
 use std::fs;
+use std::path::Path;
 
 use crate::{Lab, TRAINING};
 use serde_json::Value;
@@ -113,4 +114,83 @@ fn a_run_from_an_exported_encoder_resumes_without_the_file() {
     let wider = TRAINING.replace("encoder.width=4", "encoder.width=8");
     let words = ["does not fit this run's", "--set encoder.width=4"];
     lab.fails_with(&format!("{wider} --out third --init again.safetensors"), 1, &words);
+}
+
+/// Writes a residual network of 2-2-2-2 blocks and width 8 as other programs name it, weights drawn from a seed.
+fn write_residual(path: &Path, seed: u64, name: impl Fn(&str) -> String, extra: &[(&str, &[usize])]) {
+    let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
+    let conv = |name: &str, shape: [usize; 4]| (format!("{name}.weight"), shape.to_vec());
+    let norm = |name: &str, width: usize| {
+        ["weight", "bias", "running_mean", "running_var"].map(|part| (format!("{name}.{part}"), vec![width]))
+    };
+    shapes.push(conv("conv1", [8, 3, 3, 3]));
+    shapes.extend(norm("bn1", 8));
+    for stage in 1..=4usize {
+        let width = 8 << (stage - 1);
+        for block in 0..2 {
+            let at = format!("layer{stage}.{block}");
+            let input = if block == 0 && stage > 1 { width / 2 } else { width };
+            shapes.push(conv(&format!("{at}.conv1"), [width, input, 3, 3]));
+            shapes.push(conv(&format!("{at}.conv2"), [width, width, 3, 3]));
+            shapes.extend(norm(&format!("{at}.bn1"), width));
+            shapes.extend(norm(&format!("{at}.bn2"), width));
+            if input != width {
+                shapes.push(conv(&format!("{at}.downsample.0"), [width, input, 1, 1]));
+                shapes.extend(norm(&format!("{at}.downsample.1"), width));
+            }
+        }
+    }
+    let mut noise = seed | 1;
+    let mut draw = || {
+        noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        0.01 + 0.2 * (noise >> 40) as f32 / (1u64 << 24) as f32
+    };
+    let named = shapes.iter().map(|(ours, shape)| (name(ours), shape.clone()));
+    let named = named.chain(extra.iter().map(|(name, shape)| (name.to_string(), shape.to_vec())));
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, shape) in named {
+        let start = data.len();
+        (0..shape.iter().product::<usize>()).for_each(|_| data.extend(draw().to_le_bytes()));
+        header.insert(name, serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [start, data.len()]}));
+    }
+    let header = Value::Object(header).to_string();
+    fs::write(path, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat()).expect("a file");
+}
+
+#[test]
+fn a_momentum_contrast_file_gives_the_rows_of_its_query_encoder() {
+    let lab = Lab::new();
+    let numbered = |name: &str| {
+        let (module, rest) = name.split_once('.').expect("a module");
+        let number = match module {
+            "conv1" => 0,
+            "bn1" => 1,
+            layer => layer["layer".len()..].parse::<usize>().expect("a number") + 2,
+        };
+        format!("encoder_q.net.{number}.{rest}")
+    };
+    write_residual(&lab.path("plain.safetensors"), 3, str::to_string, &[]);
+    let others: [(&str, &[usize]); 3] =
+        [("encoder_q.net.8.weight", &[16, 64]), ("encoder_k.net.8.weight", &[16, 64]), ("queue", &[16, 32])];
+    write_residual(&lab.path("moco.safetensors"), 3, numbered, &others);
+    let eval = |file: &str| {
+        lab.well(&format!("eval --weights {file} --data fashion-mnist:images --device cpu --probe knn --json -q"))
+    };
+    let (plain, demo) = (eval("plain.safetensors"), eval("moco.safetensors"));
+    assert_eq!(json(&plain.out)["rows"], json(&demo.out)["rows"]);
+    assert_eq!(plain.err, "", "all of it is used");
+    assert!(demo.err.starts_with("note: moco.safetensors: left out: 3 tensors of heads"), "{}", demo.err);
+    assert!(json(&demo.out)["left_out"].as_str().is_some_and(|said| said.contains("`queue`")), "{}", demo.out);
+}
+
+#[test]
+fn a_network_with_other_blocks_is_refused() {
+    let lab = Lab::new();
+    let squeeze: [(&str, &[usize]); 2] =
+        [("layer1.0.se.fc1.weight", &[2, 8, 1, 1]), ("layer1.0.se.fc2.weight", &[8, 2, 1, 1])];
+    write_residual(&lab.path("seresnet18.safetensors"), 3, str::to_string, &squeeze);
+    let eval = "eval --weights seresnet18.safetensors --data fashion-mnist:images --device cpu --probe knn";
+    let words = ["2 tensors that a resnet18-cifar does not have", "`layer1.0.se.fc1.weight`", "squeeze-and-excitation"];
+    lab.badly(eval, 1, &words);
+    lab.badly(&format!("{eval} --arch resnet18-cifar"), 1, &words);
 }
