@@ -8,14 +8,14 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::export::little;
 use super::{ImportOptions, import};
-use crate::net::{Encoder, EncoderConfig, EncoderKind, encoder_lived_in, tensors};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, encoder_with_random_vectors, tensors};
 
 /// Shapes and bytes of tensors by name.
 type State = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
 
 fn network(kind: EncoderKind) -> (Encoder, State) {
     let config = EncoderConfig { width: 4, ..EncoderConfig::published(kind, "imagenet") };
-    let encoder = encoder_lived_in(&config, 3);
+    let encoder = encoder_with_random_vectors(&config, 3);
     let read = block_on(tensors::read(encoder.state())).expect("flex reads");
     let state = read.into_iter().map(|(name, data)| (name, little(data).expect("floats")));
     let mut state: State = state.collect();
