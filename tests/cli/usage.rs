@@ -114,22 +114,22 @@ fn the_cpu_is_always_listed() {
 #[test]
 fn without_a_command_the_help_is_the_result() {
     let lab = Lab::new();
-    let said = lab.well("");
+    let said = lab.succeeds("");
     assert!(said.out.contains("Usage: nolabel <COMMAND>") && said.out.contains("Start here:"), "{}", said.out);
     assert_eq!(said.err, "");
-    assert!(lab.well("data").out.contains("Usage: nolabel data <COMMAND>"));
+    assert!(lab.succeeds("data").out.contains("Usage: nolabel data <COMMAND>"));
 }
 
 #[test]
 fn a_wrong_path_to_a_run_is_answered_with_the_runs_there_are() {
     let lab = Lab::new();
-    lab.badly("eval nowhere", 1, &["no run in nowhere: it does not exist", "`nolabel train` makes one"]);
+    lab.fails_with("eval nowhere", 1, &["no run in nowhere: it does not exist", "`nolabel train` makes one"]);
     for name in ["runs/one", "runs/two", "mine"] {
-        lab.well(&format!("{} --steps 1 --out {name} -q", crate::TRAINING));
+        lab.succeeds(&format!("{} --steps 1 --out {name} -q", crate::TRAINING));
     }
     for command in ["eval nowhere", "show nowhere", "export nowhere --out x.onnx", "report nowhere", "compare nowhere"] {
-        lab.badly(command, 1, &["no run in nowhere: it does not exist; the runs here: mine, runs/one, runs/two"]);
+        lab.fails_with(command, 1, &["no run in nowhere: it does not exist; the runs here: mine, runs/one, runs/two"]);
     }
-    lab.badly("eval runs", 1, &["no run in runs: it has no run.toml; the runs here: runs/one, runs/two"]);
-    lab.badly("eval runs/three", 1, &["the runs here: runs/one, runs/two"]);
+    lab.fails_with("eval runs", 1, &["no run in runs: it has no run.toml; the runs here: runs/one, runs/two"]);
+    lab.fails_with("eval runs/three", 1, &["the runs here: runs/one, runs/two"]);
 }

@@ -174,7 +174,7 @@ fn a_momentum_contrast_file_gives_the_rows_of_its_query_encoder() {
         [("encoder_q.net.8.weight", &[16, 64]), ("encoder_k.net.8.weight", &[16, 64]), ("queue", &[16, 32])];
     write_residual(&lab.path("moco.safetensors"), 3, numbered, &others);
     let eval = |file: &str| {
-        lab.well(&format!("eval --weights {file} --data fashion-mnist:images --device cpu --probe knn --json -q"))
+        lab.succeeds(&format!("eval --weights {file} --data fashion-mnist:images --device cpu --probe knn --json -q"))
     };
     let (plain, demo) = (eval("plain.safetensors"), eval("moco.safetensors"));
     assert_eq!(json(&plain.out)["rows"], json(&demo.out)["rows"]);
@@ -191,6 +191,6 @@ fn a_network_with_other_blocks_is_refused() {
     write_residual(&lab.path("seresnet18.safetensors"), 3, str::to_string, &squeeze);
     let eval = "eval --weights seresnet18.safetensors --data fashion-mnist:images --device cpu --probe knn";
     let words = ["2 tensors that a resnet18-cifar does not have", "`layer1.0.se.fc1.weight`", "squeeze-and-excitation"];
-    lab.badly(eval, 1, &words);
-    lab.badly(&format!("{eval} --arch resnet18-cifar"), 1, &words);
+    lab.fails_with(eval, 1, &words);
+    lab.fails_with(&format!("{eval} --arch resnet18-cifar"), 1, &words);
 }
