@@ -61,8 +61,21 @@ fn usual_names_give_the_networks_features() {
     let x = Tensor::<4>::random([2, 3, 32, 32], Distribution::Uniform(0.0, 1.0), &Device::flex());
     let expected = encoder.forward(x.clone()).into_data();
     let prefixes = [
-        "", "module.", "backbone.", "encoder.", "encoder_q.", "model.", "online_encoder.", "student.", "net.", "f.",
-        "state_dict.model.backbone.", "_orig_mod.module.", "0.", "encoder_q.net.", "model.module.resnet.",
+        "",
+        "module.",
+        "backbone.",
+        "encoder.",
+        "encoder_q.",
+        "model.",
+        "online_encoder.",
+        "student.",
+        "net.",
+        "f.",
+        "state_dict.model.backbone.",
+        "_orig_mod.module.",
+        "0.",
+        "encoder_q.net.",
+        "model.module.resnet.",
     ];
     let names: [(&str, &dyn Fn(&str) -> String); 6] = [
         ("torchvision", &|name| name.to_string()),

@@ -105,7 +105,8 @@ fn choose(mut whole: Vec<Place>, tensors: &BTreeMap<String, Array>) -> Option<Re
         whole.retain(|place| !is_momentum(&place.prefix));
     }
     // a module that is registered twice is saved under both of its names
-    let is_same = |one: &Place, other: &Place| one.names.iter().all(|(ours, name)| tensors[name] == tensors[&other.names[ours]]);
+    let is_same =
+        |one: &Place, other: &Place| one.names.iter().all(|(ours, name)| tensors[name] == tensors[&other.names[ours]]);
     whole.dedup_by(|later, first| is_same(first, later));
     if whole.len() < 2 {
         return whole.pop().map(Ok);

@@ -44,7 +44,8 @@ fn an_adapter_that_would_end_the_program_is_refused_in_words() {
         return println!("this lavapipe has the extension: it is listed");
     }
     assert!(devices.out.contains("VK_KHR_workgroup_memory_explicit_layout"), "{}", devices.out);
-    let training = with_driver("train rotation --data fashion-mnist:images --batch 8 --steps 1 --device gpu:0 --out run");
+    let training =
+        with_driver("train rotation --data fashion-mnist:images --batch 8 --steps 1 --device gpu:0 --out run");
     assert_eq!(training.code, Some(1), "{}{}", training.out, training.err);
     assert!(training.err.starts_with("error: `gpu:0` cannot be used: "), "{}", training.err);
     assert!(training.err.contains("lacks the Vulkan extension") && training.err.contains("--device cpu"));
