@@ -82,10 +82,8 @@ mod tests {
 
     #[test]
     fn every_patch_gets_mean_and_deviation_of_the_data() {
-        let (mean, both) = (
-            normalise_patches(patches(), PatchNormalisation::Mean, &MEAN, &STD),
-            normalise_patches(patches(), PatchNormalisation::Deviation, &MEAN, &STD),
-        );
+        let [mean, both] = [PatchNormalisation::Mean, PatchNormalisation::Deviation]
+            .map(|kind| normalise_patches(patches(), kind, &MEAN, &STD));
         for (index, pixels) in values(mean).chunks(36).enumerate() {
             assert!((moments(pixels)[0] - MEAN[index % 3]).abs() < 1e-6);
         }
