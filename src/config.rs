@@ -64,9 +64,13 @@ options! {
         preset: Preset = Preset::Small;
         /// Name of the data set, for example `fashion-mnist`.
         data: String = String::new(), as "the name of a data set";
-        /// Training images in use, the first ones of the data set; 0 uses all of them.
+        /// Training images in use; 0 uses all of them.
         #[serde(default)]
         images: usize = 0, in 0.., unit "images";
+        /// Draw the images in use by seed 0, so that all runs learn from the same, and with the same share of each class.
+        /// Switched off, they are the first ones of the data set, as in runs of earlier versions.
+        #[serde(default)]
+        draw_images: bool = true;
         /// Seed; weights, order and views follow from it.
         seed: u64 = 1, in 0..;
         /// Batch size, in images; views are counted separately: rotation makes four of each image. Batch normalisation needs two.

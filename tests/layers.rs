@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("device", &["error", "rng"]),
     ("loss", &[]),
     ("view", &["error", "options", "rng"]),
-    ("kernel", &[]),
+    ("kernel", &["algebra"]),
     ("net", &["error", "kernel", "loss", "options", "rng", "view"]),
     ("optim", &["error", "net", "options"]),
     ("health", &["algebra"]),

@@ -1,61 +1,98 @@
 //! Solving linear equations with a symmetric positive matrix.
 
-use super::dot;
+use super::{Matrix, dot, matmul};
 
-/// `A = L L^T`, the rows of L packed one after another up to the diagonal.
+/// Columns that are eliminated together: within a block one after another, beyond it by one matrix product.
+const BLOCK: usize = 96;
+
+/// `A = L L^T`.
 #[derive(Clone, Debug)]
 pub struct Cholesky {
-    rows: Vec<Vec<f64>>,
+    /// `[d, d]`; only values at and below the diagonal count.
+    values: Vec<f64>,
+    d: usize,
 }
 
 impl Cholesky {
     /// Factors `A + ridge * I`, `A` the symmetric `[d, d]` of `entry`, which is asked at and below the diagonal. A pivot that
     /// rounding made negative is taken as the ridge.
     pub fn of(d: usize, ridge: f64, entry: impl Fn(usize, usize) -> f64) -> Self {
-        let mut rows: Vec<Vec<f64>> = Vec::with_capacity(d);
-        for i in 0..d {
-            let mut row = Vec::with_capacity(i + 1);
-            for j in 0..=i {
-                let known: f64 = if j < i { dot(&row[..j], &rows[j][..j]) } else { dot(&row, &row) };
-                let rest = entry(i, j) - known;
-                row.push(if j < i { rest / rows[j][j] } else { (rest + ridge).max(ridge).sqrt() });
-            }
-            rows.push(row);
+        let mut values = vec![0.0; d * d];
+        for (i, row) in values.chunks_exact_mut(d.max(1)).enumerate() {
+            row[..=i].iter_mut().enumerate().for_each(|(j, value)| *value = entry(i, j));
         }
-        Self { rows }
+        let mut factor = Self { values, d };
+        for start in (0..d).step_by(BLOCK) {
+            let end = (start + BLOCK).min(d);
+            factor.eliminate(start, end, ridge);
+            factor.update(start, end);
+        }
+        factor
+    }
+
+    /// Columns `start..end` of L, where those before them are subtracted already.
+    fn eliminate(&mut self, start: usize, end: usize, ridge: f64) {
+        let d = self.d;
+        for i in start..d {
+            let (above, rest) = self.values.split_at_mut(i * d);
+            let row = &mut rest[start..end];
+            for j in start..end.min(i + 1) {
+                let known = j - start;
+                if j < i {
+                    let other = &above[j * d + start..=j * d + j];
+                    row[known] = (row[known] - dot(&row[..known], &other[..known])) / other[known];
+                } else {
+                    let own = dot(&row[..known], &row[..known]);
+                    row[known] = (row[known] - own + ridge).max(ridge).sqrt();
+                }
+            }
+        }
+    }
+
+    /// Subtracts what columns `start..end` of L make of the columns after them.
+    fn update(&mut self, start: usize, end: usize) {
+        let d = self.d;
+        let rows = (end..d).flat_map(|row| &self.values[row * d + start..row * d + end]);
+        let panel: Vec<f64> = rows.copied().collect();
+        let negative: Vec<f64> = panel.iter().map(|value| -value).collect();
+        let width = end - start;
+        for first in (end..d).step_by(BLOCK) {
+            let last = (first + BLOCK).min(d);
+            let below = Matrix::new(&negative[(first - end) * width..], d - first);
+            let beside = Matrix::new(&panel[(first - end) * width..(last - end) * width], last - first);
+            matmul(&mut self.values[first * d + first..], d, below, beside.transposed(), true);
+        }
     }
 
     /// Replaces each column of `b`, `[d, k]` in row-major order, by the solution of `A x = b`.
     pub fn solve(&self, b: &mut [f64], k: usize) {
-        for i in 0..self.rows.len() {
+        for i in 0..self.d {
             let (done, rest) = b.split_at_mut(i * k);
             let target = &mut rest[..k];
             for (j, solved) in done.chunks_exact(k).enumerate() {
-                subtract(target, self.rows[i][j], solved);
+                subtract(target, self.values[i * self.d + j], solved);
             }
-            target.iter_mut().for_each(|value| *value /= self.rows[i][i]);
+            target.iter_mut().for_each(|value| *value /= self.values[i * self.d + i]);
         }
         self.solve_transposed(b, k);
     }
 
     /// The same for `L^T x = b`.
     pub fn solve_transposed(&self, b: &mut [f64], k: usize) {
-        for i in (0..self.rows.len()).rev() {
+        for i in (0..self.d).rev() {
             let (before, rest) = b.split_at_mut(i * k);
             let solved = &mut rest[..k];
-            solved.iter_mut().for_each(|value| *value /= self.rows[i][i]);
+            solved.iter_mut().for_each(|value| *value /= self.values[i * self.d + i]);
             for (j, target) in before.chunks_exact_mut(k).enumerate() {
-                subtract(target, self.rows[i][j], solved);
+                subtract(target, self.values[i * self.d + j], solved);
             }
         }
     }
 
     /// L as `[d, d]`, zeros above the diagonal.
     pub fn coordinates(&self) -> Vec<f32> {
-        let d = self.rows.len();
-        let padded =
-            self.rows.iter().flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0.0, d - row.len())));
-        padded.map(|value| value as f32).collect()
+        let place = |at: usize| if at % self.d <= at / self.d { self.values[at] as f32 } else { 0.0 };
+        (0..self.d * self.d).map(place).collect()
     }
 }
 
@@ -90,5 +127,21 @@ mod tests {
         let mut b = vec![1.0, 2.0];
         Cholesky::of(2, 1e-3, |_, _| 1.0).solve(&mut b, 1);
         assert!(b.iter().all(|x| x.is_finite()), "{b:?}");
+    }
+
+    #[test]
+    fn blocks_make_the_same_factor_as_one_column_after_another() {
+        let d = 2 * BLOCK + 37;
+        let x = normal(&mut stream(3, Purpose::Probe, 0), d * d, 1.0);
+        let entry = |i: usize, j: usize| {
+            let product: f32 = x[i * d..(i + 1) * d].iter().zip(&x[j * d..(j + 1) * d]).map(|(a, b)| a * b).sum();
+            f64::from(product) / d as f64
+        };
+        let found = Cholesky::of(d, 0.5, entry).coordinates();
+        for (i, j) in [(0, 0), (d - 1, d - 1), (d - 1, 0), (BLOCK, BLOCK - 1), (d - 1, 2 * BLOCK), (5, 9)] {
+            let product: f64 = (0..d).map(|k| f64::from(found[i * d + k]) * f64::from(found[j * d + k])).sum();
+            let expected = entry(i.max(j), i.min(j)) + if i == j { 0.5 } else { 0.0 };
+            assert!((product - expected).abs() < 1e-5, "{i}, {j}: {product} is not {expected}");
+        }
     }
 }

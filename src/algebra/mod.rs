@@ -1,10 +1,12 @@
-//! Small linear algebra on the host, in double precision: what a few hundred numbers need.
+//! Linear algebra on the host, mostly in double precision.
 
 mod cholesky;
 mod eigen;
+mod matmul;
 
 pub use cholesky::Cholesky;
 pub use eigen::{eigenvalues, eigenvectors};
+pub use matmul::{Matrix, matmul};
 
 /// The sum of products, in four strands, which the processor adds side by side.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {

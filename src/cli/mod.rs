@@ -2,6 +2,7 @@
 //! bad usage exits with code 2, failure with 1.
 
 mod commands;
+mod expected;
 mod input;
 mod output;
 mod run;

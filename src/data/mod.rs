@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod dataset;
+pub mod draw;
 #[cfg(not(target_family = "wasm"))]
 pub mod folder;
 pub mod format;

@@ -7,20 +7,21 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::cache::Cache;
+use super::cost::Known;
 use super::subject::{EncoderUnderTest, Tell, untrained};
 use crate::data::Size;
 use crate::digest::hex;
 use crate::error::Result;
 use crate::net::{Encoder, EncoderConfig, GAP, tensors};
 use crate::probe::few::{Curve, Draws, FewSettings};
-use crate::probe::labelled::{FINETUNE, Plan, SGD};
-use crate::probe::{self, ProbeRow, ProbeSettings, Source};
+use crate::probe::labelled::{FINETUNE, Labelled, Plan, SGD};
+use crate::probe::{ProbeRow, ProbeSettings, Probing, Source};
 use crate::session::folder::Untrained;
 
 /// The controls of one encoder under test.
 pub(super) struct Controls<'a> {
     subject: EncoderUnderTest<'a>,
-    settings: &'a ProbeSettings,
+    probing: Probing<'a>,
     cache: Cache,
     /// Names of the controls that came from the cache.
     pub(super) from_cache: Vec<String>,
@@ -55,8 +56,26 @@ enum Control<'a> {
 type RowName = (String, &'static str);
 
 impl<'a> Controls<'a> {
-    pub(super) fn new(subject: EncoderUnderTest<'a>, settings: &'a ProbeSettings, cache: Cache) -> Self {
-        Self { subject, settings, cache, from_cache: Vec::new() }
+    pub(super) fn new(subject: EncoderUnderTest<'a>, probing: Probing<'a>, cache: Cache) -> Self {
+        Self { subject, probing, cache, from_cache: Vec::new() }
+    }
+
+    /// The controls that are in the cache, beside an encoder whose last layer has this width.
+    pub(super) async fn known(&self, width: usize, plan: Option<&Plan>) -> Result<Known> {
+        let EncoderUnderTest { untrained, config, .. } = self.subject;
+        let has = |key: &Value, names: &[RowName]| self.find(key, names).is_some();
+        let own = self.key(Control::Untrained(config, weights(untrained).await?), None, None);
+        let [pixels, pca] = self.probing.pixel_layers();
+        let supervised = match plan {
+            Some(plan) => has(&self.supervised_key(plan).await?, &self.supervised_names(true)),
+            None => false,
+        };
+        Ok(Known {
+            untrained: has(&own, &self.names(&self.layers(untrained))),
+            pixels: has(&self.key(Control::Pixels, None, None), &self.names(&[pixels]))
+                && has(&self.key(Control::Pca(width), None, None), &self.names(&[pca])),
+            supervised,
+        })
     }
 
     /// The untrained encoder.
@@ -79,17 +98,16 @@ impl<'a> Controls<'a> {
 
     /// Raw pixels, and as many of their principal components as `width`.
     pub(super) async fn pixels(&mut self, width: usize, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
-        let EncoderUnderTest { data, selected, .. } = self.subject;
-        let settings = self.settings;
+        let [pixels, pca] = self.probing.pixel_layers();
         let key = self.key(Control::Pixels, None, None);
-        let mut rows = match self.cached(&key, &self.names(&["pixels".into()]), Source::RawPixels.words()) {
+        let mut rows = match self.cached(&key, &self.names(&[pixels]), Source::RawPixels.words()) {
             Some(rows) => rows,
-            None => self.keep(&key, probe::pixels(data, settings, &selected.device, tell).await?),
+            None => self.keep(&key, self.probing.pixels(tell).await?),
         };
         let key = self.key(Control::Pca(width), None, None);
-        rows.extend(match self.cached(&key, &self.names(&["pca".into()]), Source::Pca.words()) {
+        rows.extend(match self.cached(&key, &self.names(&[pca]), Source::Pca.words()) {
             Some(rows) => rows,
-            None => self.keep(&key, probe::components(data, settings, width, &selected.device, tell).await?),
+            None => self.keep(&key, self.probing.components(width, tell).await?),
         });
         Ok(rows)
     }
@@ -97,7 +115,7 @@ impl<'a> Controls<'a> {
     /// A linear layer trained by SGD on the frozen untrained encoder and on raw pixels.
     pub(super) async fn linear_sgd(&mut self, plan: &Plan, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
         let EncoderUnderTest { untrained, config, .. } = self.subject;
-        let training = self.subject.labelled(self.settings, plan);
+        let training = Labelled { probing: self.probing, plan };
         let title = |source: Source| format!("a linear layer on {}", source.words());
         let key = self.key(Control::Untrained(config, weights(untrained).await?), None, Some(plan));
         let name = (training.layer().to_string(), SGD);
@@ -117,18 +135,17 @@ impl<'a> Controls<'a> {
     /// The untrained encoder trained with labels: its own classifier and, with `layers`, its layers under the same probes as
     /// those of the other encoders.
     pub(super) async fn supervised(&mut self, plan: &Plan, layers: bool, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
-        let EncoderUnderTest { untrained, config, data, selected, .. } = self.subject;
-        let settings = self.settings;
+        let EncoderUnderTest { untrained, config, .. } = self.subject;
         let source = Source::Supervised;
         let key = self.supervised_key(plan).await?;
         if let Some(rows) = self.cached(&key, &self.supervised_names(layers), source.words()) {
             return Ok(rows);
         }
-        let training = self.subject.labelled(settings, plan);
+        let training = Labelled { probing: self.probing, plan };
         let (row, encoder) = training.network(untrained, config, source, tell).await?;
         let mut rows = vec![row];
         if layers {
-            rows.extend(probe::encoder(&encoder, source, data, settings, &selected.device, tell).await?);
+            rows.extend(self.probing.encoder(&encoder, source, tell).await?);
         }
         Ok(self.keep(&key, rows))
     }
@@ -159,13 +176,13 @@ impl<'a> Controls<'a> {
         layer: &str,
         tell: &mut Tell<'_>,
     ) -> Result<Curve> {
-        let EncoderUnderTest { untrained, config, selected, .. } = self.subject;
+        let EncoderUnderTest { untrained, config, .. } = self.subject;
         let control = Control::Untrained(config, weights(untrained).await?);
         let key = self.key(control, Some((layer, draws.settings())), None);
         if let Some(curve) = self.cached_curve(&key, Source::Untrained) {
             return Ok(curve);
         }
-        let curve = draws.encoder(untrained, Source::Untrained, layer, &selected.device, tell).await?;
+        let curve = draws.encoder(untrained, Source::Untrained, layer, tell).await?;
         self.cache.put(&key, &curve);
         Ok(curve)
     }
@@ -176,42 +193,45 @@ impl<'a> Controls<'a> {
         if let Some(curve) = self.cached_curve(&key, Source::RawPixels) {
             return Ok(curve);
         }
-        let curve = draws.pixels(&self.subject.selected.device, tell).await?;
+        let curve = draws.pixels(tell).await?;
         self.cache.put(&key, &curve);
         Ok(curve)
     }
 
     async fn encoder(&mut self, encoder: &Encoder, title: &str, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
-        let EncoderUnderTest { config, data, selected, .. } = self.subject;
+        let config = self.subject.config;
         let key = self.key(Control::Untrained(config, weights(encoder).await?), None, None);
         let names = self.names(&self.layers(encoder));
         if let Some(rows) = self.cached(&key, &names, title) {
             return Ok(rows);
         }
-        let source = Source::Untrained;
-        let rows = probe::encoder(encoder, source, data, self.settings, &selected.device, tell).await?;
+        let rows = self.probing.encoder(encoder, Source::Untrained, tell).await?;
         Ok(self.keep(&key, rows))
     }
 
     /// The layers that are asked for.
     fn layers(&self, encoder: &Encoder) -> Vec<String> {
-        self.settings.layer.clone().map_or_else(|| encoder.layer_names(), |layer| vec![layer])
+        self.probing.settings.layer.clone().map_or_else(|| encoder.layer_names(), |layer| vec![layer])
     }
 
     /// The rows that the probes give of these layers.
     fn names(&self, layers: &[String]) -> Vec<RowName> {
-        let probes = self.settings.probes();
+        let probes = self.probing.settings.probes();
         layers.iter().flat_map(|layer| probes.iter().map(move |probe| (layer.clone(), *probe))).collect()
     }
 
     /// The rows of these names out of the cache, if all are there.
     fn cached(&mut self, key: &Value, names: &[RowName], title: &str) -> Option<Vec<ProbeRow>> {
+        let rows = self.find(key, names)?;
+        self.from_cache.push(title.to_string());
+        Some(rows)
+    }
+
+    fn find(&self, key: &Value, names: &[RowName]) -> Option<Vec<ProbeRow>> {
         let known: Vec<ProbeRow> = self.cache.get(key)?;
         let row =
             |(layer, probe): &RowName| known.iter().find(|row| row.layer == *layer && row.probe == *probe).cloned();
-        let rows = names.iter().map(row).collect::<Option<Vec<_>>>()?;
-        self.from_cache.push(title.to_string());
-        Some(rows)
+        names.iter().map(row).collect()
     }
 
     fn cached_curve(&mut self, key: &Value, source: Source) -> Option<Curve> {
@@ -230,16 +250,17 @@ impl<'a> Controls<'a> {
     }
 
     fn key(&self, control: Control, few: Option<(&str, &FewSettings)>, plan: Option<&Plan>) -> Value {
-        let EncoderUnderTest { data, images_sha256: images, selected, .. } = &self.subject;
+        let EncoderUnderTest { images_sha256: images, selected, .. } = &self.subject;
+        let Probing { data, sample, settings, .. } = self.probing;
         // probes and layers are not part of the key: a row is found by their names
         let settings = ProbeSettings {
             linear: true,
             knn: true,
             retrieval: false,
             layer: None,
-            train_images: probe::count(&data.train, self.settings.train_images),
-            test_images: probe::count(&data.test, self.settings.test_images),
-            ..self.settings.clone()
+            train_images: sample.train.len(),
+            test_images: sample.test.len(),
+            ..settings.clone()
         };
         let size = data.train.size();
         let device = selected.readout.name.as_str();

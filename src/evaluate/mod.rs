@@ -41,6 +41,7 @@ mod adapt_images;
 pub mod aggregate;
 mod cache;
 mod controls;
+mod cost;
 mod measure;
 pub mod repeat;
 mod request;
@@ -49,6 +50,7 @@ mod subject;
 
 pub use adapt_images::{AdaptedImages, adapt_images};
 pub use cache::Cache;
+pub use cost::expected_cost;
 pub use measure::Measurement;
 pub use request::{ControlBudget, EvalRequest, SupervisedControl};
 pub use standing::{CONTROLS, Standing, best_control};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::probe::{ProbeRow, Source};
+use crate::probe::{ProbeRow, Source, interval};
 
 /// The controls that took no labels to train: a result is compared with the best of them.
 pub const CONTROLS: [Source; 3] = [Source::Untrained, Source::RawPixels, Source::Pca];
@@ -20,16 +20,12 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Level within two standard errors of the difference of two accuracies on `images` images:
-    /// `2 sqrt((p (1 - p) + q (1 - q)) / n)`.
+    /// Level unless the two accuracies on `images` images [differ](interval::differ).
     pub fn of(trained: f64, control: f64, images: usize) -> Self {
-        let variance = |p: f64| p * (1.0 - p) / images.max(1) as f64;
-        let difference = trained - control;
-        let error = (variance(trained) + variance(control)).sqrt();
-        match difference {
-            difference if difference > 2.0 * error => Standing::Above,
-            difference if difference < -2.0 * error => Standing::Below,
-            _ => Standing::Level,
+        match interval::differ(trained, control, images) {
+            true if trained > control => Standing::Above,
+            true => Standing::Below,
+            false => Standing::Level,
         }
     }
 
@@ -59,6 +55,7 @@ mod tests {
         assert_eq!(Standing::of(0.80, 0.75, 10_000), Standing::Above);
         assert_eq!(Standing::of(0.75, 0.80, 10_000), Standing::Below);
         assert_eq!(Standing::of(1.0, 1.0, 10), Standing::Level);
+        assert_eq!(Standing::of(1.0, 0.6, 12), Standing::Level, "five of twelve images prove nothing");
     }
 
     #[test]

@@ -4,8 +4,6 @@ use crate::data::Dataset;
 use crate::device::Selected;
 use crate::error::Result;
 use crate::net::{Encoder, EncoderConfig, Init};
-use crate::probe::ProbeSettings;
-use crate::probe::labelled::{Labelled, Plan};
 use crate::rng::{Purpose, stream};
 
 /// Hears which part of a measurement begins, for example `trained encoder: block2`.
@@ -28,13 +26,6 @@ pub struct EncoderUnderTest<'a> {
     pub images_sha256: &'a str,
     /// The device that measures.
     pub selected: &'a Selected,
-}
-
-impl<'a> EncoderUnderTest<'a> {
-    /// Training with labels on the same images.
-    pub(super) fn labelled(self, settings: &'a ProbeSettings, plan: &'a Plan) -> Labelled<'a> {
-        Labelled { data: self.data, settings, plan, device: &self.selected.device }
-    }
 }
 
 /// An untrained encoder for the images of `data`, with the weights that a run of this seed starts from.

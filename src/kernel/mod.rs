@@ -17,7 +17,6 @@ mod autodiff;
 mod batch_norm;
 mod convolution;
 mod im2col;
-mod matmul;
 mod max_pool;
 mod parallel;
 mod winograd;

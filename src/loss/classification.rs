@@ -12,13 +12,48 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).mean().neg()
 }
 
-/// Share of rows whose largest logit is at the label, in 0 to 1.
+/// Logits are equal where they differ by less than this share of the largest one: rounding, of which products of unit rows leave
+/// about 1e-7 in single precision.
+const ROUNDING: f64 = 1e-5;
+
+/// Each column's chance to be picked as the largest of its row, where equal logits are in random order: 1 for a single largest
+/// logit, 1/m for each of m equal ones. So a network that gives every image the same embedding finds what chance finds, and
+/// not everything or nothing by the order of the columns.
 ///
-/// `logits`: `[n, k]`; `labels`: `[n]` -> `[1]`.
+/// `logits`: `[n, k]` -> `[n, k]`, rows that sum to 1, without gradient.
+pub fn first_place(logits: Tensor<2>) -> Tensor<2> {
+    let logits = logits.detach();
+    let largest = logits.clone().max_dim(1); // [n, 1]
+    let least = largest.clone() - largest.abs() * ROUNDING;
+    let equal = logits.greater_equal(least).float();
+    let count = equal.clone().sum_dim(1);
+    equal / count
+}
+
+/// The expected share of rows whose largest logit is at the label, where equal logits are in random order; see [`first_place`].
+///
+/// `logits`: `[n, k]`; `labels`: `[n]` -> `[1]`, without gradient.
 pub fn accuracy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [n, _] = logits.dims();
     assert_eq!(labels.dims(), [n], "accuracy: one label a row");
-    logits.argmax(1).squeeze_dim::<1>(1).equal(labels).float().mean()
+    first_place(logits).gather(1, labels.unsqueeze_dim(1)).mean()
+}
+
+/// The expected share of rows whose partner in the other set is the nearest by dot product: top-1 retrieval among n rows, with
+/// equal similarities in random order.
+///
+/// `a`, `b`: `[n, d]`, row i of both belongs together -> `[1]`, without gradient.
+pub fn partners_found(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    let ([n, _], device) = (a.dims(), a.device());
+    let own = Tensor::<1, Int>::arange(0..n as i64, &device);
+    accuracy(a.detach().matmul(b.detach().transpose()), own)
+}
+
+/// The expected share of rows for which both pick the same column, with equal logits in random order.
+///
+/// `a`, `b`: `[n, k]` -> `[1]`, without gradient.
+pub fn agreement(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    (first_place(a) * first_place(b)).sum_dim(1).mean()
 }
 
 #[cfg(test)]
@@ -79,5 +114,27 @@ mod tests {
             let expected = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
             assert!((f64::from(*found) - expected).abs() < 1e-4, "{index}: {found} is not {expected}");
         }
+    }
+
+    #[test]
+    fn equal_logits_share_the_first_place() {
+        let device = Device::flex();
+        let number = |x: Tensor<1>| x.into_scalar::<f32>();
+        // a single largest one, three equal ones, four that differ by rounding
+        let z = [0.1, 0.2, 0.9, 0.3, 2.0, 2.0, -1.0, 2.0, 10.0, 10.000_001, 9.999_999, 10.0];
+        let shares: Vec<f32> = first_place(logits(&z, 4, &device)).into_data().try_to_vec().expect("floats");
+        let third = 1.0 / 3.0;
+        let expected = [0.0, 0.0, 1.0, 0.0, third, third, 0.0, third, 0.25, 0.25, 0.25, 0.25];
+        assert!(shares.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{shares:?}");
+        for label in 0..4 {
+            let same = logits(&[0.0; 20], 4, &device);
+            assert!((number(accuracy(same, labels(&[label; 5], &device))) - 0.25).abs() < 1e-6, "label {label}");
+        }
+        let collapsed = logits(&[0.6, 0.8, 0.6, 0.8, 0.6, 0.8, 0.6, 0.8, 0.6, 0.8], 2, &device);
+        assert!((number(partners_found(collapsed.clone(), collapsed)) - 0.2).abs() < 1e-6, "one in five");
+        let apart = logits(&[1.0, 0.0, 0.0, 1.0], 2, &device);
+        assert_eq!(number(partners_found(apart.clone(), apart.clone())), 1.0);
+        assert_eq!(number(agreement(apart.clone(), apart.clone())), 1.0);
+        assert!((number(agreement(apart, Tensor::zeros([2, 2], &device))) - 0.5).abs() < 1e-6);
     }
 }

@@ -13,7 +13,7 @@ mod swapped_prediction;
 pub(crate) mod test_support;
 mod triplet;
 
-pub use classification::{accuracy, cross_entropy};
+pub use classification::{accuracy, agreement, cross_entropy, first_place, partners_found};
 pub use colour::{
     SoftCode, annealed_mean, class_frequencies, entropy, has_colour, nearest_bin, rebalancing_weights, scale_gradient,
     soft_code,

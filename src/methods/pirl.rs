@@ -11,7 +11,7 @@ use super::shared::augmented_views::{self, Augment};
 use super::shared::options::{Temperature, ViewOptions, small_recipe};
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
-use crate::loss::{Nce, info_nce, nce_loss, nce_partition, unit_rows};
+use crate::loss::{Nce, info_nce, nce_loss, nce_partition, partners_found, unit_rows};
 use crate::method::presets::is_small;
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
@@ -188,7 +188,7 @@ impl Method for Pirl {
         let loss = against(t.clone()) * lambda + against(v.clone()) * (1.0 - lambda);
         let carry = vec![v.clone().detach(), views.tables[0].clone(), z.unsqueeze_dim(0)];
         LossOutput {
-            metric: Some(known(&t, &v)),
+            metric: Some(partners_found(t.clone(), v.clone())),
             embeddings: vec![v.detach(), t.detach()],
             carry,
             ..LossOutput::of(loss)
@@ -214,13 +214,6 @@ impl Method for Pirl {
         let rows = vec![("The image".to_string(), image), (self.transform.title().to_string(), transformed)];
         StepDisplay { rows, ..StepDisplay::default() }
     }
-}
-
-/// The share of transformed images that are closest to their own image of the batch, `[1]`.
-fn known(t: &Tensor<2>, v: &Tensor<2>) -> Tensor<1> {
-    let ([n, _], t, v) = (t.dims(), t.clone().detach(), v.clone().detach());
-    let own = Tensor::<1, burn::tensor::Int>::arange(0..n as i64, &t.device());
-    t.matmul(v.transpose()).argmax(1).squeeze_dim::<1>(1).equal(own).float().mean()
 }
 
 impl Pirl {

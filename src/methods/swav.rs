@@ -11,7 +11,7 @@ use super::shared::options::{Temperature, ViewOptions};
 use super::shared::solo_learn;
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
-use crate::loss::{Sinkhorn, sinkhorn, sinkhorn_with_queue, swapped_prediction, unit_rows};
+use crate::loss::{Sinkhorn, agreement, sinkhorn, sinkhorn_with_queue, swapped_prediction, unit_rows};
 use crate::method::{
     Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
@@ -135,9 +135,8 @@ impl Method for Swav {
         let z = self.features(&views.images);
         let scores: Vec<_> = z.iter().map(|z| self.prototypes.scores(z.clone())).collect();
         let codes: Vec<_> = (0..CODED).map(|view| self.code(view, scores[view].clone(), position)).collect();
-        let agreement = codes[0].clone().argmax(1).equal(scores[1].clone().detach().argmax(1));
         LossOutput {
-            metric: Some(agreement.float().mean()),
+            metric: Some(agreement(codes[0].clone(), scores[1].clone())),
             embeddings: z.iter().take(CODED).map(|z| z.clone().detach()).collect(),
             figures: vec![codes[0].clone()],
             carry: z.iter().take(CODED).map(|z| z.clone().detach()).collect(),

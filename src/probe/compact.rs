@@ -1,101 +1,162 @@
-//! The linear probe on rows that are scaled already and may be fewer than their features.
+//! Logistic regression in as few dimensions as it has: its cost grows with the smaller of rows and features.
 //!
-//! The best weights are a sum of the rows they are fitted to. So nothing is lost where the rows are looked at in coordinates of
-//! the space that they span: with `X X^T = L L^T` the rows of L have the inner products of those of X, and weights V that
-//! fit L stand for `X^T L^-T V`. Ten rows of a thousand features each make a problem of ten features.
+//! The best weights are a sum of the rows they are fitted to. So nothing is lost where fewer rows than features are looked at
+//! in coordinates of the space that they span: with `X X^T = L L^T` the rows of L have the inner products of those of X, and
+//! weights V that fit L stand for `X^T L^-T V`. Ten images of 150,528 pixels make a problem of ten features.
 
 use burn::tensor::Device;
 
-use super::features::Features;
-use super::lbfgs::Minimum;
-use super::linear::{Fit, Problem, Scale};
+use super::curvature::Curvature;
+use super::lbfgs::{Minimum, minimise};
+use super::problem::{Known, Problem};
 use crate::algebra::Cholesky;
 use crate::error::Result;
 
+const TOLERANCE: f64 = 1e-4;
 /// Added to the inner products, relative to the mean square of a row: rows may depend on one another.
 const RIDGE: f64 = 1e-6;
+/// Features up to which all their pairs are looked at.
+const PAIRED: usize = 8192;
+/// Rows up to which all their pairs are looked at.
+const SPANNED: usize = 4096;
+/// Rows that tell of the curvature where neither is possible.
+pub(super) const SAMPLED: usize = 1024;
 
-/// Rows with their labels.
-pub(super) type Labelled<'a> = (&'a Features, &'a [u16]);
-
-/// Fits a probe with one penalty.
-///
-/// # Errors
-/// When the device is lost.
-pub(super) async fn fit(train: Labelled<'_>, classes: usize, l2: f64, device: &Device) -> Result<Fit> {
-    let compact = Compact::new(train, classes, device).await?;
-    let Minimum { at, converged } = compact.solve(compact.start(), l2).await?;
-    let scale = Scale::none(train.0.width);
-    Ok(Fit { l2, converged, validation: None, scale, theta: compact.weights(train.0, &at), classes })
+/// The dimensions that a problem is solved in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Space {
+    /// The features, with the matrix of all their pairs.
+    Features,
+    /// The rows, with the matrix of all their pairs.
+    Rows,
+    /// The features, with the curvature of some of the rows: both are many.
+    Sampled,
 }
 
-/// How many of the rows that are `held_out` probes name rightly that were fitted to the others, one a penalty. They are found
-/// quickest from strong penalties to weak ones.
-///
-/// # Errors
-/// When the device is lost.
-pub(super) async fn path(
-    train: Labelled<'_>,
-    held_out: Labelled<'_>,
-    classes: usize,
-    penalties: &[f64],
-    device: &Device,
-) -> Result<Vec<usize>> {
-    let compact = Compact::new(train, classes, device).await?;
-    let (asked, truth) = held_out;
-    let asked = Problem::new(asked, truth, 0..asked.len(), classes, &Scale::none(asked.width), device);
-    let mut theta = compact.start();
-    let mut right = Vec::with_capacity(penalties.len());
-    for &l2 in penalties {
-        theta = compact.solve(theta, l2).await?.at;
-        let named = asked.predict(&compact.weights(train.0, &theta)).await?;
-        right.push(named.iter().zip(truth).filter(|(a, b)| a == b).count());
+impl Space {
+    /// The cheapest for this many rows and features.
+    pub(super) fn of(rows: usize, features: usize) -> Self {
+        match rows.min(features) {
+            _ if features <= rows && features <= PAIRED => Space::Features,
+            _ if rows < features && rows <= SPANNED => Space::Rows,
+            _ => Space::Sampled,
+        }
     }
-    Ok(right)
 }
 
-/// A problem in the coordinates that are fewer.
-struct Compact {
+/// A problem in some space.
+pub(super) struct Compact<'a> {
+    known: Known<'a>,
     problem: Problem,
-    /// `X^T X / n` in those coordinates.
-    gram: Vec<f32>,
+    curvature: Curvature,
     /// L, where the coordinates are those of the rows.
     rows: Option<Cholesky>,
 }
 
-impl Compact {
-    async fn new((features, labels): Labelled<'_>, classes: usize, device: &Device) -> Result<Self> {
-        let (n, width) = (features.len(), features.width);
-        let whole = Problem::new(features, labels, 0..n, classes, &Scale::none(width), device);
-        if n >= width {
-            return Ok(Self { gram: whole.gram().await?, problem: whole, rows: None });
-        }
-        let products = whole.products().await?; // [n, n]
-        let mean = (0..n).map(|row| f64::from(products[row * n + row])).sum::<f64>() / n as f64;
-        let rows = Cholesky::of(n, (RIDGE * mean).max(f64::MIN_POSITIVE), |i, j| f64::from(products[i * n + j]));
-        let spanned = Features { layer: features.layer.clone(), width: n, values: rows.coordinates() };
-        let problem = Problem::new(&spanned, labels, 0..n, classes, &Scale::none(n), device);
-        Ok(Self { gram: problem.gram().await?, problem, rows: Some(rows) })
+/// The best weights for several penalties.
+pub(super) struct Choice {
+    pub(super) l2: f64,
+    /// The weights, for features.
+    pub(super) theta: Vec<f64>,
+    /// Validation rows that each penalty classifies correctly.
+    pub(super) right: Vec<usize>,
+}
+
+impl<'a> Compact<'a> {
+    /// Puts the problem on the device. `curvature` is that of other rows of the same features, where it is known.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub(super) async fn new(
+        known: Known<'a>,
+        space: Space,
+        curvature: Option<Curvature>,
+        device: &Device,
+    ) -> Result<Self> {
+        let width = known.features.width;
+        let whole = Problem::new(&known, device);
+        let rows = match space {
+            Space::Rows => return Self::of_rows(known, whole, device).await,
+            Space::Features | Space::Sampled => None,
+        };
+        let curvature = match (curvature, space) {
+            (Some(known), _) => known,
+            (None, Space::Sampled) => {
+                // evenly spread, for they may be sorted
+                let count = known.rows.len().min(SAMPLED);
+                let some: Vec<usize> = (0..count).map(|place| known.rows[place * known.rows.len() / count]).collect();
+                Curvature::Sampled { rows: Known { rows: &some, ..known }.values(), width }
+            }
+            (None, _) => Curvature::Whole { gram: whole.gram().await?, width },
+        };
+        Ok(Self { known, problem: whole, curvature, rows })
     }
 
-    fn start(&self) -> Vec<f64> {
+    async fn of_rows(known: Known<'a>, whole: Problem, device: &Device) -> Result<Self> {
+        let n = known.rows.len();
+        let products = whole.products().await?; // [n, n]
+        drop(whole);
+        let mean = (0..n).map(|row| f64::from(products[row * n + row])).sum::<f64>() / n as f64;
+        let rows = Cholesky::of(n, (RIDGE * mean).max(f64::MIN_POSITIVE), |i, j| f64::from(products[i * n + j]));
+        let labels = known.rows.iter().map(|&row| known.labels[row]);
+        let problem = Problem::of(rows.coordinates(), n, labels, known.classes, device);
+        let curvature = Curvature::Whole { gram: problem.gram().await?, width: n };
+        Ok(Self { known, problem, curvature, rows: Some(rows) })
+    }
+
+    /// What is known of the curvature, for another problem in the space of the features; nothing in that of the rows.
+    pub(super) fn into_curvature(self) -> Option<Curvature> {
+        self.rows.is_none().then_some(self.curvature)
+    }
+
+    /// Zeros for a start.
+    pub(super) fn start(&self) -> Vec<f64> {
         vec![0.0; (self.problem.width + 1) * self.problem.classes]
     }
 
-    async fn solve(&self, theta: Vec<f64>, l2: f64) -> Result<Minimum> {
-        self.problem.solve(theta, l2, &self.gram).await
+    /// Minimises from `theta`, weights in this space.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub(super) async fn solve(&self, theta: Vec<f64>, l2: f64) -> Result<Minimum> {
+        let inverse = self.curvature.inverse(l2);
+        let evaluate = async |theta: &[f64]| self.problem.evaluate(theta, l2).await;
+        minimise(theta, TOLERANCE, evaluate, |slopes: &mut [f64]| inverse.apply(slopes, self.problem.classes)).await
     }
 
-    /// What was found, for features as they are: `[width + 1, classes]`.
-    fn weights(&self, features: &Features, theta: &[f64]) -> Vec<f64> {
+    /// Fits probes with these penalties, from strong to weak, for each starts from the one before it; the one that classifies
+    /// most of the rows set `aside` is chosen, the stronger where two tie.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub(super) async fn choose(&self, aside: &Known<'_>, penalties: &[f64], device: &Device) -> Result<Choice> {
+        let asked = Problem::new(aside, device);
+        let mut theta = self.start();
+        let mut choice = Choice { l2: 0.0, theta: Vec::new(), right: Vec::with_capacity(penalties.len()) };
+        for &l2 in penalties {
+            theta = self.solve(theta, l2).await?.at;
+            let weights = self.weights(&theta);
+            let named = asked.predict(&weights).await?;
+            let right = named.iter().zip(aside.rows).filter(|(named, row)| **named == aside.labels[**row]).count();
+            if choice.right.iter().all(|before| right > *before) {
+                choice = Choice { l2, theta: weights, ..choice };
+            }
+            choice.right.push(right);
+        }
+        Ok(choice)
+    }
+
+    /// Weights in this space as weights of the features: `[width + 1, classes]`.
+    pub(super) fn weights(&self, theta: &[f64]) -> Vec<f64> {
         let Some(rows) = &self.rows else { return theta.to_vec() };
         let classes = self.problem.classes;
         let (v, bias) = theta.split_at(self.problem.width * classes);
         let mut shares = v.to_vec();
         rows.solve_transposed(&mut shares, classes); // L^-T V, [n, classes]
+        let Known { features, rows, scale, .. } = self.known;
         let mut weights = vec![0.0; features.width * classes];
-        for (row, shares) in features.rows().zip(shares.chunks_exact(classes)) {
-            for (sums, &x) in weights.chunks_exact_mut(classes).zip(row) {
+        for (&row, shares) in rows.iter().zip(shares.chunks_exact(classes)) {
+            for (sums, x) in weights.chunks_exact_mut(classes).zip(scale.row(features.row(row))) {
                 sums.iter_mut().zip(shares).for_each(|(sum, share)| *sum += f64::from(x) * share);
             }
         }
@@ -107,6 +168,8 @@ impl Compact {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::features::Features;
+    use crate::probe::problem::Scale;
     use crate::rng::{Purpose, normal, stream};
     use futures_lite::future::block_on;
 
@@ -118,34 +181,56 @@ mod tests {
         let twice = values[..width].to_vec();
         values[3 * width..4 * width].copy_from_slice(&twice);
         let features = Features { layer: "test".into(), width, values };
-        (Scale::of(&features, n).apply(&features), labels)
+        let all: Vec<usize> = (0..n).collect();
+        (Scale::of(&features, &all).apply(&features), labels)
+    }
+
+    fn fitted(n: usize, width: usize, space: Space, l2: f64) -> Vec<f64> {
+        let (features, labels) = rows(n, width);
+        let (all, scale): (Vec<usize>, _) = ((0..n).collect(), Scale::none(width));
+        let known = Known { features: &features, labels: &labels, rows: &all, scale: &scale, classes: 3 };
+        let compact = block_on(Compact::new(known, space, None, &Device::flex())).expect("a problem");
+        let Minimum { at, converged } = block_on(compact.solve(compact.start(), l2)).expect("a fit");
+        assert!(converged, "{space:?}");
+        compact.weights(&at)
     }
 
     #[test]
-    fn few_rows_are_fitted_as_they_would_be_in_full() {
-        let device = Device::flex();
-        let (features, labels) = rows(12, 40);
-        let found = block_on(fit((&features, &labels), 3, 0.1, &device)).expect("a fit");
-        let whole = Problem::new(&features, &labels, 0..12, 3, &Scale::none(40), &device);
-        let direct =
-            block_on(async { whole.solve(vec![0.0; 41 * 3], 0.1, &whole.gram().await?).await }).expect("a fit");
-        assert!(found.converged && direct.converged);
-        let furthest = found.theta.iter().zip(&direct.at).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        assert!(furthest < 5e-3, "{furthest} apart, the largest weight is {:?}", direct.at[0]);
-        assert!(direct.at.iter().any(|weight| weight.abs() > 0.1), "there is something to be found");
+    fn every_space_has_the_same_minimum() {
+        for (n, width) in [(12, 40), (90, 30)] {
+            let [features, rows, sampled] =
+                [Space::Features, Space::Rows, Space::Sampled].map(|space| fitted(n, width, space, 0.1));
+            assert!(features.iter().any(|weight| weight.abs() > 0.1), "there is something to be found");
+            for other in [rows, sampled] {
+                let apart = features.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                assert!(apart < 5e-3, "{n} rows of {width}: {apart} apart, the first weight is {:?}", features[0]);
+            }
+        }
     }
 
     #[test]
-    fn the_path_counts_what_single_fits_name_rightly() {
+    fn the_smaller_of_rows_and_features_decides() {
+        assert_eq!(Space::of(50_000, 3072), Space::Features, "CIFAR-10");
+        assert_eq!(Space::of(48, 150_528), Space::Rows);
+        assert_eq!(Space::of(3000, 3000), Space::Features);
+        assert_eq!([Space::of(20_000, 12_288), Space::of(9000, 16_875)], [Space::Sampled; 2]);
+    }
+
+    #[test]
+    fn the_path_counts_what_single_fits_classify_correctly() {
         let device = Device::flex();
         for (n, width) in [(12, 40), (60, 10)] {
-            let (features, labels) = rows(n, width);
-            let (asked, truth) = rows(n + 30, width);
+            let ((features, labels), (asked, truth)) = (rows(n, width), rows(n + 30, width));
+            let (all, others, scale): (Vec<usize>, Vec<usize>, _) =
+                ((0..n).collect(), (0..n + 30).collect(), Scale::none(width));
+            let known = Known { features: &features, labels: &labels, rows: &all, scale: &scale, classes: 3 };
+            let aside = Known { features: &asked, labels: &truth, rows: &others, ..known };
             let penalties = [10.0, 0.1];
-            let found = block_on(path((&features, &labels), (&asked, &truth), 3, &penalties, &device)).expect("a path");
-            for (l2, right) in penalties.into_iter().zip(found) {
-                let fit = block_on(fit((&features, &labels), 3, l2, &device)).expect("a fit");
-                let named = block_on(fit.predict(&asked, &device)).expect("names");
+            let compact = block_on(Compact::new(known, Space::of(n, width), None, &device)).expect("a problem");
+            let choice = block_on(compact.choose(&aside, &penalties, &device)).expect("a path");
+            for (l2, right) in penalties.into_iter().zip(choice.right) {
+                let at = block_on(compact.solve(compact.start(), l2)).expect("a fit").at;
+                let named = block_on(Problem::new(&aside, &device).predict(&compact.weights(&at))).expect("names");
                 let single = named.iter().zip(&truth).filter(|(a, b)| a == b).count();
                 assert!(single.abs_diff(right) <= 1, "{single} and {right} at {l2}");
             }

@@ -1,21 +1,21 @@
 //! Accuracy with few labels: the linear probe where only some images of each class are named.
 //!
 //! For each draw some training images of every class are taken at random, the same for whatever is measured, and a larger
-//! count holds those of a smaller one. Features are standardised with mean and deviation of the first training images, whose
-//! labels are not looked at. The penalty is chosen by nothing but the drawn images: of five labels a class and more by
+//! count holds those of a smaller one. Features are standardised with mean and deviation of 2,000 training images, drawn as for
+//! the other probes. The penalty is chosen by nothing but the drawn images: of five labels a class and more by
 //! cross-validation over five parts, of many by a fifth set aside; with fewer there is nothing to choose by and it is
 //! 1 / (labelled images), which is scikit-learn's default C = 1.
 
-use burn::tensor::Device;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use super::compact;
+use super::compact::{Compact, Space};
 use super::features::{self, Features};
-use super::interval::of_mean;
-use super::linear::Scale;
-use super::{ProbeSettings, Source, count, share_right};
-use crate::data::{Dataset, Split};
+use super::interval::of_accuracies;
+use super::linear::Fit;
+use super::problem::{Known, Scale};
+use super::{Probing, Source, share_right};
+use crate::data::{Split, draw};
 use crate::error::{Error, Result};
 use crate::net::Encoder;
 use crate::rng::{Purpose, stream};
@@ -26,7 +26,7 @@ const FOLDS: usize = 5;
 const MANY: usize = 100;
 /// More draws than anybody waits for.
 const MOST_DRAWS: usize = 1000;
-/// Training images that say how features are scaled, without their labels.
+/// Training images that say how features are scaled.
 const POOL: usize = 2000;
 
 /// What is asked.
@@ -36,7 +36,7 @@ pub struct FewSettings {
     pub labels: Vec<usize>,
     /// How often images are drawn.
     pub draws: usize,
-    /// What they are drawn by.
+    /// Seed of the draws.
     pub seed: u64,
 }
 
@@ -67,7 +67,7 @@ pub struct Point {
     pub labels: usize,
     /// The mean over the draws.
     pub mean: f64,
-    /// The 95 % interval of the mean; see [`super::interval::of_mean`].
+    /// The 95 % interval of the mean; see [`super::interval::of_accuracies`].
     pub interval: Option<[f64; 2]>,
     /// The share of test images named rightly, a number a draw.
     pub accuracies: Vec<f64>,
@@ -78,23 +78,22 @@ pub struct Point {
 /// Images that were drawn, and how the probe is fitted to them.
 #[derive(Clone, Debug)]
 pub struct Draws<'a> {
-    data: &'a Dataset,
-    probes: &'a ProbeSettings,
+    probing: Probing<'a>,
     settings: FewSettings,
     /// For each draw the images of each class, the most that are ever used.
     drawn: Vec<Vec<Vec<usize>>>,
     /// Images whose features are needed, in order.
     needed: Vec<usize>,
-    /// The first of them, by which features are scaled.
-    pool: usize,
+    /// Positions in `needed` of the images by which features are scaled.
+    pool: Vec<usize>,
 }
 
 impl<'a> Draws<'a> {
-    /// Draws from the training images that `probes` would use.
+    /// Draws from the training images that are probed with.
     ///
     /// # Errors
     /// When a class has too few images, or nothing is asked for.
-    pub fn new(data: &'a Dataset, probes: &'a ProbeSettings, settings: &FewSettings) -> Result<Self> {
+    pub fn new(probing: Probing<'a>, settings: &FewSettings) -> Result<Self> {
         let mut settings = settings.clone();
         settings.labels.sort_unstable();
         settings.labels.dedup();
@@ -103,11 +102,11 @@ impl<'a> Draws<'a> {
         if !counts || !(1..=MOST_DRAWS).contains(&settings.draws) {
             return Err(Error::Config(format!("few labels are at least 1 a class, drawn 1 to {MOST_DRAWS} times")));
         }
-        let total = count(&data.train, probes.train_images);
-        let classes = by_class(&data.train.labels()[..total], data.classes.len());
+        let Probing { data, sample, .. } = probing;
+        let classes = by_class(&sample.train, data.train.labels(), data.classes.len());
         if let Some((class, images)) = classes.iter().enumerate().find(|(_, images)| images.len() < most) {
             return Err(Error::Config(format!(
-                "there are only {} training images of class `{}` in use; ask for at most so many labels a class",
+                "there are only {} training images of class `{}` in use; ask for at most that many labels a class",
                 images.len(),
                 data.classes[class]
             )));
@@ -123,11 +122,12 @@ impl<'a> Draws<'a> {
             classes.iter().map(some).collect::<Vec<_>>()
         };
         let drawn: Vec<_> = (0..settings.draws).map(draw).collect();
-        let pool = total.min(POOL);
-        let mut needed: Vec<usize> = drawn.iter().flatten().flatten().copied().chain(0..pool).collect();
+        let pool = data.train.draw_from(&sample.train, POOL, probing.settings.seed.unwrap_or(draw::SEED));
+        let mut needed: Vec<usize> = drawn.iter().flatten().flatten().chain(&pool).copied().collect();
         needed.sort_unstable();
         needed.dedup();
-        Ok(Self { data, probes, settings, drawn, needed, pool })
+        let pool = pool.iter().filter_map(|image| needed.binary_search(image).ok()).collect();
+        Ok(Self { probing, settings, drawn, needed, pool })
     }
 
     /// What was asked, in order.
@@ -144,32 +144,30 @@ impl<'a> Draws<'a> {
         encoder: &Encoder,
         source: Source,
         layer: &str,
-        device: &Device,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Curve> {
         tell(&format!("{}: features of {layer}", source.words()));
-        let (layers, grid) = ([layer.to_string()], self.probes.grid);
+        let Probing { data, settings, sample, device } = self.probing;
+        let (layers, grid) = ([layer.to_string()], settings.grid);
         let of = async |split: &Split, images: &[usize]| -> Result<Features> {
-            let found = features::of_chosen(encoder, split, images, grid, &layers, device).await?.pop();
+            let found = features::of_encoder(encoder, split, images, grid, &layers, device).await?.pop();
             found.ok_or_else(|| Error::Config(format!("there is no layer `{layer}`")))
         };
-        let train = of(&self.data.train, &self.needed).await?;
-        let test = of(&self.data.test, &self.test()).await?;
-        self.curve(source, &train, &test, device, tell).await
+        let train = of(&data.train, &self.needed).await?;
+        let test = of(&data.test, &sample.test).await?;
+        self.curve(source, &train, &test, tell).await
     }
 
     /// Measures the pixels themselves.
     ///
     /// # Errors
     /// When the device is lost.
-    pub async fn pixels(&self, device: &Device, tell: &mut dyn FnMut(&str)) -> Result<Curve> {
-        let train = features::pixels_of(&self.data.train, &self.needed);
-        let test = features::pixels_of(&self.data.test, &self.test());
-        self.curve(Source::RawPixels, &train, &test, device, tell).await
-    }
-
-    fn test(&self) -> Vec<usize> {
-        (0..count(&self.data.test, self.probes.test_images)).collect()
+    pub async fn pixels(&self, tell: &mut dyn FnMut(&str)) -> Result<Curve> {
+        let Probing { data, sample, .. } = self.probing;
+        let factor = features::pooling(data.train.size(), self.needed.len() + sample.test.len());
+        let train = features::of_pixels(&data.train, &self.needed, factor);
+        let test = features::of_pixels(&data.test, &sample.test, factor);
+        self.curve(Source::RawPixels, &train, &test, tell).await
     }
 
     async fn curve(
@@ -177,24 +175,25 @@ impl<'a> Draws<'a> {
         source: Source,
         train: &Features,
         test: &Features,
-        device: &Device,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Curve> {
-        let scale = Scale::of(train, self.pool);
+        let Probing { data, sample, device, .. } = self.probing;
+        let scale = Scale::of(train, &self.pool);
         let (train, test) = (scale.apply(train), scale.apply(test));
-        let truth = &self.data.test.labels()[..test.len()];
+        let truth = sample.test_labels(data);
         let mut points = Vec::new();
         for &labels in &self.settings.labels {
             tell(&format!("{}: {labels} labels a class", source.words()));
             let (mut accuracies, mut penalties) = (Vec::new(), Vec::new());
             for draw in &self.drawn {
                 let known = self.labelled(draw, labels, &train);
-                let l2 = self.penalty(&known, labels, device).await?;
-                let fit = compact::fit(known.view(), self.data.classes.len(), l2, device).await?;
-                accuracies.push(share_right(&fit.predict(&test, device).await?, truth));
+                let l2 = self.penalty(&known, labels).await?;
+                let Labelled { features, labels } = &known;
+                let fit = Fit::with_penalty(features, labels, data.classes.len(), l2, device).await?;
+                accuracies.push(share_right(&fit.predict(&test, device).await?, &truth));
                 penalties.push(l2);
             }
-            let (mean, interval) = of_mean(&accuracies);
+            let (mean, interval) = of_accuracies(&accuracies, truth.len());
             points.push(Point { labels, mean, interval, accuracies, penalties });
         }
         Ok(Curve { source, layer: train.layer, points })
@@ -207,32 +206,36 @@ impl<'a> Draws<'a> {
         let place =
             |image: &usize| self.needed.binary_search(image).expect("the features of all drawn images are there");
         let places: Vec<usize> = images.iter().map(place).collect();
-        let labels = images.iter().map(|&image| self.data.train.labels()[image]).collect();
+        let labels = images.iter().map(|&image| self.probing.data.train.labels()[image]).collect();
         Labelled { features: train.chosen(&places), labels }
     }
 
     /// Chooses by the labelled images alone.
-    async fn penalty(&self, known: &Labelled, labels: usize, device: &Device) -> Result<f64> {
+    async fn penalty(&self, known: &Labelled, labels: usize) -> Result<f64> {
         if labels < FOLDS {
             return Ok(1.0 / known.labels.len() as f64);
         }
-        let mut penalties = self.probes.penalties.clone();
+        let mut penalties = self.probing.settings.penalties.clone();
         penalties.sort_by(|a, b| b.total_cmp(a));
         let [only] = penalties.as_slice() else {
-            return self.choose(known, labels, &penalties, device).await;
+            return self.choose(known, labels, &penalties).await;
         };
         Ok(*only)
     }
 
-    async fn choose(&self, known: &Labelled, labels: usize, penalties: &[f64], device: &Device) -> Result<f64> {
-        let classes = self.data.classes.len();
-        let parts = if labels < MANY { FOLDS } else { 1 };
+    async fn choose(&self, Labelled { features, labels }: &Labelled, each: usize, penalties: &[f64]) -> Result<f64> {
+        let Probing { data, device, .. } = self.probing;
+        let classes = data.classes.len();
+        let parts = if each < MANY { FOLDS } else { 1 };
+        let scale = Scale::none(features.width);
         let mut right = vec![0; penalties.len()];
         for part in 0..parts {
             let (out, inside): (Vec<usize>, Vec<usize>) =
-                (0..known.labels.len()).partition(|row| row / classes % FOLDS == part);
-            let (inside, out) = (known.rows(&inside), known.rows(&out));
-            let found = compact::path(inside.view(), out.view(), classes, penalties, device).await?;
+                (0..labels.len()).partition(|row| row / classes % FOLDS == part);
+            let inside = Known { features, labels, rows: &inside, scale: &scale, classes };
+            let space = Space::of(inside.rows.len(), features.width);
+            let compact = Compact::new(inside, space, None, device).await?;
+            let found = compact.choose(&Known { rows: &out, ..inside }, penalties, device).await?.right;
             right.iter_mut().zip(found).for_each(|(sum, found)| *sum += found);
         }
         let best = right.iter().max().copied().unwrap_or(0);
@@ -247,27 +250,19 @@ struct Labelled {
     labels: Vec<u16>,
 }
 
-impl Labelled {
-    fn view(&self) -> compact::Labelled<'_> {
-        (&self.features, &self.labels)
-    }
-
-    fn rows(&self, rows: &[usize]) -> Self {
-        Self { features: self.features.chosen(rows), labels: rows.iter().map(|&row| self.labels[row]).collect() }
-    }
-}
-
-fn by_class(labels: &[u16], classes: usize) -> Vec<Vec<usize>> {
+fn by_class(images: &[usize], labels: &[u16], classes: usize) -> Vec<Vec<usize>> {
     let mut found = vec![Vec::new(); classes];
-    labels.iter().enumerate().for_each(|(image, &label)| found[usize::from(label)].push(image));
+    images.iter().for_each(|&image| found[usize::from(labels[image])].push(image));
     found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Size;
+    use crate::data::{Dataset, Size};
+    use crate::probe::{ProbeSettings, Sample};
     use crate::rng::uniform;
+    use burn::tensor::Device;
     use futures_lite::future::block_on;
 
     /// Images of four pixels in two classes, which the first pixel tells apart nearly always.
@@ -284,6 +279,17 @@ mod tests {
         Dataset { name: "test".into(), classes, train: split(train, 1), validation: None, test: split(200, 2) }
     }
 
+    /// Runs `check` on draws from these images.
+    fn drawn<T>(
+        data: &Dataset,
+        settings: &ProbeSettings,
+        asked: &FewSettings,
+        check: impl FnOnce(Result<Draws>) -> T,
+    ) -> T {
+        let (sample, device) = (Sample::of(data, settings).expect("a sample"), Device::flex());
+        check(Draws::new(Probing { data, settings, sample: &sample, device: &device }, asked))
+    }
+
     fn asked(labels: &[usize], draws: usize) -> FewSettings {
         FewSettings { labels: labels.to_vec(), draws, seed: 0 }
     }
@@ -291,28 +297,33 @@ mod tests {
     #[test]
     fn draws_repeat_differ_and_hold_the_smaller_ones() {
         let (data, probes) = (data(60), ProbeSettings::default());
-        let draws = Draws::new(&data, &probes, &asked(&[10, 2, 2], 3)).expect("draws");
-        assert_eq!(draws.settings().labels, [2, 10]);
-        let again = Draws::new(&data, &probes, &asked(&[2, 10], 3)).expect("draws");
-        assert_eq!(draws.drawn, again.drawn);
-        assert!(draws.drawn[0] != draws.drawn[1] && draws.drawn[1] != draws.drawn[2]);
-        for (class, images) in draws.drawn.iter().flat_map(|draw| draw.iter().enumerate()) {
+        let places = |probes: &ProbeSettings, labels: &[usize], draws| {
+            drawn(&data, probes, &asked(labels, draws), |found| {
+                let found = found.expect("draws");
+                (found.settings().labels.clone(), found.drawn)
+            })
+        };
+        let (labels, draws) = places(&probes, &[10, 2, 2], 3);
+        assert_eq!(labels, [2, 10]);
+        assert_eq!(places(&probes, &[2, 10], 3).1, draws);
+        assert!(draws[0] != draws[1] && draws[1] != draws[2]);
+        for (class, images) in draws.iter().flat_map(|draw| draw.iter().enumerate()) {
             assert!(images.len() == 10 && images.iter().all(|image| image % 2 == class), "{class}: {images:?}");
             let distinct: std::collections::BTreeSet<_> = images.iter().collect();
             assert_eq!(distinct.len(), 10, "nothing is drawn twice");
         }
-        let few = Draws::new(&data, &probes, &asked(&[2], 3)).expect("draws");
-        assert_eq!(few.drawn[1][0], draws.drawn[1][0][..2], "what else is asked for changes no draw");
-        let first = ProbeSettings { train_images: 20, ..probes.clone() };
-        let few = Draws::new(&data, &first, &asked(&[10], 1)).expect("draws");
-        assert!(few.drawn.iter().flatten().flatten().all(|&image| image < 20), "only images in use are drawn");
+        assert_eq!(places(&probes, &[2], 3).1[1][0], draws[1][0][..2], "what else is asked for changes no draw");
+        let some = ProbeSettings { train_images: 20, ..probes.clone() };
+        let used = Sample::of(&data, &some).expect("a sample").train;
+        let few = places(&some, &[10], 1).1;
+        assert!(few.iter().flatten().flatten().all(|image| used.contains(image)), "only images in use are drawn");
     }
 
     #[test]
     fn what_cannot_be_drawn_is_said_so() {
         let (data, probes) = (data(60), ProbeSettings::default());
         let refused = |labels: &[usize], draws| {
-            Draws::new(&data, &probes, &asked(labels, draws)).expect_err("must be refused").to_string()
+            drawn(&data, &probes, &asked(labels, draws), |found| found.expect_err("must be refused").to_string())
         };
         assert!(refused(&[31], 1).contains("only 30 training images of class `dark`"), "{}", refused(&[31], 1));
         for (labels, draws) in [(&[][..], 1), (&[0, 5], 1), (&[5], 0), (&[5], 1001)] {
@@ -321,23 +332,25 @@ mod tests {
     }
 
     #[test]
-    fn more_labels_name_more_and_the_penalty_is_chosen_by_them_alone() {
-        let (data, device) = (data(400), Device::flex());
+    fn more_labels_classify_more_and_the_penalty_is_chosen_by_them_alone() {
+        let data = data(400);
         let probes = ProbeSettings { penalties: vec![1e-2, 1e3], ..ProbeSettings::default() };
-        let draws = Draws::new(&data, &probes, &asked(&[1, 30, 150], 4)).expect("draws");
-        let curve = block_on(draws.pixels(&device, &mut |_| {})).expect("a curve");
-        let [one, some, many] = curve.points.as_slice() else { panic!("three points: {curve:?}") };
-        assert!(one.mean < some.mean && many.mean > 0.9, "{curve:?}");
+        let curve = |data: &Dataset| {
+            drawn(data, &probes, &asked(&[1, 30, 150], 4), |draws| {
+                block_on(draws.expect("draws").pixels(&mut |_| {})).expect("a curve")
+            })
+        };
+        let first = curve(&data);
+        let [one, some, many] = first.points.as_slice() else { panic!("three points: {first:?}") };
+        assert!(one.mean < some.mean && many.mean > 0.9, "{first:?}");
         assert_eq!(one.penalties, [0.5; 4], "one over two labelled images");
-        assert!(some.penalties.iter().chain(&many.penalties).all(|l2| probes.penalties.contains(l2)), "{curve:?}");
+        assert!(some.penalties.iter().chain(&many.penalties).all(|l2| probes.penalties.contains(l2)), "{first:?}");
         // other test labels are other accuracies and the same choices
         let turned = data.test.labels().iter().map(|label| 1 - label).collect();
         let pixels = (0..200).flat_map(|image| data.test.image(image).to_vec()).collect();
         let test = Split::new(data.test.size(), pixels, turned).expect("a split");
-        let turned = Dataset { test, ..data.clone() };
-        let draws = Draws::new(&turned, &probes, &asked(&[1, 30, 150], 4)).expect("draws");
-        let other = block_on(draws.pixels(&device, &mut |_| {})).expect("a curve");
-        for (point, turned) in curve.points.iter().zip(&other.points) {
+        let other = curve(&Dataset { test, ..data.clone() });
+        for (point, turned) in first.points.iter().zip(&other.points) {
             assert_eq!(point.penalties, turned.penalties);
             assert!((point.mean + turned.mean - 1.0).abs() < 1e-9, "{point:?} {turned:?}");
         }

@@ -1,4 +1,4 @@
-//! How sure a measured share is.
+//! Confidence intervals of shares, means and differences that hold for small counts.
 
 /// The normal distribution's 97.5 % quantile.
 const Z: f64 = 1.959_963_984_540_054;
@@ -17,15 +17,57 @@ pub fn wilson(share: f64, n: usize) -> [f64; 2] {
 
 /// Mean of shares and, of several, the 95 % interval of the mean: `mean +- t s / sqrt(n)` with the sample's deviation s and
 /// Student's t of n - 1 degrees of freedom, cut off at 0 and 1.
-pub fn of_mean(shares: &[f64]) -> (f64, Option<[f64; 2]>) {
+fn of_mean(shares: &[f64]) -> (f64, Option<[f64; 2]>) {
     let n = shares.len() as f64;
-    let mean = shares.iter().sum::<f64>() / n;
+    let mean = shares.iter().sum::<f64>() / n.max(1.0);
     let squares: f64 = shares.iter().map(|share| (share - mean).powi(2)).sum();
     let interval = (shares.len() > 1).then(|| {
         let reach = student(shares.len() - 1) * (squares / (n - 1.0) / n).sqrt();
         [(mean - reach).max(0.0), (mean + reach).min(1.0)]
     });
     (mean, interval)
+}
+
+/// Mean of values between 0 and 1 and its 95 % interval, which holds where all values are equal, too: Student's interval of the
+/// values with two zeros and two ones added, as Agresti and Coull (1998) do for shares. A mean of 0 and the whole range for no
+/// values.
+pub fn of_bounded(values: &[f64]) -> (f64, [f64; 2]) {
+    if values.is_empty() {
+        return (0.0, [0.0, 1.0]);
+    }
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let padded: Vec<f64> = values.iter().copied().chain([0.0, 0.0, 1.0, 1.0]).collect();
+    let [low, high] = of_mean(&padded).1.unwrap_or([0.0, 1.0]);
+    (mean, [low.min(mean), high.max(mean)])
+}
+
+/// Mean of accuracies that were each counted on the same `n` images, and its 95 % interval: Student's over the accuracies, but
+/// never narrower than Wilson's for `n` images, which holds where all accuracies are equal, too.
+pub fn of_accuracies(accuracies: &[f64], n: usize) -> (f64, Option<[f64; 2]>) {
+    let (mean, interval) = of_mean(accuracies);
+    let [least, most] = wilson(mean, n);
+    (mean, interval.map(|[low, high]| [low.min(least), high.max(most)]))
+}
+
+/// The 95 % interval of the difference `a - b` between two shares with the counts they were taken on (Newcombe 1998, method 10):
+/// from Wilson's intervals of both. For two classifiers on the same images it is on the safe side, for their errors go
+/// together.
+pub fn difference((a, n): (f64, usize), (b, m): (f64, usize)) -> [f64; 2] {
+    let ([low_a, high_a], [low_b, high_b]) = (wilson(a, n), wilson(b, m));
+    let reach = |down: f64, up: f64| down.hypot(up);
+    [a - b - reach(a - low_a, high_b - b), a - b + reach(high_a - a, b - low_b)]
+}
+
+/// Images by which two classifiers must differ before a difference means anything, however they fall: with five the exact sign
+/// test (McNemar) cannot reach 5 %, for 2 / 2^5 > 0.05 > 2 / 2^6.
+const FEWEST: f64 = 6.0;
+
+/// True if two shares that were counted on the same `n` images differ: 0 lies outside of [`difference`], and at least six more
+/// images speak for one of them.
+pub fn differ(a: f64, b: f64, n: usize) -> bool {
+    let [low, high] = difference((a, n), (b, n));
+    let images = (a - b).abs() * n as f64;
+    (low > 0.0 || high < 0.0) && images > FEWEST - 0.5
 }
 
 /// Student's t at 97.5 %; beyond the table by the expansion of Cornish and Fisher (Abramowitz and Stegun 26.7.5).
@@ -69,5 +111,33 @@ mod tests {
         for (freedom, expected) in [(11, 2.200_985), (30, 2.042_272), (99, 1.984_217)] {
             assert!((student(freedom) - expected).abs() < 2e-4, "{freedom}: {}", student(freedom));
         }
+    }
+
+    #[test]
+    fn equal_values_do_not_make_a_mean_certain() {
+        let (mean, [low, high]) = of_bounded(&[1.0; 12]);
+        // with two zeros and two ones: 0.875 -+ 2.1314 * sqrt(1.75 / 15 / 16)
+        assert_eq!((mean, high), (1.0, 1.0));
+        assert!((low - 0.692_99).abs() < 1e-4, "{low}");
+        let [low, high] = of_bounded(&[0.25; 4000]).1;
+        assert!(low < 0.25 && 0.25 < high && high - low < 0.003, "{low} to {high}");
+        assert_eq!(of_bounded(&[]), (0.0, [0.0, 1.0]));
+        near(of_accuracies(&[1.0; 5], 12).1.expect("five"), wilson(1.0, 12));
+        let wide = [0.2, 0.5, 0.8];
+        assert_eq!(of_accuracies(&wide, 10_000), of_mean(&wide));
+        assert_eq!(of_accuracies(&[0.5], 10).1, None);
+    }
+
+    #[test]
+    fn differences_have_newcombes_values_and_few_images_tell_nothing() {
+        // Newcombe 1998, table II, contrasts a, c and f
+        near(difference((56.0 / 70.0, 70), (48.0 / 80.0, 80)), [0.0524, 0.3339]);
+        near(difference((6.0 / 7.0, 7), (2.0 / 7.0, 7)), [0.0582, 0.8062]);
+        near(difference((0.0, 10), (0.0, 10)), [-0.2775, 0.2775]);
+        assert!(differ(0.80, 0.75, 10_000) && differ(0.75, 0.80, 10_000));
+        assert!(!differ(0.80, 0.75, 100));
+        assert!(!differ(1.0, 0.0, 2), "two of two against none of two");
+        assert!(!differ(1.0, 0.0, 5) && differ(1.0, 0.0, 6), "as the sign test has it");
+        assert!(!differ(1.0, 11.0 / 12.0, 12) && !differ(1.0, 1.0, 12));
     }
 }

@@ -20,7 +20,8 @@ pub struct Votes {
     pub classes: usize,
 }
 
-/// Names a class for every test row by the votes of its k nearest training rows.
+/// Names a class for every test row by the votes of its k nearest training rows. Rows that are as near as the k-th share the
+/// votes that are left for them, so that the order of the training rows decides nothing.
 ///
 /// # Errors
 /// When the device is lost.
@@ -31,8 +32,9 @@ pub async fn predict(
     votes: &Votes,
     device: &Device,
 ) -> Result<Vec<u16>> {
-    let nearest = neighbours(train, test, votes.k, device).await?;
-    Ok(nearest.iter().map(|nearest| vote(nearest, labels, votes)).collect())
+    let mut named = Vec::with_capacity(test.len());
+    similarities(train, test, device, |row| named.push(vote(row, &nearest(row, votes.k), labels, votes))).await?;
+    Ok(named)
 }
 
 /// The `k` training rows nearest to each test row by cosine, the nearest first: their similarity and their place.
@@ -81,12 +83,18 @@ fn unit_features(features: &Features, start: usize, end: usize, device: &Device)
     Tensor::from_data(TensorData::new(values, [end - start, features.width]), device)
 }
 
-/// The class with the most weight among these neighbours; ties go to the lower class.
-fn vote(nearest: &[(f32, usize)], labels: &[u16], votes: &Votes) -> u16 {
+/// The class with the most weight among the `nearest` of a row of similarities; ties go to the lower class.
+fn vote(row: &[f32], nearest: &[(f32, usize)], labels: &[u16], votes: &Votes) -> u16 {
     let mut weights = vec![0f64; votes.classes];
-    for &(similarity, index) in nearest {
-        weights[usize::from(labels[index])] += (f64::from(similarity) / votes.temperature).exp();
-    }
+    let mut cast = |similarity: f32, index: usize, share: f64| {
+        weights[usize::from(labels[index])] += share * (f64::from(similarity) / votes.temperature).exp();
+    };
+    let furthest = nearest.last().map_or(f32::NEG_INFINITY, |last| last.0);
+    let (nearer, equal): (Vec<_>, Vec<_>) = nearest.iter().partition(|(similarity, _)| *similarity > furthest);
+    nearer.iter().for_each(|&(similarity, index)| cast(similarity, index, 1.0));
+    let tied: Vec<usize> = (0..row.len()).filter(|&index| row[index] == furthest).collect();
+    let share = equal.len() as f64 / tied.len().max(1) as f64;
+    tied.into_iter().for_each(|index| cast(furthest, index, share));
     let best = weights.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
     best.map_or(0, |(class, _)| class as u16)
 }
@@ -126,6 +134,20 @@ mod tests {
         assert_eq!(name(0.07, 3), 1, "at a low temperature the closest decides");
         assert_eq!(name(100.0, 3), 0, "at a high one the majority");
         assert_eq!(name(100.0, 1), 1);
+    }
+
+    #[test]
+    fn rows_that_tie_vote_alike_in_any_order() {
+        // one near row of class 1, then six equal ones, two of them of class 1, for two more votes
+        let row = [0.5, 0.5, 0.5, 0.9, 0.5, 0.5, 0.5];
+        let votes = Votes { k: 3, temperature: 1e6, classes: 2 };
+        for labels in [[0, 0, 0, 1, 0, 1, 1], [1, 1, 0, 1, 0, 0, 0]] {
+            assert_eq!(vote(&row, &nearest(&row, 3), &labels, &votes), 1, "1 + 2/3 against 4/3");
+        }
+        let collapsed = features(&[1.0; 20], 2);
+        let labels = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0];
+        let named = block_on(predict(&collapsed, &labels, &collapsed, &Votes { k: 3, ..votes }, &Device::flex()));
+        assert_eq!(named.expect("votes"), [0; 10], "the majority of all, not of the first three");
     }
 
     #[test]

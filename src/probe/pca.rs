@@ -7,20 +7,33 @@ use crate::algebra::{dot, eigenvectors};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, normal, stream};
 
+/// The most principal components that are probed.
+pub(super) const MOST_COMPONENTS: usize = 256;
 /// Rows on the device at once.
 const CHUNK: usize = 2000;
 /// Directions beyond those that are wanted: they let the last of those settle.
 const SPARE: usize = 16;
-/// Multiplications by the covariance.
-const ROUNDS: usize = 40;
+/// Multiplications by a matrix of all pairs.
+pub(super) const ROUNDS: usize = 40;
+/// The same where there is no such matrix, and each takes two passes over the rows (Halko, Martinsson and Tropp 2011).
+const FEW_ROUNDS: usize = 12;
+/// Features, and rows, up to which a matrix of all their pairs is made.
+const PAIRED: [usize; 2] = [8192, 4096];
+/// Directions that vary by less than this share of the widest are rounding.
+const NOTHING: f64 = 1e-5;
 
 /// The directions along which rows vary most, and their centre.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Components {
     mean: Vec<f64>,
-    /// `[features, components]`, columns of unit length, the widest first.
+    /// `[features, components]`, columns of unit length, the widest first; zeros beyond what the rows span.
     axes: Vec<f32>,
     width: usize,
+}
+
+/// The layer name of components of this layer: `pca` of `pixels`, `pca/2` of `pixels/2`.
+pub(super) fn layer(of: &str) -> String {
+    of.replacen("pixels", "pca", 1)
 }
 
 impl Components {
@@ -28,32 +41,35 @@ impl Components {
     /// than are wanted by the covariance over and over, always kept at right angles (subspace iteration; Golub and Van Loan
     /// 2013, section 8.2.4), and turning them at last so that the covariance between them vanishes.
     ///
+    /// With fewer rows than features the directions are sums of rows: the iteration then finds their weights, with the inner
+    /// products of the rows in place of the covariance. Its cost grows with the smaller of rows and features.
+    ///
     /// # Errors
     /// When the device is lost.
     pub async fn of(rows: &Features, width: usize, device: &Device) -> Result<Self> {
-        let d = rows.width;
-        let (width, m) = (width.min(d), (width + SPARE).min(d));
         let mean = mean(rows);
-        let covariance = covariance(rows, &mean, device).await?;
+        let spread = Spread::of(rows, &mean, device).await?;
+        let side = spread.side(rows);
+        let width = width.min(rows.width);
+        let m = (width + SPARE).min(side);
         // columns are kept as rows, one after another
-        let start = normal(&mut stream(0, Purpose::Probe, 1), m * d, 1.0);
+        let start = normal(&mut stream(0, Purpose::Probe, 1), m * side, 1.0);
         let mut columns: Vec<Vec<f64>> =
-            start.chunks_exact(d).map(|column| column.iter().map(|&x| f64::from(x)).collect()).collect();
+            start.chunks_exact(side).map(|column| column.iter().map(|&x| f64::from(x)).collect()).collect();
         orthonormalise(&mut columns);
-        for _ in 0..ROUNDS {
-            columns = multiply(&covariance, &columns, device).await?;
+        for _ in 0..spread.rounds() {
+            columns = spread.multiply(&columns, device).await?;
             orthonormalise(&mut columns);
         }
-        let moved = multiply(&covariance, &columns, device).await?;
+        let moved = spread.multiply(&columns, device).await?;
         let between: Vec<Vec<f64>> = columns.iter().map(|a| moved.iter().map(|b| dot(a, b)).collect()).collect();
         let turned = eigenvectors(between);
-        let mut axes = vec![0f32; d * width];
-        for (place, shares) in turned.iter().take(width).enumerate() {
-            for row in 0..d {
-                let value: f64 = shares.iter().zip(&columns).map(|(share, column)| share * column[row]).sum();
-                axes[row * width + place] = value as f32;
-            }
-        }
+        let combine = |shares: &Vec<f64>| {
+            let value = |at: usize| shares.iter().zip(&columns).map(|(share, column)| share * column[at]).sum();
+            (0..side).map(value).collect::<Vec<f64>>()
+        };
+        let found = turned.iter().take(width).map(combine).collect();
+        let axes = spread.axes(found, width, rows.width, device).await?;
         Ok(Self { mean, axes, width })
     }
 
@@ -70,7 +86,7 @@ impl Components {
             let along = x.matmul(axes.clone()).into_data_async().await;
             values.extend(floats(along.map_err(|error| Error::DeviceLost(error.to_string()))?)?);
         }
-        Ok(Features { layer: "pca".into(), width: self.width, values })
+        Ok(Features { layer: layer(&rows.layer), width: self.width, values })
     }
 }
 
@@ -90,6 +106,94 @@ fn centred(rows: &Features, start: usize, mean: &[f64], device: &Device) -> Tens
     Tensor::from_data(TensorData::new(values, [n, rows.width]), device)
 }
 
+/// How the centred rows X `[n, d]` vary.
+enum Spread {
+    /// `X^T X / n`, `[d, d]`.
+    Covariance(Tensor<2>),
+    /// X, and `X X^T / n`, `[n, n]`.
+    Products { x: Tensor<2>, products: Tensor<2> },
+    /// X alone, where both would be too large.
+    Rows(Tensor<2>),
+}
+
+impl Spread {
+    async fn of(rows: &Features, mean: &[f64], device: &Device) -> Result<Self> {
+        let (n, d) = (rows.len(), rows.width);
+        if d <= n && d <= PAIRED[0] {
+            return covariance(rows, mean, device).await.map(Spread::Covariance);
+        }
+        let chunks = (0..n).step_by(CHUNK).map(|start| centred(rows, start, mean, device));
+        let x = Tensor::cat(chunks.collect(), 0);
+        if n < d && n <= PAIRED[1] {
+            let products = x.clone().matmul(x.clone().transpose()) / n.max(1) as f64;
+            return Ok(Spread::Products { x, products });
+        }
+        Ok(Spread::Rows(x))
+    }
+
+    /// Numbers a direction has while it is sought: one a feature, or one a row where those are fewer.
+    fn side(&self, rows: &Features) -> usize {
+        match self {
+            Spread::Covariance(_) => rows.width,
+            Spread::Products { .. } => rows.len(),
+            Spread::Rows(_) => rows.len().min(rows.width),
+        }
+    }
+
+    fn rounds(&self) -> usize {
+        if matches!(self, Spread::Rows(_)) { FEW_ROUNDS } else { ROUNDS }
+    }
+
+    /// The covariance, or the matrix of inner products, times each column.
+    async fn multiply(&self, columns: &[Vec<f64>], device: &Device) -> Result<Vec<Vec<f64>>> {
+        let (columns, side) = (on_device(columns, device), columns.first().map_or(1, Vec::len));
+        // the matrices are their own transposes
+        let moved = match self {
+            Spread::Covariance(matrix) | Spread::Products { products: matrix, .. } => columns.matmul(matrix.clone()),
+            Spread::Rows(x) => {
+                let ([n, d], back) = (x.dims(), x.clone().transpose());
+                let (first, second) = if n < d { (x.clone(), back) } else { (back, x.clone()) };
+                columns.matmul(first).matmul(second) / n as f64
+            }
+        };
+        let read = moved.into_data_async().await; // [m, side]
+        let values = floats(read.map_err(|error| Error::DeviceLost(error.to_string()))?)?;
+        crate::platform::yield_now().await;
+        Ok(values.chunks_exact(side).map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect())
+    }
+
+    /// The directions as `[d, width]`, columns of unit length. Those found as weights of rows are summed up first.
+    async fn axes(&self, found: Vec<Vec<f64>>, width: usize, d: usize, device: &Device) -> Result<Vec<f32>> {
+        let found = match self {
+            Spread::Products { x, .. } | Spread::Rows(x) if found.first().is_some_and(|one| one.len() < d) => {
+                let read = on_device(&found, device).matmul(x.clone()).into_data_async().await;
+                let values = floats(read.map_err(|error| Error::DeviceLost(error.to_string()))?)?;
+                let mut summed: Vec<Vec<f64>> =
+                    values.chunks_exact(d).map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect();
+                let widest = summed.iter().map(|axis| dot(axis, axis).sqrt()).fold(0.0, f64::max);
+                for axis in &mut summed {
+                    let length = dot(axis, axis).sqrt();
+                    let share = if length > NOTHING * widest { 1.0 / length } else { 0.0 };
+                    axis.iter_mut().for_each(|x| *x *= share);
+                }
+                summed
+            }
+            _ => found,
+        };
+        let mut axes = vec![0f32; d * width];
+        for (place, axis) in found.iter().enumerate() {
+            axis.iter().enumerate().for_each(|(row, &value)| axes[row * width + place] = value as f32);
+        }
+        Ok(axes)
+    }
+}
+
+fn on_device(columns: &[Vec<f64>], device: &Device) -> Tensor<2> {
+    let shape = [columns.len(), columns.first().map_or(0, Vec::len)];
+    let values: Vec<f32> = columns.iter().flatten().map(|&x| x as f32).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
 /// `X^T X / n` of the centred rows, `[d, d]`.
 async fn covariance(rows: &Features, mean: &[f64], device: &Device) -> Result<Tensor<2>> {
     let mut sum = Tensor::<2>::zeros([rows.width, rows.width], device);
@@ -99,17 +203,6 @@ async fn covariance(rows: &Features, mean: &[f64], device: &Device) -> Result<Te
         crate::platform::yield_now().await;
     }
     Ok(sum / rows.len().max(1) as f64)
-}
-
-/// The matrix times each column.
-async fn multiply(matrix: &Tensor<2>, columns: &[Vec<f64>], device: &Device) -> Result<Vec<Vec<f64>>> {
-    let (m, d) = (columns.len(), columns.first().map_or(0, Vec::len));
-    let values: Vec<f32> = columns.iter().flatten().map(|&x| x as f32).collect();
-    let columns = Tensor::<2>::from_data(TensorData::new(values, [m, d]), device);
-    // the matrix is its own transpose
-    let read = columns.matmul(matrix.clone()).into_data_async().await; // [m, d]
-    let values = floats(read.map_err(|error| Error::DeviceLost(error.to_string()))?)?;
-    Ok(values.chunks_exact(d).map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect())
 }
 
 /// Gram and Schmidt's way, each column against those before it.
@@ -178,5 +271,44 @@ mod tests {
         let found = block_on(components.project(&flat, &device)).expect("features");
         assert_eq!(found.width, 3);
         assert!(found.values.iter().all(|x| x.abs() < 1e-6), "{:?}", found.values);
+    }
+
+    #[test]
+    fn fewer_rows_than_features_give_the_same_directions() {
+        let device = Device::flex();
+        let (features, _) = rows(25, 60);
+        let mean = mean(&features);
+        let x = centred(&features, 0, &mean, &device);
+        let whole = Spread::Covariance(block_on(covariance(&features, &mean, &device)).expect("a covariance"));
+        let found = block_on(Components::of(&features, 5, &device)).expect("components");
+        assert_eq!(whole.side(&features), 60);
+        // the covariance multiplies each direction by its variance, and they stand at right angles
+        let axis = |place: usize| (0..60).map(|row| f64::from(found.axes[row * 5 + place])).collect::<Vec<f64>>();
+        let axes: Vec<Vec<f64>> = (0..5).map(axis).collect();
+        let mut before = f64::INFINITY;
+        for (moved, axis) in block_on(whole.multiply(&axes, &device)).expect("products").iter().zip(&axes) {
+            let variance = dot(moved, axis);
+            let off = moved.iter().zip(axis).map(|(m, a)| (m - variance * a).abs()).fold(0.0, f64::max);
+            assert!(off < 1e-3 * variance && variance < before && (dot(axis, axis) - 1.0).abs() < 1e-5, "{off}");
+            before = variance;
+        }
+        let implicit = block_on(Spread::Rows(x).multiply(&[vec![1.0; 25]], &device)).expect("products");
+        let products = block_on(Spread::of(&features, &mean, &device)).expect("products");
+        let explicit = block_on(products.multiply(&[vec![1.0; 25]], &device)).expect("products");
+        assert!(implicit[0].iter().zip(&explicit[0]).all(|(a, b)| (a - b).abs() < 1e-3), "{implicit:?} {explicit:?}");
+    }
+
+    #[test]
+    fn more_directions_than_rows_span_are_zeros_and_no_nan() {
+        let device = Device::flex();
+        let (features, _) = rows(3, 20);
+        for features in [features, Features { layer: "pixels/2".into(), width: 9, values: vec![0.25; 18] }] {
+            let found = block_on(Components::of(&features, 5, &device)).expect("components");
+            assert!(found.axes.iter().all(|x| x.is_finite()));
+            let found = block_on(found.project(&features, &device)).expect("features");
+            assert!(found.width == 5 && found.values.iter().all(|x| x.is_finite()));
+            let beyond = |row: &[f32]| row[2..].iter().all(|x| x.abs() < 1e-3);
+            assert!(found.rows().all(beyond), "three rows differ in two directions: {found:?}");
+        }
     }
 }

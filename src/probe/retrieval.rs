@@ -3,13 +3,14 @@
 //! Training images are ranked by the cosine of their features with those of the test image. Precision at k is the share of
 //! the first k that are of its class. Average precision is the mean of the precisions at the places of all R training
 //! images of its class, `AP = 1/R sum_k P(k) rel(k)`, without interpolation (Manning, Raghavan and Schuetze 2008, section
-//! 8.4); mAP is its mean over test images. One whose class has no training image has no average precision, and is asked for
-//! nothing.
+//! 8.4); mAP is its mean over test images. Training images with equal cosines have no order among them: both measures are
+//! their expected values over all orders of such ties (McSherry and Najork 2008). Test images whose class has no training image
+//! have no average precision and are left out.
 
 use burn::tensor::Device;
 
 use super::features::Features;
-use super::interval::{of_mean, wilson};
+use super::interval::{of_bounded, wilson};
 use super::knn::similarities;
 use crate::error::Result;
 
@@ -25,11 +26,11 @@ pub struct Measure {
     pub name: &'static str,
     /// The mean over test images, 0 to 1.
     pub mean: f64,
-    /// The 95 % interval of the mean: Wilson's for precision at 1, which is a share; Student's for the others.
+    /// The 95 % interval of the mean: Wilson's for precision at 1, which is a share; that of [`of_bounded`] for the others.
     pub interval: [f64; 2],
 }
 
-/// Ranks all training rows for each test row. Of equally near ones the earlier counts as nearer.
+/// Ranks all training rows for each test row.
 ///
 /// # Errors
 /// When the device is lost.
@@ -45,7 +46,7 @@ pub async fn measure(
     similarities(train, test, device, |row| {
         let class = asked.next().expect("a label for each test row");
         rank(row, &mut keys);
-        if let Some(found) = judge(keys.iter().map(|key| labels[place(*key)] == *class)) {
+        if let Some(found) = judge(ties(row, &keys).map(|tied| Tie::of(tied, labels, *class)), keys.len()) {
             values.iter_mut().zip(found).for_each(|(values, value)| values.push(value));
         }
     })
@@ -53,9 +54,9 @@ pub async fn measure(
     let mut names = MEASURES.into_iter();
     Ok(values.map(|values| {
         let name = names.next().expect("a name a measure");
-        let (mean, spread) = if values.is_empty() { (0.0, None) } else { of_mean(&values) };
-        let share = name == MEASURES[0] || spread.is_none();
-        let interval = if share { wilson(mean, values.len()) } else { spread.unwrap_or_default() };
+        let (mean, interval) = of_bounded(&values);
+        // precision at 1 is a share of images, but for ties
+        let interval = if name == MEASURES[0] { wilson(mean, values.len()) } else { interval };
         Measure { name, mean, interval }
     }))
 }
@@ -77,17 +78,46 @@ fn place(key: u64) -> usize {
     (key & u64::from(u32::MAX)) as usize
 }
 
-/// Precisions at [`CUTS`] and the average precision of one ranking: whether each row is of the right class, the nearest
-/// first. Nothing where none is.
-fn judge(ranking: impl ExactSizeIterator<Item = bool>) -> Option<[f64; 4]> {
-    let rows = ranking.len();
-    let (mut found, mut sum, mut within) = (0usize, 0.0, [0usize; 3]);
-    for (before, _) in ranking.enumerate().filter(|(_, right)| *right) {
-        found += 1;
-        sum += found as f64 / (before + 1) as f64;
-        CUTS.iter().zip(&mut within).filter(|(cut, _)| before < **cut).for_each(|(_, within)| *within += 1);
+/// The ranking in runs of rows with equal similarities.
+fn ties<'a>(row: &'a [f32], keys: &'a [u64]) -> impl Iterator<Item = &'a [u64]> {
+    keys.chunk_by(|a, b| row[place(*a)] == row[place(*b)])
+}
+
+/// Rows of equal rank.
+#[derive(Clone, Copy, Debug)]
+struct Tie {
+    rows: usize,
+    /// Those of the right class.
+    right: usize,
+}
+
+impl Tie {
+    fn of(tied: &[u64], labels: &[u16], class: u16) -> Self {
+        Self { rows: tied.len(), right: tied.iter().filter(|key| labels[place(**key)] == class).count() }
     }
-    let at = |cut: usize| within[cut] as f64 / CUTS[cut].min(rows) as f64;
+}
+
+/// Precisions at [`CUTS`] and the average precision of one ranking of `rows` rows, the nearest first: expected values over the
+/// orders of ties. Nothing where no row is of the right class.
+///
+/// In a run of m rows of which r are right, after b rows of which f are right, each place j = 1..m is right with probability
+/// r/m; then f + 1 + (j - 1)(r - 1)/(m - 1) right rows are expected among the first b + j.
+fn judge(ranking: impl Iterator<Item = Tie>, rows: usize) -> Option<[f64; 4]> {
+    let (mut before, mut found, mut sum) = (0usize, 0usize, 0.0);
+    let mut within = [0.0; 3];
+    for Tie { rows, right } in ranking {
+        let share = right as f64 / rows as f64;
+        for (cut, within) in CUTS.iter().zip(&mut within) {
+            *within += share * cut.saturating_sub(before).min(rows) as f64;
+        }
+        let others = right.saturating_sub(1) as f64 / (rows - 1).max(1) as f64;
+        if right > 0 {
+            let precision = |at: usize| (found as f64 + 1.0 + at as f64 * others) / (before + at + 1) as f64;
+            sum += share * (0..rows).map(precision).sum::<f64>();
+        }
+        (before, found) = (before + rows, found + right);
+    }
+    let at = |cut: usize| within[cut] / CUTS[cut].min(rows) as f64;
     (found > 0).then(|| [at(0), at(1), at(2), sum / found as f64])
 }
 
@@ -137,14 +167,46 @@ mod tests {
         assert!(found[3].mean > 0.33 && found[3].mean < 0.9, "neither chance nor certainty: {found:?}");
     }
 
+    fn single(ranking: &[bool]) -> Option<[f64; 4]> {
+        judge(ranking.iter().map(|&right| Tie { rows: 1, right: usize::from(right) }), ranking.len())
+    }
+
     #[test]
     fn average_precision_has_the_values_of_the_textbook() {
         // right at places 1, 3 and 4 of 5: (1/1 + 2/3 + 3/4) / 3
-        let found = judge([true, false, true, true, false].into_iter()).expect("some are right");
+        let found = single(&[true, false, true, true, false]).expect("some are right");
         assert!((found[3] - (1.0 + 2.0 / 3.0 + 0.75) / 3.0).abs() < 1e-12);
-        assert_eq!(found[..3], [1.0, 0.6, 0.6], "of five rows no more than five are looked at");
-        assert_eq!(judge([false; 4].into_iter()), None);
-        assert_eq!(judge([true; 12].into_iter()), Some([1.0; 4]));
+        assert!((found[1] - 0.6).abs() < 1e-12 && found[0] == 1.0, "of five rows no more than five are looked at");
+        assert_eq!(single(&[false; 4]), None);
+        assert_eq!(single(&[true; 12]), Some([1.0; 4]));
+    }
+
+    #[test]
+    fn ties_give_the_mean_over_all_orders() {
+        // a right row, then a tie of four with two right ones, then a wrong one
+        let found = judge([(1, 1), (4, 2), (1, 0)].map(|(rows, right)| Tie { rows, right }).into_iter(), 6);
+        let mut sums = [0.0; 4];
+        let orders: Vec<[usize; 2]> = (0..4).flat_map(|a| (a + 1..4).map(move |b| [a, b])).collect();
+        for right in &orders {
+            let mut ranking = [true, false, false, false, false, false];
+            right.iter().for_each(|place| ranking[1 + place] = true);
+            let one = single(&ranking).expect("three are right");
+            sums.iter_mut().zip(one).for_each(|(sum, value)| *sum += value / orders.len() as f64);
+        }
+        for (found, expected) in found.expect("three are right").into_iter().zip(sums) {
+            assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn a_collapsed_representation_scores_chance() {
+        let train = features(vec![1.0; 40], 2);
+        let labels: Vec<u16> = (0..20).map(|row| u16::from(row >= 5)).collect();
+        let found = block_on(measure(&train, &labels, &train.rows_of(0..2), &[0, 1], &Device::flex()));
+        let found = found.expect("measures");
+        assert!((found[0].mean - 0.5).abs() < 1e-9 && (found[2].mean - 0.5).abs() < 1e-9, "a quarter, three quarters");
+        let [low, high] = found[3].interval;
+        assert!(low < found[3].mean && found[3].mean < high && low >= 0.0 && high <= 1.0, "{found:?}");
     }
 
     #[test]

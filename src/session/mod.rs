@@ -20,7 +20,7 @@ pub use order::SHARD;
 pub use work::Progress;
 
 use crate::config::{Budget, RunConfig};
-use crate::data::Dataset;
+use crate::data::{Dataset, draw};
 use crate::device::Selected;
 use crate::error::{Error, Result};
 use crate::method::{Batch, DataInfo, StepPosition, Training};
@@ -78,7 +78,7 @@ impl Session {
         }
         let data_info = DataInfo { clips: data.train.sequence().is_some(), ..DataInfo::of(data.train.size(), images) };
         let learner = find(&config.method)?.build(&config, &data_info, &selected.device)?;
-        let order = Order::new(config.seed, images, config.batch);
+        let order = Order::new(config.seed, images, config.batch).among(data.train.total(), config.draw_images);
         let total = if config.steps > 0 { config.steps } else { config.epochs * order.steps_per_epoch() };
         let controls = Controls::new(learner.encoder());
         let position = StepPosition { step: 0, total, steps_per_epoch: order.steps_per_epoch() };
@@ -265,13 +265,13 @@ impl Session {
         observe::picture(self.step, self.learner.shown()).await
     }
 
-    /// Views and predictions for the first test images (training images where there are none), without learning from them.
+    /// Views and predictions for some test images (training images where there are none), without learning from them.
     ///
     /// # Errors
     /// When the device is lost.
     pub async fn sample(&self) -> Result<Picture> {
         let split = if self.data.test.is_empty() { &self.data.train } else { &self.data.test };
-        let indices = (0..split.len().min(observe::SAMPLED)).collect();
+        let indices = split.draw(observe::SAMPLED, draw::SEED);
         let batch = Batch::out_of(split, indices, &self.selected.device);
         let mut rng = stream(self.config.seed, Purpose::HeldOut, 0);
         observe::picture(self.step, Some(self.learner.sample(&batch, &self.position(), &mut rng))).await
@@ -299,7 +299,7 @@ impl Session {
         }
     }
 
-    /// The method's own metric on the first `images` test images (0: all), without learning from them.
+    /// The method's own metric on `images` drawn test images (0: all), without learning from them.
     ///
     /// # Errors
     /// When the device is lost.
@@ -321,14 +321,14 @@ impl Session {
 
     async fn train(&mut self) -> Result<Progress> {
         let indices = self.order.batch(self.step);
-        if !self.data.train.holds(&indices) {
+        let Some(places) = self.order.places(&self.data.train, &indices) else {
             self.data_wait.missing(platform::now());
             return Ok(Progress::WaitingForData);
-        }
+        };
         let start = platform::now();
         let position = self.position();
         let device = &self.selected.device;
-        let batch = Batch::out_of(&self.data.train, indices, device);
+        let batch = Batch { indices, ..Batch::out_of(&self.data.train, places, device) };
         let there = platform::now();
         self.data_wait.arrived(start, there);
         let lr = self.config.optimizer.lr;

@@ -6,13 +6,13 @@ use super::event::{Pretext, Probe, ProbeRow, Source};
 use super::picture::{Caption, Picture, PictureFigure, PictureRow};
 use super::schedule::ProbePace;
 use crate::config::RunConfig;
-use crate::data::Dataset;
+use crate::data::{Dataset, Split, draw};
 use crate::error::{Error, Result};
 use crate::method::{Batch, ClassPredictions, Figure, StepDisplay, StepPosition, StepResult, Training};
 use crate::methods::find;
 use crate::net::Encoder;
 use crate::platform;
-use crate::probe;
+use crate::probe::{self, Probing, Sample};
 use crate::rng::{Purpose, stream};
 
 /// Images drawn in a row.
@@ -44,12 +44,14 @@ pub(super) async fn read(StepResult { loss, metric, baseline }: StepResult) -> R
 /// The controls of a run's probes while it trains, measured once.
 pub(super) struct Controls {
     untrained: Encoder,
+    /// The images, drawn once.
+    sample: Option<Sample>,
     rows: Option<Vec<ProbeRow>>,
 }
 
 impl Controls {
     pub(super) fn new(untrained: Encoder) -> Self {
-        Self { untrained, rows: None }
+        Self { untrained, sample: None, rows: None }
     }
 
     pub(super) fn untrained(&self) -> &Encoder {
@@ -67,19 +69,22 @@ impl Controls {
         device: &Device,
     ) -> Result<Option<Probe>> {
         let settings = &pace.settings;
-        let train_images = probe::count(&data.train, settings.train_images);
-        let test_images = probe::count(&data.test, settings.test_images);
-        if train_images < settings.train_images || test_images < settings.test_images.max(1) {
+        let there = |split: &Split, among: usize| probe::count(split, 0) >= among.min(split.total()).max(1);
+        if !there(&data.train, pace.among[0]) || !there(&data.test, pace.among[1]) {
             return Ok(None);
         }
+        let sample = match &self.sample {
+            Some(sample) => sample,
+            None => self.sample.insert(Sample::among(data, settings, pace.among)?),
+        };
+        let probing = Probing { data, settings, sample, device };
+        let (train_images, test_images) = (sample.train.len(), sample.test.len());
         let mut tell = |_: &str| {};
         let controls = match &self.rows {
             Some(rows) => rows.clone(),
             None => {
-                let mut rows = probe::pixels(data, settings, device, &mut tell).await?;
-                rows.extend(
-                    probe::encoder(&self.untrained, Source::Untrained, data, settings, device, &mut tell).await?,
-                );
+                let mut rows = probing.pixels(&mut tell).await?;
+                rows.extend(probing.encoder(&self.untrained, Source::Untrained, &mut tell).await?);
                 self.rows.insert(rows).clone()
             }
         };
@@ -88,7 +93,7 @@ impl Controls {
             let own = controls.iter().filter(|row| row.source == Source::Untrained);
             own.map(|row| ProbeRow { source: Source::Trained, ..row.clone() }).collect()
         } else {
-            probe::encoder(encoder, Source::Trained, data, settings, device, &mut tell).await?
+            probing.encoder(encoder, Source::Trained, &mut tell).await?
         };
         rows.extend(controls);
         Ok(Some(Probe { step, epoch, train_images, test_images, rows }))
@@ -104,15 +109,14 @@ pub(super) async fn pretext(
     wanted: usize,
     device: &Device,
 ) -> Result<Option<Pretext>> {
-    let total = if wanted == 0 { data.test.len() } else { wanted.min(data.test.len()) };
+    let images = data.test.draw(if wanted == 0 { data.test.len() } else { wanted }, draw::SEED);
     let mut sum = 0.0;
     let mut blind = None;
     let mut counted = 0;
-    for start in (0..total).step_by(HELD_OUT_BATCH) {
-        let indices: Vec<usize> = (start..(start + HELD_OUT_BATCH).min(total)).collect();
+    for (number, indices) in images.chunks(HELD_OUT_BATCH).enumerate() {
         let count = indices.len();
-        let batch = Batch::out_of(&data.test, indices, device);
-        let mut rng = stream(config.seed, Purpose::HeldOut, (start / HELD_OUT_BATCH) as u64);
+        let batch = Batch::out_of(&data.test, indices.to_vec(), device);
+        let mut rng = stream(config.seed, Purpose::HeldOut, number as u64);
         let Values { metric, baseline, .. } = read(learner.answer(&batch, &position, &mut rng)).await?;
         if let Some(metric) = metric {
             sum += metric * count as f64;

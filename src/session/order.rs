@@ -1,8 +1,9 @@
 //! The order in which training images are seen.
 
 use rand::seq::SliceRandom;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
+use crate::data::{Split, draw};
 use crate::rng::{Purpose, stream};
 
 /// Images of a shard, which arrive together: the first epoch shuffles within shards only, so that the page trains while later
@@ -17,11 +18,32 @@ pub(super) struct Order {
     batch: usize,
     /// Number and order of the epoch computed last.
     latest: RefCell<Option<(usize, Vec<usize>)>>,
+    /// The places of the images in use where those are drawn: as soon as all images are there to draw from.
+    drawn: Option<OnceCell<Vec<usize>>>,
 }
+
 
 impl Order {
     pub(super) fn new(seed: u64, images: usize, batch: usize) -> Self {
-        Self { seed, images, batch, latest: RefCell::new(None) }
+        Self { seed, images, batch, latest: RefCell::new(None), drawn: None }
+    }
+
+    /// Draws the images from `total`, where those are more; undrawn, they are the first ones.
+    pub(super) fn among(self, total: usize, draw: bool) -> Self {
+        Self { drawn: (draw && self.images < total).then(OnceCell::new), ..self }
+    }
+
+    /// The places in `split` of the images that [`Order::batch`] names; nothing while they are still to come.
+    pub(super) fn places(&self, split: &Split, images: &[usize]) -> Option<Vec<usize>> {
+        let places = match &self.drawn {
+            None => images.to_vec(),
+            Some(drawn) if drawn.get().is_none() && !split.is_complete() => return None,
+            Some(drawn) => {
+                let drawn = drawn.get_or_init(|| split.draw(self.images, draw::SEED));
+                images.iter().map(|&image| drawn[image]).collect()
+            }
+        };
+        split.holds(&places).then_some(places)
     }
 
     pub(super) fn images(&self) -> usize {
@@ -60,6 +82,7 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Size;
 
     #[test]
     fn an_epoch_shows_each_image_once_the_first_by_shards() {
@@ -89,5 +112,25 @@ mod tests {
         assert_eq!(a.batch(31), later);
         assert_eq!(b.batch(31), later);
         assert_ne!(Order::new(8, 1000, 64).batch(31), later);
+    }
+
+    #[test]
+    fn fewer_images_are_drawn_once_all_are_there() {
+        let size = Size { channels: 1, height: 1, width: 1 };
+        let pixels: Vec<u8> = (0..100).collect();
+        let labels: Vec<u16> = (0..100).map(|image| image / 50).collect();
+        let order = Order::new(1, 10, 5).among(100, true);
+        let mut split = Split::expecting(size, 100);
+        split.push_images(&pixels).expect("100 images");
+        split.push_labels(&labels[..50]).expect("half of the labels");
+        assert_eq!(order.places(&split, &[0, 9]), None);
+        split.push_labels(&labels[50..]).expect("the other half");
+        let all: Vec<usize> = (0..10).collect();
+        let places = order.places(&split, &all).expect("all are there");
+        assert_eq!(places.iter().filter(|&&place| labels[place] == 0).count(), 5, "half of them of each class");
+        assert_eq!(order.places(&split, &[9, 0]), Some(vec![places[9], places[0]]));
+        for whole in [Order::new(1, 10, 5).among(100, false), Order::new(1, 100, 5).among(100, true)] {
+            assert_eq!(whole.places(&split, &[0, 9]), Some(vec![0, 9]), "the first ten as before, or all");
+        }
     }
 }

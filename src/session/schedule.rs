@@ -22,4 +22,7 @@ pub struct ProbePace {
     pub every: usize,
     /// Readers, layers and images.
     pub settings: ProbeSettings,
+    /// Training and test images that are drawn from: the first of each split. Fewer than all where images arrive while the run
+    /// goes on, so that the first probe need not wait for the last of them.
+    pub among: [usize; 2],
 }

@@ -3,11 +3,14 @@
 use super::protocol::ReadbackPace;
 use crate::device::Kind;
 use crate::probe::ProbeSettings;
+use crate::session::SHARD;
 use crate::session::schedule::{Pace, ProbePace};
 
 /// L2 penalties of the linear probe. Two of them, so that a probe sets images aside for validation: the best layer must not be
 /// chosen by test accuracy.
 const PENALTIES: [f64; 2] = [1e-1, 1e-2];
+/// Images that are there when a run begins: the page's data sets are in random order, so that they stand for all.
+const FIRST: [usize; 2] = [SHARD, 1000];
 
 /// Defaults of a device.
 struct Defaults {
@@ -36,6 +39,6 @@ pub(super) fn of(kind: Kind, asked: ReadbackPace) -> Pace {
         read_every: asked.read_every.unwrap_or(defaults.read_every),
         health_every: 25,
         held_out: defaults.held_out,
-        probe: (every > 0).then_some(ProbePace { every, settings }),
+        probe: (every > 0).then_some(ProbePace { every, settings, among: FIRST }),
     }
 }

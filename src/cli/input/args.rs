@@ -169,7 +169,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) budget: BudgetArgs,
 
-    /// Use only the first N training images
+    /// Learn from N training images only, drawn with the same share of each class
     #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = TRAINING)]
     pub(crate) images: Option<u64>,
 

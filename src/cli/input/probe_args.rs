@@ -34,11 +34,11 @@ pub(crate) struct ProbeArgs {
 /// Images and features of the probes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WithArgs {
-    /// Probe with only the first N labelled training images [default: all]
+    /// Probe with N labelled training images only, drawn with the same share of each class [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..), help_heading = HOW)]
     images: Option<u64>,
 
-    /// Probe on only the first N test images [default: all]
+    /// Probe on N test images only, drawn with the same share of each class [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = HOW)]
     test_images: Option<u64>,
 

@@ -82,6 +82,7 @@ impl Loaded {
             images_sha256: &self.data.sha256,
             selected: &self.selected,
         };
+        expected::tell(block_on(subject.cost(request))?, quiet, expected::OF_EVAL)?;
         let spinner = Spinner::new(quiet);
         Ok(block_on(subject.measure_in_stages(request, &mut |task| spinner.tell(task), keep))?)
     }
@@ -252,21 +253,25 @@ impl Opened {
     }
 
     /// The controls to measure unasked.
-    pub(crate) fn budget(&self, loaded: &Loaded) -> ControlBudget {
-        let same_device = self.record.device.name == loaded.selected.readout.name;
+    pub(crate) fn budget(&self, selected: &Selected) -> ControlBudget {
+        let same_device = self.record.device.name == selected.readout.name;
         ControlBudget::of(self.checkpoint.header.elapsed_seconds, same_device)
+    }
+
+    /// These settings with the controls that are measured unasked, for images of this many pixels to a side.
+    pub(crate) fn request(&self, settings: &ProbeSettings, selected: &Selected, side: usize) -> EvalRequest {
+        let budget = if settings.is_whole() { self.budget(selected) } else { ControlBudget::Cheap };
+        EvalRequest {
+            untrained: budget.untrained(),
+            supervised: budget.supervised(self.as_long(side)),
+            cache: Cache::of_user(),
+            ..settings.clone().into()
+        }
     }
 
     /// Measures the run and its controls, and keeps the evaluation.
     pub(crate) fn measure(&self, loaded: &Loaded, settings: &ProbeSettings, quiet: bool) -> Outcome<Evaluation> {
-        let budget = if settings.is_whole() { self.budget(loaded) } else { ControlBudget::Cheap };
-        let request = EvalRequest {
-            untrained: budget.untrained(),
-            supervised: budget.supervised(self.as_long(loaded.side())),
-            cache: Cache::of_user(),
-            ..settings.clone().into()
-        };
-        self.answer(loaded, &request, quiet)
+        self.answer(loaded, &self.request(settings, &loaded.selected, loaded.side()), quiet)
     }
 
     /// Measures everything that is requested, and keeps the evaluation.

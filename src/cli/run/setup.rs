@@ -284,7 +284,7 @@ impl TrainRequest {
             read_every: if selected.readout.kind == Kind::Gpu { 10 } else { 1 },
             health_every: HEALTH_EVERY,
             held_out: 0,
-            probe: every.map(|every| ProbePace { every, settings }),
+            probe: every.map(|every| ProbePace { every, settings, among: [usize::MAX; 2] }),
         }
     }
 

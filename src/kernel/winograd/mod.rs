@@ -16,9 +16,9 @@ mod transform;
 use burn_flex::FlexTensor;
 
 use super::im2col::Im2col;
-use super::matmul::{Matrix, matmul};
 use super::parallel::{CHUNKS, fill_chunks, sum_chunks};
 use super::{ConvGeometry, tensor};
+use crate::algebra::{Matrix, matmul};
 use filters::{FILTER_POINTS, FilterOrder, TransformedFilters};
 use tiles::{TILE_POINTS, TileGrid, TransformedTiles};
 

@@ -8,14 +8,14 @@
 pub(super) mod augment;
 
 use burn::module::Module;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use rand::RngExt;
 
 use super::shared::augmented_views;
 use super::shared::fc_head::FcHead;
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
-use crate::loss::{cross_entropy, triplet, unit_rows};
+use crate::loss::{cross_entropy, partners_found, triplet, unit_rows};
 use crate::method::presets::is_small;
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
@@ -144,7 +144,7 @@ impl Method for Exemplar {
         let [n] = labels.dims();
         let z = self.neck.forward(&self.encoder, Tensor::cat(both.to_vec(), 0)); // [2n, hidden]
         let (a, p) = (z.clone().narrow(0, 0, n), z.clone().narrow(0, n, n));
-        let metric = Some(partners(&a, &p));
+        let metric = Some(partners_found(unit_rows(a.clone()), unit_rows(p.clone())));
         let embeddings = vec![a.clone().detach(), p.clone().detach()];
         let loss = match &self.head {
             Some(head) => cross_entropy(head.forward(dropout(z, views.tables.first())), labels.repeat(&[2])), // [2n, N]
@@ -174,13 +174,6 @@ impl Exemplar {
             &batch.indices.iter().map(draw).collect::<Vec<_>>(),
         ))
     }
-}
-
-/// The share of variants whose nearest among the other halves, by the cosine, is their own partner: `[n, d]` twice -> `[1]`.
-fn partners(a: &Tensor<2>, p: &Tensor<2>) -> Tensor<1> {
-    let ([n, _], a, p) = (a.dims(), unit_rows(a.clone().detach()), unit_rows(p.clone().detach()));
-    let own = Tensor::<1, Int>::arange(0..n as i64, &a.device());
-    a.matmul(p.transpose()).argmax(1).squeeze_dim::<1>(1).equal(own).float().mean()
 }
 
 impl Seeds {

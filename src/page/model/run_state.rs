@@ -124,6 +124,7 @@ pub(crate) mod tests {
             preset: Preset::Small,
             data: "fashion-mnist".into(),
             images: 0,
+            draw_images: true,
             seed: 1,
             batch: 64,
             micro_batches: 1,

@@ -6,13 +6,10 @@ mod classifier;
 mod plan;
 mod train;
 
-use burn::tensor::Device;
-
 use self::classifier::Front;
 use self::train::{Fit, Task, Whole};
 use super::interval::wilson;
-use super::{ProbeRow, ProbeSettings, Source, count};
-use crate::data::Dataset;
+use super::{ProbeRow, Probing, Source};
 use crate::error::{Error, Result};
 use crate::net::{Encoder, EncoderConfig, GAP, tensors};
 pub use plan::{Length, Plan};
@@ -25,20 +22,16 @@ pub const FINETUNE: &str = "finetune";
 /// Images with labels, and how a classifier is trained on them.
 #[derive(Clone, Copy, Debug)]
 pub struct Labelled<'a> {
-    /// The images.
-    pub data: &'a Dataset,
-    /// How many of them, and the layer and grid where an encoder stands still.
-    pub settings: &'a ProbeSettings,
+    /// The images and the device; the layer and grid where an encoder stands still.
+    pub probing: Probing<'a>,
     /// How training goes.
     pub plan: &'a Plan,
-    /// Where.
-    pub device: &'a Device,
 }
 
 impl Labelled<'_> {
     /// The layer that a linear layer is put on: the one that was asked for, else the mean over positions.
     pub fn layer(&self) -> &str {
-        self.settings.layer.as_deref().unwrap_or(GAP)
+        self.probing.settings.layer.as_deref().unwrap_or(GAP)
     }
 
     /// Trains a linear layer on an encoder that stands still. The encoder is in inference mode: taken with `valid()` from a
@@ -51,7 +44,7 @@ impl Labelled<'_> {
         let index = names.iter().position(|name| name == layer);
         let index = index
             .ok_or_else(|| Error::Config(format!("there is no layer `{layer}`; there are: {}", names.join(", "))))?;
-        let front = Front::Layer { encoder, index, grid: self.settings.grid };
+        let front = Front::Layer { encoder, index, grid: self.probing.settings.grid };
         self.fit(front, None, source, tell).await.map(|(fit, width)| self.row(SGD, source, layer, width, &fit))
     }
 
@@ -95,13 +88,7 @@ impl Labelled<'_> {
         tell: &mut dyn FnMut(&str),
     ) -> Result<(Fit, usize)> {
         self.plan.check()?;
-        let Self { data, settings, .. } = self;
-        let train_images = count(&data.train, settings.train_images);
-        let test_images = count(&data.test, settings.test_images);
-        if train_images < 2 || test_images == 0 {
-            return Err(Error::Data("a probe needs labelled training and test images".into()));
-        }
-        let task = Task { on: *self, front, whole, train_images, test_images };
+        let task = Task { on: *self, front, whole };
         let width = task.width();
         let mut tell = |text: &str| tell(&format!("{}: {text}", source.words()));
         Ok((task.run(&mut tell).await?, width))
@@ -126,9 +113,11 @@ impl Labelled<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Size, Split};
+    use crate::data::{Dataset, Size, Split};
     use crate::net::Init;
+    use crate::probe::{ProbeSettings, Sample};
     use crate::rng::{Purpose, stream};
+    use burn::tensor::Device;
     use futures_lite::future::block_on;
     use rand::RngExt;
 
@@ -174,7 +163,9 @@ mod tests {
         let (encoder, settings) = (encoder(&config), ProbeSettings::default());
         let before = state(&encoder);
         let plan = Plan { rates: vec![0.1, 1.0], length: Length::Steps(20), ..plan() };
-        let on = Labelled { data: &data, settings: &settings, plan: &plan, device: &Device::flex() };
+        let (sample, device) = (Sample::of(&data, &settings).expect("a sample"), Device::flex());
+        let probing = Probing { data: &data, settings: &settings, sample: &sample, device: &device };
+        let on = Labelled { probing, plan: &plan };
         let mut heard = Vec::new();
         let row = block_on(on.on_encoder(&encoder, Source::Trained, &mut |text: &str| heard.push(text.to_string())));
         let row = row.expect("a row");
@@ -185,7 +176,7 @@ mod tests {
         let again = block_on(on.on_encoder(&encoder, Source::Trained, &mut |_: &str| ())).expect("a row");
         assert_eq!(again, row, "the same seed gives the same row");
         let settings = ProbeSettings { layer: Some("block9".into()), ..settings.clone() };
-        let on = Labelled { settings: &settings, ..on };
+        let on = Labelled { probing: Probing { settings: &settings, ..probing }, ..on };
         let refused = block_on(on.on_encoder(&encoder, Source::Trained, &mut |_: &str| ())).expect_err("no such layer");
         assert!(refused.to_string().contains("no layer `block9`"), "{refused}");
     }
@@ -195,7 +186,9 @@ mod tests {
         let (data, config) = (bars(240, 100), EncoderConfig::small(4));
         let (encoder, settings, plan) = (encoder(&config), ProbeSettings::default(), plan());
         let before = state(&encoder);
-        let on = Labelled { data: &data, settings: &settings, plan: &plan, device: &Device::flex() };
+        let (sample, device) = (Sample::of(&data, &settings).expect("a sample"), Device::flex());
+        let probing = Probing { data: &data, settings: &settings, sample: &sample, device: &device };
+        let on = Labelled { probing, plan: &plan };
         let (row, tuned) =
             block_on(on.network(&encoder, &config, Source::Supervised, &mut |_: &str| ())).expect("a row");
         assert_eq!(state(&encoder), before, "the one handed in stays as it is");
@@ -217,7 +210,9 @@ mod tests {
     fn pixels_can_be_read_and_a_rate_that_breaks_everything_is_said_to() {
         let data = bars(60, 20);
         let (settings, plan) = (ProbeSettings::default(), Plan { length: Length::Epochs(2), ..plan() });
-        let on = Labelled { data: &data, settings: &settings, plan: &plan, device: &Device::flex() };
+        let (sample, device) = (Sample::of(&data, &settings).expect("a sample"), Device::flex());
+        let probing = Probing { data: &data, settings: &settings, sample: &sample, device: &device };
+        let on = Labelled { probing, plan: &plan };
         let row = block_on(on.on_pixels(&mut |_: &str| ())).expect("a row");
         assert_eq!((row.source, row.layer.as_str(), row.width), (Source::RawPixels, "pixels", SIDE * SIDE));
         let plan = Plan { rates: vec![1e38], ..plan.clone() };

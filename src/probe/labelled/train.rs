@@ -1,7 +1,6 @@
 //! The steps of training, and the choice of the rate.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -13,8 +12,7 @@ use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::net::{BatchNorm, Encoder, EncoderConfig, Init, Linear, WeightInit};
 use crate::platform;
-use crate::probe::linear::held_out_from;
-use crate::probe::share_right;
+use crate::probe::{Probing, share_right};
 use crate::rng::{Purpose, stream};
 use crate::view::resize;
 
@@ -31,10 +29,6 @@ pub(super) struct Task<'a> {
     pub(super) front: Front<'a>,
     /// The network that learns, where not the linear layer alone does.
     pub(super) whole: Option<Whole>,
-    /// Training images in use.
-    pub(super) train_images: usize,
-    /// Test images in use.
-    pub(super) test_images: usize,
 }
 
 /// An encoder that learns: what it is, and the weights it starts from.
@@ -60,48 +54,58 @@ impl Task<'_> {
     pub(super) async fn run(&self, tell: &mut dyn FnMut(&str)) -> Result<Fit> {
         let (lr, validation) = match self.on.plan.rates.as_slice() {
             [only] => (*only, None),
-            rates => self.choose(rates, tell).await.map(|(lr, share)| (lr, Some(share)))?,
+            rates => self.choose(rates, tell).await?,
         };
-        let Candidate { classifier, loss, .. } = self.train(&[lr], self.train_images, "", tell).await?.swap_remove(0);
+        let Probing { data, sample, .. } = self.on.probing;
+        let Candidate { classifier, loss, .. } = self.train(&[lr], &sample.train, "", tell).await?.swap_remove(0);
         let loss = loss.expect("a plan takes a step").into_scalar_async::<f32>().await;
         let loss = loss.map_err(|error| Error::DeviceLost(error.to_string()))?;
         if !loss.is_finite() {
             return Err(Error::Config(format!("the loss is {loss} at learning rate {lr}: try a smaller one")));
         }
         let classifier = classifier.valid();
-        let accuracy = self.accuracy(&classifier, &self.on.data.test, 0..self.test_images).await?;
-        Ok(Fit { classifier, lr, validation, accuracy, images: self.test_images })
+        let accuracy = self.accuracy(&classifier, &data.test, &sample.test).await?;
+        Ok(Fit { classifier, lr, validation, accuracy, images: sample.test.len() })
     }
 
-    /// The rate after which most of the last sixth of the images is named rightly (the lowest, where some tie), and the share.
-    async fn choose(&self, rates: &[f64], tell: &mut dyn FnMut(&str)) -> Result<(f64, f64)> {
+    /// The learning rate with the highest validation accuracy (the lowest, where some tie), and that accuracy. The lowest where
+    /// there are no validation images.
+    async fn choose(&self, rates: &[f64], tell: &mut dyn FnMut(&str)) -> Result<(f64, Option<f64>)> {
         let mut rates = rates.to_vec();
         rates.sort_by(f64::total_cmp);
-        let cut = held_out_from(self.train_images);
+        let Probing { data, sample, .. } = self.on.probing;
+        let Some(validation) = &sample.validation else {
+            let lowest = rates.first().copied();
+            return lowest.map(|lr| (lr, None)).ok_or_else(|| Error::Config("there is no learning rate".into()));
+        };
+        let [kept, aside] = [&validation.kept, &validation.aside]
+            .map(|rows| rows.iter().map(|&row| sample.train[row]).collect::<Vec<_>>());
         let mut best: Option<(f64, f64)> = None;
-        for candidate in self.train(&rates, cut, "choosing the rate, ", tell).await? {
+        for candidate in self.train(&rates, &kept, "choosing the rate, ", tell).await? {
             let classifier = candidate.classifier.valid();
-            let share = self.accuracy(&classifier, &self.on.data.train, cut..self.train_images).await?;
+            let share = self.accuracy(&classifier, &data.train, &aside).await?;
             if best.is_none_or(|(_, most)| share > most) {
                 best = Some((candidate.lr, share));
             }
         }
-        best.ok_or_else(|| Error::Config("there is no learning rate to choose".into()))
+        best.map(|(lr, share)| (lr, Some(share))).ok_or_else(|| Error::Config("there is no learning rate".into()))
     }
 
-    /// Trains a classifier a rate on the first `images` images; all of them see the same views.
+    /// Trains a classifier a rate on these images; all of them see the same views.
     async fn train(
         &self,
         rates: &[f64],
-        images: usize,
+        images: &[usize],
         what: &str,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Vec<Candidate>> {
-        let Labelled { data, plan, device, .. } = self.on;
-        let (total, batch, recipe) = (plan.steps(images), plan.batch_of(images), plan.recipe(self.side()));
+        let Labelled { probing: Probing { data, device, .. }, plan } = self.on;
+        let (total, batch) = (plan.steps(images.len()), plan.batch_of(images.len()));
+        let recipe = plan.recipe(self.side());
         let candidate = |rate: &f64| -> Result<Candidate> { Ok(Candidate::new(self.fresh()?, plan, *rate)) };
         let mut candidates: Vec<Candidate> = rates.iter().map(candidate).collect::<Result<_>>()?;
-        let (per_epoch, mut order) = (images / batch, (0..images).collect::<Vec<usize>>());
+        let per_epoch = images.len() / batch;
+        let mut order = images.to_vec();
         for step in 0..total {
             if step % total.div_ceil(TOLD) == 0 {
                 tell(&format!("training with labels, {what}step {step} of {total}"));
@@ -123,7 +127,7 @@ impl Task<'_> {
 
     /// A classifier before its first step: the same for every rate.
     fn fresh(&self) -> Result<Classifier> {
-        let Labelled { data, plan, device, .. } = self.on;
+        let Labelled { probing: Probing { data, device, .. }, plan } = self.on;
         let mut init = Init::new(stream(plan.seed, Purpose::Weights, 0), &device.clone().autodiff());
         let encoder = match &self.whole {
             None => None,
@@ -140,36 +144,36 @@ impl Task<'_> {
 
     /// Numbers that an image comes in as.
     pub(super) fn width(&self) -> usize {
-        self.front.see(self.unaltered(&self.on.data.train, &[0])).dims()[1..].iter().product()
+        self.front.see(self.unaltered(&self.on.probing.data.train, &[0])).dims()[1..].iter().product()
     }
 
     /// Pixels to a side of a view.
     fn side(&self) -> usize {
-        self.on.data.train.size().height
+        self.on.probing.data.train.size().height
     }
 
     /// Images as they are, brought to the square that views are.
     fn unaltered(&self, split: &Split, indices: &[usize]) -> Tensor<4> {
-        let (images, size) = (split.tensor(indices, self.on.device), [self.side(); 2]);
+        let (images, size) = (split.tensor(indices, self.on.probing.device), [self.side(); 2]);
         if images.dims()[2..] == size { images } else { resize(images, size) }
     }
 
     fn labels(&self, indices: &[usize]) -> Tensor<1, Int> {
-        let all = self.on.data.train.labels();
+        let all = self.on.probing.data.train.labels();
         let labels: Vec<i32> = indices.iter().map(|&index| i32::from(all[index])).collect();
-        Tensor::from_data(TensorData::new(labels, [indices.len()]), self.on.device)
+        Tensor::from_data(TensorData::new(labels, [indices.len()]), self.on.probing.device)
     }
 
-    /// The share of these images, taken whole, that are named rightly.
-    async fn accuracy(&self, classifier: &Classifier, split: &Split, images: Range<usize>) -> Result<f64> {
-        let indices: Vec<usize> = images.clone().collect();
-        let mut named = Vec::with_capacity(indices.len());
-        for some in indices.chunks(BATCH) {
+    /// The accuracy on these images, taken whole.
+    async fn accuracy(&self, classifier: &Classifier, split: &Split, images: &[usize]) -> Result<f64> {
+        let mut named = Vec::with_capacity(images.len());
+        for some in images.chunks(BATCH) {
             let best: Tensor<2, Int> = classifier.logits(self.front.see(self.unaltered(split, some))).argmax(1);
             let data = best.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
             named.extend(data.iter::<i64>().map(|class| class as u16));
             platform::yield_now().await;
         }
-        Ok(share_right(&named, &split.labels()[images]))
+        let labels: Vec<u16> = images.iter().map(|&image| split.labels()[image]).collect();
+        Ok(share_right(&named, &labels))
     }
 }

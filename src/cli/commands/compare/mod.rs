@@ -7,7 +7,10 @@ mod show;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use futures_lite::future::block_on;
 
+use crate::cli::expected;
+use crate::evaluate::expected_cost;
 use crate::evaluate::aggregate::{MeasuredRun, Section, aggregate};
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::run::known_runs::runs_in;
@@ -16,8 +19,9 @@ use crate::cli::output::atomic_file;
 use crate::cli::output::print;
 use crate::cli::input::probe_args::ProbeArgs;
 use crate::format;
-use crate::device::DeviceChoice;
+use crate::device::{self, DeviceChoice};
 use crate::probe::ProbeSettings;
+use crate::probe::cost::Cost;
 use crate::session::event::Event;
 use crate::session::folder::{Evaluation, Place, place};
 
@@ -88,6 +92,7 @@ impl Compare {
         let format = self.format()?;
         let found = self.find()?;
         let settings = self.measure.settings();
+        self.tell(&found, &settings)?;
         let mut measured = Vec::new();
         for (number, Found { path, opened, named }) in found.iter().enumerate() {
             if !self.quiet && opened.known(&opened.record.data, &settings)?.is_none() {
@@ -116,6 +121,29 @@ impl Compare {
         atomic_file::write(out, (text + "\n").as_bytes())?;
         let hint = if format == Format::Html { "open it in a browser" } else { "written" };
         print::out(&format!("{}: {hint}", format::quoted(&out.display().to_string())))
+    }
+
+    /// Says beforehand how long it takes to measure what was not measured yet.
+    fn tell(&self, found: &[Found], settings: &ProbeSettings) -> Outcome {
+        let mut open = Vec::new();
+        for Found { opened, .. } in found {
+            if opened.known(&opened.record.data, settings)?.is_none() {
+                open.push(opened);
+            }
+        }
+        if open.len() < 2 {
+            return Ok(());
+        }
+        let selected = block_on(device::select(self.device))?;
+        let mut cost = Cost::default();
+        for opened in open {
+            let record = &opened.record;
+            let (encoder, data) = (&record.config.encoder, &record.data);
+            let request = opened.request(settings, &selected, data.image.height);
+            let images = [data.train_images, data.test_images];
+            cost = cost.then(block_on(expected_cost(encoder, data.image, images, &request, &selected.device))?);
+        }
+        expected::tell(cost, self.quiet, "--images N and --probe knn")
     }
 
     /// The format: as asked for, or by the file's ending.
@@ -243,7 +271,7 @@ fn how(settings: &ProbeSettings) -> String {
     let mut readers = Vec::new();
     if settings.linear {
         readers
-            .push("linear: logistic regression on standardised features, L2 chosen on the held-out sixth".to_string());
+            .push("linear: logistic regression on standardised features, L2 chosen on validation images".to_string());
     }
     if settings.knn {
         readers.push(format!("kNN: cosine, k = {k}, T = {temperature}"));
@@ -253,9 +281,10 @@ fn how(settings: &ProbeSettings) -> String {
     }
     format!(
         "Accuracy in percent on the test images, maps averaged over a {grid}x{grid} grid; {}. Each layer named is the best on \
-         the last sixth of the training images, for trained and untrained encoders alike. Of several seeds: mean ± sample \
+         the validation images, for trained and untrained encoders alike. Of several seeds: mean ± sample \
          standard deviation, one layer for all. Verdict: against the best control (the encoder before training, raw \
-         pixels, or their principal components); level is what lies within two standard errors on these test images.",
+         pixels, or their principal components); level is a difference whose 95 % \
+         interval holds 0 (Newcombe 1998), or of fewer than six test images.",
         readers.join("; ")
     )
 }

@@ -86,7 +86,7 @@ pub(super) struct EvalArgs {
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
 
-    /// Learning rates; the last sixth of the training images chooses among several [default: 0.01,0.03,0.1,0.3 for sgd, else 0.05]
+    /// Learning rates; validation images choose among several [default: 0.01,0.03,0.1,0.3 for sgd, else 0.05]
     #[arg(long, value_delimiter = ',', value_name = "RATES", value_parser = rate, help_heading = TRAINED)]
     lr: Vec<f64>,
 

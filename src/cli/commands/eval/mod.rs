@@ -138,7 +138,7 @@ impl Eval {
         let opened = Opened::at(run)?;
         let loaded = opened.load_labelled(self.data.as_ref(), self.device, self.quiet)?;
         let side = loaded.side();
-        let request = self.args.request(side, Some(opened.as_long(side)), opened.budget(&loaded))?;
+        let request = self.args.request(side, Some(opened.as_long(side)), opened.budget(&loaded.selected))?;
         let evaluation = opened.answer(&loaded, &request, self.quiet)?;
         if self.json {
             let run = opened.path().to_path_buf(); // of a checkpoint that was named, the run around it if there is one
@@ -169,6 +169,7 @@ impl Eval {
         let AdaptedImages { images, how } = load_images::adapted(images, imported.channels, None)?;
         let request = self.args.request(images.train.size().height, None, ControlBudget::Cheap)?;
         let subject = subject(&imported, foreign_weights::SEED, &images, &data.sha256, &selected);
+        expected::tell(block_on(subject.cost(&request))?, self.quiet, expected::OF_EVAL)?;
         let spinner = Spinner::new(self.quiet);
         let measured = block_on(subject.measure(&request, &mut |task| spinner.tell(task)))?;
         drop(spinner);
@@ -262,7 +263,7 @@ pub(crate) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Datase
         "Measured with {} {}One run, one seed. The best layer is picked by {}, for all alike. On {}.",
         settings.describe(data),
         components(rows),
-        if settings.chooses() { "the last sixth of the training images" } else { "these very test images" },
+        if rows.iter().any(|row| row.validation.is_some()) { "the validation images" } else { "these very test images" },
         selected.readout.name
     );
     let mut lines = vec![format!("{}\n", probe_table::table(rows))];

@@ -53,11 +53,11 @@ pub(crate) struct Report {
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
 
-    /// Probe with the first N labelled training images [default: as measured before, or all]
+    /// Probe with N labelled training images, drawn with the same share of each class [default: as measured before, or all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
     images: Option<u64>,
 
-    /// Probe with the first N test images [default: as measured before, or all]
+    /// Probe with N test images, drawn with the same share of each class [default: as measured before, or all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     test_images: Option<u64>,
 

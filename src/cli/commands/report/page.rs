@@ -121,7 +121,7 @@ impl Page<'_> {
             "Measured with {} {}One run, one seed. The best layer (bold) is picked by the {}. On {}, nolabel {}.",
             evaluation.settings.describe(self.data),
             eval::components(rows),
-            if evaluation.settings.chooses() { "last sixth of the training images" } else { "test images" },
+            if rows.iter().any(|row| row.validation.is_some()) { "validation images" } else { "test images" },
             evaluation.device.name,
             evaluation.nolabel,
         );

@@ -1,41 +1,66 @@
 //! Matrix products on one thread, by the `gemm` crate.
 
+/// Element type of a matrix: `f32` or `f64`.
+pub trait Number: Copy + 'static {
+    /// 1.
+    const ONE: Self;
+}
+
+impl Number for f32 {
+    const ONE: Self = 1.0;
+}
+
+impl Number for f64 {
+    const ONE: Self = 1.0;
+}
+
 /// View of a matrix with strides, so that a transpose costs nothing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Matrix<'a> {
-    values: &'a [f32],
+pub struct Matrix<'a, T = f32> {
+    values: &'a [T],
     rows: usize,
     columns: usize,
     /// Values from one row to the next, and from one column to the next.
     strides: [isize; 2],
 }
 
-impl<'a> Matrix<'a> {
+impl<'a, T> Matrix<'a, T> {
     /// Matrix of `rows` contiguous rows.
-    pub(super) fn new(values: &'a [f32], rows: usize) -> Self {
+    ///
+    /// # Panics
+    /// When the values are not that many rows of one length.
+    pub fn new(values: &'a [T], rows: usize) -> Self {
         let columns = values.len() / rows.max(1);
         assert_eq!(values.len(), rows * columns, "a matrix has rows of one length");
         Self { values, rows, columns, strides: [columns as isize, 1] }
     }
 
     /// Matrix whose rows are the first `columns` of every `pitch` values.
-    pub(super) fn pitched(values: &'a [f32], columns: usize, pitch: usize) -> Self {
+    ///
+    /// # Panics
+    /// When the values are no rows of that pitch.
+    pub fn pitched(values: &'a [T], columns: usize, pitch: usize) -> Self {
         assert!(columns <= pitch && values.len().is_multiple_of(pitch), "rows lie {pitch} apart");
         Self { values, rows: values.len() / pitch, columns, strides: [pitch as isize, 1] }
     }
 
-    pub(super) fn transposed(self) -> Self {
+    /// The transpose, over the same values.
+    pub fn transposed(self) -> Self {
         let [down, across] = self.strides;
         Self { rows: self.columns, columns: self.rows, strides: [across, down], ..self }
     }
 }
 
-/// `c = a b`, or `c += a b` with `add`. The rows of `c` lie `pitch` values apart.
-pub(super) fn matmul(c: &mut [f32], pitch: usize, a: Matrix, b: Matrix, add: bool) {
+/// `c = a b`, or `c += a b` with `add`. The rows of `c` lie `pitch` values apart; the last one may end early.
+///
+/// # Panics
+/// When the shapes do not fit.
+pub fn matmul<T: Number>(c: &mut [T], pitch: usize, a: Matrix<T>, b: Matrix<T>, add: bool) {
     let m = a.rows;
     let k = a.columns;
     let n = b.columns;
-    let fits = b.rows == k && n <= pitch && c.len() == m * pitch;
+    let reach = if m == 0 { 0 } else { (m - 1) * pitch + n };
+    let fits = b.rows == k && n <= pitch && (reach..=m * pitch).contains(&c.len());
     assert!(fits, "{m}x{k} by {}x{n} into {} in rows of {pitch}", b.rows, c.len());
     let [a_down, a_across] = a.strides;
     let [b_down, b_across] = b.strides;
@@ -56,8 +81,8 @@ pub(super) fn matmul(c: &mut [f32], pitch: usize, a: Matrix, b: Matrix, add: boo
             b.values.as_ptr(),
             b_across,
             b_down,
-            1.0,
-            1.0,
+            T::ONE,
+            T::ONE,
             false,
             false,
             false,

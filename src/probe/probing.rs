@@ -1,0 +1,232 @@
+//! Probes of an encoder's layers, of raw pixels and of their principal components.
+
+use burn::tensor::Device;
+
+use super::features::{self, Features, HELD};
+use super::pca::{Components, MOST_COMPONENTS};
+use super::sample::{Sample, Validation};
+use super::{ProbeRow, ProbeSettings, Source, interval, knn, linear, retrieval, share_right};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::net::Encoder;
+
+/// Result of one probe at one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The accuracy with its settings.
+    pub row: ProbeRow,
+    /// The predicted class of each test image; empty for probes that predict none.
+    pub named: Vec<u16>,
+}
+
+/// Images, settings and device that encoders and controls are probed with.
+#[derive(Clone, Copy, Debug)]
+pub struct Probing<'a> {
+    /// The images.
+    pub data: &'a Dataset,
+    /// The probes and their settings.
+    pub settings: &'a ProbeSettings,
+    /// The images in use, as [`Sample::of`] draws them.
+    pub sample: &'a Sample,
+    /// The device.
+    pub device: &'a Device,
+}
+
+impl Probing<'_> {
+    /// Probes an encoder layer by layer, from pixels to head. `tell` hears what is being done.
+    ///
+    /// # Errors
+    /// When the layer does not exist or the device is lost.
+    pub async fn encoder(
+        &self,
+        encoder: &Encoder,
+        source: Source,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Vec<ProbeRow>> {
+        self.readings(encoder, source, tell).await.map(rows)
+    }
+
+    /// The same with every prediction.
+    ///
+    /// # Errors
+    /// As [`Probing::encoder`].
+    pub async fn readings(
+        &self,
+        encoder: &Encoder,
+        source: Source,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Vec<Reading>> {
+        let Self { data, settings, sample, device } = self;
+        let mut found = Vec::new();
+        for layers in self.passes(encoder).await? {
+            tell(&format!("{}: features", source.words()));
+            let grid = settings.grid;
+            let train = features::of_encoder(encoder, &data.train, &sample.train, grid, &layers, device).await?;
+            let test = features::of_encoder(encoder, &data.test, &sample.test, grid, &layers, device).await?;
+            // the features of a layer go once it is probed
+            for (train, test) in train.into_iter().zip(test) {
+                tell(&format!("{}: {}", source.words(), train.layer));
+                found.extend(self.layer(&train, &test, source).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Probes the pixels themselves, or means of [`features::pooling`] times as many where they do not fit into memory.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub async fn pixels(&self, tell: &mut dyn FnMut(&str)) -> Result<Vec<ProbeRow>> {
+        tell(Source::RawPixels.words());
+        let [train, test] = self.of_pixels();
+        self.layer(&train, &test, Source::RawPixels).await.map(rows)
+    }
+
+    /// Probes the first `width` principal components of the pixels, at most 256 and fewer than training images.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub async fn components(&self, width: usize, tell: &mut dyn FnMut(&str)) -> Result<Vec<ProbeRow>> {
+        tell(Source::Pca.words());
+        let [train, test] = self.of_pixels();
+        let width = width.min(MOST_COMPONENTS).min(train.len().saturating_sub(1)).max(1);
+        let components = Components::of(&train, width, self.device).await?;
+        let train = components.project(&train, self.device).await?;
+        let test = components.project(&test, self.device).await?;
+        self.layer(&train, &test, Source::Pca).await.map(rows)
+    }
+
+    /// Layer names of the rows of [`Probing::pixels`] and [`Probing::components`].
+    pub fn pixel_layers(&self) -> [String; 2] {
+        let factor = self.pooling();
+        [features::pixel_layer(factor), super::pca::layer(&features::pixel_layer(factor))]
+    }
+
+    fn pooling(&self) -> usize {
+        features::pooling(self.data.train.size(), self.sample.train.len() + self.sample.test.len())
+    }
+
+    fn of_pixels(&self) -> [Features; 2] {
+        let Self { data, sample, .. } = self;
+        let factor = self.pooling();
+        [(&data.train, &sample.train), (&data.test, &sample.test)]
+            .map(|(split, images)| features::of_pixels(split, images, factor))
+    }
+
+    /// The layers that are asked for, in groups whose features fit into memory together.
+    async fn passes(&self, encoder: &Encoder) -> Result<Vec<Vec<String>>> {
+        let names = encoder.layer_names();
+        let wanted = match &self.settings.layer {
+            None => names,
+            Some(layer) if names.contains(layer) => vec![layer.clone()],
+            Some(layer) => {
+                return Err(Error::Config(format!("there is no layer `{layer}`; there are: {}", names.join(", "))));
+            }
+        };
+        let Self { data, settings, sample, device } = self;
+        let one =
+            features::of_encoder(encoder, &data.train, &sample.train[..1], settings.grid, &wanted, device).await?;
+        let images = sample.train.len() + sample.test.len();
+        let mut passes: Vec<Vec<String>> = Vec::new();
+        let mut held = usize::MAX;
+        for Features { layer, width, .. } in one {
+            let size = width * images;
+            held = held.saturating_add(size);
+            match passes.last_mut().filter(|_| held <= HELD) {
+                Some(pass) => pass.push(layer),
+                None => {
+                    passes.push(vec![layer]);
+                    held = size;
+                }
+            }
+        }
+        Ok(passes)
+    }
+
+    async fn layer(&self, train: &Features, test: &Features, source: Source) -> Result<Vec<Reading>> {
+        let Self { data, settings, sample, device } = self;
+        let (train_labels, test_labels) = (sample.train_labels(data), sample.test_labels(data));
+        let classes = data.classes.len();
+        let validation = sample.validation.as_ref().filter(|_| settings.chooses());
+        let mut found = Vec::new();
+        let mut reading = |probe: &str, named: Vec<u16>, l2: Option<f64>, validation: Option<f64>| {
+            let (layer, probe) = (train.layer.clone(), probe.to_string());
+            let accuracy = share_right(&named, &test_labels);
+            let interval = interval::wilson(accuracy, named.len());
+            let row =
+                ProbeRow { source, layer, width: train.width, probe, accuracy, interval, l2, lr: None, validation };
+            found.push(Reading { row, named });
+        };
+        if settings.linear {
+            let fit = linear::fit(train, &train_labels, validation, classes, &settings.penalties, device).await?;
+            let named = fit.predict(test, device).await?;
+            reading("linear", named, Some(fit.l2), fit.validation);
+        }
+        if settings.knn {
+            let votes = knn::Votes { k: settings.k, temperature: settings.temperature, classes };
+            let named = knn::predict(train, &train_labels, test, &votes, device).await?;
+            let validation = match validation {
+                Some(rows) => Some(among_themselves(train, &train_labels, rows, &votes, device).await?),
+                None => None,
+            };
+            reading("knn", named, None, validation);
+        }
+        if settings.retrieval {
+            let rows = self.retrieved((train, &train_labels), (test, &test_labels), source, validation).await?;
+            found.extend(rows.into_iter().map(|row| Reading { row, named: Vec::new() }));
+        }
+        Ok(found)
+    }
+
+    /// A row a measure of retrieval.
+    async fn retrieved(
+        &self,
+        (train, labels): (&Features, &[u16]),
+        (test, truth): (&Features, &[u16]),
+        source: Source,
+        validation: Option<&Validation>,
+    ) -> Result<Vec<ProbeRow>> {
+        let found = retrieval::measure(train, labels, test, truth, self.device).await?;
+        let held_out = match validation {
+            Some(Validation { kept, aside }) => {
+                let (known, asked) = (train.chosen(kept), train.chosen(aside));
+                let (labels, truth) = (chosen(labels, kept), chosen(labels, aside));
+                Some(retrieval::measure(&known, &labels, &asked, &truth, self.device).await?)
+            }
+            None => None,
+        };
+        let row = |(place, measure): (usize, retrieval::Measure)| ProbeRow {
+            source,
+            layer: train.layer.clone(),
+            width: train.width,
+            probe: measure.name.to_string(),
+            accuracy: measure.mean,
+            interval: measure.interval,
+            l2: None,
+            lr: None,
+            validation: held_out.map(|held_out| held_out[place].mean),
+        };
+        Ok(found.into_iter().enumerate().map(row).collect())
+    }
+}
+
+fn rows(readings: Vec<Reading>) -> Vec<ProbeRow> {
+    readings.into_iter().map(|reading| reading.row).collect()
+}
+
+fn chosen(labels: &[u16], rows: &[usize]) -> Vec<u16> {
+    rows.iter().map(|&row| labels[row]).collect()
+}
+
+/// kNN accuracy on the validation rows, with the others as neighbours.
+async fn among_themselves(
+    train: &Features,
+    labels: &[u16],
+    Validation { kept, aside }: &Validation,
+    votes: &knn::Votes,
+    device: &Device,
+) -> Result<f64> {
+    let (known, asked) = (train.chosen(kept), train.chosen(aside));
+    let named = knn::predict(&known, &chosen(labels, kept), &asked, votes, device).await?;
+    Ok(share_right(&named, &chosen(labels, aside)))
+}
