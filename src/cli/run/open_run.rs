@@ -6,6 +6,7 @@ use futures_lite::future::block_on;
 
 use super::config_diff::refuse_edited;
 use super::known_runs::no_run_at;
+use crate::cli::expected;
 use crate::cli::input::load_images;
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::print;

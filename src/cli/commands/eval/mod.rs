@@ -17,6 +17,7 @@ use repeat::Repeat;
 use crate::cli::input::args;
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::input::foreign_weights::{self, Foreign, ForeignArgs};
+use crate::cli::expected;
 use crate::cli::input::load_images;
 use crate::cli::output::spinner::Spinner;
 use crate::evaluate::{AdaptedImages, ControlBudget, EncoderUnderTest, Measurement, SupervisedControl};

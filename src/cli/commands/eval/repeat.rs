@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::card::{Card, RunCard, WeightsCard};
 use super::{TEXT_WIDTH, subject};
 use crate::cli::input::foreign_weights::{self, Foreign};
+use crate::cli::expected;
 use crate::cli::input::load_images;
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::print;
@@ -120,6 +121,7 @@ impl Repeat<'_> {
         }
         let images = load_images::adapted(self.images(&card.data)?, imported.channels, None)?.images;
         let subject = subject(&imported, card.seed, &images, &card.data.sha256, &selected);
+        expected::tell(block_on(subject.cost(request))?, self.quiet, expected::OF_EVAL)?;
         let spinner = Spinner::new(self.quiet);
         let measured = block_on(subject.measure(request, &mut |task| spinner.tell(task)))?;
         Ok(Now { by: by(&selected.readout.name), measured })
