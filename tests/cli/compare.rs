@@ -60,7 +60,7 @@ fn runs_are_compared_by_method_and_measured_once() {
     let first = lab.succeeds("compare runs --device cpu");
     assert!(first.err.contains("measuring runs/rotation-1 (run 1 of 3)"), "{}", first.err);
     for words in
-        ["fashion-mnist: probed with 100 training and 40 test images", "PCA of raw pixels", "verdict", "last sixth"]
+        ["fashion-mnist: probed with 100 training and 40 test images", "PCA of raw pixels", "verdict", "validation images"]
     {
         assert!(first.out.contains(words), "no `{words}` in\n{}", first.out);
     }
@@ -117,7 +117,7 @@ fn the_comparison_is_a_page_too() {
         "Linear probe, accuracy in percent",
         "kNN, accuracy in percent",
         "raw pixels",
-        "last sixth of the training images",
+        "validation images",
         "<pre>nolabel compare runs --device cpu --out comparison.html -q</pre>",
         "<dt>runs/rotation-2</dt><dd>seed 2, 3 steps",
         "<th>rotation<small>rotation accuracy ",
