@@ -110,7 +110,8 @@ mod tests {
         assert_eq!(cost([48, 12], &one), Cost::default());
         let supervised = SupervisedControl::Measured(Plan::as_long(28, 1_000_000, 64));
         let all = EvalRequest { untrained: 3, supervised, ..one.clone() };
-        let ([few, many], whole) = ([&one, &all].map(|request| cost([60_000, 10_000], request).seconds), [60_000, 10_000]);
+        let ([few, many], whole) =
+            ([&one, &all].map(|request| cost([60_000, 10_000], request).seconds), [60_000, 10_000]);
         assert!(few > 0.0 && many > few, "{few} and {many} s for {whole:?} images");
     }
 }

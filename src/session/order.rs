@@ -22,7 +22,6 @@ pub(super) struct Order {
     drawn: Option<OnceCell<Vec<usize>>>,
 }
 
-
 impl Order {
     pub(super) fn new(seed: u64, images: usize, batch: usize) -> Self {
         Self { seed, images, batch, latest: RefCell::new(None), drawn: None }

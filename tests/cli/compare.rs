@@ -59,9 +59,12 @@ fn runs_are_compared_by_method_and_measured_once() {
     let lab = trained();
     let first = lab.succeeds("compare runs --device cpu");
     assert!(first.err.contains("measuring runs/rotation-1 (run 1 of 3)"), "{}", first.err);
-    for words in
-        ["fashion-mnist: probed with 100 training and 40 test images", "PCA of raw pixels", "verdict", "validation images"]
-    {
+    for words in [
+        "fashion-mnist: probed with 100 training and 40 test images",
+        "PCA of raw pixels",
+        "verdict",
+        "validation images",
+    ] {
         assert!(first.out.contains(words), "no `{words}` in\n{}", first.out);
     }
     let line = |method: &str| first.out.lines().find(|line| line.starts_with(method)).expect("a line").to_string();
