@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::halves::{Halves, Side, quoted};
-use super::layout::{HELD_OUT, Item, counted, hash, held_by_hash};
+use super::held_out::{HELD_OUT, hash, held_by_hash};
+use super::layout::{Item, counted};
 use super::reader::{Images, Reader};
 use super::summary::{Summary, untested};
 use super::tree::Folder;

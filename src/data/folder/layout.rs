@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::halves::{self, Halves, Side};
+use super::held_out::hash;
 use super::tree::{Folder, Others};
 use crate::error::{Error, Result};
-
-/// One image in ten is kept for testing where no test images are set apart.
-pub(super) const HELD_OUT: u64 = 10;
 
 /// The images that were found.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -229,53 +225,9 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// True for the images to test on, given the class and the hash of each: of each class those whose hash is a multiple of
-/// ten. Where that is none of at least two, it is the one with the largest hash; where it is all, that one alone.
-pub(super) fn held_out(classes: &[u16], hashes: &[u64]) -> Vec<bool> {
-    let mut places: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
-    for (place, class) in classes.iter().enumerate() {
-        places.entry(*class).or_default().push(place);
-    }
-    let mut held = vec![false; classes.len()];
-    for places in places.into_values() {
-        let of_class: Vec<u64> = places.iter().map(|&place| hashes[place]).collect();
-        for (place, is_held) in places.into_iter().zip(held_by_hash(&of_class)) {
-            held[place] = is_held;
-        }
-    }
-    held
-}
-
-/// The same for one class. A single image is never held out.
-pub(super) fn held_by_hash(hashes: &[u64]) -> Vec<bool> {
-    let by_rule = |hash: &u64| hash.is_multiple_of(HELD_OUT);
-    let held = hashes.iter().filter(|hash| by_rule(hash)).count();
-    if hashes.len() > 1 && held > 0 && held < hashes.len() {
-        return hashes.iter().map(by_rule).collect();
-    }
-    let largest = (0..hashes.len()).max_by_key(|&place| hashes[place]).filter(|_| hashes.len() > 1);
-    (0..hashes.len()).map(|place| Some(place) == largest).collect()
-}
-
-/// The path of a file within the folder, its parts joined by `/`.
-pub(super) fn inside(root: &Path, path: &Path) -> String {
-    let inside = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<_> = inside.iter().map(|part| part.to_string_lossy()).collect();
-    parts.join("/")
-}
-
-/// The hash of a file's path within the folder.
-pub(super) fn hash(root: &Path, path: &Path) -> u64 {
-    hash_of(&inside(root, path))
-}
-
-/// The first 64 bits of the SHA-256 of a path within the folder.
-pub(super) fn hash_of(inside: &str) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(inside).into();
-    digest.iter().take(8).fold(0, |hash, &byte| hash << 8 | u64::from(byte))
-}
 #[cfg(test)]
 mod tests {
+    use super::super::held_out::held_out;
     use super::*;
     use std::fs;
 
@@ -396,21 +348,6 @@ mod tests {
         let layout = find(described.path()).expect("a layout");
         assert_eq!((layout.classes.len(), layout.train.len() + layout.test.len()), (0, 20));
         assert_eq!(layout.unused, ["`annotations` (20 images)"]);
-    }
-
-    #[test]
-    fn a_handful_of_images_is_on_both_sides() {
-        for count in 2..12 {
-            let layout = find(folder(&pets("", count)).path()).expect("a layout");
-            for class in 0..2 {
-                let [train, test] =
-                    parted(&layout).map(|items| items.iter().filter(|item| item.class == class).count());
-                assert!(train > 0 && test > 0, "{count} images of class {class}");
-            }
-        }
-        assert_eq!(held_by_hash(&[10, 20, 30]), [false, false, true]);
-        assert_eq!(held_by_hash(&[1, 3, 2]), [false, true, false]);
-        assert_eq!((held_by_hash(&[20]), held_by_hash(&[1, 10])), (vec![false], vec![false, true]));
     }
 
     #[test]

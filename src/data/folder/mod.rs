@@ -9,6 +9,7 @@ mod content;
 mod decode;
 mod depth;
 mod halves;
+mod held_out;
 mod jpeg;
 mod layout;
 mod limits;

@@ -6,7 +6,8 @@ use rayon::prelude::*;
 
 use super::decode::{self, Planes};
 use super::depth::{self, Depth};
-use super::layout::{Item, counted, hash_of, held_out, inside};
+use super::held_out::{hash_of, held_out, inside};
+use super::layout::{Item, counted};
 use crate::data::{Reading, Size, Split};
 use crate::error::Result;
 
