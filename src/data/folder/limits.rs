@@ -14,6 +14,8 @@ pub(super) fn in_a_line(said: &dyn std::fmt::Display) -> String {
 pub(super) const MAX_BYTES: u64 = 1 << 28;
 /// Pixels an image may have, 67 million.
 pub(super) const MAX_PIXELS: u64 = 1 << 26;
+/// Bytes a decoder may take for one image.
+pub(super) const MAX_MEMORY: u64 = 1 << 30;
 /// Memory that all images under way may take together, 2 GiB: more of them wait for their turn.
 const MEMORY: u64 = 1 << 31;
 /// Memory a pixel takes while it is decoded: 16 bits of four channels, unpacked, decoded and brought to three.

@@ -20,6 +20,7 @@ mod reader;
 #[cfg(test)]
 mod sample;
 mod summary;
+mod tiff;
 mod tree;
 mod video;
 
