@@ -19,7 +19,7 @@ pub fn Task() -> impl IntoView {
     let paper = of_card(|card| format!("{} ({})", card.paper, card.year));
     view! {
         <section class="part" aria-labelledby="part-task">
-            <h2 id="part-task"><span class="count" aria-hidden="true">"1"</span>"A puzzle that marks itself"</h2>
+            <h2 id="part-task"><span class="count" aria-hidden="true">"1"</span>"A puzzle whose answer we know"</h2>
             <p class="task" data-testid="task">{task}</p>
             <Strip/>
             <details>

@@ -20,7 +20,7 @@ pub fn Learning() -> impl IntoView {
             <h2 id="part-learning"><span class="count" aria-hidden="true">"2"</span>"Getting better at it"</h2>
             <p>
                 "Every step shows the network one batch of images and nudges its weights so that its answers would have been a
-                little less wrong. The loss counts how wrong they were."
+                little better. The loss says how far they were from what the puzzle asks for."
             </p>
             <div class="charts">
                 <Chart title="Loss" plot=loss value=latest testid="loss"/>
