@@ -136,10 +136,7 @@ macro_rules! options {
 
         impl $crate::options::Options for $name {
             fn declared() -> Vec<$crate::options::Declared> {
-                #[allow(unused_mut)]
-                let mut declared = Vec::new();
-                $(declared.extend(<$group_type as $crate::options::Options>::declared());)*
-                $(declared.push(
+                let own = vec![$(
                     $crate::options::Declared::new(
                         stringify!($field),
                         concat!($($help),+),
@@ -151,8 +148,8 @@ macro_rules! options {
                             $(.described($text))?,
                     )
                     $(.tiny($tiny))?,
-                );)*
-                declared
+                )*];
+                [$(<$group_type as $crate::options::Options>::declared(),)* own].concat()
             }
 
             fn put(&self, map: &mut $crate::options::Map) {

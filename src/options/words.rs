@@ -28,7 +28,7 @@ macro_rules! words {
             $($(#[$variant_attribute])* #[serde(rename = $word)] $variant,)+
         }
 
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "some enums are written and read by serde alone")]
         impl $name {
             /// Every variant, in the order of declaration.
             $visibility const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];

@@ -265,6 +265,13 @@ async fn the_keyboard_alone_is_enough() {
            !(control.labels?.length || control.getAttribute('aria-label') || control.textContent.trim())).map((control) => control.outerHTML)",
     );
     assert_eq!(unnamed.await, serde_json::json!([]), "every control has a name");
+    let unexplained = page.script(
+        "return [...document.querySelectorAll('.field input')].filter((field) =>
+           !document.getElementById(field.getAttribute('aria-describedby'))?.textContent.trim()).map((field) => field.id)",
+    );
+    assert_eq!(unexplained.await, serde_json::json!([]), "every field has its help");
+    let options = page.script("return document.querySelectorAll('.more .field').length").await;
+    assert!(options.as_u64() >= Some(2), "the width and the options of the method: {options}");
     page.close().await;
 }
 

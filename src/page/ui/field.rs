@@ -6,13 +6,14 @@ use serde_json::Value;
 use crate::page::model::settings;
 use crate::page::state::store::PageState;
 
-/// A field for the setting that links call `key`: a check box for a boolean, else a line of text. Label and help are those of
-/// the setting's declaration; `label` is for fields that are no setting of the run. It shows the preset's value until something
-/// is typed, and as a placeholder when it is empty.
+/// A field for the setting that links call `key`: a check box for a boolean, else a line of text. It shows the preset's value
+/// until something is typed, and as a placeholder when it is empty. Label and help come from the setting's declaration; `label`
+/// and `help` are for fields beyond the configuration.
 #[component]
 pub fn Field(
     #[prop(into)] key: String,
     #[prop(optional)] label: &'static str,
+    #[prop(optional)] help: &'static str,
     #[prop(optional)] placeholder: &'static str,
 ) -> impl IntoView {
     let state = expect_context::<PageState>();
@@ -23,7 +24,10 @@ pub fn Field(
         name.with_value(|key| settings::declared(&config, &card, key))
     });
     let title = move || declared.get().map_or_else(|| label.to_string(), |declared| declared.label().to_string());
-    let help = move || declared.get().map(|declared| format!("{} Range: {}.", declared.help, declared.range));
+    let help = Memo::new(move |_| match declared.get() {
+        Some(declared) => format!("{} Range: {}.", declared.help, declared.range),
+        None => help.to_string(),
+    });
     let base = Memo::new(move |_| {
         state.preset_config().and_then(|config| name.with_value(|key| settings::value(&config, key)))
     });
@@ -35,6 +39,7 @@ pub fn Field(
         typed().is_some() && name.with_value(|key| said.contains(key.as_str()))
     };
     let id = format!("set-{key}");
+    let help_id = format!("help-{key}");
     // the prefix keeps options called `task` or `loss` apart from the page's own test ids
     let common = settings::FIELDS.contains(&key.as_str()) || key == settings::PROBE_EVERY;
     let testid = if common { key } else { format!("option-{key}") };
@@ -44,6 +49,7 @@ pub fn Field(
             <input
                 type="checkbox"
                 id=id.clone()
+                aria-describedby=help_id.clone()
                 data-testid=testid
                 prop:checked=move || shown() == "true"
                 on:change=move |event| name.with_value(|key| state.change(key, &event_target_checked(&event).to_string()))
@@ -56,6 +62,7 @@ pub fn Field(
                 inputmode="decimal"
                 autocomplete="off"
                 id=id.clone()
+                aria-describedby=help_id.clone()
                 data-testid=testid
                 placeholder=move || preset().unwrap_or_else(|| placeholder.to_string())
                 prop:value=shown
@@ -65,5 +72,10 @@ pub fn Field(
         }
         .into_any()
     };
-    view! { <div class="field" class:switch=switch title=help><label for=id>{title}</label>{control}</div> }
+    view! {
+        <div class="field" title=help>
+            <div class:switch=switch><label for=id>{title}</label>{control}</div>
+            <p class="hint help" id=help_id>{help}</p>
+        </div>
+    }
 }

@@ -8,6 +8,9 @@ use super::field::Field;
 use crate::page::model::settings::{self, PROBE_EVERY};
 use crate::page::state::store::PageState;
 
+/// Help of the field for the pace of probes.
+const PROBE_HELP: &str = "Steps between two tests of the features; 0 switches them off.";
+
 /// The form with all settings. They are fixed while a run is in progress.
 #[component]
 pub fn Form() -> impl IntoView {
@@ -27,7 +30,7 @@ pub fn Form() -> impl IntoView {
                     <Field key="lr"/>
                     <Field key="epochs"/>
                     <Field key="steps" placeholder="by epochs"/>
-                    <Field key=PROBE_EVERY label="Probe every" placeholder="auto"/>
+                    <Field key=PROBE_EVERY label="Probe every" help=PROBE_HELP placeholder="auto"/>
                 </div>
                 <More/>
             </fieldset>
