@@ -9,7 +9,7 @@ use nolabel::evaluate::{
     self, Cache, EncoderUnderTest, EvalRequest, Measurement, Standing, SupervisedControl, best_control,
 };
 use nolabel::net::{Encoder, EncoderConfig};
-use nolabel::probe::labelled::{Length, Plan};
+use nolabel::probe::labelled::{LabelledPlan, Length};
 use nolabel::probe::{ProbeRow, ProbeSettings, Source};
 
 const SIDE: usize = 12;
@@ -99,7 +99,7 @@ fn knn_of_pixels(data: &Dataset, k: usize, temperature: f64) -> f64 {
 #[test]
 fn every_control_is_measured_beside_the_encoder() {
     let setup = Setup::new();
-    let plan = Plan { length: Length::Steps(60), batch: 32, rates: vec![0.1], ..Plan::network(SIDE) };
+    let plan = LabelledPlan { length: Length::Steps(60), batch: 32, rates: vec![0.1], ..LabelledPlan::network(SIDE) };
     let request = EvalRequest { supervised: SupervisedControl::Measured(plan.clone()), untrained: 3, ..knn().into() };
     let measured = setup.measure(&setup.trained, &request);
 
@@ -151,7 +151,7 @@ fn controls_are_measured_once_for_all_encoders() {
 #[test]
 fn known_numbers_are_kept_before_the_long_control() {
     let setup = Setup::new();
-    let plan = Plan { length: Length::Steps(2), batch: 8, rates: vec![0.1], ..Plan::network(SIDE) };
+    let plan = LabelledPlan { length: Length::Steps(2), batch: 8, rates: vec![0.1], ..LabelledPlan::network(SIDE) };
     let request = EvalRequest { supervised: SupervisedControl::Measured(plan), ..knn().into() };
     let subject = EncoderUnderTest {
         trained: &setup.trained,

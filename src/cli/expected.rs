@@ -1,4 +1,4 @@
-//! Expected time and memory of a measurement, told before it begins.
+//! Expected time and memory of a measurement, printed before it starts.
 
 use std::fs;
 
@@ -7,16 +7,16 @@ use super::output::print;
 use crate::format;
 use crate::probe::cost::Cost;
 
-/// Seconds below which nobody needs to be told.
+/// Seconds from which the expected time is printed.
 const SHORT: f64 = 30.0;
-/// Seconds from which it is said what would shorten them.
+/// Seconds from which arguments that shorten the measurement are named.
 const LONG: f64 = 600.0;
 
-/// What makes a single measurement shorter.
+/// Arguments that make a single measurement shorter.
 pub(crate) const OF_EVAL: &str = "--images N, --layer NAME and --probe knn of `nolabel eval`";
 
-/// Says how long it takes, where that is long, and refuses what does not fit into memory. `shorter` are the options that would
-/// make it shorter.
+/// Prints the expected cost where it is high, and refuses a measurement that does not fit into memory. `shorter` names the arguments
+/// that make it shorter.
 pub(crate) fn tell(cost: Cost, quiet: bool, shorter: &str) -> Outcome {
     let gigabytes = |bytes: f64| format!("{:.1} GB", bytes / 1e9);
     if let Some(free) = available().filter(|free| cost.bytes > *free) {
@@ -35,7 +35,7 @@ pub(crate) fn tell(cost: Cost, quiet: bool, shorter: &str) -> Outcome {
     Ok(())
 }
 
-/// Bytes of memory that are free, where the system says so.
+/// Bytes of free memory, where the system reports them.
 fn available() -> Option<f64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_refused_with_what_to_do() {
+    fn a_measurement_beyond_the_memory_is_refused() {
         let cost = Cost { seconds: 1.0, bytes: 1e18 };
         let Err(Failure::Failed(said)) = tell(cost, true, "--images N or --layer NAME") else {
             assert_eq!(available(), None, "an exabyte fits nowhere");

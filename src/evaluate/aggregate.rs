@@ -258,7 +258,7 @@ mod tests {
     use crate::device::{Kind, Readout};
     use crate::methods::find;
     use crate::probe::ProbeSettings;
-    use crate::probe::labelled::Plan;
+    use crate::probe::labelled::LabelledPlan;
     use crate::session::folder::{DataRecord, Details, Tuned};
 
     /// A run whose accuracies at two layers are given, trained and untrained, and that of raw pixels.
@@ -361,7 +361,7 @@ mod tests {
     fn the_supervised_encoder_is_no_control_to_beat() {
         let supervised = |mut run: MeasuredRun, accuracy: f64| {
             let rows = vec![ProbeRow { source: Source::Supervised, accuracy, ..run.evaluation.rows[0].clone() }];
-            run.evaluation.details.supervised = Some(Tuned { plan: Plan::as_long(28, 9, 8), rows });
+            run.evaluation.details.supervised = Some(Tuned { plan: LabelledPlan::as_long(28, 9, 8), rows });
             run
         };
         let one = supervised(run("simsiam", 1, [0.86, 0.88], [0.7, 0.7], 0.75), 0.95);

@@ -14,7 +14,7 @@ use crate::digest::hex;
 use crate::error::Result;
 use crate::net::{Encoder, EncoderConfig, GAP, tensors};
 use crate::probe::few::{Curve, Draws, FewSettings};
-use crate::probe::labelled::{FINETUNE, Labelled, Plan, SGD};
+use crate::probe::labelled::{FINETUNE, Labelled, LabelledPlan, SGD};
 use crate::probe::{ProbeRow, ProbeSettings, Probing, Source};
 use crate::session::folder::Untrained;
 
@@ -38,7 +38,7 @@ struct Key<'a> {
     few: Option<(&'a str, &'a FewSettings)>,
     /// The training of a classifier with labels.
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<&'a Plan>,
+    plan: Option<&'a LabelledPlan>,
 }
 
 #[derive(Clone, Serialize)]
@@ -61,7 +61,7 @@ impl<'a> Controls<'a> {
     }
 
     /// The controls that are in the cache, beside an encoder whose last layer has this width.
-    pub(super) async fn known(&self, width: usize, plan: Option<&Plan>) -> Result<Known> {
+    pub(super) async fn known(&self, width: usize, plan: Option<&LabelledPlan>) -> Result<Known> {
         let EncoderUnderTest { untrained, config, .. } = self.subject;
         let has = |key: &Value, names: &[RowName]| self.find(key, names).is_some();
         let own = self.key(Control::Untrained(config, weights(untrained).await?), None, None);
@@ -113,7 +113,7 @@ impl<'a> Controls<'a> {
     }
 
     /// A linear layer trained by SGD on the frozen untrained encoder and on raw pixels.
-    pub(super) async fn linear_sgd(&mut self, plan: &Plan, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
+    pub(super) async fn linear_sgd(&mut self, plan: &LabelledPlan, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
         let EncoderUnderTest { untrained, config, .. } = self.subject;
         let training = Labelled { probing: self.probing, plan };
         let title = |source: Source| format!("a linear layer on {}", source.words());
@@ -134,7 +134,12 @@ impl<'a> Controls<'a> {
 
     /// The untrained encoder trained with labels: its own classifier and, with `layers`, its layers under the same probes as
     /// those of the other encoders.
-    pub(super) async fn supervised(&mut self, plan: &Plan, layers: bool, tell: &mut Tell<'_>) -> Result<Vec<ProbeRow>> {
+    pub(super) async fn supervised(
+        &mut self,
+        plan: &LabelledPlan,
+        layers: bool,
+        tell: &mut Tell<'_>,
+    ) -> Result<Vec<ProbeRow>> {
         let EncoderUnderTest { untrained, config, .. } = self.subject;
         let source = Source::Supervised;
         let key = self.supervised_key(plan).await?;
@@ -151,12 +156,12 @@ impl<'a> Controls<'a> {
     }
 
     /// The same with layers out of the cache; `None` where it was never measured.
-    pub(super) async fn supervised_if_known(&mut self, plan: &Plan) -> Result<Option<Vec<ProbeRow>>> {
+    pub(super) async fn supervised_if_known(&mut self, plan: &LabelledPlan) -> Result<Option<Vec<ProbeRow>>> {
         let key = self.supervised_key(plan).await?;
         Ok(self.cached(&key, &self.supervised_names(true), Source::Supervised.words()))
     }
 
-    async fn supervised_key(&self, plan: &Plan) -> Result<Value> {
+    async fn supervised_key(&self, plan: &LabelledPlan) -> Result<Value> {
         let EncoderUnderTest { untrained, config, .. } = self.subject;
         Ok(self.key(Control::Supervised(config, weights(untrained).await?), None, Some(plan)))
     }
@@ -249,7 +254,7 @@ impl<'a> Controls<'a> {
         rows
     }
 
-    fn key(&self, control: Control, few: Option<(&str, &FewSettings)>, plan: Option<&Plan>) -> Value {
+    fn key(&self, control: Control, few: Option<(&str, &FewSettings)>, plan: Option<&LabelledPlan>) -> Value {
         let EncoderUnderTest { images_sha256: images, selected, .. } = &self.subject;
         let Probing { data, sample, settings, .. } = self.probing;
         // probes and layers are not part of the key: a row is found by their names

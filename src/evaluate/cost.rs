@@ -7,10 +7,10 @@ use crate::data::Size;
 use crate::error::Result;
 use crate::net::{Encoder, EncoderConfig, Init};
 use crate::probe::cost::{Cost, Passes, Speed, Workload};
-use crate::probe::labelled::Plan;
+use crate::probe::labelled::LabelledPlan;
 use crate::rng::{Purpose, stream};
 
-/// Pixel values of all images below which reading them takes no time worth an estimate.
+/// Pixel values of all images below which the time is not worth an estimate.
 const FEW_PIXELS: usize = 5_000_000;
 /// A training step, in forward passes.
 const STEP: f64 = 3.5;
@@ -25,7 +25,7 @@ pub(super) struct Known {
     pub(super) supervised: bool,
 }
 
-/// The cost of measuring an encoder beside its controls; nothing where it is too small to matter.
+/// The cost of measuring an encoder beside its controls; zero where it is too small to matter.
 pub(super) async fn expected(
     encoder: &Encoder,
     request: &EvalRequest,
@@ -49,7 +49,7 @@ pub(super) async fn expected(
             cost = cost.then(work.pixels(encoder.width(), speed));
         }
     }
-    let training = |plan: &Plan, forwards: f64| {
+    let training = |plan: &LabelledPlan, forwards: f64| {
         let images = plan.steps(work.train) * plan.batch_of(work.train);
         Cost { seconds: forwards * passes.seconds * images as f64, bytes: 0.0 }
     };
@@ -101,14 +101,15 @@ mod tests {
 
     #[test]
     fn more_controls_take_longer_and_sixty_small_images_no_time() {
-        let (config, device) = (EncoderConfig::small(4), Device::flex());
+        let config = EncoderConfig::small(4);
+        let device = Device::flex();
         let size = Size { channels: 1, height: 28, width: 28 };
         let cost = |images: [usize; 2], request: &EvalRequest| {
             block_on(expected_cost(&config, size, images, request, &device)).expect("a cost")
         };
         let one = EvalRequest::from(ProbeSettings::default());
         assert_eq!(cost([48, 12], &one), Cost::default());
-        let supervised = SupervisedControl::Measured(Plan::as_long(28, 1_000_000, 64));
+        let supervised = SupervisedControl::Measured(LabelledPlan::as_long(28, 1_000_000, 64));
         let all = EvalRequest { untrained: 3, supervised, ..one.clone() };
         let ([few, many], whole) =
             ([&one, &all].map(|request| cost([60_000, 10_000], request).seconds), [60_000, 10_000]);

@@ -4,7 +4,7 @@ use super::cache::Cache;
 use crate::error::{Error, Result};
 use crate::probe::ProbeSettings;
 use crate::probe::few::FewSettings;
-use crate::probe::labelled::Plan;
+use crate::probe::labelled::LabelledPlan;
 
 /// Untrained encoders that a result is compared with by default: a single one may have lucky weights.
 const UNTRAINED: usize = 3;
@@ -21,9 +21,9 @@ pub struct EvalRequest {
     /// The linear probe with few labels a class, too.
     pub few: Option<FewSettings>,
     /// Train a linear layer by SGD on the frozen encoder and on its controls.
-    pub sgd: Option<Plan>,
+    pub sgd: Option<LabelledPlan>,
     /// Train the whole encoder, and the untrained one, with labels.
-    pub finetune: Option<Plan>,
+    pub finetune: Option<LabelledPlan>,
     /// The untrained encoder trained with labels, its layers probed.
     pub supervised: SupervisedControl,
     /// Number of untrained encoders: the subject's own, and those of the seeds after it.
@@ -39,9 +39,9 @@ pub enum SupervisedControl {
     #[default]
     No,
     /// Shown where the cache has it.
-    Known(Plan),
+    Known(LabelledPlan),
     /// Measured where the cache has it not.
-    Measured(Plan),
+    Measured(LabelledPlan),
 }
 
 /// Controls that are measured without being asked for.
@@ -68,7 +68,7 @@ impl ControlBudget {
     }
 
     /// The supervised control under this budget.
-    pub fn supervised(self, plan: Plan) -> SupervisedControl {
+    pub fn supervised(self, plan: LabelledPlan) -> SupervisedControl {
         match self {
             ControlBudget::Whole => SupervisedControl::Measured(plan),
             ControlBudget::Cheap => SupervisedControl::Known(plan),
@@ -113,7 +113,7 @@ impl EvalRequest {
             );
         }
         let plans = [self.sgd.as_ref(), self.finetune.as_ref(), supervised];
-        plans.into_iter().flatten().try_for_each(Plan::check)
+        plans.into_iter().flatten().try_for_each(LabelledPlan::check)
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(ControlBudget::of(1800.0, true), ControlBudget::Whole);
         assert_eq!(ControlBudget::of(1801.0, true), ControlBudget::Cheap, "it takes too long");
         assert_eq!(ControlBudget::of(1.0, false), ControlBudget::Cheap, "nobody knows how long it takes here");
-        let plan = Plan::as_long(28, 7, 8);
+        let plan = LabelledPlan::as_long(28, 7, 8);
         assert_eq!(ControlBudget::Whole.supervised(plan.clone()), SupervisedControl::Measured(plan.clone()));
         assert_eq!(ControlBudget::Cheap.supervised(plan.clone()), SupervisedControl::Known(plan));
         assert!(ControlBudget::Whole.untrained() > ControlBudget::Cheap.untrained());
@@ -137,12 +137,12 @@ mod tests {
         let knn = ProbeSettings { linear: false, ..ProbeSettings::default() };
         let none = ProbeSettings { knn: false, ..knn.clone() };
         let few = Some(FewSettings { labels: vec![1], draws: 1, seed: 0 });
-        let plan = Plan::network(28);
+        let plan = LabelledPlan::network(28);
         let refused = [
             EvalRequest { few, ..knn.clone().into() },
             EvalRequest { untrained: 2, ..none.clone().into() },
             EvalRequest { supervised: SupervisedControl::Measured(plan.clone()), ..none.clone().into() },
-            EvalRequest { sgd: Some(Plan { batch: 0, ..plan.clone() }), ..knn.clone().into() },
+            EvalRequest { sgd: Some(LabelledPlan { batch: 0, ..plan.clone() }), ..knn.clone().into() },
             ProbeSettings { grid: 0, ..knn.clone() }.into(),
         ];
         for request in refused {

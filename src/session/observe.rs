@@ -78,7 +78,8 @@ impl Controls {
             None => self.sample.insert(Sample::among(data, settings, pace.among)?),
         };
         let probing = Probing { data, settings, sample, device };
-        let (train_images, test_images) = (sample.train.len(), sample.test.len());
+        let train_images = sample.train.len();
+        let test_images = sample.test.len();
         let mut tell = |_: &str| {};
         let controls = match &self.rows {
             Some(rows) => rows.clone(),

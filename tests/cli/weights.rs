@@ -147,7 +147,8 @@ fn write_residual(path: &Path, seed: u64, name: impl Fn(&str) -> String, extra: 
     };
     let named = shapes.iter().map(|(ours, shape)| (name(ours), shape.clone()));
     let named = named.chain(extra.iter().map(|(name, shape)| (name.to_string(), shape.to_vec())));
-    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    let mut header = serde_json::Map::new();
+    let mut data = Vec::new();
     for (name, shape) in named {
         let start = data.len();
         (0..shape.iter().product::<usize>()).for_each(|_| data.extend(draw().to_le_bytes()));
@@ -176,7 +177,8 @@ fn a_momentum_contrast_file_gives_the_rows_of_its_query_encoder() {
     let eval = |file: &str| {
         lab.succeeds(&format!("eval --weights {file} --data fashion-mnist:images --device cpu --probe knn --json -q"))
     };
-    let (plain, demo) = (eval("plain.safetensors"), eval("moco.safetensors"));
+    let plain = eval("plain.safetensors");
+    let demo = eval("moco.safetensors");
     assert_eq!(json(&plain.out)["rows"], json(&demo.out)["rows"]);
     assert_eq!(plain.err, "", "all of it is used");
     assert!(demo.err.starts_with("note: moco.safetensors: left out: 3 tensors of heads"), "{}", demo.err);

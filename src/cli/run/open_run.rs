@@ -16,7 +16,7 @@ use crate::device::{self, DeviceChoice, Selected};
 use crate::error::Error;
 use crate::evaluate::{AdaptedImages, Cache, ControlBudget, EncoderUnderTest, EvalRequest, Measurement};
 use crate::probe::ProbeSettings;
-use crate::probe::labelled::Plan;
+use crate::probe::labelled::LabelledPlan;
 use crate::session::Session;
 use crate::session::checkpoint::Header;
 use crate::session::event::Event;
@@ -249,8 +249,8 @@ impl Opened {
     }
 
     /// The plan of the run's supervised control, for images of `side` pixels.
-    pub(crate) fn as_long(&self, side: usize) -> Plan {
-        Plan::as_long(side, self.step(), self.record.config.batch)
+    pub(crate) fn as_long(&self, side: usize) -> LabelledPlan {
+        LabelledPlan::as_long(side, self.step(), self.record.config.batch)
     }
 
     /// The controls to measure unasked.

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 
-use super::Plan;
+use super::LabelledPlan;
 use crate::loss::cross_entropy;
 use crate::net::{BatchNorm, Encoder, Linear};
 use crate::optim::Optimizer;
@@ -70,7 +70,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn new(classifier: Classifier, plan: &Plan, lr: f64) -> Self {
+    pub(super) fn new(classifier: Classifier, plan: &LabelledPlan, lr: f64) -> Self {
         Self { classifier, lr, loss: None, optimizer: Optimizer::new(plan.optimizer(lr), Vec::new()) }
     }
 
@@ -78,7 +78,7 @@ impl Candidate {
     pub(super) fn step(mut self, seen: Tensor<4>, labels: Tensor<1, Int>, step: usize, total: usize) -> Self {
         let loss = cross_entropy(self.classifier.logits(Tensor::from_inner(seen)), labels);
         self.optimizer.collect(&self.classifier, &mut loss.backward());
-        self.classifier = self.optimizer.step(self.classifier, Plan::rate(self.lr, step, total), step);
+        self.classifier = self.optimizer.step(self.classifier, LabelledPlan::rate(self.lr, step, total), step);
         Self { loss: Some(loss.inner()), ..self }
     }
 }

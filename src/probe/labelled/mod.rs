@@ -12,7 +12,7 @@ use super::interval::wilson;
 use super::{ProbeRow, Probing, Source};
 use crate::error::{Error, Result};
 use crate::net::{Encoder, EncoderConfig, GAP, tensors};
-pub use plan::{Length, Plan};
+pub use plan::{LabelledPlan, Length};
 
 /// Probe names in rows.
 pub const SGD: &str = "sgd";
@@ -25,7 +25,7 @@ pub struct Labelled<'a> {
     /// The images and the device; the layer and grid where an encoder stands still.
     pub probing: Probing<'a>,
     /// How training goes.
-    pub plan: &'a Plan,
+    pub plan: &'a LabelledPlan,
 }
 
 impl Labelled<'_> {
@@ -153,8 +153,8 @@ mod tests {
         read.into_iter().map(|(name, data)| (name, data.try_into_vec().expect("floats"))).collect()
     }
 
-    fn plan() -> Plan {
-        Plan { length: Length::Steps(60), batch: 32, rates: vec![0.1], ..Plan::network(SIDE) }
+    fn plan() -> LabelledPlan {
+        LabelledPlan { length: Length::Steps(60), batch: 32, rates: vec![0.1], ..LabelledPlan::network(SIDE) }
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
         let (data, config) = (bars(120, 60), EncoderConfig::small(4));
         let (encoder, settings) = (encoder(&config), ProbeSettings::default());
         let before = state(&encoder);
-        let plan = Plan { rates: vec![0.1, 1.0], length: Length::Steps(20), ..plan() };
+        let plan = LabelledPlan { rates: vec![0.1, 1.0], length: Length::Steps(20), ..plan() };
         let (sample, device) = (Sample::of(&data, &settings).expect("a sample"), Device::flex());
         let probing = Probing { data: &data, settings: &settings, sample: &sample, device: &device };
         let on = Labelled { probing, plan: &plan };
@@ -209,13 +209,13 @@ mod tests {
     #[test]
     fn pixels_can_be_read_and_a_rate_that_breaks_everything_is_said_to() {
         let data = bars(60, 20);
-        let (settings, plan) = (ProbeSettings::default(), Plan { length: Length::Epochs(2), ..plan() });
+        let (settings, plan) = (ProbeSettings::default(), LabelledPlan { length: Length::Epochs(2), ..plan() });
         let (sample, device) = (Sample::of(&data, &settings).expect("a sample"), Device::flex());
         let probing = Probing { data: &data, settings: &settings, sample: &sample, device: &device };
         let on = Labelled { probing, plan: &plan };
         let row = block_on(on.on_pixels(&mut |_: &str| ())).expect("a row");
         assert_eq!((row.source, row.layer.as_str(), row.width), (Source::RawPixels, "pixels", SIDE * SIDE));
-        let plan = Plan { rates: vec![1e38], ..plan.clone() };
+        let plan = LabelledPlan { rates: vec![1e38], ..plan.clone() };
         let refused = block_on(Labelled { plan: &plan, ..on }.on_pixels(&mut |_: &str| ())).expect_err("no number");
         assert!(refused.to_string().contains("smaller"), "{refused}");
     }

@@ -12,7 +12,7 @@ const LARGE: usize = 96;
 /// How a classifier is trained: SGD with momentum 0.9 on random crops, half of them mirrored, at a rate that falls to 0 by a
 /// cosine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct LabelledPlan {
     /// For how long.
     pub length: Length,
     /// Images a step, a view of each; fewer where there are fewer images.
@@ -37,7 +37,7 @@ pub enum Length {
     Epochs(usize),
 }
 
-impl Plan {
+impl LabelledPlan {
     /// The linear protocol of MoCo, SimSiam, SwAV and Barlow Twins in small, for images of so many pixels to a side: a linear
     /// layer on features that stand still, 1,000 steps, no weight decay. Their rates go from 0.3 to 30, for features are of
     /// any size; here a batch norm without scale and shift brings them to one, as in Zhang, Isola and Efros 2016 and He et
@@ -124,29 +124,29 @@ mod tests {
 
     #[test]
     fn lengths_are_counted_in_full_batches() {
-        let plan = Plan { length: Length::Epochs(3), batch: 32, ..Plan::linear(28) };
+        let plan = LabelledPlan { length: Length::Epochs(3), batch: 32, ..LabelledPlan::linear(28) };
         assert_eq!((plan.steps(100), plan.batch_of(100)), (9, 32));
         assert_eq!((plan.steps(20), plan.batch_of(20)), (3, 20), "one batch of all there are");
-        assert_eq!(Plan::linear(28).steps(7), 1000);
-        assert_eq!((Plan::rate(0.4, 0, 10), Plan::rate(0.4, 10, 10)), (0.4, 0.0));
-        assert!((Plan::rate(0.4, 5, 10) - 0.2).abs() < 1e-12);
+        assert_eq!(LabelledPlan::linear(28).steps(7), 1000);
+        assert_eq!((LabelledPlan::rate(0.4, 0, 10), LabelledPlan::rate(0.4, 10, 10)), (0.4, 0.0));
+        assert!((LabelledPlan::rate(0.4, 5, 10) - 0.2).abs() < 1e-12);
     }
 
     #[test]
     fn plans_read_back_and_nonsense_is_refused() {
-        let fine = Plan { length: Length::Epochs(90), ..Plan::linear(224) };
+        let fine = LabelledPlan { length: Length::Epochs(90), ..LabelledPlan::linear(224) };
         fine.check().expect("a plan of a paper's length");
         assert_eq!(fine.min_area, 0.08);
         fine.recipe(224).check().expect("a possible recipe");
         let text = serde_json::to_string(&fine).expect("plain data");
-        assert_eq!(serde_json::from_str::<Plan>(&text).expect("the same data"), fine);
+        assert_eq!(serde_json::from_str::<LabelledPlan>(&text).expect("the same data"), fine);
         let wrong = [
-            Plan { length: Length::Steps(0), ..fine.clone() },
-            Plan { batch: 1, ..fine.clone() },
-            Plan { rates: vec![], ..fine.clone() },
-            Plan { rates: vec![0.1, f64::NAN], ..fine.clone() },
-            Plan { weight_decay: -0.1, ..fine.clone() },
-            Plan { min_area: 0.0, ..fine.clone() },
+            LabelledPlan { length: Length::Steps(0), ..fine.clone() },
+            LabelledPlan { batch: 1, ..fine.clone() },
+            LabelledPlan { rates: vec![], ..fine.clone() },
+            LabelledPlan { rates: vec![0.1, f64::NAN], ..fine.clone() },
+            LabelledPlan { weight_decay: -0.1, ..fine.clone() },
+            LabelledPlan { min_area: 0.0, ..fine.clone() },
         ];
         assert!(wrong.iter().all(|plan| plan.check().is_err()));
     }

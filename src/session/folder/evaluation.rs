@@ -10,7 +10,7 @@ use crate::device::Readout;
 use crate::error::{Error, Result};
 use crate::probe::confusion::Confusion;
 use crate::probe::few::FewLabels;
-use crate::probe::labelled::Plan;
+use crate::probe::labelled::LabelledPlan;
 use crate::probe::{ProbeRow, ProbeSettings};
 
 const FILE: &str = "eval.json";
@@ -77,7 +77,7 @@ pub struct Details {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuned {
     /// The training.
-    pub plan: Plan,
+    pub plan: LabelledPlan,
     /// One row for each source, layer and probe.
     pub rows: Vec<ProbeRow>,
 }
@@ -99,7 +99,7 @@ impl Details {
     }
 
     /// True if the supervised control was trained by this plan.
-    pub fn has_supervised(&self, plan: &Plan) -> bool {
+    pub fn has_supervised(&self, plan: &LabelledPlan) -> bool {
         self.supervised.as_ref().is_some_and(|tuned| tuned.plan == *plan)
     }
 
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(folder.evaluations().expect("readable"), [told[0].clone(), told[2].clone(), again]);
         let settings = FewSettings { labels: vec![1, 5], draws: 3, seed: 0 };
         let few_labels = Some(FewLabels { settings, curves: Vec::new() });
-        let tuned = Tuned { plan: Plan::linear(28), rows: Vec::new() };
+        let tuned = Tuned { plan: LabelledPlan::linear(28), rows: Vec::new() };
         let details = Details { few_labels, finetune: Some(tuned), ..Details::default() };
         let with_curves = Evaluation { details, ..told[0].clone() };
         for evaluation in [&with_curves, &told[0]] {

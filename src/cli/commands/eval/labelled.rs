@@ -2,7 +2,7 @@
 
 use crate::cli::output::table::Table;
 use crate::format;
-use crate::probe::labelled::{FINETUNE, Length, Plan, SGD};
+use crate::probe::labelled::{FINETUNE, Length, LabelledPlan, SGD};
 use crate::probe::{ProbeRow, Source};
 use crate::session::folder::{Details, Tuned};
 
@@ -95,7 +95,7 @@ fn than(own: f64, control: f64, what: &str) -> String {
 }
 
 /// The training in words, for this number of images.
-fn how(plan: &Plan, images: usize) -> String {
+fn how(plan: &LabelledPlan, images: usize) -> String {
     let steps = plan.steps(images);
     let batch = plan.batch_of(images);
     let length = match plan.length {
@@ -148,8 +148,8 @@ mod tests {
         let finetune = [(Source::Trained, 0.8), (Source::Supervised, 0.82)]
             .map(|(source, accuracy)| row(source, FINETUNE, accuracy));
         let details = Details {
-            sgd: Some(Tuned { plan: Plan::linear(28), rows: sgd }),
-            finetune: Some(Tuned { plan: Plan::network(28), rows: finetune.to_vec() }),
+            sgd: Some(Tuned { plan: LabelledPlan::linear(28), rows: sgd }),
+            finetune: Some(Tuned { plan: LabelledPlan::network(28), rows: finetune.to_vec() }),
             ..Details::default()
         };
         let parts = text(&details, 6400, 200);

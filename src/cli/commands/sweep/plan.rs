@@ -13,7 +13,7 @@ use crate::data::{Spec, shapes};
 use crate::method::Needs;
 use crate::methods::{METHODS, find};
 use crate::probe::ProbeSettings;
-use crate::probe::labelled::Plan;
+use crate::probe::labelled::LabelledPlan;
 use crate::session::event::Event;
 use crate::session::folder::{DataRecord, Evaluation, Folder, Place, Record, place};
 
@@ -191,7 +191,7 @@ pub(super) struct SweepMeasure {
 impl SweepMeasure {
     /// True if an evaluation has all of it for a run after `step` steps of `batch` images.
     pub(super) fn is_done(&self, known: &Evaluation, data: &DataRecord, step: usize, batch: usize) -> bool {
-        let supervised = || known.details.has_supervised(&Plan::as_long(data.image.height, step, batch));
+        let supervised = || known.details.has_supervised(&LabelledPlan::as_long(data.image.height, step, batch));
         known.answers(step, data, &self.settings) && (!self.supervised || supervised())
     }
 }
