@@ -128,7 +128,7 @@ mod tests {
             Split::new(size, (0..labels.len()).map(|image| image as u8).collect(), labels.to_vec()).expect("a split")
         };
         let classes = ["cat", "dog", "bird"].map(String::from).to_vec();
-        Dataset { name: "test".into(), classes, train: split(train), test: split(test) }
+        Dataset { name: "test".into(), classes, train: split(train), test: split(test), validation: None }
     }
 
     #[test]
