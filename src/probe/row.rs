@@ -45,7 +45,7 @@ pub struct ProbeRow {
     /// Share of test images named rightly, 0 to 1; the mean over test images of a measure of retrieval.
     pub accuracy: f64,
     /// The 95 % interval of it, for so many test images; see [`super::interval::wilson`], and
-    /// [`super::interval::of_mean`] for means.
+    /// [`super::interval::of_bounded`] for means.
     pub interval: [f64; 2],
     /// The L2 penalty in use; linear probe only.
     pub l2: Option<f64>,

@@ -1,7 +1,7 @@
 //! Images of the user's own: files in folders, brought to one size while they are read.
 //!
 //! Halves are told by the usual names of folders (`train` with `val`, `valid`, `test`, ..), classes by the folders in them;
-//! see [`halves`]. Where no test images are set apart, one image in ten is, chosen by a hash of its path within the folder, so
+//! see `halves`. Where no test images are set apart, one image in ten is, chosen by a hash of its path within the folder, so
 //! that the same images fall to the tests on every machine.
 
 pub mod clips;
