@@ -190,7 +190,7 @@ mod tests {
         let (all, scale): (Vec<usize>, _) = ((0..n).collect(), Scale::none(width));
         let known = Known { features: &features, labels: &labels, rows: &all, scale: &scale, classes: 3 };
         let compact = block_on(Compact::new(known, space, None, &Device::flex())).expect("a problem");
-        let Minimum { at, converged } = block_on(compact.solve(compact.start(), l2)).expect("a fit");
+        let Minimum { at, converged, .. } = block_on(compact.solve(compact.start(), l2)).expect("a fit");
         assert!(converged, "{space:?}");
         compact.weights(&at)
     }

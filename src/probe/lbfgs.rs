@@ -18,8 +18,10 @@ const SHORTEST: f64 = 1e-10;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Minimum {
     pub(super) at: Vec<f64>,
-    /// Whether no partial derivative exceeds the tolerance.
+    /// True if no partial derivative exceeds the tolerance.
     pub(super) converged: bool,
+    /// Evaluations of value and gradient.
+    pub(super) evaluations: usize,
 }
 
 /// Minimises from `at` until no partial derivative exceeds `tolerance`. `evaluate` gives value and gradient;
@@ -35,9 +37,10 @@ pub(super) async fn minimise(
 ) -> Result<Minimum> {
     let mut memory = Memory::default();
     let (mut value, mut gradient) = evaluate(&at).await?;
+    let mut evaluations = 1;
     for _ in 0..MAX_ITERATIONS {
         if gradient.iter().all(|slope| slope.abs() < tolerance) {
-            return Ok(Minimum { at, converged: true });
+            return Ok(Minimum { at, converged: true, evaluations });
         }
         let direction = memory.direction(&gradient, &precondition);
         let slope = dot(&direction, &gradient);
@@ -45,18 +48,19 @@ pub(super) async fn minimise(
         let (next, next_value, next_gradient) = loop {
             let next: Vec<f64> = at.iter().zip(&direction).map(|(x, d)| x + length * d).collect();
             let (next_value, next_gradient) = evaluate(&next).await?;
+            evaluations += 1;
             if next_value <= value + SUFFICIENT * length * slope {
                 break (next, next_value, next_gradient);
             }
             length *= 0.5;
             if length < SHORTEST {
-                return Ok(Minimum { at, converged: false });
+                return Ok(Minimum { at, converged: false, evaluations });
             }
         };
         memory.remember(difference(&next, &at), difference(&next_gradient, &gradient), &precondition);
         (at, value, gradient) = (next, next_value, next_gradient);
     }
-    Ok(Minimum { at, converged: false })
+    Ok(Minimum { at, converged: false, evaluations })
 }
 
 /// What is known of the curvature beyond the preconditioner.

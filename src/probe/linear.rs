@@ -20,6 +20,8 @@ pub struct Fit {
     pub l2: f64,
     /// True if the tolerance was met within the allowed iterations.
     pub converged: bool,
+    /// Evaluations of the objective in the fit to all rows.
+    pub evaluations: usize,
     /// Accuracy on the validation rows of a probe fitted to the others, where penalties were chosen.
     pub validation: Option<f64>,
     scale: Scale,
@@ -71,9 +73,9 @@ pub async fn fit(
             _ => (1.0 / train.len().max(1) as f64, compact.start(), None),
         },
     };
-    let Minimum { at, converged } = compact.solve(start, l2).await?;
+    let Minimum { at, converged, evaluations } = compact.solve(start, l2).await?;
     let theta = compact.weights(&at);
-    Ok(Fit { l2, converged, validation, scale, theta, classes })
+    Ok(Fit { l2, converged, evaluations, validation, scale, theta, classes })
 }
 
 impl Fit {
@@ -91,9 +93,9 @@ impl Fit {
         let (all, scale): (Vec<usize>, _) = ((0..train.len()).collect(), Scale::none(train.width));
         let known = Known { features: train, labels, rows: &all, scale: &scale, classes };
         let compact = Compact::new(known, Space::of(train.len(), train.width), None, device).await?;
-        let Minimum { at, converged } = compact.solve(compact.start(), l2).await?;
+        let Minimum { at, converged, evaluations } = compact.solve(compact.start(), l2).await?;
         let theta = compact.weights(&at);
-        Ok(Self { l2, converged, validation: None, scale, theta, classes })
+        Ok(Self { l2, converged, evaluations, validation: None, scale, theta, classes })
     }
 
     /// The class with the largest logit for each row.
