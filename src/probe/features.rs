@@ -37,6 +37,12 @@ impl Features {
         &self.values[place * self.width..(place + 1) * self.width]
     }
 
+    /// The rows of both, one after the other.
+    pub fn with(&self, other: &Self) -> Self {
+        let values = [self.values.as_slice(), &other.values].concat();
+        Self { layer: self.layer.clone(), width: self.width, values }
+    }
+
     /// The features as rows.
     pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
         self.values.chunks_exact(self.width)

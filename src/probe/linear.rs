@@ -31,13 +31,15 @@ pub struct Fit {
 }
 
 /// Fits a probe. Of several penalties the one that classifies most of the validation rows correctly is chosen (the stronger,
-/// where two tie) and all rows are fitted anew with it. Without validation rows it is 1 / n, scikit-learn's default.
+/// where two tie) and the first `learned` rows are fitted anew with it. Without validation rows it is 1 / n, scikit-learn's
+/// default.
 ///
 /// # Errors
 /// When the device is lost.
 pub async fn fit(
     train: &Features,
     labels: &[u16],
+    learned: usize,
     validation: Option<&Validation>,
     classes: usize,
     penalties: &[f64],
@@ -45,8 +47,8 @@ pub async fn fit(
 ) -> Result<Fit> {
     let mut sorted = penalties.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
-    let space = Space::of(train.len(), train.width);
-    let all: Vec<usize> = (0..train.len()).collect();
+    let space = Space::of(learned, train.width);
+    let all: Vec<usize> = (0..learned).collect();
     let scale = Scale::of(train, &all);
     let known = Known { features: train, labels, rows: &all, scale: &scale, classes };
     let (choice, curvature) = match (sorted.as_slice(), validation) {
@@ -70,7 +72,7 @@ pub async fn fit(
         }
         None => match sorted.as_slice() {
             [only] => (*only, compact.start(), None),
-            _ => (1.0 / train.len().max(1) as f64, compact.start(), None),
+            _ => (1.0 / learned.max(1) as f64, compact.start(), None),
         },
     };
     let Minimum { at, converged, evaluations } = compact.solve(start, l2).await?;
@@ -133,7 +135,7 @@ mod tests {
     fn the_optimum_is_one_by_central_differences() {
         let (features, labels) = clouds(300);
         let device = Device::flex();
-        let fit = block_on(fit(&features, &labels, None, 3, &[0.01], &device)).expect("a fit");
+        let fit = block_on(fit(&features, &labels, 300, None, 3, &[0.01], &device)).expect("a fit");
         assert!(fit.converged);
         // the objective written out in double precision, at the solution and beside it
         let objective = |theta: &[f64]| {
@@ -163,9 +165,9 @@ mod tests {
         let device = Device::flex();
         let (kept, aside) = (0..600).partition(|row| row % 6 > 0);
         let validation = Validation { kept, aside };
-        let alone = block_on(fit(&features, &labels, None, 3, &[1e3, 1e-2], &device)).expect("a fit");
+        let alone = block_on(fit(&features, &labels, 600, None, 3, &[1e3, 1e-2], &device)).expect("a fit");
         assert_eq!((alone.l2, alone.validation), (1.0 / 600.0, None), "there is nothing to choose by");
-        let fit = block_on(fit(&features, &labels, Some(&validation), 3, &[1e3, 1e-2], &device)).expect("a fit");
+        let fit = block_on(fit(&features, &labels, 600, Some(&validation), 3, &[1e3, 1e-2], &device)).expect("a fit");
         assert_eq!(fit.l2, 1e-2, "a penalty that crushes every weight must lose");
         assert!(fit.validation > Some(0.75) && fit.validation < Some(1.0), "{:?} of 100 rows", fit.validation);
         let named = block_on(fit.predict(&features, &device)).expect("names");

@@ -1,12 +1,14 @@
 //! Probes of an encoder's layers, of raw pixels and of their principal components.
 
+use std::borrow::Cow;
+
 use burn::tensor::Device;
 
 use super::features::{self, Features, HELD};
 use super::pca::{Components, MOST_COMPONENTS};
 use super::sample::{Sample, Validation};
 use super::{ProbeRow, ProbeSettings, Source, interval, knn, linear, retrieval, share_right};
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::net::Encoder;
 
@@ -30,6 +32,14 @@ pub struct Probing<'a> {
     pub sample: &'a Sample,
     /// The device.
     pub device: &'a Device,
+}
+
+/// Features of the images in use at one layer.
+struct Rows {
+    train: Features,
+    /// Those of the validation half, where settings are chosen by one.
+    half: Option<Features>,
+    test: Features,
 }
 
 impl Probing<'_> {
@@ -64,9 +74,16 @@ impl Probing<'_> {
             let train = features::of_encoder(encoder, &data.train, &sample.train, grid, &layers, device).await?;
             let test = features::of_encoder(encoder, &data.test, &sample.test, grid, &layers, device).await?;
             // the features of a layer go once it is probed
-            for (train, test) in train.into_iter().zip(test) {
+            let half = match self.half() {
+                Some((split, images)) => {
+                    let half = features::of_encoder(encoder, split, images, grid, &layers, device).await?;
+                    half.into_iter().map(Some).collect()
+                }
+                None => vec![None; train.len()],
+            };
+            for ((train, half), test) in train.into_iter().zip(half).zip(test) {
                 tell(&format!("{}: {}", source.words(), train.layer));
-                found.extend(self.layer(&train, &test, source).await?);
+                found.extend(self.layer(&Rows { train, half, test }, source).await?);
             }
         }
         Ok(found)
@@ -78,8 +95,7 @@ impl Probing<'_> {
     /// When the device is lost.
     pub async fn pixels(&self, tell: &mut dyn FnMut(&str)) -> Result<Vec<ProbeRow>> {
         tell(Source::RawPixels.words());
-        let [train, test] = self.of_pixels();
-        self.layer(&train, &test, Source::RawPixels).await.map(rows)
+        self.layer(&self.of_pixels(), Source::RawPixels).await.map(rows)
     }
 
     /// Probes the first `width` principal components of the pixels, at most 256 and fewer than training images.
@@ -88,12 +104,16 @@ impl Probing<'_> {
     /// When the device is lost.
     pub async fn components(&self, width: usize, tell: &mut dyn FnMut(&str)) -> Result<Vec<ProbeRow>> {
         tell(Source::Pca.words());
-        let [train, test] = self.of_pixels();
+        let Rows { train, half, test } = self.of_pixels();
         let width = width.min(MOST_COMPONENTS).min(train.len().saturating_sub(1)).max(1);
         let components = Components::of(&train, width, self.device).await?;
         let train = components.project(&train, self.device).await?;
         let test = components.project(&test, self.device).await?;
-        self.layer(&train, &test, Source::Pca).await.map(rows)
+        let half = match half {
+            Some(half) => Some(components.project(&half, self.device).await?),
+            None => None,
+        };
+        self.layer(&Rows { train, half, test }, Source::Pca).await.map(rows)
     }
 
     /// Layer names of the rows of [`Probing::pixels`] and [`Probing::components`].
@@ -103,14 +123,24 @@ impl Probing<'_> {
     }
 
     fn pooling(&self) -> usize {
-        features::pooling(self.data.train.size(), self.sample.train.len() + self.sample.test.len())
+        features::pooling(self.data.train.size(), self.sample.images())
     }
 
-    fn of_pixels(&self) -> [Features; 2] {
+    fn of_pixels(&self) -> Rows {
         let Self { data, sample, .. } = self;
         let factor = self.pooling();
-        [(&data.train, &sample.train), (&data.test, &sample.test)]
-            .map(|(split, images)| features::of_pixels(split, images, factor))
+        Rows {
+            train: features::of_pixels(&data.train, &sample.train, factor),
+            half: self.half().map(|(split, images)| features::of_pixels(split, images, factor)),
+            test: features::of_pixels(&data.test, &sample.test, factor),
+        }
+    }
+
+    /// The data set's own validation half, where settings are chosen by it.
+    fn half(&self) -> Option<(&Split, &[usize])> {
+        let images = self.sample.half.as_slice();
+        let half = self.data.validation.as_ref().filter(|_| self.settings.chooses() && !images.is_empty());
+        half.map(|half| (half, images))
     }
 
     /// The layers that are asked for, in groups whose features fit into memory together.
@@ -126,7 +156,7 @@ impl Probing<'_> {
         let Self { data, settings, sample, device } = self;
         let one =
             features::of_encoder(encoder, &data.train, &sample.train[..1], settings.grid, &wanted, device).await?;
-        let images = sample.train.len() + sample.test.len();
+        let images = sample.images();
         let mut passes: Vec<Vec<String>> = Vec::new();
         let mut held = usize::MAX;
         for Features { layer, width, .. } in one {
@@ -143,9 +173,12 @@ impl Probing<'_> {
         Ok(passes)
     }
 
-    async fn layer(&self, train: &Features, test: &Features, source: Source) -> Result<Vec<Reading>> {
+    async fn layer(&self, Rows { train, half, test }: &Rows, source: Source) -> Result<Vec<Reading>> {
         let Self { data, settings, sample, device } = self;
         let (train_labels, test_labels) = (sample.train_labels(data), sample.test_labels(data));
+        // the rows that the validation speaks of
+        let pool = half.as_ref().map_or(Cow::Borrowed(train), |half| Cow::Owned(train.with(half)));
+        let pool_labels = if half.is_some() { sample.row_labels(data) } else { train_labels.clone() };
         let classes = data.classes.len();
         let validation = sample.validation.as_ref().filter(|_| settings.chooses());
         let mut found = Vec::new();
@@ -158,7 +191,8 @@ impl Probing<'_> {
             found.push(Reading { row, named });
         };
         if settings.linear {
-            let fit = linear::fit(train, &train_labels, validation, classes, &settings.penalties, device).await?;
+            let penalties = &settings.penalties;
+            let fit = linear::fit(&pool, &pool_labels, train.len(), validation, classes, penalties, device).await?;
             let named = fit.predict(test, device).await?;
             reading("linear", named, Some(fit.l2), fit.validation);
         }
@@ -166,12 +200,13 @@ impl Probing<'_> {
             let votes = knn::Votes { k: settings.k, temperature: settings.temperature, classes };
             let named = knn::predict(train, &train_labels, test, &votes, device).await?;
             let validation = match validation {
-                Some(rows) => Some(among_themselves(train, &train_labels, rows, &votes, device).await?),
+                Some(rows) => Some(among_themselves(&pool, &pool_labels, rows, &votes, device).await?),
                 None => None,
             };
             reading("knn", named, None, validation);
         }
         if settings.retrieval {
+            let validation = validation.map(|rows| (rows, &*pool, pool_labels.as_slice()));
             let rows = self.retrieved((train, &train_labels), (test, &test_labels), source, validation).await?;
             found.extend(rows.into_iter().map(|row| Reading { row, named: Vec::new() }));
         }
@@ -184,12 +219,12 @@ impl Probing<'_> {
         (train, labels): (&Features, &[u16]),
         (test, truth): (&Features, &[u16]),
         source: Source,
-        validation: Option<&Validation>,
+        validation: Option<(&Validation, &Features, &[u16])>,
     ) -> Result<Vec<ProbeRow>> {
         let found = retrieval::measure(train, labels, test, truth, self.device).await?;
         let held_out = match validation {
-            Some(Validation { kept, aside }) => {
-                let (known, asked) = (train.chosen(kept), train.chosen(aside));
+            Some((Validation { kept, aside }, pool, labels)) => {
+                let (known, asked) = (pool.chosen(kept), pool.chosen(aside));
                 let (labels, truth) = (chosen(labels, kept), chosen(labels, aside));
                 Some(retrieval::measure(&known, &labels, &asked, &truth, self.device).await?)
             }

@@ -15,11 +15,13 @@ pub struct Sample {
     pub train: Vec<usize>,
     /// Test images, in rising order.
     pub test: Vec<usize>,
-    /// The validation images among the training images; nothing where no class has two images.
+    /// Images of the data set's own validation half, all of them; none where it has no such half.
+    pub half: Vec<usize>,
+    /// The images to choose by; nothing where there is no validation half and no class has two images.
     pub validation: Option<Validation>,
 }
 
-/// Training images in two parts: positions in [`Sample::train`], and so rows of its features.
+/// Images in two parts: rows of the features of [`Sample::train`], followed by those of [`Sample::half`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validation {
     /// Rows that candidates are fitted to.
@@ -43,7 +45,15 @@ impl Sample {
     /// As [`Sample::of`].
     pub fn among(data: &Dataset, settings: &ProbeSettings, among: [usize; 2]) -> Result<Self> {
         let mut sample = Self::drawn_among(data, settings, among)?;
-        sample.validation = Validation::of(&data.train, &sample.train, settings.seed);
+        if let Some(half) = &data.validation {
+            sample.half = (0..half.len().min(half.labels().len())).collect();
+        }
+        let (train, half) = (sample.train.len(), sample.half.len());
+        sample.validation = if half > 0 {
+            Some(Validation { kept: (0..train).collect(), aside: (train..train + half).collect() })
+        } else {
+            Validation::of(&data.train, &sample.train, settings.seed)
+        };
         Ok(sample)
     }
 
@@ -59,7 +69,11 @@ impl Sample {
         let train = drawn(&data.train, among[0], settings.train_images, settings.seed);
         let test = drawn(&data.test, among[1], settings.test_images, settings.seed);
         if train.len() < 2 || test.is_empty() {
-            return Err(Error::Data("a probe needs labelled training and test images".into()));
+            return Err(Error::Data(format!(
+                "a probe needs two labelled training images and a test image at least; there are {} and {}",
+                train.len(),
+                test.len()
+            )));
         }
         let first = data.train.labels()[train[0]];
         if train.iter().all(|&image| data.train.labels()[image] == first) {
@@ -69,12 +83,37 @@ impl Sample {
                 train.len()
             )));
         }
-        Ok(Self { train, test, validation: None })
+        Ok(Self { train, test, half: Vec::new(), validation: None })
+    }
+
+    /// Number of images in use.
+    pub fn images(&self) -> usize {
+        self.train.len() + self.half.len() + self.test.len()
     }
 
     /// Labels of the training images.
     pub fn train_labels(&self, data: &Dataset) -> Vec<u16> {
         self.train.iter().map(|&image| data.train.labels()[image]).collect()
+    }
+
+    /// Labels of the rows that [`Validation`] speaks of.
+    pub fn row_labels(&self, data: &Dataset) -> Vec<u16> {
+        let mut labels = self.train_labels(data);
+        labels.extend(data.validation.iter().flat_map(|half| self.half.iter().map(|&image| half.labels()[image])));
+        labels
+    }
+
+    /// Training images that candidates are fitted to, and the images of a split that they are compared by; nothing where there
+    /// are none to choose by.
+    pub fn choosing<'a>(&self, data: &'a Dataset) -> Option<(Vec<usize>, &'a Split, Vec<usize>)> {
+        let rows = self.validation.as_ref()?;
+        match &data.validation {
+            Some(half) if !self.half.is_empty() => Some((self.train.clone(), half, self.half.clone())),
+            _ => {
+                let images = |rows: &[usize]| rows.iter().map(|&row| self.train[row]).collect();
+                Some((images(&rows.kept), &data.train, images(&rows.aside)))
+            }
+        }
     }
 
     /// Labels of the test images.
@@ -128,7 +167,7 @@ mod tests {
             Split::new(size, (0..labels.len()).map(|image| image as u8).collect(), labels.to_vec()).expect("a split")
         };
         let classes = ["cat", "dog", "bird"].map(String::from).to_vec();
-        Dataset { name: "test".into(), classes, train: split(train), test: split(test), validation: None }
+        Dataset { name: "test".into(), classes, train: split(train), validation: None, test: split(test) }
     }
 
     #[test]
@@ -154,8 +193,19 @@ mod tests {
             Sample::of(&data(train, test), &ProbeSettings::default()).expect_err("refused").to_string()
         };
         assert!(refused(&[1, 1, 1], &[1]).contains("one class, `dog`"));
-        assert!(refused(&[0, 1], &[]).contains("test images"));
-        assert!(refused(&[0], &[0]).contains("training and test images"));
+        assert!(refused(&[0, 1], &[]).contains("a test image at least; there are 2 and 0"));
+        assert!(refused(&[0], &[0]).contains("there are 1 and 1"));
+    }
+
+    #[test]
+    fn a_validation_half_is_all_that_is_chosen_by() {
+        let whole = data(&[0, 1, 0, 1], &[0, 1]);
+        let half = Some(data(&[1, 0, 1], &[]).train);
+        let whole = Dataset { validation: half.clone(), ..whole };
+        let sample = Sample::of(&whole, &ProbeSettings::default()).expect("a sample");
+        assert_eq!(sample.validation, Some(Validation { kept: vec![0, 1, 2, 3], aside: vec![4, 5, 6] }));
+        assert_eq!(sample.row_labels(&whole), [0, 1, 0, 1, 1, 0, 1]);
+        assert_eq!(sample.choosing(&whole), half.as_ref().map(|half| (vec![0, 1, 2, 3], half, vec![0, 1, 2])));
     }
 
     #[test]

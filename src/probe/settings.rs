@@ -122,7 +122,7 @@ impl ProbeSettings {
         if self.retrieval {
             text.push_str(RETRIEVAL);
         }
-        let factor = pooling(data.train.size(), train + test);
+        let factor = pooling(data.train.size(), sample.images());
         if factor > 1 {
             text.push_str(&format!(
                 " Raw pixels are means of {factor}x{factor} pixels (pixels/{factor}): unpooled they do not fit into memory."
@@ -137,6 +137,7 @@ impl ProbeSettings {
             ([first, .., last], Some(validation)) => {
                 let aside = validation.aside.len();
                 let which = match self.seed {
+                    _ if !sample.half.is_empty() => format!("the {aside} validation images of the data set"),
                     Some(seed) => format!("{aside} training images set aside (a sixth of each class, seed {seed})"),
                     None => format!("the last {aside} training images"),
                 };

@@ -74,16 +74,14 @@ impl Task<'_> {
         let mut rates = rates.to_vec();
         rates.sort_by(f64::total_cmp);
         let Probing { data, sample, .. } = self.on.probing;
-        let Some(validation) = &sample.validation else {
+        let Some((kept, split, aside)) = sample.choosing(data) else {
             let lowest = rates.first().copied();
             return lowest.map(|lr| (lr, None)).ok_or_else(|| Error::Config("there is no learning rate".into()));
         };
-        let [kept, aside] = [&validation.kept, &validation.aside]
-            .map(|rows| rows.iter().map(|&row| sample.train[row]).collect::<Vec<_>>());
         let mut best: Option<(f64, f64)> = None;
         for candidate in self.train(&rates, &kept, "choosing the rate, ", tell).await? {
             let classifier = candidate.classifier.valid();
-            let share = self.accuracy(&classifier, &data.train, &aside).await?;
+            let share = self.accuracy(&classifier, split, &aside).await?;
             if best.is_none_or(|(_, most)| share > most) {
                 best = Some((candidate.lr, share));
             }
