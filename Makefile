@@ -11,7 +11,7 @@ DENY ?= licenses bans sources
 WASM := --target wasm32-unknown-unknown --profile web
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build data dist page test lint docs unit browser screenshot deny crosscheck fuzz clean
+.PHONY: help demo build data dist page test lint docs unit browser bench screenshot deny crosscheck fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ deny: ## Check licences and sources of dependencies (DENY="advisories licenses b
 crosscheck: build data ## Compare with PyTorch, torchvision, scikit-learn and onnxruntime, in a virtual environment
 	@scripts/setup.sh reference
 	@PYTHONDONTWRITEBYTECODE=1 $(CACHE)/reference/bin/python tests/reference/crosscheck.py $(CARGO_TARGET_DIR)/release/nolabel
+
+bench: ## Time a training step of every method, and the probes
+	cargo bench --locked --bench step
+	cargo bench --locked --bench probe
 
 fuzz: ## Run the program on damaged files, minutes (SEED=1 COPIES=200 FORMATS="png pth" for others)
 	NOLABEL_FUZZ_SEED=$(SEED) NOLABEL_FUZZ_COPIES=$(COPIES) NOLABEL_FUZZ_FORMATS="$(FORMATS)" \
