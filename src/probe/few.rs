@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn more_labels_classify_more_and_the_penalty_is_chosen_by_them_alone() {
+    fn more_labels_classify_better_and_choose_the_penalty() {
         let data = data(400);
         let probes = ProbeSettings { penalties: vec![1e-2, 1e3], ..ProbeSettings::default() };
         let curve = |data: &Dataset| {

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_have_newcombes_values_and_few_images_tell_nothing() {
+    fn differences_of_shares_have_newcombes_intervals() {
         // Newcombe 1998, table II, contrasts a, c and f
         near(difference((56.0 / 70.0, 70), (48.0 / 80.0, 80)), [0.0524, 0.3339]);
         near(difference((6.0 / 7.0, 7), (2.0 / 7.0, 7)), [0.0582, 0.8062]);

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_the_nearest_others_by_how_much_farther_they_are() {
+    fn neighbours_are_the_nearest_other_points() {
         let features = groups(50, 0.3);
         let found = block_on(neighbours(&features, 7, &Device::flex())).expect("neighbours");
         let unit = |row: &[f32]| {

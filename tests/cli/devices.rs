@@ -18,7 +18,7 @@ fn run(mut command: Command) -> Said {
 }
 
 #[test]
-fn a_machine_without_a_session_sees_no_message_of_its_libraries() {
+fn a_machine_without_a_session_prints_no_library_messages() {
     let mut command = Lab::new().command("devices");
     command.env_remove("XDG_RUNTIME_DIR").env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY");
     let said = run(command);

@@ -159,7 +159,7 @@ fn write_residual(path: &Path, seed: u64, name: impl Fn(&str) -> String, extra: 
 }
 
 #[test]
-fn a_momentum_contrast_file_gives_the_rows_of_its_query_encoder() {
+fn a_moco_file_gives_the_rows_of_its_query_encoder() {
     let lab = Lab::new();
     let numbered = |name: &str| {
         let (module, rest) = name.split_once('.').expect("a module");

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn views_of_one_image_stay_together_and_a_single_image_stands_alone() {
+    fn views_of_one_image_stay_together() {
         let rows = vec![row("first view", 3, 1, 0), row("second view", 3, 1, 3), row("correlations", 1, 3, 0)];
         let picture = Picture { step: 1, rows, figures: Vec::new() };
         let found = groups(&picture);

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoder_that_stands_still_is_the_same_to_the_last_bit_after_it() {
+    fn a_frozen_encoder_is_unchanged_to_the_last_bit() {
         let (data, config) = (bars(120, 60), EncoderConfig::small(4));
         let (encoder, settings) = (encoder(&config), ProbeSettings::default());
         let before = state(&encoder);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_learns_too_changes_and_does_better() {
+    fn a_fine_tuned_network_changes_and_improves() {
         let (data, config) = (bars(240, 100), EncoderConfig::small(4));
         let (encoder, settings, plan) = (encoder(&config), ProbeSettings::default(), plan());
         let before = state(&encoder);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_can_be_read_and_a_rate_that_breaks_everything_is_said_to() {
+    fn pixels_are_trained_on_and_a_diverging_rate_is_named() {
         let data = bars(60, 20);
         let (settings, plan) = (ProbeSettings::default(), LabelledPlan { length: Length::Epochs(2), ..plan() });
         let (sample, device) = (Sample::of(&data, &settings).expect("a sample"), Device::flex());
