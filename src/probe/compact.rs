@@ -15,11 +15,11 @@ use crate::error::Result;
 const TOLERANCE: f64 = 1e-4;
 /// Added to the inner products, relative to the mean square of a row: rows may depend on one another.
 const RIDGE: f64 = 1e-6;
-/// Features up to which all their pairs are looked at.
+/// Features up to which the matrix of all their pairs is used.
 const PAIRED: usize = 8192;
-/// Rows up to which all their pairs are looked at.
+/// Rows up to which the matrix of all their pairs is used.
 const SPANNED: usize = 4096;
-/// Rows that tell of the curvature where neither is possible.
+/// Rows sampled for the curvature where neither is possible.
 pub(super) const SAMPLED: usize = 1024;
 
 /// The dimensions that a problem is solved in.
@@ -104,12 +104,12 @@ impl<'a> Compact<'a> {
         Ok(Self { known, problem, curvature, rows: Some(rows) })
     }
 
-    /// What is known of the curvature, for another problem in the space of the features; nothing in that of the rows.
+    /// The curvature, for another problem in the space of the features; `None` in that of the rows.
     pub(super) fn into_curvature(self) -> Option<Curvature> {
         self.rows.is_none().then_some(self.curvature)
     }
 
-    /// Zeros for a start.
+    /// Zeros to start from.
     pub(super) fn start(&self) -> Vec<f64> {
         vec![0.0; (self.problem.width + 1) * self.problem.classes]
     }
@@ -187,7 +187,8 @@ mod tests {
 
     fn fitted(n: usize, width: usize, space: Space, l2: f64) -> Vec<f64> {
         let (features, labels) = rows(n, width);
-        let (all, scale): (Vec<usize>, _) = ((0..n).collect(), Scale::none(width));
+        let all: Vec<usize> = (0..n).collect();
+        let scale = Scale::none(width);
         let known = Known { features: &features, labels: &labels, rows: &all, scale: &scale, classes: 3 };
         let compact = block_on(Compact::new(known, space, None, &Device::flex())).expect("a problem");
         let Minimum { at, converged, .. } = block_on(compact.solve(compact.start(), l2)).expect("a fit");
@@ -220,7 +221,8 @@ mod tests {
     fn the_path_counts_what_single_fits_classify_correctly() {
         let device = Device::flex();
         for (n, width) in [(12, 40), (60, 10)] {
-            let ((features, labels), (asked, truth)) = (rows(n, width), rows(n + 30, width));
+            let (features, labels) = rows(n, width);
+            let (asked, truth) = rows(n + 30, width);
             let (all, others, scale): (Vec<usize>, Vec<usize>, _) =
                 ((0..n).collect(), (0..n + 30).collect(), Scale::none(width));
             let known = Known { features: &features, labels: &labels, rows: &all, scale: &scale, classes: 3 };

@@ -1,13 +1,13 @@
-//! Which class was taken for which.
+//! Confusion matrices.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ProbeRow, Source};
 
-/// The answers of one probe at one layer.
+/// Confusion matrix of one probe at one layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Confusion {
-    /// Where the features come from.
+    /// Source of the features.
     pub source: Source,
     /// The layer.
     pub layer: String,
@@ -15,23 +15,23 @@ pub struct Confusion {
     pub probe: String,
     /// The classes' names.
     pub classes: Vec<String>,
-    /// Test images: a row a true class, a column a class that was named.
+    /// Numbers of test images: one row for each true class, one column for each predicted class.
     pub counts: Vec<Vec<usize>>,
 }
 
-/// Some images of one class that were taken for another.
+/// Images of one class that were predicted as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// The class they are of.
+    /// The true class.
     pub truth: usize,
-    /// The class they were taken for.
+    /// The predicted class.
     pub named: usize,
-    /// How many.
+    /// Number of images.
     pub images: usize,
 }
 
 impl Confusion {
-    /// Counts what a reader named.
+    /// Counts the predictions of a probe.
     pub fn of(row: &ProbeRow, named: &[u16], labels: &[u16], classes: &[String]) -> Self {
         let mut counts = vec![vec![0; classes.len()]; classes.len()];
         for (named, label) in named.iter().zip(labels) {
@@ -41,7 +41,7 @@ impl Confusion {
         Self { source, layer, probe, classes: classes.to_vec(), counts }
     }
 
-    /// The mistakes that were made most often, the most frequent first.
+    /// The most frequent confusions in falling order.
     pub fn worst(&self, wanted: usize) -> Vec<Mistake> {
         let row = |(truth, counts): (usize, &Vec<usize>)| {
             let one = move |(named, &images)| Mistake { truth, named, images };
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_the_truth_and_columns_what_was_named() {
+    fn rows_are_true_classes_and_columns_predictions() {
         let row = ProbeRow {
             source: Source::Trained,
             layer: "gap".into(),

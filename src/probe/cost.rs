@@ -1,4 +1,4 @@
-//! Expected time and memory of probes, so that hours are known before they pass.
+//! Expected time and memory of probes, known before hours have passed.
 //!
 //! Both follow from sizes alone; the speeds of the device are measured with a product or two. Solvers take as many iterations
 //! as the data make them, so the time is right to within a factor of two or so.
@@ -17,7 +17,7 @@ use crate::platform;
 
 /// Evaluations of the objective for one penalty; `cargo bench --bench probe` prints them.
 const EVALUATIONS: f64 = 100.0;
-/// Seconds to look at one similarity: neighbours are kept in one pass, ranks are sorted.
+/// Seconds for one similarity: neighbours are kept in one pass, ranks are sorted.
 const SCANNED: f64 = 1.5e-9;
 const SORTED: f64 = 40e-9;
 /// Multiply-adds of vectors of directions at right angles, a second: a loop on the host.
@@ -56,12 +56,12 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// One after the other: times add up, and memory is given back between them.
+    /// The cost of both in turn: times add up, and memory is freed in between.
     pub fn then(self, next: Self) -> Self {
         Self { seconds: self.seconds + next.seconds, bytes: self.bytes.max(next.bytes) }
     }
 
-    /// The same `count` times.
+    /// The cost of `count` repetitions.
     pub fn times(self, count: usize) -> Self {
         Self { seconds: self.seconds * count as f64, ..self }
     }
@@ -89,7 +89,8 @@ impl Speed {
         let work = (SIDE * SIDE) as f64;
         let wide = work * SIDE as f64 / timed(|| square.clone().matmul(square.clone())).await?;
         let thin = work * THIN as f64 / timed(|| square.clone().matmul(thin.clone())).await?;
-        let (side, start) = (SIDE / 2, platform::now());
+        let side = SIDE / 2;
+        let start = platform::now();
         let factor = Cholesky::of(side, 1.0, |i, j| f64::from(u8::from(i == j)));
         factor.solve(&mut vec![1.0; side], 1);
         let factor = (side as f64).powi(3) / 6.0 / (platform::now() - start).max(1e-9);
@@ -157,7 +158,8 @@ impl Workload<'_> {
 
     /// Cost of the raw pixels and of their first `width` principal components.
     pub fn pixels(&self, width: usize, speed: Speed) -> Cost {
-        let (n, images) = (self.train as f64, self.train + self.test);
+        let n = self.train as f64;
+        let images = self.train + self.test;
         let factor = features::pooling(self.size, images);
         let Size { channels, height, width: across } = self.size;
         let d = channels * height.div_ceil(factor) * across.div_ceil(factor);
@@ -172,8 +174,12 @@ impl Workload<'_> {
 
     /// Cost of the probes of one layer.
     pub fn layer(&self, width: usize, speed: Speed) -> Cost {
-        let (n, m, d, k) = (self.train as f64, self.test as f64, width as f64, self.classes as f64);
-        let (settings, chooses) = (self.settings, self.settings.chooses());
+        let n = self.train as f64;
+        let m = self.test as f64;
+        let d = width as f64;
+        let k = self.classes as f64;
+        let settings = self.settings;
+        let chooses = self.settings.chooses();
         let mut cost = Cost::default();
         if settings.linear {
             cost = cost.then(self.linear(width, speed));
@@ -190,7 +196,9 @@ impl Workload<'_> {
     }
 
     fn linear(&self, width: usize, speed: Speed) -> Cost {
-        let (n, d, k) = (self.train as f64, width as f64, self.classes as f64);
+        let n = self.train as f64;
+        let d = width as f64;
+        let k = self.classes as f64;
         let penalties = self.settings.penalties.len() as f64;
         let (fits, problems) = if self.settings.chooses() { (penalties + 1.0, 2.0) } else { (1.0, 1.0) };
         let rows = 8.0 * n * d;

@@ -1,6 +1,6 @@
 //! Preconditioners for logistic regression: upper bounds of its curvature that are quickly inverted.
 //!
-//! Features of neighbouring pixels go together, which makes the problem a narrow valley. L-BFGS therefore starts from a
+//! Features of neighbouring pixels are correlated, which makes the problem a narrow valley. L-BFGS therefore starts from a
 //! bound of the curvature, `1/2 X^T X / n + l2` for every class (Boehning 1992), instead of from the identity. The bound
 //! decides how fast the minimum is found, not where it is.
 
@@ -11,12 +11,12 @@ const CURVATURE: f64 = 0.5;
 /// Added to the bound, so that features that never change do not make it singular.
 const RIDGE: f64 = 1e-6;
 
-/// What is known of `X^T X / n`.
+/// `X^T X / n`, whole or from a sample of rows.
 #[derive(Clone, Debug)]
 pub(super) enum Curvature {
-    /// All of it, `[d, d]`.
+    /// The whole matrix, `[d, d]`.
     Whole { gram: Vec<f32>, width: usize },
-    /// Some of the rows, `[m, d]`, for more features than a matrix of all their pairs could be made for.
+    /// A sample of rows, `[m, d]`, where the matrix of all pairs of features would be too large.
     Sampled { rows: Vec<f32>, width: usize },
 }
 
@@ -97,7 +97,10 @@ mod tests {
 
     #[test]
     fn both_inverses_undo_their_bound() {
-        let (m, width, classes, l2) = (6, 9, 2, 0.3);
+        let m = 6;
+        let width = 9;
+        let classes = 2;
+        let l2 = 0.3;
         let rows = normal(&mut stream(8, Purpose::Probe, 0), m * width, 1.0);
         let at = |row: usize, column: usize| f64::from(rows[row * width + column]);
         let gram = |i: usize, j: usize| (0..m).map(|row| at(row, i) * at(row, j)).sum::<f64>() / m as f64;
@@ -112,7 +115,8 @@ mod tests {
             let mut found = wanted.clone();
             curvature.inverse(l2).apply(&mut found, classes);
             for (place, wanted) in wanted.iter().enumerate() {
-                let (row, class) = (place / classes, place % classes);
+                let row = place / classes;
+                let class = place % classes;
                 let again: f64 = if row == width {
                     CURVATURE * found[place]
                 } else {

@@ -1,4 +1,4 @@
-//! Frozen features on the host, one row an image.
+//! Frozen features on the host, one row for each image.
 
 use burn::tensor::{Device, Tensor, TensorData, Transaction};
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::net::Encoder;
 use crate::platform;
 
-/// Images a forward pass.
+/// Images in a forward pass.
 const BATCH: usize = 250;
 
 /// The features of some images at one layer.
@@ -15,19 +15,19 @@ const BATCH: usize = 250;
 pub struct Features {
     /// The layer's name.
     pub layer: String,
-    /// Features an image.
+    /// Features of an image.
     pub width: usize,
     /// `[n, width]` in row-major order.
     pub values: Vec<f32>,
 }
 
 impl Features {
-    /// Images.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.values.len() / self.width
     }
 
-    /// Whether there is no image.
+    /// True if there are no images.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -118,13 +118,12 @@ pub async fn of_encoder(
     Ok(found)
 }
 
-/// Features that are held at once, in numbers: 1.6 GB. Layers beyond are read in further passes over the images.
+/// Number of features held in memory at once: 1.6 GB. Further layers take further passes over the images.
 pub(super) const HELD: usize = 400_000_000;
-/// Pixel values that are held at once: 1 GB.
+/// Number of pixel values held in memory at once: 1 GB.
 const PIXELS: usize = 1 << 28;
 
-/// The side of the square blocks of pixels whose means stand for them, so that `images` images fit into memory; 1 where they
-/// do as they are.
+/// Factor of average pooling at which `images` images fit into memory; 1 where they fit as they are.
 pub fn pooling(size: Size, images: usize) -> usize {
     let pooled = |factor: usize| size.channels * size.height.div_ceil(factor) * size.width.div_ceil(factor);
     let fits = |factor: &usize| images.saturating_mul(pooled(*factor)) <= PIXELS;
@@ -140,7 +139,8 @@ pub fn pixel_layer(factor: usize) -> String {
 /// right and lower edge).
 pub fn of_pixels(split: &Split, images: &[usize], factor: usize) -> Features {
     let size = split.size();
-    let (height, width) = (size.height.div_ceil(factor), size.width.div_ceil(factor));
+    let height = size.height.div_ceil(factor);
+    let width = size.width.div_ceil(factor);
     let mut values = Vec::with_capacity(images.len() * size.channels * height * width);
     for &index in images {
         let image = split.image(index);

@@ -1,10 +1,9 @@
-//! Accuracy with few labels: the linear probe where only some images of each class are named.
+//! Accuracy with few labels: the linear probe with a limited number of labelled images of each class.
 //!
-//! For each draw some training images of every class are taken at random, the same for whatever is measured, and a larger
-//! count holds those of a smaller one. Features are standardised with mean and deviation of 2,000 training images, drawn as for
-//! the other probes. The penalty is chosen by nothing but the drawn images: of five labels a class and more by
-//! cross-validation over five parts, of many by a fifth set aside; with fewer there is nothing to choose by and it is
-//! 1 / (labelled images), which is scikit-learn's default C = 1.
+//! Each draw takes random training images of every class, the same for every source, and larger sets contain the smaller ones. Features are standardised with mean and deviation of 2,000 training images, drawn as for
+//! the other probes. The penalty is chosen by the drawn images alone: from five labels a class on by
+//! five-fold cross-validation, from 100 on by a fifth set aside; with fewer it is 1 / (labelled images), which is
+//! scikit-learn's default C = 1.
 
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -20,47 +19,47 @@ use crate::error::{Error, Result};
 use crate::net::Encoder;
 use crate::rng::{Purpose, stream};
 
-/// Parts that take turns in choosing the penalty.
+/// Folds of the cross-validation that chooses the penalty.
 const FOLDS: usize = 5;
-/// From so many labels a class on one part is enough to choose by.
+/// Labels a class from which a single fold chooses the penalty.
 const MANY: usize = 100;
-/// More draws than anybody waits for.
+/// Largest number of draws.
 const MOST_DRAWS: usize = 1000;
-/// Training images that say how features are scaled.
+/// Training images by which features are standardised.
 const POOL: usize = 2000;
 
-/// What is asked.
+/// Numbers of labels and draws.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FewSettings {
     /// Labels a class, from few to many.
     pub labels: Vec<usize>,
-    /// How often images are drawn.
+    /// Number of random draws.
     pub draws: usize,
     /// Seed of the draws.
     pub seed: u64,
 }
 
-/// What came of it.
+/// Accuracies with few labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FewLabels {
-    /// What was asked.
+    /// The settings.
     pub settings: FewSettings,
-    /// A curve a source.
+    /// One curve for each source.
     pub curves: Vec<Curve>,
 }
 
-/// The linear probe at one layer.
+/// Accuracy of the linear probe at one layer over the number of labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
-    /// Where the features come from.
+    /// Source of the features.
     pub source: Source,
     /// The layer.
     pub layer: String,
-    /// One for each count of labels.
+    /// One point for each number of labels.
     pub points: Vec<Point>,
 }
 
-/// The accuracy with one count of labels.
+/// The accuracy with one number of labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Labels a class.
@@ -69,18 +68,18 @@ pub struct Point {
     pub mean: f64,
     /// The 95 % interval of the mean; see [`super::interval::of_accuracies`].
     pub interval: Option<[f64; 2]>,
-    /// The share of test images named rightly, a number a draw.
+    /// Test accuracy of each draw.
     pub accuracies: Vec<f64>,
-    /// The penalty that was chosen, a number a draw.
+    /// Chosen penalty of each draw.
     pub penalties: Vec<f64>,
 }
 
-/// Images that were drawn, and how the probe is fitted to them.
+/// The drawn images, to which probes are fitted.
 #[derive(Clone, Debug)]
 pub struct Draws<'a> {
     probing: Probing<'a>,
     settings: FewSettings,
-    /// For each draw the images of each class, the most that are ever used.
+    /// For each draw the images of each class, as many as the largest set has.
     drawn: Vec<Vec<Vec<usize>>>,
     /// Images whose features are needed, in order.
     needed: Vec<usize>,
@@ -130,7 +129,7 @@ impl<'a> Draws<'a> {
         Ok(Self { probing, settings, drawn, needed, pool })
     }
 
-    /// What was asked, in order.
+    /// The settings, with numbers of labels in rising order.
     pub fn settings(&self) -> &FewSettings {
         &self.settings
     }
@@ -148,7 +147,8 @@ impl<'a> Draws<'a> {
     ) -> Result<Curve> {
         tell(&format!("{}: features of {layer}", source.words()));
         let Probing { data, settings, sample, device } = self.probing;
-        let (layers, grid) = ([layer.to_string()], settings.grid);
+        let layers = [layer.to_string()];
+        let grid = settings.grid;
         let of = async |split: &Split, images: &[usize]| -> Result<Features> {
             let found = features::of_encoder(encoder, split, images, grid, &layers, device).await?.pop();
             found.ok_or_else(|| Error::Config(format!("there is no layer `{layer}`")))
@@ -184,7 +184,8 @@ impl<'a> Draws<'a> {
         let mut points = Vec::new();
         for &labels in &self.settings.labels {
             tell(&format!("{}: {labels} labels a class", source.words()));
-            let (mut accuracies, mut penalties) = (Vec::new(), Vec::new());
+            let mut accuracies = Vec::new();
+            let mut penalties = Vec::new();
             for draw in &self.drawn {
                 let known = self.labelled(draw, labels, &train);
                 let l2 = self.penalty(&known, labels).await?;
@@ -210,7 +211,7 @@ impl<'a> Draws<'a> {
         Labelled { features: train.chosen(&places), labels }
     }
 
-    /// Chooses by the labelled images alone.
+    /// Chooses the penalty by the labelled images alone.
     async fn penalty(&self, known: &Labelled, labels: usize) -> Result<f64> {
         if labels < FOLDS {
             return Ok(1.0 / known.labels.len() as f64);
@@ -286,7 +287,8 @@ mod tests {
         asked: &FewSettings,
         check: impl FnOnce(Result<Draws>) -> T,
     ) -> T {
-        let (sample, device) = (Sample::of(data, settings).expect("a sample"), Device::flex());
+        let sample = Sample::of(data, settings).expect("a sample");
+        let device = Device::flex();
         check(Draws::new(Probing { data, settings, sample: &sample, device: &device }, asked))
     }
 
@@ -296,7 +298,8 @@ mod tests {
 
     #[test]
     fn draws_repeat_differ_and_hold_the_smaller_ones() {
-        let (data, probes) = (data(60), ProbeSettings::default());
+        let data = data(60);
+        let probes = ProbeSettings::default();
         let places = |probes: &ProbeSettings, labels: &[usize], draws| {
             drawn(&data, probes, &asked(labels, draws), |found| {
                 let found = found.expect("draws");
@@ -320,8 +323,9 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_drawn_is_said_so() {
-        let (data, probes) = (data(60), ProbeSettings::default());
+    fn draws_that_are_impossible_are_refused() {
+        let data = data(60);
+        let probes = ProbeSettings::default();
         let refused = |labels: &[usize], draws| {
             drawn(&data, &probes, &asked(labels, draws), |found| found.expect_err("must be refused").to_string())
         };

@@ -53,7 +53,8 @@ pub fn of_accuracies(accuracies: &[f64], n: usize) -> (f64, Option<[f64; 2]>) {
 /// from Wilson's intervals of both. For two classifiers on the same images it is on the safe side, for their errors go
 /// together.
 pub fn difference((a, n): (f64, usize), (b, m): (f64, usize)) -> [f64; 2] {
-    let ([low_a, high_a], [low_b, high_b]) = (wilson(a, n), wilson(b, m));
+    let [low_a, high_a] = wilson(a, n);
+    let [low_b, high_b] = wilson(b, m);
     let reach = |down: f64, up: f64| down.hypot(up);
     [a - b - reach(a - low_a, high_b - b), a - b + reach(high_a - a, b - low_b)]
 }
@@ -75,7 +76,8 @@ fn student(freedom: usize) -> f64 {
     if let Some(known) = freedom.checked_sub(1).and_then(|place| T.get(place)) {
         return *known;
     }
-    let (v, z) = (freedom as f64, Z);
+    let v = freedom as f64;
+    let z = Z;
     let first = (z.powi(3) + z) / 4.0;
     let second = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
     let third = (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0;

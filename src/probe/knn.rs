@@ -9,18 +9,18 @@ use crate::platform;
 /// Test rows compared at once; bounds the block of similarities in memory.
 const CHUNK: usize = 256;
 
-/// How neighbours vote.
+/// Settings of the vote of neighbours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Votes {
-    /// Neighbours.
+    /// Number of neighbours.
     pub k: usize,
     /// A neighbour at cosine s votes with exp(s / temperature).
     pub temperature: f64,
-    /// Classes.
+    /// Number of classes.
     pub classes: usize,
 }
 
-/// Names a class for every test row by the votes of its k nearest training rows. Rows that are as near as the k-th share the
+/// Predicts a class for every test row by the votes of its k nearest training rows. Rows that are as near as the k-th share the
 /// votes that are left for them, so that the order of the training rows decides nothing.
 ///
 /// # Errors
@@ -52,7 +52,7 @@ pub async fn neighbours(
     Ok(found)
 }
 
-/// Hands to `see` how near each test row lies to every training row, by cosine: a row of `[n]` for each in order.
+/// Hands the cosines of each test row with all training rows, `[n]`, to `see` in order.
 ///
 /// # Errors
 /// When the device is lost.

@@ -63,7 +63,7 @@ pub(super) async fn minimise(
     Ok(Minimum { at, converged: false, evaluations })
 }
 
-/// What is known of the curvature beyond the preconditioner.
+/// Pairs of steps and changes of the gradient: the curvature beyond the preconditioner.
 #[derive(Default)]
 struct Memory {
     pairs: VecDeque<(Vec<f64>, Vec<f64>)>,

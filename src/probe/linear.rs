@@ -92,7 +92,8 @@ impl Fit {
         l2: f64,
         device: &Device,
     ) -> Result<Self> {
-        let (all, scale): (Vec<usize>, _) = ((0..train.len()).collect(), Scale::none(train.width));
+        let all: Vec<usize> = (0..train.len()).collect();
+        let scale = Scale::none(train.width);
         let known = Known { features: train, labels, rows: &all, scale: &scale, classes };
         let compact = Compact::new(known, Space::of(train.len(), train.width), None, device).await?;
         let Minimum { at, converged, evaluations } = compact.solve(compact.start(), l2).await?;
@@ -124,7 +125,8 @@ mod tests {
         let noise = normal(&mut stream(5, Purpose::Probe, 0), n * 5, 1.0);
         let labels: Vec<u16> = (0..n).map(|i| (i % 3) as u16).collect();
         let values = (0..n * 5).map(|i| {
-            let (row, column) = (i / 5, i % 5);
+            let row = i / 5;
+            let column = i % 5;
             let centre = if column == usize::from(labels[row]) { 2.0 } else { 0.0 };
             (centre + noise[i]) * 10f32.powi(column as i32 - 2)
         });

@@ -73,7 +73,7 @@ impl Components {
         Ok(Self { mean, axes, width })
     }
 
-    /// How far each row lies along each direction.
+    /// Coordinates of each row along the directions.
     ///
     /// # Errors
     /// When the device is lost.
@@ -106,7 +106,7 @@ fn centred(rows: &Features, start: usize, mean: &[f64], device: &Device) -> Tens
     Tensor::from_data(TensorData::new(values, [n, rows.width]), device)
 }
 
-/// How the centred rows X `[n, d]` vary.
+/// The covariance of the centred rows X `[n, d]`.
 enum Spread {
     /// `X^T X / n`, `[d, d]`.
     Covariance(Tensor<2>),
@@ -118,7 +118,8 @@ enum Spread {
 
 impl Spread {
     async fn of(rows: &Features, mean: &[f64], device: &Device) -> Result<Self> {
-        let (n, d) = (rows.len(), rows.width);
+        let n = rows.len();
+        let d = rows.width;
         if d <= n && d <= PAIRED[0] {
             return covariance(rows, mean, device).await.map(Spread::Covariance);
         }
@@ -146,12 +147,14 @@ impl Spread {
 
     /// The covariance, or the matrix of inner products, times each column.
     async fn multiply(&self, columns: &[Vec<f64>], device: &Device) -> Result<Vec<Vec<f64>>> {
-        let (columns, side) = (on_device(columns, device), columns.first().map_or(1, Vec::len));
+        let side = columns.first().map_or(1, Vec::len);
+        let columns = on_device(columns, device);
         // the matrices are their own transposes
         let moved = match self {
             Spread::Covariance(matrix) | Spread::Products { products: matrix, .. } => columns.matmul(matrix.clone()),
             Spread::Rows(x) => {
-                let ([n, d], back) = (x.dims(), x.clone().transpose());
+                let [n, d] = x.dims();
+                let back = x.clone().transpose();
                 let (first, second) = if n < d { (x.clone(), back) } else { (back, x.clone()) };
                 columns.matmul(first).matmul(second) / n as f64
             }

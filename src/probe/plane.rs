@@ -7,7 +7,7 @@ use crate::rng::{Purpose, normal, stream};
 /// Multiplications by the covariance; far more than two digits of a picture need.
 const ROUNDS: usize = 100;
 
-/// Where each row falls.
+/// Coordinates of each row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plane {
     /// One place a row.

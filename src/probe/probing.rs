@@ -175,7 +175,8 @@ impl Probing<'_> {
 
     async fn layer(&self, Rows { train, half, test }: &Rows, source: Source) -> Result<Vec<Reading>> {
         let Self { data, settings, sample, device } = self;
-        let (train_labels, test_labels) = (sample.train_labels(data), sample.test_labels(data));
+        let train_labels = sample.train_labels(data);
+        let test_labels = sample.test_labels(data);
         // the rows that the validation speaks of
         let pool = half.as_ref().map_or(Cow::Borrowed(train), |half| Cow::Owned(train.with(half)));
         let pool_labels = if half.is_some() { sample.row_labels(data) } else { train_labels.clone() };
@@ -183,7 +184,8 @@ impl Probing<'_> {
         let validation = sample.validation.as_ref().filter(|_| settings.chooses());
         let mut found = Vec::new();
         let mut reading = |probe: &str, named: Vec<u16>, l2: Option<f64>, validation: Option<f64>| {
-            let (layer, probe) = (train.layer.clone(), probe.to_string());
+            let layer = train.layer.clone();
+            let probe = probe.to_string();
             let accuracy = share_right(&named, &test_labels);
             let interval = interval::wilson(accuracy, named.len());
             let row =
@@ -224,8 +226,10 @@ impl Probing<'_> {
         let found = retrieval::measure(train, labels, test, truth, self.device).await?;
         let held_out = match validation {
             Some((Validation { kept, aside }, pool, labels)) => {
-                let (known, asked) = (pool.chosen(kept), pool.chosen(aside));
-                let (labels, truth) = (chosen(labels, kept), chosen(labels, aside));
+                let known = pool.chosen(kept);
+                let asked = pool.chosen(aside);
+                let truth = chosen(labels, aside);
+                let labels = chosen(labels, kept);
                 Some(retrieval::measure(&known, &labels, &asked, &truth, self.device).await?)
             }
             None => None,
@@ -261,7 +265,8 @@ async fn among_themselves(
     votes: &knn::Votes,
     device: &Device,
 ) -> Result<f64> {
-    let (known, asked) = (train.chosen(kept), train.chosen(aside));
+    let known = train.chosen(kept);
+    let asked = train.chosen(aside);
     let named = knn::predict(&known, &chosen(labels, kept), &asked, votes, device).await?;
     Ok(share_right(&named, &chosen(labels, aside)))
 }

@@ -14,7 +14,7 @@ use super::interval::{of_bounded, wilson};
 use super::knn::similarities;
 use crate::error::Result;
 
-/// Where precision is looked at.
+/// Ranks at which precision is measured.
 pub const CUTS: [usize; 3] = [1, 5, 10];
 /// The measures' names in rows, as they come out of [`measure`].
 pub const MEASURES: [&str; 4] = ["precision@1", "precision@5", "precision@10", "map"];
@@ -42,7 +42,8 @@ pub async fn measure(
     device: &Device,
 ) -> Result<[Measure; 4]> {
     let mut values: [Vec<f64>; 4] = Default::default();
-    let (mut asked, mut keys) = (truth.iter(), Vec::with_capacity(train.len()));
+    let mut asked = truth.iter();
+    let mut keys = Vec::with_capacity(train.len());
     similarities(train, test, device, |row| {
         let class = asked.next().expect("a label for each test row");
         rank(row, &mut keys);
@@ -103,7 +104,9 @@ impl Tie {
 /// In a run of m rows of which r are right, after b rows of which f are right, each place j = 1..m is right with probability
 /// r/m; then f + 1 + (j - 1)(r - 1)/(m - 1) right rows are expected among the first b + j.
 fn judge(ranking: impl Iterator<Item = Tie>, rows: usize) -> Option<[f64; 4]> {
-    let (mut before, mut found, mut sum) = (0usize, 0usize, 0.0);
+    let mut before = 0usize;
+    let mut found = 0usize;
+    let mut sum = 0.0;
     let mut within = [0.0; 3];
     for Tie { rows, right } in ranking {
         let share = right as f64 / rows as f64;
@@ -218,7 +221,8 @@ mod tests {
 
     #[test]
     fn a_class_without_a_training_image_is_asked_for_nothing() {
-        let (train, test) = (features(vec![1.0, 0.0, 0.0, 1.0], 2), features(vec![1.0, 0.1, 1.0, 0.1], 2));
+        let train = features(vec![1.0, 0.0, 0.0, 1.0], 2);
+        let test = features(vec![1.0, 0.1, 1.0, 0.1], 2);
         let found = block_on(measure(&train, &[0, 1], &test, &[0, 7], &Device::flex())).expect("measures");
         assert_eq!((found[0].mean, found[3].mean), (1.0, 1.0), "only the first is counted");
     }

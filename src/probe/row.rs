@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the probed features come from.
+/// Source of probed features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -19,7 +19,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// For people.
+    /// The source in words.
     pub fn words(self) -> &'static str {
         match self {
             Source::Trained => "trained encoder",
@@ -31,18 +31,18 @@ impl Source {
     }
 }
 
-/// What one probe makes of one layer.
+/// The result of one probe at one layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbeRow {
-    /// Where the features come from.
+    /// Source of the features.
     pub source: Source,
     /// The layer (`block1`, ..., `gap`; `pixels` for raw pixels).
     pub layer: String,
-    /// Features a vector: channels times grid cells.
+    /// Features of an image: channels times grid cells.
     pub width: usize,
     /// `linear`, `knn`, `sgd`, `finetune`, or a measure of [`super::retrieval`].
     pub probe: String,
-    /// Share of test images named rightly, 0 to 1; the mean over test images of a measure of retrieval.
+    /// Test accuracy, 0 to 1; for retrieval the mean over test images.
     pub accuracy: f64,
     /// The 95 % interval of it, for so many test images; see [`super::interval::wilson`], and
     /// [`super::interval::of_bounded`] for means.

@@ -48,7 +48,8 @@ impl Sample {
         if let Some(half) = &data.validation {
             sample.half = (0..half.len().min(half.labels().len())).collect();
         }
-        let (train, half) = (sample.train.len(), sample.half.len());
+        let train = sample.train.len();
+        let half = sample.half.len();
         sample.validation = if half > 0 {
             Some(Validation { kept: (0..train).collect(), aside: (train..train + half).collect() })
         } else {

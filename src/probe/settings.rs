@@ -57,12 +57,12 @@ impl Default for ProbeSettings {
 }
 
 impl ProbeSettings {
-    /// Whether layers are read at all.
+    /// True if layers are probed at all.
     pub fn reads(&self) -> bool {
         self.linear || self.knn || self.retrieval
     }
 
-    /// Whether every image and every layer there is takes part.
+    /// True if every image and every layer is probed.
     pub fn is_whole(&self) -> bool {
         self.layer.is_none() && self.train_images == 0 && self.test_images == 0
     }
@@ -76,7 +76,7 @@ impl ProbeSettings {
         probes
     }
 
-    /// Whether validation images are set aside from the training images.
+    /// True if validation images are set aside from the training images.
     pub fn chooses(&self) -> bool {
         self.penalties.len() > 1
     }
@@ -103,7 +103,9 @@ impl ProbeSettings {
     /// The settings in words, as printed under a table.
     pub fn describe(&self, data: &Dataset) -> String {
         let Ok(sample) = Sample::of(data, self) else { return "no images that can be probed.".to_string() };
-        let (train, test, grid) = (sample.train.len(), sample.test.len(), self.grid);
+        let train = sample.train.len();
+        let test = sample.test.len();
+        let grid = self.grid;
         let drawn = match self.seed {
             _ if train == data.train.len() && test == data.test.len() => String::new(),
             Some(seed) => format!(" (drawn by seed {seed}, the same share of each class)"),
@@ -116,7 +118,8 @@ impl ProbeSettings {
             text.push_str(&format!(" Linear: logistic regression on standardised features, {choice}."));
         }
         if self.knn {
-            let (k, temperature) = (self.k, self.temperature);
+            let k = self.k;
+            let temperature = self.temperature;
             text.push_str(&format!(" kNN: cosine, k = {k}, T = {temperature}."));
         }
         if self.retrieval {

@@ -13,14 +13,14 @@ use crate::error::{Error, Result};
 pub const PERPLEXITY: usize = 30;
 /// Neighbours that are looked up for each that is softly counted (van der Maaten 2014, section 4.1).
 const REACH: usize = 3;
-/// Where there are fewer than these, softly counted, or where all rows point the same way, the plane is the map.
+/// Rows, softly counted, below which the PCA plane is the map; it also is where all rows point the same way.
 const FEWEST: usize = 2;
 const NARROW: f64 = 1e-9;
 /// Rounds in which attraction is exaggerated.
 const EARLY: usize = 250;
 /// Rounds in all.
 pub const ROUNDS: usize = 750;
-/// How wide a group of far rows may be, seen from a row, to count as one.
+/// Angle below which a group of far rows counts as one (Barnes-Hut theta).
 const THETA: f32 = 0.5;
 /// Neighbours lie at least so much farther away one after the other: where all are equally far, no width has the entropy that
 /// is asked for.
@@ -28,7 +28,7 @@ const APART: f32 = 1e-5;
 /// The spread that the first places are brought to.
 const START: f64 = 1e-4;
 
-/// Where each row falls, so that rows that point the same way come to lie together.
+/// Coordinates of each row, at which rows of similar direction lie together.
 ///
 /// With `p_j|i ~ exp(-b_i |x_i - x_j|^2)` over the nearest unit rows `x`, `b_i` such that the entropy is the logarithm of
 /// [`PERPLEXITY`], `p_ij = (p_j|i + p_i|j) / 2n` and `q_ij ~ 1 / (1 + |y_i - y_j|^2)`, the places `y` minimise

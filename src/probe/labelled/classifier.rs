@@ -8,10 +8,10 @@ use crate::loss::cross_entropy;
 use crate::net::{BatchNorm, Encoder, Linear};
 use crate::optim::Optimizer;
 
-/// What learns.
+/// The trainable module.
 #[derive(Module, Debug)]
 pub(super) struct Classifier {
-    /// Where the encoder learns too; else features come in.
+    /// The encoder, where it is trained too; else the input is features.
     pub(super) encoder: Option<Encoder>,
     /// Brings features that come in to one scale, without scale and shift of its own.
     pub(super) norm: Option<BatchNorm>,
@@ -32,7 +32,7 @@ impl Classifier {
     }
 }
 
-/// What stands still before it.
+/// The frozen input of a classifier.
 pub(super) enum Front<'a> {
     /// Nothing: images go through as they are.
     Nothing,
@@ -64,7 +64,7 @@ impl Front<'_> {
 pub(super) struct Candidate {
     pub(super) classifier: Classifier,
     pub(super) lr: f64,
-    /// That of the last step `[1]`, on the plain device.
+    /// Loss of the last step `[1]`, on the plain device.
     pub(super) loss: Option<Tensor<1>>,
     optimizer: Optimizer,
 }

@@ -1,6 +1,6 @@
-//! Classifiers trained with labels on augmented views: a linear layer on an encoder that stands still, as most papers
-//! measure encoders; the encoder and the layer together, which is fine-tuning where the encoder was trained before, and the
-//! supervised control where it was not. All are trained by the same steps on the same views.
+//! Classifiers trained with labels on augmented views: a linear layer on a frozen encoder, the protocol of most papers; and the
+//! encoder with a linear layer, which is fine-tuning for a trained encoder and the supervised control for an untrained one. All
+//! take the same steps on the same views.
 
 mod classifier;
 mod plan;
@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 use crate::net::{Encoder, EncoderConfig, GAP, tensors};
 pub use plan::{LabelledPlan, Length};
 
-/// Probe names in rows.
+/// Name of the linear layer in rows.
 pub const SGD: &str = "sgd";
-/// The same for whole networks.
+/// Name of whole networks in rows.
 pub const FINETUNE: &str = "finetune";
 
 /// Images with labels, and how a classifier is trained on them.
@@ -24,23 +24,24 @@ pub const FINETUNE: &str = "finetune";
 pub struct Labelled<'a> {
     /// The images and the device; the layer and grid where an encoder stands still.
     pub probing: Probing<'a>,
-    /// How training goes.
+    /// Plan of the training.
     pub plan: &'a LabelledPlan,
 }
 
 impl Labelled<'_> {
-    /// The layer that a linear layer is put on: the one that was asked for, else the mean over positions.
+    /// The layer below the linear layer: the one that was asked for, or the mean over positions.
     pub fn layer(&self) -> &str {
         self.probing.settings.layer.as_deref().unwrap_or(GAP)
     }
 
-    /// Trains a linear layer on an encoder that stands still. The encoder is in inference mode: taken with `valid()` from a
-    /// model in training. `tell` hears what is being done.
+    /// Trains a linear layer on a frozen encoder in inference mode: taken with `valid()` from a model in training. `tell` hears of
+    /// the progress.
     ///
     /// # Errors
     /// When the layer does not exist, labels are missing, the rate is too high, or the device is lost.
     pub async fn on_encoder(&self, encoder: &Encoder, source: Source, tell: &mut dyn FnMut(&str)) -> Result<ProbeRow> {
-        let (names, layer) = (encoder.layer_names(), self.layer());
+        let names = encoder.layer_names();
+        let layer = self.layer();
         let index = names.iter().position(|name| name == layer);
         let index = index
             .ok_or_else(|| Error::Config(format!("there is no layer `{layer}`; there are: {}", names.join(", "))))?;
@@ -48,7 +49,7 @@ impl Labelled<'_> {
         self.fit(front, None, source, tell).await.map(|(fit, width)| self.row(SGD, source, layer, width, &fit))
     }
 
-    /// The same on raw pixels.
+    /// Trains a linear layer on raw pixels.
     ///
     /// # Errors
     /// When labels are missing, the rate is too high, or the device is lost.
@@ -79,7 +80,7 @@ impl Labelled<'_> {
         Ok((row, encoder))
     }
 
-    /// Trains, and says how many numbers an image came in as.
+    /// Trains; returns the number of inputs of an image, too.
     async fn fit(
         &self,
         front: Front<'_>,
@@ -128,9 +129,11 @@ mod tests {
         let size = Size { channels: 1, height: SIDE, width: SIDE };
         let split = |count: usize, seed: u64| {
             let mut rng = stream(seed, Purpose::Data, 0);
-            let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+            let mut pixels = Vec::new();
+            let mut labels = Vec::new();
             for image in 0..count {
-                let (class, at) = (image % 2, rng.random_range(2..SIDE - 2));
+                let class = image % 2;
+                let at = rng.random_range(2..SIDE - 2);
                 for place in 0..SIDE * SIDE {
                     let along = if class == 0 { place / SIDE } else { place % SIDE };
                     pixels.push(rng.random_range(0..60) + if along == at { 180 } else { 0 });
@@ -159,11 +162,14 @@ mod tests {
 
     #[test]
     fn a_frozen_encoder_is_unchanged_to_the_last_bit() {
-        let (data, config) = (bars(120, 60), EncoderConfig::small(4));
-        let (encoder, settings) = (encoder(&config), ProbeSettings::default());
+        let data = bars(120, 60);
+        let config = EncoderConfig::small(4);
+        let encoder = encoder(&config);
+        let settings = ProbeSettings::default();
         let before = state(&encoder);
         let plan = LabelledPlan { rates: vec![0.1, 1.0], length: Length::Steps(20), ..plan() };
-        let (sample, device) = (Sample::of(&data, &settings).expect("a sample"), Device::flex());
+        let sample = Sample::of(&data, &settings).expect("a sample");
+        let device = Device::flex();
         let probing = Probing { data: &data, settings: &settings, sample: &sample, device: &device };
         let on = Labelled { probing, plan: &plan };
         let mut heard = Vec::new();
@@ -183,10 +189,14 @@ mod tests {
 
     #[test]
     fn a_fine_tuned_network_changes_and_improves() {
-        let (data, config) = (bars(240, 100), EncoderConfig::small(4));
-        let (encoder, settings, plan) = (encoder(&config), ProbeSettings::default(), plan());
+        let data = bars(240, 100);
+        let config = EncoderConfig::small(4);
+        let encoder = encoder(&config);
+        let settings = ProbeSettings::default();
+        let plan = plan();
         let before = state(&encoder);
-        let (sample, device) = (Sample::of(&data, &settings).expect("a sample"), Device::flex());
+        let sample = Sample::of(&data, &settings).expect("a sample");
+        let device = Device::flex();
         let probing = Probing { data: &data, settings: &settings, sample: &sample, device: &device };
         let on = Labelled { probing, plan: &plan };
         let (row, tuned) =
@@ -209,8 +219,10 @@ mod tests {
     #[test]
     fn pixels_are_trained_on_and_a_diverging_rate_is_named() {
         let data = bars(60, 20);
-        let (settings, plan) = (ProbeSettings::default(), LabelledPlan { length: Length::Epochs(2), ..plan() });
-        let (sample, device) = (Sample::of(&data, &settings).expect("a sample"), Device::flex());
+        let settings = ProbeSettings::default();
+        let plan = LabelledPlan { length: Length::Epochs(2), ..plan() };
+        let sample = Sample::of(&data, &settings).expect("a sample");
+        let device = Device::flex();
         let probing = Probing { data: &data, settings: &settings, sample: &sample, device: &device };
         let on = Labelled { probing, plan: &plan };
         let row = block_on(on.on_pixels(&mut |_: &str| ())).expect("a row");

@@ -1,4 +1,4 @@
-//! How a classifier is trained with labels.
+//! The plan of training a classifier with labels.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,34 +6,34 @@ use crate::error::{Error, Result};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::view::{Filter, Op, Recipe, ViewKind};
 
-/// From so many pixels to a side on crops may be as small as the papers have them.
+/// Pixels to a side from which crops are as small as in the papers.
 const LARGE: usize = 96;
 
-/// How a classifier is trained: SGD with momentum 0.9 on random crops, half of them mirrored, at a rate that falls to 0 by a
-/// cosine.
+/// Training of a classifier: SGD with momentum 0.9 on random crops, half of them mirrored, with a learning rate that falls to 0
+/// by a cosine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelledPlan {
-    /// For how long.
+    /// Length of the training.
     pub length: Length,
-    /// Images a step, a view of each; fewer where there are fewer images.
+    /// Batch size, one view of each image; smaller where there are fewer images.
     pub batch: usize,
     /// Learning rates. With more than one, the last sixth of the training images chooses.
     pub rates: Vec<f64>,
-    /// Added, times the weight, to the gradient.
+    /// Weight decay, added to the gradient.
     pub weight_decay: f64,
     /// The smallest crop, as a share of the image's area.
     pub min_area: f64,
-    /// What the order of images, their views and the classifier's first weights are drawn by.
+    /// Seed of the order of images, their views and the classifier's first weights.
     pub seed: u64,
 }
 
-/// How long something is trained.
+/// Length of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Length {
-    /// So many steps.
+    /// A number of steps.
     Steps(usize),
-    /// So many passes over the training images, in full batches.
+    /// A number of epochs, in full batches.
     Epochs(usize),
 }
 
@@ -64,7 +64,7 @@ impl LabelledPlan {
         Self { length: Length::Steps(steps.max(1)), batch: batch.max(2), ..Self::network(side) }
     }
 
-    /// Steps where there are so many images to learn from.
+    /// Number of steps for this number of training images.
     pub fn steps(&self, images: usize) -> usize {
         match self.length {
             Length::Steps(steps) => steps,
@@ -72,12 +72,12 @@ impl LabelledPlan {
         }
     }
 
-    /// Images a step where there are so many.
+    /// Batch size for this number of training images.
     pub fn batch_of(&self, images: usize) -> usize {
         self.batch.min(images).max(1)
     }
 
-    /// Refuses what nothing can be trained with, in words.
+    /// Refuses impossible values.
     ///
     /// # Errors
     /// When there is such a value.
@@ -100,9 +100,10 @@ impl LabelledPlan {
         }
     }
 
-    /// One view of each image, square and of so many pixels to a side.
+    /// The recipe of one square view of each image, `side` pixels to a side.
     pub(super) fn recipe(&self, side: usize) -> Recipe {
-        let (area, aspect) = ([self.min_area, 1.0], [3.0 / 4.0, 4.0 / 3.0]);
+        let area = [self.min_area, 1.0];
+        let aspect = [3.0 / 4.0, 4.0 / 3.0];
         let ops = vec![Op::Crop { area, aspect, filter: Filter::Bilinear }, Op::Flip { p: 0.5 }];
         let source = "linear evaluation in the code of MoCo, SimSiam and Barlow Twins".to_string();
         Recipe { name: "labelled".to_string(), source, kinds: vec![ViewKind { count: 1, size: side, ops }] }

@@ -18,12 +18,12 @@ use crate::view::resize;
 
 /// Images a forward pass where nothing is learned.
 const BATCH: usize = 250;
-/// How often is told how far a training is.
+/// Number of progress reports in a training.
 const TOLD: usize = 20;
 /// Deviation of the linear layer's first weights, as in the code of MoCo and SimSiam.
 const SPREAD: f64 = 0.01;
 
-/// What is trained, on what.
+/// A training: the module and its images.
 pub(super) struct Task<'a> {
     pub(super) on: Labelled<'a>,
     pub(super) front: Front<'a>,
@@ -37,7 +37,7 @@ pub(super) struct Whole {
     pub(super) state: HashMap<String, TensorData>,
 }
 
-/// What came of it.
+/// The result of a training.
 pub(super) struct Fit {
     /// For inference.
     pub(super) classifier: Classifier,
@@ -98,7 +98,8 @@ impl Task<'_> {
         tell: &mut dyn FnMut(&str),
     ) -> Result<Vec<Candidate>> {
         let Labelled { probing: Probing { data, device, .. }, plan } = self.on;
-        let (total, batch) = (plan.steps(images.len()), plan.batch_of(images.len()));
+        let total = plan.steps(images.len());
+        let batch = plan.batch_of(images.len());
         let recipe = plan.recipe(self.side());
         let candidate = |rate: &f64| -> Result<Candidate> { Ok(Candidate::new(self.fresh()?, plan, *rate)) };
         let mut candidates: Vec<Candidate> = rates.iter().map(candidate).collect::<Result<_>>()?;
@@ -115,7 +116,8 @@ impl Task<'_> {
             let chosen = &order[within * batch..(within + 1) * batch];
             let mut rng = stream(plan.seed, Purpose::Views, step as u64);
             let views = recipe.views(&data.train.tensor(chosen, device), &mut rng).swap_remove(0);
-            let (seen, labels) = (self.front.see(views), self.labels(chosen));
+            let seen = self.front.see(views);
+            let labels = self.labels(chosen);
             let moved = candidates.into_iter().map(|one| one.step(seen.clone(), labels.clone(), step, total));
             candidates = moved.collect();
             platform::yield_now().await;
@@ -152,7 +154,8 @@ impl Task<'_> {
 
     /// Images as they are, brought to the square that views are.
     fn unaltered(&self, split: &Split, indices: &[usize]) -> Tensor<4> {
-        let (images, size) = (split.tensor(indices, self.on.probing.device), [self.side(); 2]);
+        let images = split.tensor(indices, self.on.probing.device);
+        let size = [self.side(); 2];
         if images.dims()[2..] == size { images } else { resize(images, size) }
     }
 
