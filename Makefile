@@ -11,7 +11,7 @@ DENY ?= licenses bans sources
 WASM := --target wasm32-unknown-unknown --profile web
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build data dist page test lint docs unit browser bench screenshot deny crosscheck fuzz clean
+.PHONY: help demo build data dist page test lint docs unit examples browser bench screenshot deny crosscheck fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ dist: page ## Build the page into dist/, small enough to deploy
 	@scripts/setup.sh npm
 	scripts/shrink.sh dist
 
-test: lint docs unit dist browser ## Run all checks but deny and crosscheck
+test: lint docs unit examples dist browser ## Run all checks but deny and crosscheck
 	scripts/budget.sh dist
 
 lint: ## Check format and lints, native and wasm
@@ -54,6 +54,11 @@ unit: data ## Run all tests but those in the browser
 	@scripts/data.sh film
 	@scripts/setup.sh ffmpeg
 	cargo test --release --locked --package nolabel
+
+examples: ## Run the examples, each in seconds on images they draw themselves
+	cargo run --release --locked --example train_encoder -- $(CARGO_TARGET_DIR)/example.safetensors
+	cargo run --release --locked --example embed_folder
+	cargo run --release --locked --example own_method
 
 browser: build ## Test the page in headless Chromium (needs dist/)
 	@scripts/setup.sh chromium

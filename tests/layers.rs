@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nolabel::methods::METHODS;
+
 /// Each layer and the layers it may use. `lib.rs` has the picture.
 const LAYERS: &[(&str, &[&str])] = &[
     ("algebra", &[]),
@@ -290,4 +292,58 @@ fn files_and_functions_stay_short() {
         }
     }
     assert!(wrong.is_empty(), "too long:\n{}", wrong.join("\n"));
+}
+
+/// Layers that serve any method and so name none.
+const SHELLS: [&str; 6] = ["net", "optim", "session", "cli", "page", "worker"];
+
+/// `BarlowTwins`, `barlow_twins` and `barlow-twins` all as `-barlow-twins-`.
+fn words(name: &str) -> String {
+    let mut words = String::from("-");
+    for letter in name.chars() {
+        if letter.is_uppercase() && !words.ends_with('-') {
+            words.push('-');
+        }
+        words.extend(if letter == '_' { '-' } else { letter }.to_lowercase());
+    }
+    words + "-"
+}
+
+#[test]
+fn no_method_is_named_outside_of_methods() {
+    let names: Vec<_> = METHODS
+        .iter()
+        .flat_map(|entry| {
+            let id = entry.info().id;
+            [format!("-{id}-"), format!("-{}-", id.replace('-', ""))]
+        })
+        .collect();
+    let mut wrong = Vec::new();
+    for (path, text) in sources().into_iter().filter(|(path, _)| SHELLS.contains(&layer(path).as_str())) {
+        let code = without_tests(&code_only(&text));
+        let idents = code.split(|c: char| !c.is_alphanumeric() && c != '_').map(words);
+        for ident in idents.chain([words(&path.file_stem().unwrap_or_default().to_string_lossy())]) {
+            if names.iter().any(|name| ident.contains(name.as_str())) {
+                wrong.push(format!("{}: {}", path.display(), ident.trim_matches('-')));
+            }
+        }
+        // a text that is an id is a name; texts of help may give examples
+        let ids = METHODS.iter().map(|entry| format!("\"{}\"", entry.info().id));
+        let shown = text.split("#[cfg(test)]").next().unwrap_or_default();
+        wrong.extend(ids.filter(|id| shown.contains(id)).map(|id| format!("{}: {id}", path.display())));
+    }
+    assert!(wrong.is_empty(), "methods are named:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_folder_of_methods_holds_the_methods() {
+    let aside = ["mod.rs", "shared", "contract_tests.rs", "test_support.rs"];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/methods");
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let names = entries.map(|name| name.to_string_lossy().into_owned()).filter(|name| !aside.contains(&name.as_str()));
+    let mut found: Vec<_> = names.map(|name| name.trim_end_matches(".rs").replace('_', "-")).collect();
+    let mut ids: Vec<_> = METHODS.iter().map(|entry| entry.info().id.to_string()).collect();
+    found.sort();
+    ids.sort();
+    assert_eq!(found, ids);
 }

@@ -1,5 +1,5 @@
 //! The contract of a method: the trait, the values that pass through it, and the trainer that drives it. The methods
-//! themselves are in [`crate::methods`].
+//! themselves are in `src/methods`.
 
 mod entry;
 mod info;

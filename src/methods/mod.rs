@@ -8,7 +8,7 @@ mod shared;
 pub(crate) mod test_support;
 
 use crate::error::{Error, Result};
-use crate::method::Entry;
+use crate::method::{Entry, Method};
 
 macro_rules! methods {
     ($($file:ident::$model:ident),+ $(,)?) => {
@@ -38,6 +38,9 @@ methods! {
     simsiam::SimSiam,
     barlow_twins::BarlowTwins,
 }
+
+/// Id of the method for a first look: its task needs the fewest words, and its progress shows within seconds.
+pub const FIRST: &str = <rotation::Rotation as Method>::INFO.id;
 
 /// The method of this id.
 ///

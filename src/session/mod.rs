@@ -23,8 +23,7 @@ use crate::config::{Budget, RunConfig};
 use crate::data::{Dataset, draw};
 use crate::device::Selected;
 use crate::error::{Error, Result};
-use crate::method::{Batch, DataInfo, StepPosition, Training};
-use crate::methods::find;
+use crate::method::{Batch, DataInfo, Entry, StepPosition, Training};
 use crate::net::{Encoder, tensors};
 use crate::platform;
 use crate::rng::{Purpose, stream};
@@ -41,6 +40,7 @@ use work::Next;
 
 /// A run in progress.
 pub struct Session {
+    entry: Entry,
     config: RunConfig,
     data: Dataset,
     selected: Selected,
@@ -63,11 +63,16 @@ pub struct Session {
 }
 
 impl Session {
-    /// Sets up a run at step 0.
+    /// Sets up a run at step 0. The method is one of [`crate::method::Method`]: one of the list, or one of your own as
+    /// `Entry::of::<MyMethod>()`.
     ///
     /// # Errors
-    /// When the configuration and the data cannot work together.
-    pub async fn new(config: RunConfig, data: Dataset, selected: &Selected, pace: Pace) -> Result<Self> {
+    /// When the configuration is that of another method, or configuration and data cannot work together.
+    pub async fn new(entry: &Entry, config: RunConfig, data: Dataset, selected: &Selected, pace: Pace) -> Result<Self> {
+        if config.method != entry.info().id {
+            let own = entry.info().id;
+            return Err(Error::Config(format!("the configuration is one of {}, not of {own}", config.method)));
+        }
         config.check()?;
         let images = if config.images == 0 { data.train.total() } else { config.images.min(data.train.total()) };
         if images < config.batch {
@@ -77,15 +82,16 @@ impl Session {
             )));
         }
         let data_info = DataInfo { clips: data.train.sequence().is_some(), ..DataInfo::of(data.train.size(), images) };
-        let learner = find(&config.method)?.build(&config, &data_info, &selected.device)?;
+        let learner = entry.build(&config, &data_info, &selected.device)?;
         let order = Order::new(config.seed, images, config.batch).among(data.train.total(), config.draw_images);
         let total = if config.steps > 0 { config.steps } else { config.epochs * order.steps_per_epoch() };
         let controls = Controls::new(learner.encoder());
         let position = StepPosition { step: 0, total, steps_per_epoch: order.steps_per_epoch() };
-        let mut advice = advice::advice(&config, &position, &data.train, find(&config.method)?.compares());
+        let mut advice = advice::advice(&config, &position, &data.train, entry.compares());
         advice.extend(learner.advice(&config, &data_info, total));
         let next = if pace.probe.is_some() { Next::Probe } else { Next::Train };
         Ok(Self {
+            entry: *entry,
             config,
             data,
             selected: selected.clone(),
@@ -110,10 +116,9 @@ impl Session {
     /// Resumes a run from a checkpoint. It then computes what it would have computed without the interruption.
     ///
     /// # Errors
-    /// When the bytes are not a whole checkpoint of this version or do not fit the data.
-    pub async fn restore(bytes: &[u8], data: Dataset, selected: &Selected, pace: Pace) -> Result<Self> {
-        let (header, _) = checkpoint::read(bytes)?;
-        Self::restore_for(bytes, header.config.budget(), data, selected, pace).await
+    /// When the bytes are not a whole checkpoint of this version and method, or do not fit the data.
+    pub async fn restore(entry: &Entry, bytes: &[u8], data: Dataset, selected: &Selected, pace: Pace) -> Result<Self> {
+        Self::resume(entry, bytes, None, data, selected, pace).await
     }
 
     /// As [`Session::restore`], with another length of the run: the schedule is that of a run of the new length, continued at
@@ -122,14 +127,27 @@ impl Session {
     /// # Errors
     /// As there.
     pub async fn restore_for(
+        entry: &Entry,
         bytes: &[u8],
         budget: Budget,
         data: Dataset,
         selected: &Selected,
         pace: Pace,
     ) -> Result<Self> {
+        Self::resume(entry, bytes, Some(budget), data, selected, pace).await
+    }
+
+    async fn resume(
+        entry: &Entry,
+        bytes: &[u8],
+        budget: Option<Budget>,
+        data: Dataset,
+        selected: &Selected,
+        pace: Pace,
+    ) -> Result<Self> {
         let (header, tensors) = checkpoint::read(bytes)?;
-        let mut session = Self::new(header.config.with_budget(budget), data, selected, pace).await?;
+        let budget = budget.unwrap_or(header.config.budget());
+        let mut session = Self::new(entry, header.config.with_budget(budget), data, selected, pace).await?;
         session.advice.clear();
         session.learner.load(tensors)?;
         session.step = header.step;
@@ -198,6 +216,11 @@ impl Session {
             resumed_at: self.resumed_at,
             parameters: self.learner.parameters(),
         }
+    }
+
+    /// The method.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
     }
 
     /// The configuration.
@@ -307,7 +330,8 @@ impl Session {
         observe::pretext(
             self.learner.as_ref(),
             &self.data,
-            &self.config,
+            &self.entry.info().metric,
+            self.config.seed,
             self.position(),
             images,
             &self.selected.device,
@@ -334,7 +358,7 @@ impl Session {
         let lr = self.config.optimizer.lr;
         let rate = self.learning_rate();
         let mut rng = stream(self.config.seed, Purpose::Views, self.step as u64);
-        let measures_health = self.measures_health_at(self.step + 1);
+        let measures_health = self.pace.measures_health_after(self.step + 1);
         if measures_health {
             self.learner.measure_gradient();
         }
@@ -365,15 +389,8 @@ impl Session {
         if self.step.is_multiple_of(position.steps_per_epoch) {
             events.extend(self.epoch_event());
         }
-        self.next = self.after_step();
+        self.next = self.pace.work_after(self.step, self.total);
         Ok(Progress::Events(events))
-    }
-
-    /// True if health is measured after step `step` (from 1): at the intervals of the pace, and after the first step, with which
-    /// later ones are compared.
-    fn measures_health_at(&self, step: usize) -> bool {
-        let every = self.pace.health_every;
-        every > 0 && (step == 1 || step.is_multiple_of(every))
     }
 
     async fn measure_health(&mut self) -> Result<Vec<Event>> {
@@ -387,16 +404,6 @@ impl Session {
     fn clock(&mut self, seconds: f64) {
         self.elapsed += seconds;
         self.since_read.seconds += seconds;
-    }
-
-    fn after_step(&self) -> Next {
-        if self.step >= self.total {
-            return if self.pace.probe.is_some() { Next::Probe } else { Next::HeldOut };
-        }
-        match &self.pace.probe {
-            Some(probe) if self.step.is_multiple_of(probe.every.max(1)) => Next::Probe,
-            _ => Next::Train,
-        }
     }
 
     fn step_event(&mut self, loss: f64, metric: Option<f64>, learning_rate: f64) -> Step {

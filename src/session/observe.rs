@@ -5,11 +5,9 @@ use burn::tensor::{Device, Int, Tensor, Transaction};
 use super::event::{Pretext, Probe, ProbeRow, Source};
 use super::picture::{Caption, Picture, PictureFigure, PictureRow};
 use super::schedule::ProbePace;
-use crate::config::RunConfig;
 use crate::data::{Dataset, Split, draw};
 use crate::error::{Error, Result};
-use crate::method::{Batch, ClassPredictions, Figure, StepDisplay, StepPosition, StepResult, Training};
-use crate::methods::find;
+use crate::method::{Batch, ClassPredictions, Figure, Metric, StepDisplay, StepPosition, StepResult, Training};
 use crate::net::Encoder;
 use crate::platform;
 use crate::probe::{self, Probing, Sample};
@@ -105,7 +103,8 @@ impl Controls {
 pub(super) async fn pretext(
     learner: &dyn Training,
     data: &Dataset,
-    config: &RunConfig,
+    metric: &Metric,
+    seed: u64,
     position: StepPosition,
     wanted: usize,
     device: &Device,
@@ -117,16 +116,15 @@ pub(super) async fn pretext(
     for (number, indices) in images.chunks(HELD_OUT_BATCH).enumerate() {
         let count = indices.len();
         let batch = Batch::out_of(&data.test, indices.to_vec(), device);
-        let mut rng = stream(config.seed, Purpose::HeldOut, number as u64);
-        let Values { metric, baseline, .. } = read(learner.answer(&batch, &position, &mut rng)).await?;
-        if let Some(metric) = metric {
-            sum += metric * count as f64;
+        let mut rng = stream(seed, Purpose::HeldOut, number as u64);
+        let Values { metric: value, baseline, .. } = read(learner.answer(&batch, &position, &mut rng)).await?;
+        if let Some(value) = value {
+            sum += value * count as f64;
             counted += count;
         }
         blind = baseline.map(|baseline| blind.unwrap_or(0.0) + baseline * count as f64);
         platform::yield_now().await;
     }
-    let metric = find(&config.method)?.info().metric;
     Ok((counted > 0).then(|| Pretext {
         step: position.step,
         images: counted,

@@ -1,5 +1,6 @@
 //! The intervals at which a run is read back, watched and probed. None of them changes what it computes.
 
+use super::work::Next;
 use crate::probe::ProbeSettings;
 
 /// Measurements beside training.
@@ -13,6 +14,24 @@ pub struct Pace {
     pub held_out: usize,
     /// Probes while training, if any.
     pub probe: Option<ProbePace>,
+}
+
+impl Pace {
+    /// True if health is measured after step `step` (from 1): at the intervals of the pace, and after the first step, with which
+    /// later ones are compared.
+    pub(super) fn measures_health_after(&self, step: usize) -> bool {
+        self.health_every > 0 && (step == 1 || step.is_multiple_of(self.health_every))
+    }
+
+    /// The unit of work after step `step` (from 1) of `total`.
+    pub(super) fn work_after(&self, step: usize, total: usize) -> Next {
+        match &self.probe {
+            Some(_) if step >= total => Next::Probe,
+            None if step >= total => Next::HeldOut,
+            Some(probe) if step.is_multiple_of(probe.every.max(1)) => Next::Probe,
+            _ => Next::Train,
+        }
+    }
 }
 
 /// Probes while training.

@@ -14,13 +14,11 @@ use crate::config::{Preset, RunConfig};
 use crate::device::{self, DeviceChoice, Kind, Selected};
 use crate::error::{Error, Result};
 use crate::method::Entry;
-use crate::methods::METHODS;
+use crate::methods::{self, METHODS};
 use crate::platform;
 use crate::session::checkpoint::{self, ImageCounts};
 use crate::session::picture::Picture;
 
-/// The default method: the simplest to explain, with visible progress within seconds.
-const DEFAULT_METHOD: &str = "rotation";
 const PRESETS: [Preset; 2] = [Preset::Small, Preset::Full];
 
 /// A requested run that waits for the device or for the first images.
@@ -64,7 +62,7 @@ pub fn run() {
 async fn menu() -> Menu {
     Menu {
         methods: METHODS.iter().map(card).collect(),
-        default_method: DEFAULT_METHOD.into(),
+        default_method: methods::FIRST.into(),
         datasets: dataset::cards().await,
     }
 }

@@ -6,10 +6,11 @@ use crate::config::RunConfig;
 use crate::data::Dataset;
 use crate::device::{Kind, Selected};
 use crate::error::Result;
+use crate::methods::find;
 use crate::platform;
 use crate::session::event::Event;
 use crate::session::event_log::EventLog;
-use crate::session::{Progress, Session};
+use crate::session::{Progress, Session, checkpoint};
 
 /// Seconds between two pictures, about as often as a person can follow.
 const PICTURE_EVERY: f64 = 0.3;
@@ -68,7 +69,8 @@ impl Run {
         selected: &Selected,
     ) -> Result<Self> {
         let kind = selected.readout.kind;
-        let session = Session::new(config, data, selected, pace::of(kind, pace)).await?;
+        let entry = find(&config.method)?;
+        let session = Session::new(entry, config, data, selected, pace::of(kind, pace)).await?;
         Ok(Self::of(session, kind, pace, EventLog::default()))
     }
 
@@ -81,7 +83,8 @@ impl Run {
     ) -> Result<Self> {
         let kind = selected.readout.kind;
         let RunHistory { pace, events } = history;
-        let mut session = Session::restore(checkpoint, data, selected, pace::of(kind, pace)).await?;
+        let entry = find(&checkpoint::header(checkpoint)?.config.method)?;
+        let mut session = Session::restore(entry, checkpoint, data, selected, pace::of(kind, pace)).await?;
         let step = session.step();
         let probed = events.iter().any(|event| matches!(event, Event::Probe(probe) if probe.step == step));
         if session.is_finished() && !probed {

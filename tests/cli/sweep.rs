@@ -119,11 +119,14 @@ fn an_impossible_sweep_is_refused_before_any_training() {
         |arguments: &str, words: &[&str]| lab.fails_with(&format!("sweep {arguments} --device cpu -q"), 2, words);
     refused("rotation", &["--data"]);
     refused("rotatoin --data fashion-mnist", &["rotatoin", "'rotation'"]);
-    refused("rotation --data fashion-mnist:images --set flp=true,false", &["`flp`", "did you mean `options.flip`"]);
+    refused("rotation --data fashion-mnist:images --set flp=true,false", &["`flp`", "did you mean `flip`"]);
     refused("rotation --data fashion-mnist:images --set optimizer.lr=0.1,", &["a value of optimizer.lr is missing"]);
     refused("rotation --data fashion-mnist:images --seeds one", &["one"]);
     refused("colorization --data fashion-mnist:images --dry-run", &["colorization needs colour images"]);
-    refused("rotation --data fashion-mnist:images --set batch=1,8", &["batch must be at least 2"]);
+    refused(
+        "rotation --data fashion-mnist:images --set batch=1,8",
+        &["`batch` must be a whole number, 2 or more images, not 1"],
+    );
     assert!(!lab.path("runs").exists(), "nothing is written for what is refused");
     lab.fails_with("sweep rotation --data fashion-mnist:nowhere --dry-run", 1, &["there is no folder", "nowhere"]);
     lab.succeeds(&format!("{TRAINING} --steps 3 --out runs/sweep/rotation-fashion-mnist-1 -q"));

@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::process::Stdio;
 
+use serde_json::json;
+
 use crate::Lab;
 use nolabel::methods::METHODS;
 
@@ -21,8 +23,37 @@ fn the_list_of_methods_is_the_list_of_the_library() {
         let explained = lab.succeeds(&format!("methods {}", info.id)).out;
         assert!(explained.contains("optimizer.lr") && explained.contains(info.url), "{explained}");
     }
+    // every setting with meaning, range and both values
+    let card = &cards[METHODS.iter().position(|entry| entry.info().id == "simsiam").expect("a method")];
+    let option = |key: &str| {
+        let list = card["options"].as_array().expect("a list").iter();
+        list.clone().find(|option| option["key"] == key).unwrap_or_else(|| panic!("no option {key}")).clone()
+    };
+    let predictor = option("predictor");
+    assert!(predictor["help"].as_str().expect("a text").starts_with("Width of the predictor's bottleneck"));
+    assert_eq!(
+        [&predictor["range"], &predictor["small"], &predictor["full"]],
+        [&json!("1 to 65536"), &json!(128), &json!(512)]
+    );
+    assert_eq!(option("encoder.kind")["full"], "resnet18-cifar");
+    assert_eq!(option("schedule.per_epoch")["range"], "true or false");
+    let table = lab.succeeds("methods simsiam").out;
+    for column in ["key ", "meaning", "range", "small", "full", "Stop the gradient at the target view."] {
+        assert!(table.contains(column), "no {column} in {table}");
+    }
     assert!(lab.succeeds("methods motion").out.contains("Settings for moving-shapes"));
     assert!(lab.succeeds("methods motion --data clips").out.contains("Settings for clips"));
+}
+
+#[test]
+fn the_readme_has_the_table_of_methods() {
+    let printed = Lab::new().succeeds("methods --format markdown").out;
+    let readme = include_str!("../../README.md");
+    let (_, after) =
+        readme.split_once("<!-- methods: printed by `nolabel methods --format markdown` -->\n").expect("a mark");
+    let (table, _) = after.split_once("<!-- end of methods -->").expect("a mark");
+    assert_eq!(table, printed, "put the printed table into README.md");
+    assert_eq!(printed.lines().count(), METHODS.len() + 2);
 }
 
 #[test]
@@ -54,12 +85,20 @@ fn bad_usage_exits_with_2_and_names_a_remedy() {
     lab.fails_with(&format!("train rotation {data} --epochs 2 --steps 2"), 2, &["--epochs", "--steps"]);
     lab.fails_with(&format!("train rotation {data} --steps 0"), 2, &["0"]);
     lab.fails_with(&format!("train rotation {data} --lr -1"), 2, &["optimizer.lr"]);
-    lab.fails_with(&format!("train rotation {data} --batch 1"), 2, &["batch must be at least 2"]);
+    lab.fails_with(
+        &format!("train rotation {data} --batch 1"),
+        2,
+        &["`batch` must be a whole number, 2 or more images, not 1"],
+    );
     lab.fails_with(&format!("train rotation {data} --batch 101 --device cpu"), 2, &["only 100 training images"]);
-    let endless = format!("train moco {data} --batch 8 --set queue=1099511627776 --device cpu");
+    let endless = format!("train moco {data} --batch 8 --set queue=16777216 --device cpu");
     lab.fails_with(&endless, 2, &["more than 1024 million values", "lower"]);
-    lab.fails_with(&format!("train rotation {data} --set flp=true"), 2, &["`flp`", "did you mean `options.flip`"]);
-    lab.fails_with(&format!("train rotation {data} --set flip=perhaps"), 2, &["perhaps"]);
+    lab.fails_with(&format!("train rotation {data} --set flp=true"), 2, &["`flp`", "did you mean `flip`"]);
+    lab.fails_with(
+        &format!("train rotation {data} --set flip=perhaps"),
+        2,
+        &["`flip` must be true or false, not perhaps"],
+    );
     lab.fails_with(&format!("train rotation {data} --set flip"), 2, &["KEY=VALUE"]);
     lab.fails_with(&format!("train rotation {data} --set method=simsiam"), 2, &["an argument of its own"]);
     lab.fails_with(
@@ -67,25 +106,37 @@ fn bad_usage_exits_with_2_and_names_a_remedy() {
         2,
         &["`steps` is given twice", "--steps"],
     );
-    lab.fails_with(&format!("train rotation {data} --set size=100000"), 2, &["size must be at most"]);
+    lab.fails_with(
+        &format!("train rotation {data} --set size=100000"),
+        2,
+        &["`size` must be a whole number, 0 to 2048 px, not 100000"],
+    );
     lab.fails_with(
         &format!("train rotation {data} --batch 8 --set micro_batches=3"),
         2,
         &["micro_batches must divide batch"],
     );
-    lab.fails_with(&format!("train byol {data} --batch 8 --set width=0 --device cpu"), 2, &["is 0"]);
+    lab.fails_with(
+        &format!("train byol {data} --batch 8 --set width=0 --device cpu"),
+        2,
+        &["`width` must be a whole number, 1 to 65536"],
+    );
     lab.fails_with(
         &format!("train simsiam {data} --batch 8 --set layers=0 --device cpu"),
         2,
-        &["layers must be at least 1"],
+        &["`layers` must be a whole number, 1 to 64 layers, not 0"],
     );
     lab.fails_with(&format!("train rotation {data} --keep-best rank"), 2, &["no embeddings", "--keep-best loss"]);
     lab.fails_with(
         &format!("train rotation {data} --set schedule.at_epochs=[2]"),
         2,
-        &["--set schedule.kind=steps before"],
+        &["set schedule.kind=steps before"],
     );
-    lab.fails_with(&format!("train rotation {data} --set schedule.kind=stairs"), 2, &["`stairs`", "steps-then-line"]);
+    lab.fails_with(
+        &format!("train rotation {data} --set schedule.kind=stairs"),
+        2,
+        &["stairs", "cosine, steps or steps-then-line"],
+    );
     lab.fails_with(&format!("train rotation {data} --save-every soon"), 2, &["soon", "5m"]);
     lab.fails_with("eval", 2, &["RUN"]);
     lab.fails_with("fly", 2, &["fly"]);

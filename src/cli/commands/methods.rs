@@ -1,6 +1,6 @@
 //! `nolabel methods`: what can be trained.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,7 +21,8 @@ Examples:
   nolabel methods                   one line each
   nolabel methods rotation          how it works, and every setting with its value in both presets
   nolabel methods --recipe simclr   the views that a recipe draws of each image
-  nolabel methods --json            everything, for programs";
+  nolabel methods --json            everything, for programs
+  nolabel methods --format markdown the table in the README";
 /// Characters of a line of running text.
 const TEXT_WIDTH: usize = 96;
 /// Characters of a line in the columns of the table of settings.
@@ -45,9 +46,21 @@ pub(crate) struct Methods {
     #[arg(long, value_name = "NAME", value_parser = args::recipes(), conflicts_with = "method")]
     recipe: Option<String>,
 
-    /// Print JSON
-    #[arg(long)]
+    /// Print JSON, the same as --format json
+    #[arg(long, conflicts_with = "format")]
     json: bool,
+
+    /// Format of what is printed; markdown is the README's table of all methods
+    #[arg(long, value_enum, default_value_t = Format::Text, hide_default_value = true)]
+    format: Format,
+}
+
+/// Format of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Markdown,
+    Json,
 }
 
 /// A method as JSON.
@@ -72,16 +85,19 @@ struct OptionCard {
 
 impl Methods {
     pub(crate) fn run(self) -> Outcome {
+        let format = if self.json { Format::Json } else { self.format };
         if let Some(name) = &self.recipe {
             let recipe = recipe::find(name)?;
-            return if self.json { print::json(&recipe) } else { print::out(&recipe.to_string()) };
+            return if format == Format::Json { print::json(&recipe) } else { print::out(&recipe.to_string()) };
         }
         let chosen = self.method.as_deref().map(find).transpose()?;
-        match (chosen, self.json) {
-            (Some(entry), false) => explain(entry, self.data(entry)),
-            (Some(entry), true) => print::json(&self.card(entry)),
-            (None, true) => print::json(&METHODS.iter().map(|entry| self.card(entry)).collect::<Vec<_>>()),
-            (None, false) => list(),
+        match (chosen, format) {
+            (Some(entry), Format::Text) => explain(entry, self.data(entry)),
+            (Some(entry), Format::Json) => print::json(&self.card(entry)),
+            (Some(entry), Format::Markdown) => print::out(&markdown(std::slice::from_ref(entry))),
+            (None, Format::Json) => print::json(&METHODS.iter().map(|entry| self.card(entry)).collect::<Vec<_>>()),
+            (None, Format::Markdown) => print::out(&markdown(METHODS)),
+            (None, Format::Text) => list(),
         }
     }
 
@@ -109,11 +125,27 @@ fn list() -> Outcome {
     print::out(&format!("{table}\n\n`nolabel methods METHOD` explains one and lists its settings."))
 }
 
-fn needs(info: &Info) -> &'static str {
-    match (info.needs.colour, info.needs.clips) {
-        (true, true) => " (needs clips in colour)",
-        (true, false) => " (needs colour images)",
-        (false, true) => " (needs clips)",
+/// A table in Markdown, a row a method.
+fn markdown(entries: &[Entry]) -> String {
+    let mut table = "| id | year | method | task of the network | needs |\n|---|---|---|---|---|".to_string();
+    for Info { id, year, title, url, task, needs, .. } in entries.iter().map(Entry::info) {
+        table.push_str(&format!("\n| `{id}` | {year} | [{title}]({url}) | {task} | {} |", needed(*needs)));
+    }
+    table
+}
+
+fn needs(info: &Info) -> String {
+    match needed(info.needs) {
+        "" => String::new(),
+        needed => format!(" (needs {needed})"),
+    }
+}
+
+fn needed(needs: Needs) -> &'static str {
+    match (needs.colour, needs.clips) {
+        (true, true) => "clips in colour",
+        (true, false) => "colour images",
+        (false, true) => "clips",
         (false, false) => "",
     }
 }

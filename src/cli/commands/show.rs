@@ -85,7 +85,8 @@ impl Show {
     fn untrained(&self, method: &str) -> Outcome<Session> {
         let data =
             self.data.as_ref().ok_or_else(|| Failure::Usage(format!("name the images for {method} with --data")))?;
-        let mut config = find(method)?.config(self.preset.unwrap_or(Preset::Small), &data.name);
+        let entry = find(method)?;
+        let mut config = entry.config(self.preset.unwrap_or(Preset::Small), &data.name);
         self.set.iter().try_for_each(|(key, value)| args::set(&mut config, key, value))?;
         config.check()?;
         let images = load_images::load(data, self.quiet)?;
@@ -95,7 +96,7 @@ impl Show {
         }
         let selected = block_on(device::select(self.device))?;
         let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
-        Ok(block_on(Session::new(config, images, &selected, pace))?)
+        Ok(block_on(Session::new(entry, config, images, &selected, pace))?)
     }
 
     /// A run's network, and the default path of its page.
@@ -116,7 +117,7 @@ impl Show {
 }
 
 fn page(session: &Session) -> Outcome<String> {
-    let info = find(&session.config().method)?.info();
+    let info = session.entry().info();
     let data = session.data();
     let title = format!("{} on {}", info.title, data.name);
     let network = match session.step() {

@@ -12,8 +12,7 @@ use crate::cli::run::setup::{self, TrainRequest};
 use crate::cli::run::train_loop;
 use crate::config::Preset;
 use crate::data::Spec;
-use crate::method::Method;
-use crate::methods::rotation::Rotation;
+use crate::methods::{self, find};
 use crate::probe::{self, ProbeSettings};
 use crate::session::Session;
 use crate::session::event::{Event, Probe};
@@ -65,10 +64,10 @@ impl Toy {
     fn wanted(self) -> Outcome<TrainRequest> {
         let Self { data, run } = self;
         let data = data.or_else(|| (!run.resume).then(|| Spec::named(args::DEFAULT_DATA)));
-        let method = Rotation::INFO.id.to_string();
+        let method = methods::FIRST.to_string();
         let preset = Preset::Small;
         let name = data.as_ref().map_or(args::DEFAULT_DATA, |data| &data.name);
-        let mut config = Rotation::PRESETS.of(preset, name);
+        let mut config = find(&method)?.config(preset, name);
         run.apply(&mut config)?;
         let ordinary = setup::default_folder(&config);
         let name = ordinary.file_name().unwrap_or_default().to_string_lossy();

@@ -15,6 +15,7 @@ use crate::data::{Dataset, Sequence, Spec, Split};
 use crate::device::{self, DeviceChoice, Selected};
 use crate::error::Error;
 use crate::evaluate::{AdaptedImages, Cache, ControlBudget, EncoderUnderTest, EvalRequest, Measurement};
+use crate::methods::find;
 use crate::probe::ProbeSettings;
 use crate::probe::labelled::LabelledPlan;
 use crate::session::Session;
@@ -238,7 +239,8 @@ impl Opened {
     fn restore(&self, images: Dataset, data: DataRecord, device: DeviceChoice) -> Outcome<Loaded> {
         let selected = block_on(device::select(device))?;
         let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
-        let session = block_on(Session::restore(&self.checkpoint.bytes, images, &selected, pace))?;
+        let entry = find(&self.checkpoint.header.config.method)?;
+        let session = block_on(Session::restore(entry, &self.checkpoint.bytes, images, &selected, pace))?;
         Ok(Loaded { session, selected, data, transfer: None })
     }
 

@@ -95,7 +95,7 @@ impl TrainRequest {
         let selected = block_on(device::select(self.args.manner.device))?;
         let data = DataRecord::of(&images, &spec);
         let pace = self.pace(&images, &selected);
-        let mut session = block_on(Session::new(config.clone(), images, &selected, pace))?;
+        let mut session = block_on(Session::new(entry, config.clone(), images, &selected, pace))?;
         let start = self.init.as_deref().map(|file| start_from(file, &mut session, &selected)).transpose()?;
         let record = Record { start, ..Record::new(config, data, selected.readout.clone()) };
         let folder = Folder::create(&path, &record)?;
@@ -130,11 +130,12 @@ impl TrainRequest {
         warnings.extend(checkpoint.iter().flat_map(damages));
         let pace = self.pace(&images, &selected);
         let config = longer.as_ref().map_or(&record, |longer| longer).config.clone();
+        let entry = find(&config.method)?;
         let mut session = match &checkpoint {
             Some(checkpoint) => {
-                block_on(Session::restore_for(&checkpoint.bytes, config.budget(), images, &selected, pace))?
+                block_on(Session::restore_for(entry, &checkpoint.bytes, config.budget(), images, &selected, pace))?
             }
-            None => block_on(Session::new(config, images, &selected, pace))?,
+            None => block_on(Session::new(entry, config, images, &selected, pace))?,
         };
         if let Some(longer) = &longer {
             folder.rewrite(longer)?;
@@ -175,7 +176,8 @@ impl TrainRequest {
         };
         let longer = self.lengthened(&begun, header.step)?;
         let record = longer.as_ref().unwrap_or(&begun);
-        let session = block_on(Session::restore_for(bytes, record.config.budget(), images, &selected, pace))?;
+        let entry = find(&header.config.method)?;
+        let session = block_on(Session::restore_for(entry, bytes, record.config.budget(), images, &selected, pace))?;
         if longer.is_some() {
             warnings.push(restated(&begun.config.budget().to_string(), &session));
         }
