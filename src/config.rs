@@ -75,14 +75,13 @@ options! {
         seed: u64 = 1, in 0..;
         /// Batch size, in images; views are counted separately: rotation makes four of each image. Batch normalisation needs two.
         batch: usize = 64, in 2.., unit "images", tiny = 8;
-        /// Micro-batches of a step (gradient accumulation); a batch that is too large for the memory goes through the network
-        /// in so many pieces. Weights move once, by the mean of their gradients; batch norm, and a loss that compares images,
-        /// see one micro-batch at a time.
+        /// Micro-batches of a step (gradient accumulation), for a batch that is too large for the memory. Weights are updated once,
+        /// by the mean of the gradients; batch norm, and a loss that compares images, see one micro-batch at a time.
         #[serde(default = "one", alias = "parts")]
         micro_batches: usize = 1, in 1..;
         /// Epochs, passes over the training images.
         epochs: usize = 1, in 0..;
-        /// Steps; the run ends after so many. With 0 the epochs decide.
+        /// Steps, after which the run ends; with 0 the epochs decide.
         #[serde(default)]
         steps: usize = 0, in 0..;
     } with {
@@ -122,7 +121,7 @@ impl RunConfig {
     /// The options of the method.
     ///
     /// # Errors
-    /// When the method has no such option, or one is out of its range; the sentence names option, range and value.
+    /// If the method has no such option, or one is out of its range; the sentence names option, range and value.
     pub fn read_options<O: Options>(&self) -> Result<O> {
         O::read(&self.options).map_err(|error| Error::Config(format!("options of {}: {error}", self.method)))
     }
@@ -132,7 +131,7 @@ impl RunConfig {
     /// [`RunConfig::set_among`].
     ///
     /// # Errors
-    /// When there is no such setting, or the text is no value of it.
+    /// If there is no such setting, or the text is no value of it.
     pub fn set(&mut self, key: &str, text: &str) -> Result<()> {
         let options: Vec<Declared> =
             self.options.iter().map(|(key, value)| Declared::new(key, "", Range::like(value))).collect();
@@ -142,7 +141,7 @@ impl RunConfig {
     /// Changes one setting by name, with the method's declarations of its `options`.
     ///
     /// # Errors
-    /// When there is no such setting, or the text does not lie in its range; the sentence names setting, range and value,
+    /// If there is no such setting, or the text does not lie in its range; the sentence names setting, range and value,
     /// or the nearest setting there is.
     pub fn set_among(&mut self, options: &[Declared], key: &str, text: &str) -> Result<()> {
         let known: Vec<Declared> = self.declared_settings().into_iter().chain(options.iter().cloned()).collect();

@@ -1,16 +1,16 @@
-//! A method without its type, as the shells and the session see it.
+//! A method without its type, as the session and the command line see it.
 
 use std::fmt;
 
 use burn::tensor::Device;
 
-use super::trainer::{Learner, Training};
+use super::trainer::{Trainer, Training};
 use super::{DataInfo, Info, Method, Presets};
 use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::options::{Declared, Options};
 
-/// A method without its type: a row of the list, or a method of one's own.
+/// A method without its type: one of the list, or one defined elsewhere.
 #[derive(Clone, Copy)]
 pub struct Entry {
     info: &'static Info,
@@ -27,14 +27,14 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
-    /// The entry of a method; it need not be one of the list.
+    /// Entry of a method, which need not be in the list.
     pub const fn of<M: Method>() -> Self {
         Self {
             info: &M::INFO,
             presets: M::PRESETS,
             compares: M::COMPARES,
             options: M::Options::declared,
-            build: |config, data_info, device| Ok(Box::new(Learner::<M>::new(config, data_info, device)?)),
+            build: |config, data_info, device| Ok(Box::new(Trainer::<M>::new(config, data_info, device)?)),
         }
     }
 
@@ -48,12 +48,12 @@ impl Entry {
         self.compares
     }
 
-    /// A preset as a full configuration for a data set of this name.
+    /// Configuration of a preset for the data set of this name.
     pub fn config(&self, preset: Preset, data: &str) -> RunConfig {
         self.presets.of(preset, data)
     }
 
-    /// True if the learning rate of this preset follows the batch by the authors' rule: [`RunConfig::follow_batch`].
+    /// True if the learning rate of this preset scales with the batch: [`RunConfig::follow_batch`].
     pub fn has_linear_rate(&self, preset: Preset) -> bool {
         preset == Preset::Full && self.presets.has_linear_rate()
     }
@@ -63,14 +63,12 @@ impl Entry {
         (self.options)()
     }
 
-    /// Declarations of every setting of such a configuration: those of the run, the encoder, the optimiser and the schedule,
-    /// then the method's own.
+    /// Declarations of all settings of a configuration: run, encoder, optimiser and schedule, then the method's own options.
     pub fn settings(&self, config: &RunConfig) -> Vec<Declared> {
         config.declared_settings().into_iter().chain(self.options()).collect()
     }
 
-    /// The same configuration with every option that is declared with a size for tests brought to it; 0, which switches
-    /// things off, stays.
+    /// Replaces options by their sizes for tests, if declared; options of 0 are switched off and stay so.
     pub fn tiny(&self, mut config: RunConfig) -> RunConfig {
         for option in self.options() {
             let (Some(tiny), Some(value)) = (option.tiny, config.options.get_mut(&option.key)) else { continue };
@@ -81,10 +79,10 @@ impl Entry {
         config
     }
 
-    /// The method with fresh weights, ready to train on `device` (given without gradient tracking).
+    /// The method with random weights, ready to train on `device` (given without gradient tracking).
     ///
     /// # Errors
-    /// When the configuration cannot work.
+    /// If the configuration is invalid.
     pub fn build(&self, config: &RunConfig, data_info: &DataInfo, device: &Device) -> Result<Box<dyn Training>> {
         config.check()?;
         (self.build)(config, data_info, device)

@@ -1,26 +1,26 @@
-//! A batch in parts that go through the network one after the other, and what comes of them put together.
+//! Gradient accumulation: a batch in micro-batches, and their results joined.
 
 use burn::tensor::Tensor;
 
 use super::{Batch, StepResult};
 
-/// So many parts of as many images each.
+/// Micro-batches of a batch, `count` of one size.
 pub(super) fn of(batch: &Batch, count: usize) -> impl Iterator<Item = Batch> {
     let size = batch.indices.len() / count;
-    (0..count).map(move |part| {
-        let some = |images: &Tensor<4>| match count {
+    (0..count).map(move |index| {
+        let rows = |images: &Tensor<4>| match count {
             1 => images.clone(),
-            _ => images.clone().narrow(0, part * size, size),
+            _ => images.clone().narrow(0, index * size, size),
         };
         Batch {
-            images: some(&batch.images),
-            indices: batch.indices[part * size..][..size].to_vec(),
-            next: batch.next.as_ref().map(some),
+            images: rows(&batch.images),
+            indices: batch.indices[index * size..][..size].to_vec(),
+            next: batch.next.as_ref().map(rows),
         }
     })
 }
 
-/// The first tensors of all parts one below another, the second ones, and so on.
+/// Concatenates the first tensors of all micro-batches, the second ones, and so on.
 pub(crate) fn stacked(carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
     let count = carries.first().map_or(0, Vec::len);
     let mut carries: Vec<_> = carries.into_iter().map(Vec::into_iter).collect();
@@ -28,7 +28,7 @@ pub(crate) fn stacked(carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
     (0..count).map(|_| Tensor::cat(next(), 0)).collect()
 }
 
-/// Loss and measures in the mean over the parts.
+/// Means of loss and metrics over the micro-batches.
 pub(super) fn mean(answers: Vec<StepResult>) -> StepResult {
     let mean = |number: fn(&StepResult) -> Option<&Tensor<1>>| {
         let numbers: Vec<_> = answers.iter().filter_map(number).cloned().collect();
@@ -38,7 +38,7 @@ pub(super) fn mean(answers: Vec<StepResult>) -> StepResult {
             _ => Some(Tensor::cat(numbers, 0).mean()),
         }
     };
-    let loss = mean(|answer| Some(&answer.loss)).expect("a batch has a part");
+    let loss = mean(|answer| Some(&answer.loss)).expect("a batch has a micro-batch");
     StepResult {
         loss,
         metric: mean(|answer| answer.metric.as_ref()),
@@ -56,12 +56,12 @@ mod tests {
     }
 
     #[test]
-    fn parts_hold_every_image_once_with_its_frame_and_its_place() {
+    fn micro_batches_hold_each_image_once() {
         let images = numbers(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).reshape([6, 1, 1, 1]);
         let batch = Batch { next: Some(images.clone() + 10.0), ..Batch::of(images, (20..26).collect()) };
-        let parts: Vec<_> = of(&batch, 3).collect();
-        assert_eq!(parts.len(), 3);
-        let last = &parts[2];
+        let micro_batches: Vec<_> = of(&batch, 3).collect();
+        assert_eq!(micro_batches.len(), 3);
+        let last = &micro_batches[2];
         assert_eq!(last.indices, [24, 25]);
         let values = |x: &Tensor<4>| x.clone().into_data().try_to_vec::<f32>().expect("floats");
         assert_eq!(
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_parts_carry_is_stacked_place_by_place() {
+    fn carried_tensors_are_concatenated_by_position() {
         let row = |value: f32| numbers(&[value, value]).unsqueeze_dim::<2>(0);
         let stacked = stacked(vec![vec![row(1.0), row(2.0)], vec![row(3.0), row(4.0)]]);
         let values = |x: &Tensor<2>| x.clone().into_data().try_to_vec::<f32>().expect("floats");
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_means() {
+    fn results_are_means() {
         let answer = |loss: f32, metric: Option<f32>| StepResult {
             loss: numbers(&[loss]),
             metric: metric.map(|metric| numbers(&[metric])),

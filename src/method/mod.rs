@@ -27,36 +27,35 @@ pub use trainer::{StepResult, Training};
 
 /// A way to train an encoder without labels.
 ///
-/// The task is split in two: [`views`](Method::views) draws what the network gets to see, on the plain device and with
-/// host randomness alone; [`loss`](Method::loss) is a pure function of those views. The rest of a method's needs have a
-/// place each: a slow copy, a queue, a memory bank or prototypes are fields whose parameters do not require gradients,
-/// moved in [`after_step`](Method::after_step) by what the loss handed over; a discriminator or a predictor with its own
-/// learning rate is a [`ParamGroup`].
+/// The task is split in two: [`views`](Method::views) draws the inputs of the network, on the plain device and with random
+/// numbers of the host alone; [`loss`](Method::loss) is a pure function of those views. Everything else has its place: a
+/// momentum encoder, a queue, a memory bank or prototypes are fields whose parameters do not require gradients, updated in
+/// [`after_step`](Method::after_step); a discriminator or a predictor with its own learning rate is a [`ParamGroup`].
 pub trait Method: Module + Debug + 'static {
-    /// What the method says of itself.
+    /// Name, paper, task and needs of the method.
     const INFO: Info;
 
-    /// What it comes with.
+    /// Configurations it comes with.
     const PRESETS: Presets;
 
-    /// Its own options, declared with [`options!`](crate::options!): help, `--set`, the page's form and the tests read the
+    /// Own options, declared with [`options!`](crate::options!): help, `--set`, the page's form and the tests read the
     /// declarations.
     type Options: Options;
 
-    /// Builds the model for such data; `init` draws the weights.
+    /// Builds the model for these data; `init` draws the weights.
     ///
     /// # Errors
-    /// When options, encoder and data do not fit together.
+    /// If options, encoder and data do not fit together.
     fn init(config: &RunConfig, options: &Self::Options, data_info: &DataInfo, init: &mut Init) -> Result<Self>;
 
-    /// The network whose features are wanted.
+    /// The encoder that is trained.
     fn encoder(&self) -> &Encoder;
 
-    /// Whether the loss compares embeddings, which are watched for collapse: [`LossOutput::embeddings`].
+    /// True if the loss compares embeddings, which are then watched for collapse: [`LossOutput::embeddings`].
     const COMPARES: bool = false;
 
-    /// Options that cannot do what they are for in a run of so many steps on such data, a sentence each with what to set
-    /// instead. Nothing is refused for it.
+    /// Warnings about options that have no effect in a run of `total_steps` on these data, a sentence each, with the remedy.
+    /// None of them stops the run.
     fn advice(
         _config: &RunConfig,
         _options: &Self::Options,
@@ -66,49 +65,49 @@ pub trait Method: Module + Debug + 'static {
         Vec::new()
     }
 
-    /// Parameters that learn differently from the rest.
+    /// Parameters with their own learning rate or weight decay.
     fn groups(_config: &RunConfig, _options: &Self::Options) -> Vec<ParamGroup> {
         Vec::new()
     }
 
-    /// What the network gets to see of a batch.
+    /// Draws the views of a batch: augmentations, labels of the pretext task, masks, negatives.
     fn views(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> Views;
 
-    /// How well it did.
+    /// Loss and metric of the views.
     fn loss(&self, views: &Views, position: &StepPosition) -> LossOutput;
 
-    /// [`LossOutput::carry`] of the micro-batches of one step put together: rows of images one below another, unless a method carries something else.
+    /// Joins [`LossOutput::carry`] of the micro-batches of one step; by default their rows are concatenated.
     fn gathered(carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
         micro_batch::stacked(carries)
     }
 
-    /// Moves what no gradient moves, after the optimiser's step. `carry` is what [`LossOutput::carry`] held.
+    /// Updates the state that has no gradient, after the optimiser's step. `carry` is [`LossOutput::carry`] of the step.
     fn after_step(self, _carry: Vec<Tensor<2>>, _position: &StepPosition) -> Self {
         self
     }
 
-    /// How far a slow copy lies behind the network it follows, `[1]`: [`crate::net::ema::lag`].
+    /// Distance of a momentum encoder from the encoder it follows, `[1]`: [`crate::net::ema::lag`].
     fn lag(&self) -> Option<Tensor<1>> {
         None
     }
 
-    /// The views and answers of the step at `position`, for drawing.
-    fn show(&self, views: &Views, outcome: &LossOutput, position: &StepPosition) -> StepDisplay;
+    /// Images, predictions and matrices of the step at `position`, for drawing.
+    fn show(&self, views: &Views, output: &LossOutput, position: &StepPosition) -> StepDisplay;
 }
 
-/// What a method may know of the data when it is built.
+/// Properties of the data that a method is built for.
 #[derive(Clone, Copy, Debug)]
 pub struct DataInfo {
-    /// The size of every image.
+    /// Size of every image.
     pub size: Size,
-    /// Training images: the rows of a memory bank.
+    /// Number of training images, for example the rows of a memory bank.
     pub images: usize,
-    /// Whether the images are frames of clips.
+    /// True if the images are frames of clips.
     pub clips: bool,
 }
 
 impl DataInfo {
-    /// Of single images.
+    /// Properties of single images.
     pub fn of(size: Size, images: usize) -> Self {
         Self { size, images, clips: false }
     }
@@ -119,19 +118,19 @@ impl DataInfo {
 pub struct Batch {
     /// `[n, c, h, w]` in 0 to 1.
     pub images: Tensor<4>,
-    /// Each image's place in the data set.
+    /// Index of each image in the data set.
     pub indices: Vec<usize>,
-    /// Where images are frames of clips, the next frame of each (of a clip's last frame the one before) `[n, c, h, w]`.
+    /// Next frame of each image `[n, c, h, w]` if the images are frames of clips; the previous one for a clip's last frame.
     pub next: Option<Tensor<4>>,
 }
 
 impl Batch {
-    /// Single images.
+    /// A batch of single images.
     pub fn of(images: Tensor<4>, indices: Vec<usize>) -> Self {
         Self { images, indices, next: None }
     }
 
-    /// Images out of a split, with the frames that follow them where it knows of any.
+    /// The images of a split at `indices`, with their next frames if the split has clips.
     pub fn out_of(split: &Split, indices: Vec<usize>, device: &Device) -> Self {
         let batch = Self::of(split.tensor(&indices, device), indices);
         let Some(sequence) = split.sequence() else { return batch };
@@ -140,96 +139,103 @@ impl Batch {
     }
 }
 
-/// Where in the run a step is.
+/// Position of a step in its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepPosition {
     /// Steps taken before this one.
     pub step: usize,
     /// Steps of the whole run.
     pub total: usize,
-    /// Steps an epoch.
+    /// Steps of an epoch.
     pub steps_per_epoch: usize,
 }
 
-/// What the network gets to see.
+/// Inputs of the network, and the targets that belong to them.
 #[derive(Clone, Debug, Default)]
 pub struct Views {
-    /// Each view's images `[m, c, h, w]`; sizes may differ between views.
+    /// Images of each view `[m, c, h, w]`; sizes may differ between views.
     pub images: Vec<Tensor<4>>,
-    /// The right answers `[m]`, where the task has classes.
+    /// Labels `[m]`, if the task has classes.
     pub labels: Option<Tensor<1, Int>>,
-    /// Tables that belong to the views: where the images have their rows in a memory bank.
+    /// Matrices that belong to the views, for example the rows of the images in a memory bank.
     pub tables: Vec<Tensor<2>>,
-    /// Numbers that were drawn for this step: an order of the batch, rows of a memory bank.
+    /// Indices drawn for this step: a permutation of the batch, negatives in a memory bank.
     pub draws: Vec<Tensor<1, Int>>,
-    /// What is to be said of pixels, and of which `[m, c, h, w]`; stays on the plain device, for nothing is learned there.
+    /// Targets of pixels, and masks `[m, c, h, w]`. They stay on the plain device, as nothing differentiates them.
     pub targets: Vec<Tensor<4>>,
 }
 
-/// What came of a step.
+/// Result of a step.
 #[derive(Clone, Debug)]
 pub struct LossOutput {
-    /// What is minimised `[1]`: all parts added, for only one backward pass may run through a graph.
+    /// Loss `[1]`, the sum of all terms: only one backward pass can run through a graph.
     pub loss: Tensor<1>,
-    /// The method's own measure `[1]`, no gradient.
+    /// Metric of the method `[1]`, without gradient.
     pub metric: Option<Tensor<1>>,
-    /// What the best answer that does not look at the images scores by that measure `[1]`, where only the data can tell: it
-    /// stands for [`Metric::chance`] then.
+    /// Metric of the best constant prediction `[1]`, if it depends on the data; it then replaces [`Metric::chance`].
     pub baseline: Option<Tensor<1>>,
-    /// The network's answers `[m, k]` as logits, where the task has classes.
+    /// Logits `[m, k]`, if the task has classes.
     pub answers: Option<Tensor<2>>,
-    /// What the loss compares, a tensor a view of the same images, one row an image and no gradient `[n, d]`: whether it
-    /// collapses is watched.
+    /// Embeddings that the loss compares, a tensor for each view of the same images `[n, d]`, without gradient; they are
+    /// watched for collapse.
     pub embeddings: Vec<Tensor<2>>,
-    /// Matrices for [`Method::show`], no gradient.
+    /// Matrices for [`Method::show`], without gradient.
     pub figures: Vec<Tensor<2>>,
-    /// Maps for [`Method::show`], no gradient: what was said of pixels.
+    /// Predictions of pixels for [`Method::show`], without gradient.
     pub maps: Vec<Tensor<4>>,
-    /// Detached tensors for [`Method::after_step`]: keys for a queue, rows for a memory bank.
+    /// Detached tensors for [`Method::after_step`], for example keys for a queue or rows for a memory bank.
     pub carry: Vec<Tensor<2>>,
 }
 
 impl LossOutput {
-    /// An outcome with nothing but a loss.
+    /// A result with a loss only.
     pub fn of(loss: Tensor<1>) -> Self {
-        let (embeddings, figures, maps, carry) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { loss, metric: None, baseline: None, answers: None, embeddings, figures, maps, carry }
+        Self {
+            loss,
+            metric: None,
+            baseline: None,
+            answers: None,
+            embeddings: Vec::new(),
+            figures: Vec::new(),
+            maps: Vec::new(),
+            carry: Vec::new(),
+        }
     }
 }
 
-/// The views and answers of a step, still on the device.
+/// Drawing of a step, still on the device.
 #[derive(Clone, Debug, Default)]
 pub struct StepDisplay {
     /// Rows of images in 0 to 1: title and `[m, c, h, w]`.
     pub rows: Vec<(String, Tensor<4>)>,
-    /// For the images of the first row, where the task has classes.
+    /// Labels and predictions of the images in the first row, if the task has classes.
     pub verdicts: Option<ClassPredictions>,
-    /// Matrices that show what the loss does.
+    /// Matrices that illustrate the loss.
     pub figures: Vec<Figure>,
 }
 
-/// A matrix to be drawn as a picture of its values.
+/// A matrix to draw as a grayscale image.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// What it is.
+    /// Title.
     pub title: String,
-    /// How to read it, in a sentence or two.
+    /// Caption that explains rows, columns and shades, in a sentence or two.
     pub caption: String,
     /// `[rows, columns]`.
     pub values: Tensor<2>,
-    /// The value drawn darkest; everything below is drawn alike.
+    /// Value drawn black; everything below is black too.
     pub low: f32,
-    /// The value drawn brightest.
+    /// Value drawn white.
     pub high: f32,
 }
 
-/// Questions with their right and their given answers.
+/// Labels with the predictions of the network.
 #[derive(Clone, Debug)]
 pub struct ClassPredictions {
-    /// What the classes are called.
+    /// Names of the classes.
     pub names: Vec<String>,
-    /// `[m]`.
+    /// Labels `[m]`.
     pub truth: Tensor<1, Int>,
-    /// `[m, k]`, the largest counts.
+    /// Logits `[m, k]`; the largest is the prediction.
     pub answers: Tensor<2>,
 }

@@ -1,9 +1,9 @@
-//! The settings each method comes with.
+//! Presets of a method.
 
 use crate::config::{Preset, RunConfig};
 use crate::data::catalogue;
 
-/// A preset: from the name of a data set to a configuration.
+/// A preset: a configuration for the data set of this name.
 type Make = fn(&str) -> RunConfig;
 
 /// The presets of a method.
@@ -16,23 +16,23 @@ pub struct Presets {
 }
 
 impl Presets {
-    /// One for minutes on two CPU cores, what is published for images of CIFAR's size, and what is published for larger ones;
-    /// where only one setting is published, it stands for both.
+    /// A preset for minutes on two CPU cores, the published setting for images of CIFAR's size and the one for larger images. If
+    /// only one is published, it is given for both.
     pub const fn new(small: Make, cifar: Make, published: Make) -> Self {
         Self { small, cifar, published, linear_rate: false }
     }
 
-    /// The same for authors whose code scales the learning rate with the batch: see [`RunConfig::follow_batch`].
+    /// Marks presets whose authors scale the learning rate with the batch: see [`RunConfig::follow_batch`].
     pub const fn with_linear_rate(self) -> Self {
         Self { linear_rate: true, ..self }
     }
 
-    /// True if the published rates follow the batch.
+    /// True if the published learning rates scale with the batch.
     pub fn has_linear_rate(&self) -> bool {
         self.linear_rate
     }
 
-    /// The one for this data set.
+    /// Preset for this data set.
     pub fn of(&self, preset: Preset, data: &str) -> RunConfig {
         match preset {
             Preset::Small => (self.small)(data),
@@ -42,7 +42,7 @@ impl Presets {
     }
 }
 
-/// True if the data set of this name has images of about 32 px, for which papers have settings of their own.
+/// True if the images of the data set are about 32 px in size, for which papers have separate settings.
 pub fn is_small(data: &str) -> bool {
     catalogue::find(data).is_ok_and(|entry| entry.size.height.max(entry.size.width) <= 64)
 }

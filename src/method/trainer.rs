@@ -1,4 +1,4 @@
-//! A method under training, without its type: model, optimiser and the last views.
+//! A method in training, without its type: model, optimiser and the last views.
 
 use std::collections::HashMap;
 
@@ -16,83 +16,84 @@ use crate::rng::{Purpose, Rng, stream};
 const MODEL: &str = "model.";
 const OPTIMIZER: &str = "optimizer.";
 
-/// What the session knows of a method.
+/// A method in training, as the session sees it.
 pub trait Training {
-    /// One step at learning rate `rate`.
+    /// Takes one step at learning rate `rate`.
     fn step(&mut self, batch: &Batch, position: &StepPosition, rng: &mut Rng, rate: f64) -> StepResult;
 
-    /// The views of a batch alone, for measuring what they cost.
+    /// Draws the views of a batch only, for measuring their cost.
     fn draw(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> Views;
 
-    /// The same task without learning: running statistics, no gradients.
+    /// Loss and metric without learning: running statistics, no gradients.
     fn answer(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> StepResult;
 
-    /// The encoder as it is now, for inference on the plain device.
+    /// Current encoder, for inference on the plain device.
     fn encoder(&self) -> Encoder;
 
-    /// The views and answers of the last step.
+    /// Drawing of the last step.
     fn shown(&self) -> Option<StepDisplay>;
 
-    /// The views of a batch and the answers to them, without learning: for drawing a run that took no step here.
+    /// Drawing of a batch without learning, for a run that took no step in this process.
     fn sample(&self, batch: &Batch, position: &StepPosition, rng: &mut Rng) -> StepDisplay;
 
-    /// What the loss of the last step compared, where it compares embeddings: `[n, d]` a view, on the plain device.
+    /// Embeddings that the loss of the last step compared, `[n, d]` for each view, on the plain device; empty if it compares
+    /// none.
     fn embeddings(&self) -> Vec<Tensor<2>>;
 
-    /// Lets the next step measure the length of its gradient.
+    /// Measures the norm of the gradient in the next step.
     fn measure_gradient(&mut self);
 
-    /// The length of the gradient `[1]` of the last step that was to measure it; handed out once.
+    /// Norm of the gradient `[1]` of the last step that measured it; returned once.
     fn gradient_norm(&mut self) -> Option<Tensor<1>>;
 
-    /// How far the method's slow copy lies behind, `[1]`, where there is one.
+    /// Distance of the momentum encoder from the encoder, `[1]`, if there is one.
     fn lag(&self) -> Option<Tensor<1>>;
 
-    /// Trainable numbers.
+    /// Number of trainable parameters.
     fn parameters(&self) -> usize;
 
-    /// Options that are of no use in such a run: [`Method::advice`].
+    /// Warnings about options: [`Method::advice`].
     fn advice(&self, config: &RunConfig, data_info: &DataInfo, total_steps: usize) -> Vec<String>;
 
-    /// Everything a later [`Training::load`] needs, by name.
+    /// State for a later [`Training::load`], by name.
     fn tensors(&self) -> Vec<NamedTensor>;
 
-    /// Takes up the state that [`Training::tensors`] gave.
+    /// Loads the state of [`Training::tensors`].
     ///
     /// # Errors
-    /// When the tensors are not those of such a model.
+    /// If the tensors are not those of this model.
     fn load(&mut self, values: HashMap<String, TensorData>) -> Result<()>;
 
-    /// Goes on with an encoder that was trained elsewhere, given as its [`Encoder::state`]; slow copies of the encoder start
-    /// as it does.
+    /// Loads the weights of an encoder trained elsewhere, given as its [`Encoder::state`], into the encoder and its momentum
+    /// copies.
     ///
     /// # Errors
-    /// When it is another encoder's.
+    /// If they are weights of another architecture.
     fn adopt(&mut self, state: &HashMap<String, TensorData>) -> Result<()>;
 }
 
-/// Loss and measure of a batch, still on the device.
+/// Loss and metric of a batch, still on the device.
 #[derive(Clone, Debug)]
 pub struct StepResult {
-    /// `[1]`.
+    /// Loss `[1]`.
     pub loss: Tensor<1>,
-    /// `[1]`, where the method has one.
+    /// Metric `[1]`, if the method has one.
     pub metric: Option<Tensor<1>>,
-    /// What scores without looking `[1]`, where only the data can tell.
+    /// Metric of the best constant prediction `[1]`, if it depends on the data.
     pub baseline: Option<Tensor<1>>,
 }
 
 impl From<&LossOutput> for StepResult {
     fn from(outcome: &LossOutput) -> Self {
         let plain = |x: &Tensor<1>| x.clone().inner();
-        let [metric, baseline] = [&outcome.metric, &outcome.baseline].map(|part| part.as_ref().map(plain));
+        let [metric, baseline] = [&outcome.metric, &outcome.baseline].map(|value| value.as_ref().map(plain));
         Self { loss: plain(&outcome.loss), metric, baseline }
     }
 }
 
-/// The typed side of [`Training`].
-pub(super) struct Learner<M> {
-    /// Taken only while the optimiser holds it.
+/// [`Training`] of a method M.
+pub(super) struct Trainer<M> {
+    /// `None` only while the optimiser holds it.
     model: Option<M>,
     optimizer: Optimizer,
     micro_batches: usize,
@@ -100,7 +101,7 @@ pub(super) struct Learner<M> {
     device: Device,
 }
 
-impl<M: Method> Learner<M> {
+impl<M: Method> Trainer<M> {
     pub(super) fn new(config: &RunConfig, data_info: &DataInfo, device: &Device) -> Result<Self> {
         let tracking = device.clone().autodiff();
         let mut init = Init::new(stream(config.seed, Purpose::Weights, 0), &tracking);
@@ -118,17 +119,17 @@ impl<M: Method> Learner<M> {
     }
 
     fn model(&self) -> &M {
-        self.model.as_ref().expect("the model is away only inside step")
+        self.model.as_ref().expect("the model is taken only inside step")
     }
 }
 
-impl<M: Method> Training for Learner<M> {
+impl<M: Method> Training for Trainer<M> {
     fn step(&mut self, batch: &Batch, position: &StepPosition, rng: &mut Rng, rate: f64) -> StepResult {
-        let model = self.model.take().expect("the model is away only inside step");
+        let model = self.model.take().expect("the model is taken only inside step");
         let mut answers = Vec::with_capacity(self.micro_batches);
         let mut carries = Vec::with_capacity(self.micro_batches);
-        for part in micro_batch::of(batch, self.micro_batches) {
-            let views = model.views(&part, position, rng);
+        for micro_batch in micro_batch::of(batch, self.micro_batches) {
+            let views = model.views(&micro_batch, position, rng);
             let mut outcome = model.loss(&views.tracked(), position);
             self.optimizer.collect(&model, &mut outcome.loss.backward());
             carries.push(std::mem::take(&mut outcome.carry));
@@ -198,28 +199,28 @@ impl<M: Method> Training for Learner<M> {
     }
 
     fn load(&mut self, values: HashMap<String, TensorData>) -> Result<()> {
-        let mut model = part(&values, MODEL);
-        let fresh = self.model.take().expect("the model is away only inside step");
+        let mut model = with_prefix(&values, MODEL);
+        let fresh = self.model.take().expect("the model is taken only inside step");
         self.model = Some(tensors::scatter(fresh.clone(), &mut model).inspect_err(|_| self.model = Some(fresh))?);
-        self.optimizer.load(part(&values, OPTIMIZER), &self.device)
+        self.optimizer.load(with_prefix(&values, OPTIMIZER), &self.device)
     }
 
     fn adopt(&mut self, state: &HashMap<String, TensorData>) -> Result<()> {
-        let fresh = self.model.take().expect("the model is away only inside step");
+        let fresh = self.model.take().expect("the model is taken only inside step");
         let names = fresh.encoder().state_ids();
         self.model = Some(tensors::adopt(fresh.clone(), &names, state).inspect_err(|_| self.model = Some(fresh))?);
         Ok(())
     }
 }
 
-/// The tensors whose names start with `prefix`, without it.
-fn part(values: &HashMap<String, TensorData>, prefix: &str) -> HashMap<String, TensorData> {
+/// Tensors whose names start with `prefix`, without it.
+fn with_prefix(values: &HashMap<String, TensorData>, prefix: &str) -> HashMap<String, TensorData> {
     let matching = values.iter().filter_map(|(name, data)| Some((name.strip_prefix(prefix)?, data)));
     matching.map(|(name, data)| (name.to_string(), data.clone())).collect()
 }
 
 impl Views {
-    /// The same views on the device that tracks gradients, where batch norm uses the batch's own statistics.
+    /// Copies the views to the device that tracks gradients, where batch norm uses the statistics of the batch.
     fn tracked(&self) -> Self {
         let images = self.images.iter().map(|images| Tensor::from_inner(images.clone())).collect();
         Self { images, ..self.clone() }

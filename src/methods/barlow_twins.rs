@@ -1,5 +1,4 @@
-//! Barlow Twins: each feature of one view shall go along with the same feature of the other view, and with no other
-//! feature.
+//! Barlow Twins: each feature of one view is correlated with the same feature of the other view, and with no other feature.
 //!
 //! `L = sum_i (1 - C_ii)^2 + lambda sum_{i != j} C_ij^2`, C the cross-correlation of both views' features over the batch.
 //! Zbontar et al. 2021, equation 1.
@@ -20,7 +19,7 @@ use crate::optim::{Cosine, OptimizerConfig, ParamGroup, Rate, Schedule, scaled_r
 use crate::options::{above, options};
 use crate::rng::Rng;
 
-/// Features drawn of the cross-correlation.
+/// Features of the cross-correlation that are drawn.
 const DRAWN: usize = 64;
 
 options! {
@@ -32,9 +31,9 @@ options! {
         projector: usize = 512, in 1..=65_536, tiny = 16;
         /// Weight of the redundancy term, the correlations of different features.
         lambda: f64 = 5e-3, in 0.0..;
-        /// Factor of the whole loss.
+        /// Factor of the loss.
         scale: f64 = 0.1, in above(0.0);
-        /// Rate of vectors, biases and batch norms, as a multiple of the learning rate.
+        /// Learning rate of biases and batch norms, as a multiple of the learning rate of weights.
         vector_rate: f64 = 1.0, in 0.0..;
     }
 }
@@ -57,10 +56,10 @@ impl Method for BarlowTwins {
         year: 2021,
         paper: "Zbontar, Jing, Misra, LeCun, Deny: Barlow Twins: Self-Supervised Learning via Redundancy Reduction",
         url: "https://arxiv.org/abs/2103.03230",
-        task: "Two views of each image: every feature shall agree across the views, and no two features shall say the same.",
-        lesson: "Both views of an image come from the same thing, so each number the network gives of one view shall be what \
-                 it gives of the other. If all numbers said the same, that would be easy and useless: therefore different \
-                 numbers must not go together. In the picture, the diagonal shall become bright and everything else gray.",
+        task: "Two views of each image: every feature has to agree across the views, and no two features may agree with each other.",
+        lesson: "Both views of an image show the same thing, so each feature should have the same value for both. If all features \
+                 were copies of one, that would be easy and useless: so different features must not be correlated. In the \
+                 picture, the diagonal should become bright and everything else gray.",
         metric: Metric { name: "correlation of twin features", chance: Some(0.0), unit: Unit::Number },
         needs: Needs { colour: false, clips: false },
     };
@@ -81,7 +80,7 @@ impl Method for BarlowTwins {
         &self.encoder
     }
 
-    /// Biases and batch norms have a rate of their own.
+    /// Biases and batch norms have their own learning rate.
     fn groups(_config: &RunConfig, options: &BarlowTwinsOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { rate: Rate::Factor(options.vector_rate), ..ParamGroup::vectors() }]
     }
@@ -125,8 +124,7 @@ fn projector(width: usize, layers: usize) -> MlpPlan {
     MlpPlan::normed(vec![width; layers])
 }
 
-/// [`augmented_views::small_run`] with a projector of two layers; the loss is scaled by a tenth as in solo-learn, so that its
-/// size is near 1.
+/// [`augmented_views::small_run`] with a projector of two layers; the loss is scaled by 0.1 as in solo-learn.
 ///
 /// On Fashion-MNIST, on two CPU cores: 6.2 minutes; linear 90.4 %, kNN 88.2 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
@@ -144,8 +142,8 @@ fn cifar(data: &str) -> RunConfig {
     })
 }
 
-/// The authors' code for ImageNet: ResNet-50 at 224 px, a projector of 3 x 8192, 2048 images a step, 1000 epochs; rates
-/// 0.2 for weights and 0.0048 for biases and batch norms, both times batch / 256. Published: 73.5 % linear.
+/// The authors' code for ImageNet: ResNet-50 at 224 px, a projector of 3 x 8192, 2048 images a step, 1000 epochs; learning
+/// rates of 0.2 for weights and 0.0048 for biases and batch norms, both times batch / 256. Published: 73.5 % linear.
 fn imagenet(data: &str) -> RunConfig {
     let encoder = EncoderConfig { zero_init_residual: true, ..EncoderConfig::published(EncoderKind::Resnet50, data) };
     RunConfig {
@@ -174,9 +172,9 @@ mod tests {
     use super::*;
     use crate::methods::test_support::{POSITION, gradient_from, model, parameters, tiny, views};
 
-    /// Were the gradient stopped on one side, the other view would teach the network other things.
+    /// With a stop-gradient on one side, swapping the views would change the gradient.
     #[test]
-    fn both_views_teach_alike() {
+    fn swapped_views_give_the_same_gradient() {
         let model = model::<BarlowTwins>(&tiny(BarlowTwins::INFO.id));
         let views = views(&model);
         let swapped = Views { images: vec![views.images[1].clone(), views.images[0].clone()], ..Views::default() };

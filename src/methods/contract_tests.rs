@@ -1,4 +1,4 @@
-//! Statements that hold for every method of the list.
+//! Tests that every method of the list passes.
 
 use std::collections::HashMap;
 
@@ -18,16 +18,16 @@ fn every_loss_is_finite_and_falls_on_one_batch() {
         let mut learner = learner(entry);
         let losses: Vec<f32> = (0..20).map(|at| step(learner.as_mut(), entry, at)).collect();
         assert!(losses.iter().all(|loss| loss.is_finite()), "{entry:?}: {losses:?}");
-        // from the third step on, a queue of two batches holds nothing but these images
+        // from the third step on, a queue of two batches holds these images only
         assert!(losses[19] < losses[2], "{entry:?} does not learn: {losses:?}");
     }
 }
 
 #[test]
-fn every_method_learns_from_batches_in_parts() {
+fn every_method_learns_from_micro_batches() {
     for entry in METHODS {
         let config = RunConfig { micro_batches: 2, ..tiny(entry.info().id) };
-        config.check().expect("two parts of four images");
+        config.check().expect("two micro-batches of four images");
         let losses = losses_of(&config, channels(entry.info()), 20);
         assert!(losses.iter().all(|loss| loss.is_finite()), "{entry:?}: {losses:?}");
         assert!(losses[19] < losses[2], "{entry:?} does not learn: {losses:?}");
@@ -35,19 +35,20 @@ fn every_method_learns_from_batches_in_parts() {
 }
 
 #[test]
-fn twice_the_same_part_is_the_part_alone() {
+fn two_equal_micro_batches_are_one() {
     let mut config = tiny("rotation");
     for (name, value) in [("flip", "false"), ("crop_padding", "0")] {
         config.set(name, value).expect("a setting");
     }
-    let after = |parts: usize, images: Tensor<4>| {
+    let after = |micro_batches: usize, images: Tensor<4>| {
         let count = images.dims()[0];
-        let mut learner = learner_of(&RunConfig { micro_batches: parts, batch: count, ..config.clone() }, 1);
+        let mut learner = learner_of(&RunConfig { micro_batches, batch: count, ..config.clone() }, 1);
         let loss = step_on(learner.as_mut(), &Batch::of(images, (0..count).collect()), 0);
         (loss, state(learner.as_ref()))
     };
     let images = batch(1).images;
-    let (whole, twice) = (after(1, images.clone()), after(2, images.clone().repeat_dim(0, 2)));
+    let whole = after(1, images.clone());
+    let twice = after(2, images.clone().repeat_dim(0, 2));
     assert!((whole.0 - twice.0).abs() < 1e-6, "{} and {}", whole.0, twice.0);
     let weights =
         |state: &HashMap<String, TensorData>| state["model.encoder.body.stages.0.units.0.conv.weight"].clone();
@@ -56,7 +57,7 @@ fn twice_the_same_part_is_the_part_alone() {
 }
 
 #[test]
-fn every_encoder_is_moved_and_keeps_its_width() {
+fn every_encoder_learns_from_its_first_layer_on() {
     for entry in METHODS {
         let mut learner = learner(entry);
         let features = |learner: &dyn Training| learner.encoder().forward(batch(channels(entry.info())).images);
@@ -84,7 +85,7 @@ fn one_seed_gives_one_run() {
 }
 
 #[test]
-fn a_restored_run_goes_on_bit_for_bit() {
+fn a_restored_run_is_equal_bit_for_bit() {
     for entry in METHODS {
         let mut whole = learner(entry);
         for at in 0..3 {
@@ -95,18 +96,19 @@ fn a_restored_run_goes_on_bit_for_bit() {
         for at in 3..6 {
             assert_eq!(step(whole.as_mut(), entry, at), step(resumed.as_mut(), entry, at), "{entry:?}, step {at}");
         }
-        let (whole, resumed) = (state(whole.as_ref()), state(resumed.as_ref()));
+        let whole = state(whole.as_ref());
+        let resumed = state(resumed.as_ref());
         assert!(whole.iter().all(|(name, data)| resumed.get(name) == Some(data)), "{entry:?}");
     }
 }
 
 #[test]
-fn the_task_can_be_asked_without_learning() {
+fn the_task_can_be_evaluated_without_learning() {
     for entry in METHODS {
         let mut learner = learner(entry);
         step(learner.as_mut(), entry, 0);
         let before = state(learner.as_ref());
-        // an index beyond the training images: held-out images have places of their own
+        // indices beyond the training images, as held-out images have
         let held_out = Batch { indices: (90..90 + IMAGES).collect(), ..batch(channels(entry.info())) };
         let answer =
             learner.answer(&held_out, &StepPosition { step: 1, ..POSITION }, &mut stream(1, Purpose::HeldOut, 0));

@@ -1,7 +1,8 @@
-//! MoCo: each view looks for its partner among the keys of thousands of earlier images, made by a slow copy of the network.
+//! MoCo: each view is matched with the other view of its image among a queue of keys, which a momentum encoder made of earlier
+//! images.
 //!
-//! `L = -log(exp(q . k / tau) / (exp(q . k / tau) + sum_j exp(q . Q_j / tau)))` with unit rows, k without gradient, Q the keys
-//! of earlier batches. He et al. 2020, equation 1; with a deeper head and other views: Chen, Fan et al. 2020 (version 2).
+//! `L = -log(exp(q . k / tau) / (exp(q . k / tau) + sum_j exp(q . Q_j / tau)))` with unit rows, k without gradient and the queue
+//! Q. He et al. 2020, equation 1; with a deeper head and other views: Chen, Fan et al. 2020 (version 2).
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
@@ -21,7 +22,7 @@ use crate::optim::{OptimizerConfig, Schedule, scaled_rate};
 use crate::options::options;
 use crate::rng::Rng;
 
-/// Columns of the picture of the queue.
+/// Columns of the drawing of the queue.
 const DRAWN: usize = 64;
 
 options! {
@@ -30,18 +31,18 @@ options! {
         ..views: ViewOptions;
         ..decay: MomentumDecay;
         ..temperature: Temperature;
-        /// Keys in the queue; a multiple of the keys that a step adds.
+        /// Keys in the queue, a multiple of the keys that a step adds.
         queue: usize = 4096, in 1..=16_777_216, unit "keys", tiny = 16;
         /// Width of the head's hidden layer; 0 makes the head linear, as in version 1.
         hidden: usize = 256, in 0..=65_536, tiny = 16;
         /// Width of the embeddings.
         width: usize = 128, in 1..=65_536, tiny = 16;
-        /// Use both views as queries and as keys; switched off, view 1 asks and view 2 answers.
+        /// Use both views as queries and as keys; switched off, view 1 is the query and view 2 the key.
         symmetric: bool = false;
     }
 }
 
-/// Encoder f and head: what the keys' side has too.
+/// Encoder f and head, of the queries and of the keys.
 #[derive(Module, Debug)]
 pub struct Branch {
     encoder: Encoder,
@@ -49,13 +50,13 @@ pub struct Branch {
 }
 
 impl Branch {
-    /// Unit rows.
+    /// Embeddings of length 1, `[n, width]`.
     fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         unit_rows(self.head.forward(self.encoder.forward(x)))
     }
 }
 
-/// The queries' branch, the keys' branch that follows it, the queue.
+/// Encoder and head of the queries, their momentum encoder for the keys, and the queue.
 #[derive(Module, Debug)]
 pub struct Moco {
     query: Branch,
@@ -78,9 +79,9 @@ impl Method for Moco {
         paper: "He, Fan, Wu, Xie, Girshick: Momentum Contrast for Unsupervised Visual Representation Learning",
         url: "https://arxiv.org/abs/1911.05722",
         task: "Find the other view of the same image among the views of thousands of earlier images.",
-        lesson: "The more images a view is told apart from, the more it has to notice. Their descriptions are kept in a queue, \
-                 so that they need not be computed again; a slow copy of the network writes them, so that old and new ones \
-                 still fit together. The picture shows how old each place of the queue is.",
+        lesson: "The more images a view has to be told apart from, the more the network has to notice. Their descriptions are kept \
+                 in a queue, so that they need not be computed again; a slowly changing copy of the network makes them, so that \
+                 old and new ones are comparable. The picture shows the age of each place of the queue.",
         metric: Metric { name: "own keys found", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
@@ -109,8 +110,8 @@ impl Method for Moco {
         &self.query.encoder
     }
 
-    /// The keys' branch sees the batch in another order: where batch norm is split into groups, a query and its key must
-    /// not share one, or its statistics would give the pair away.
+    /// The keys are computed in a shuffled order: if batch norm has groups, a query and its key must not share one, because its
+    /// statistics would reveal the pair.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let views = self.augment.views(batch, rng);
         let shuffle = BatchShuffle::draw(batch.indices.len(), rng, &batch.images.device());
@@ -123,7 +124,8 @@ impl Method for Moco {
         let key = |x: Tensor<4>| shuffle.undo(self.key.forward(shuffle.apply(x))).detach();
         let (q1, k2) = (self.query.forward(x1.clone()), key(x2.clone()));
         let one = self.contrast(q1.clone(), k2.clone());
-        let (metric, embeddings) = (Some(one.accuracy()), vec![q1.detach(), k2.clone()]);
+        let metric = Some(one.accuracy());
+        let embeddings = vec![q1.detach(), k2.clone()];
         if !self.options.symmetric {
             return LossOutput { metric, embeddings, carry: vec![k2], ..LossOutput::of(one.loss()) };
         }
@@ -132,8 +134,8 @@ impl Method for Moco {
         LossOutput { metric, embeddings, carry: vec![Tensor::cat(vec![k1, k2], 0)], ..LossOutput::of(loss) }
     }
 
-    /// Keys go into the queue only now: they are no negatives of their own queries. The keys' branch moves before its next
-    /// use, which is the same as in the paper.
+    /// Keys enter the queue after the loss, so that they are no negatives of their own queries. The momentum encoder is updated
+    /// before its next use, which equals the paper.
     fn after_step(self, mut carry: Vec<Tensor<2>>, position: &StepPosition) -> Self {
         let keys = carry.pop().expect("a step hands its keys over");
         let key = ema_update(self.key, &self.query, self.options.decay.momentum);
@@ -146,8 +148,10 @@ impl Method for Moco {
 
     fn show(&self, views: &Views, _outcome: &LossOutput, position: &StepPosition) -> StepDisplay {
         let rows = self.queue.rows().inner();
-        let (length, device) = (rows.dims()[0], rows.device());
-        let (columns, rounds) = (DRAWN.min(length), (length / self.keys) as f32);
+        let [length, _] = rows.dims();
+        let device = rows.device();
+        let columns = DRAWN.min(length);
+        let rounds = (length / self.keys) as f32;
         let age = |age: Option<usize>| age.map_or(rounds, |age| age as f32);
         let mut ages: Vec<f32> =
             KeyQueue::ages(length, self.keys, position.step + 1).into_iter().map(age).collect();
@@ -180,8 +184,8 @@ fn head(options: &MocoOptions) -> MlpPlan {
     }
 }
 
-/// [`augmented_views::small_run`] with a queue of 4096, decay 0.99 and temperature 0.1 as in the authors' CIFAR demonstration,
-/// and the head of version 2. Batch norm is not split, for an unsplit one of 256 images gives little away.
+/// [`augmented_views::small_run`] with a queue of 4096, momentum 0.99 and temperature 0.1 as in the authors' CIFAR demonstration, and
+/// the head of version 2. Batch norm has no groups: its statistics over 256 images reveal little.
 ///
 /// On Fashion-MNIST, on two CPU cores: 4.7 minutes; linear 90.6 %, kNN 88.5 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
@@ -204,7 +208,7 @@ fn cifar(data: &str) -> RunConfig {
 }
 
 /// MoCo v2 for ImageNet: ResNet-50 at 224 px, 256 images a step, rate 0.03, a queue of 65,536, temperature 0.2, 200
-/// epochs. Published: 67.7 % linear. Version 1 is `--set hidden=0 tau=0.07 recipe=moco-v1` with its steps of the rate.
+/// epochs. Published: 67.7 % linear. Version 1 is `--set hidden=0 tau=0.07 recipe=moco-v1` with its step decay of the rate.
 fn imagenet(data: &str) -> RunConfig {
     let optimizer = OptimizerConfig::sgd(scaled_rate(0.03, 256), 1e-4);
     RunConfig { batch: 256, epochs: 200, optimizer, ..published(EncoderKind::Resnet50, data) }.with_options(
@@ -219,7 +223,7 @@ fn imagenet(data: &str) -> RunConfig {
     )
 }
 
-/// Schedule and split batch norm of both published settings.
+/// Schedule and batch norm in groups of both published settings.
 fn published(kind: EncoderKind, data: &str) -> RunConfig {
     RunConfig {
         method: Moco::INFO.id.into(),
@@ -237,7 +241,7 @@ mod tests {
     use crate::methods::test_support::{POSITION, encoder_gradient, gradient_of, model, tiny, values, views};
 
     #[test]
-    fn keys_and_queue_learn_nothing() {
+    fn keys_and_queue_have_no_gradient() {
         for symmetric in ["false", "true"] {
             let mut config = tiny(Moco::INFO.id);
             config.set("symmetric", symmetric).expect("an option");
@@ -248,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_enter_the_queue_after_the_step_and_their_branch_follows() {
+    fn keys_enter_the_queue_after_the_step() {
         let model = model::<Moco>(&tiny(Moco::INFO.id));
         let outcome = model.loss(&views(&model), &POSITION);
         let keys: Vec<f32> = outcome.carry[0].clone().into_data().try_to_vec().expect("floats");
@@ -256,7 +260,7 @@ mod tests {
         assert_ne!(before[..keys.len()], keys[..]);
         let name = "encoder.body.stages.0.units.0.conv.weight";
         let (theta, xi) = (values(&model.query, name), values(&model.key, name));
-        assert_eq!(theta, xi, "the keys' branch starts as a copy");
+        assert_eq!(theta, xi, "the momentum encoder starts as a copy");
         let after = model.after_step(outcome.carry, &POSITION);
         let queue = values(&after.queue, "rows");
         assert_eq!(queue[..keys.len()], keys[..]);

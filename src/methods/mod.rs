@@ -1,5 +1,5 @@
-//! The methods: one file, or one folder, and one line of the list each. Menus, help, the README's table and the tests are
-//! made from the list.
+//! The methods. Each is one file or folder, and one line of the list below, from which menus, help, the README's table and the
+//! contract tests follow.
 
 #[cfg(test)]
 mod contract_tests;
@@ -14,7 +14,7 @@ macro_rules! methods {
     ($($file:ident::$model:ident),+ $(,)?) => {
         $(pub mod $file;)+
 
-        /// Every method, in the order menus show them.
+        /// All methods, in the order of menus.
         pub const METHODS: &[Entry] = &[$(Entry::of::<$file::$model>()),+];
     };
 }
@@ -42,10 +42,10 @@ methods! {
 /// Id of the method for a first look: its task needs the fewest words, and its progress shows within seconds.
 pub const FIRST: &str = <rotation::Rotation as Method>::INFO.id;
 
-/// The method of this id.
+/// Method with this id.
 ///
 /// # Errors
-/// When there is none; the sentence lists those there are.
+/// If there is none; the message lists all ids.
 pub fn find(id: &str) -> Result<&'static Entry> {
     METHODS.iter().find(|entry| entry.info().id == id).ok_or_else(|| {
         let known: Vec<_> = METHODS.iter().map(|entry| entry.info().id).collect();

@@ -1,7 +1,7 @@
-//! PIRL: an image cut into shuffled tiles shall still be known as the image it was.
+//! PIRL: an image and its shuffled tiles get the same embedding, different from those of all other images.
 //!
 //! `L = lambda L_nce(m_I, g(v_It)) + (1 - lambda) L_nce(m_I, f(v_I))`: both the image and its transformed version are
-//! compared with what a memory bank m holds of the image, against rows of other images. Misra and van der Maaten 2020,
+//! compared with the image's row of a memory bank m, against rows of other images. Misra and van der Maaten 2020,
 //! equations 3 to 5.
 
 use burn::module::{Module, Param};
@@ -26,11 +26,11 @@ use crate::view::{recipe, rotate_each};
 use crate::options::{options, words};
 
 words! {
-    /// What is done to the image that must not matter.
+    /// Transformation to which the embeddings become invariant.
     pub enum Pretext {
-        /// Cut into tiles in random order.
+        /// Tiles in random order.
         Jigsaw = "jigsaw",
-        /// Turned by 0, 90, 180 or 270 degrees.
+        /// Rotation by 0, 90, 180 or 270 degrees.
         Rotation = "rotation",
     }
 }
@@ -50,7 +50,7 @@ options! {
     pub struct PirlOptions {
         ..views: ViewOptions;
         ..temperature: Temperature;
-        /// Transformation that must not matter.
+        /// Transformation to which the embeddings become invariant.
         transform: Pretext = Pretext::Jigsaw;
         /// Recipe of the tiles of a jigsaw.
         tiles: String = "small-gray-tiles".into(), among recipe::names();
@@ -62,9 +62,9 @@ options! {
         width: usize = 128, in 1..=65_536, tiny = 16;
         /// Negatives of a step, rows of the memory bank that all its images share.
         negatives: usize = 4096, in 1..=16_777_216, unit "rows", tiny = 12;
-        /// Weight of the transformed image's loss; the image's own has the rest.
+        /// Weight of the transformed image's loss; the image's own has 1 less it.
         lambda: f64 = 0.5, in 0.0..=1.0;
-        /// Decay of the memory bank's rows; 0 replaces them.
+        /// Momentum of the memory bank's rows; 0 replaces them.
         momentum: f64 = 0.5, in 0.0..=1.0;
         /// Softmax cross-entropy in place of noise-contrastive estimation.
         cross_entropy: bool = false;
@@ -73,7 +73,7 @@ options! {
     }
 }
 
-/// Encoder, the image's head f, the two parts of the transformed image's head g, the bank.
+/// Encoder, the image's head f, the transformed image's head g (for each tile, and over all), and the memory bank.
 #[derive(Module, Debug)]
 pub struct Pirl {
     encoder: Encoder,
@@ -81,7 +81,7 @@ pub struct Pirl {
     part_head: Mlp,
     join_head: Mlp,
     bank: MemoryBank,
-    /// Z of the first batch `[1, 1]`; 0 before it.
+    /// Partition function Z of the first batch `[1, 1]`; 0 before it.
     partition: Param<Tensor<2>>,
     #[module(skip)]
     image: Augment,
@@ -93,10 +93,10 @@ pub struct Pirl {
     nce: Nce,
 }
 
-/// The transformation, as it is drawn.
+/// Transformation of a batch.
 #[derive(Clone, Debug)]
 enum Transform {
-    /// Views of tiles, and how many tiles there are.
+    /// Augmentation of tiles, and their number.
     Tiles(Augment, usize),
     Rotation,
 }
@@ -108,10 +108,10 @@ impl Method for Pirl {
         year: 2020,
         paper: "Misra, van der Maaten: Self-Supervised Learning of Pretext-Invariant Representations",
         url: "https://arxiv.org/abs/1912.01991",
-        task: "Say the same of an image and of its shuffled tiles, and something else of every other image.",
-        lesson: "A jigsaw puzzle asks where the tiles belong, so the answer must know about the order. Here the order shall \
-                 not matter at all: the network has to say what is seen, however the pieces lie. A memory keeps what was last \
-                 said of every image of the data set; both versions of an image shall match it.",
+        task: "Describe an image and its shuffled tiles alike, and every other image differently.",
+        lesson: "A jigsaw puzzle asks where the tiles belong, so the answer depends on their order. Here the order must not matter \
+                 at all: the network has to describe the image, however the tiles lie. A memory keeps the last description of \
+                 every image of the data set, and both versions of an image have to match it.",
         metric: Metric { name: "images known from their parts", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
@@ -154,13 +154,13 @@ impl Method for Pirl {
         &self.encoder
     }
 
-    /// As in the authors' code, biases and batch norms do not decay.
+    /// Biases and batch norms have no weight decay, as in the authors' code.
     fn groups(_config: &RunConfig, _options: &PirlOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { weight_decay: Some(0.0), ..ParamGroup::vectors() }]
     }
 
-    /// The image's view, the transformed image, its row in the bank, the rows to compare it with. Held-out images have no
-    /// row: they borrow one, which the measure does not look at.
+    /// View of the image, transformed image, index of its row in the bank, and negatives. Held-out images have no row; they borrow
+    /// one, which the metric does not use.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let rows = self.nce.rows;
         let mut views = self.image.views(batch, rng);
@@ -195,13 +195,13 @@ impl Method for Pirl {
         }
     }
 
-    /// Features and places of all images, the Z of one part.
+    /// Features and indices of all images, and Z of one micro-batch.
     fn gathered(mut carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
         let partitions: Vec<_> = carries.iter_mut().filter_map(Vec::pop).collect();
         micro_batch::stacked(carries).into_iter().chain(partitions.into_iter().next()).collect()
     }
 
-    /// Only the image's head writes to the bank.
+    /// Updates the bank with the embeddings of untransformed images.
     fn after_step(self, carry: Vec<Tensor<2>>, _position: &StepPosition) -> Self {
         let [v, places, z] = <[Tensor<2>; 3]>::try_from(carry).expect("a step hands over features, places and Z");
         let bank = self.bank.update(&places, v, self.options.momentum);
@@ -217,7 +217,7 @@ impl Method for Pirl {
 }
 
 impl Pirl {
-    /// Loss of one side `[1]`: `x` against its own row and the other rows of the bank.
+    /// Loss `[1]` of the embeddings `x` against their own rows and other rows of the bank.
     fn compared(&self, x: Tensor<2>, own: Tensor<2>, others: Tensor<2>, z: Tensor<1>) -> Tensor<1> {
         if self.options.cross_entropy {
             info_nce(x, own, others, self.nce.tau).loss()
@@ -227,7 +227,7 @@ impl Pirl {
     }
 }
 
-/// Heads of the image and of its parts: linear in the paper, two layers in the authors' variant.
+/// Heads of the image and of its tiles: linear in the paper, two layers in the authors' variant.
 fn head(options: &PirlOptions) -> MlpPlan {
     match options.hidden {
         0 => MlpPlan::linear(options.width),
@@ -267,21 +267,21 @@ impl Transform {
         }
     }
 
-    /// The parts of an image side by side: `[n * parts, d]` -> `[n, parts * d]`.
+    /// Concatenates the tiles of an image: `[n * tiles, d]` -> `[n, tiles * d]`.
     fn join(&self, parts: Tensor<2>) -> Tensor<2> {
-        let ([rows, d], count) = (parts.dims(), self.parts());
+        let [rows, d] = parts.dims();
+        let count = self.parts();
         parts.reshape([rows / count, count * d])
     }
 }
 
-/// The four-block encoder, four tiles of 12 px, minutes on two CPU cores. Cross-entropy, as in the authors' code for
-/// deeper heads: its size does not depend on the bank. Adam in place of SGD.
+/// The four-block encoder, four tiles of 12 px, minutes on two CPU cores. Cross-entropy, as in the authors' code for deeper
+/// heads, because it does not depend on the size of the bank. Adam instead of SGD.
 ///
-/// Of 6,000 images: a row of the bank is what the network said a pass ago, and a network that young says something else after
-/// every hundred steps. With all of Fashion-MNIST a row is 234 steps old, views of an image never come to lie together, and
-/// embeddings stay in a dozen directions; with 6,000 images it is 23. The rate rises over three passes, for at full rate the
-/// first two push embeddings into few directions. The bank starts empty, so that no time goes by until its random rows
-/// are forgotten.
+/// It learns from 6,000 images: a row of the bank is an embedding of the last epoch, and early in training embeddings change
+/// within a hundred steps. With all of Fashion-MNIST a row is 234 steps old, views of an image never agree, and embeddings stay
+/// in a dozen directions; with 6,000 images it is 23. The warm-up lasts three epochs, because at full rate the first two push
+/// embeddings into few directions. The bank starts empty, so that no epochs pass until its random rows are replaced.
 ///
 /// On Fashion-MNIST, on two CPU cores: 4.7 minutes; linear 90.3 %, kNN 88.0 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
@@ -297,7 +297,7 @@ fn small(data: &str) -> RunConfig {
 }
 
 /// The paper's ImageNet setting: ResNet-50 at 224 px with nine tiles of 64 px, 1024 images a step, rate 0.12 falling by a
-/// cosine to 0.00012 between epochs, 32,000 negatives, temperature 0.07, 800 epochs. Published: 63.6 % linear. All images of a
+/// cosine to 0.00012, once an epoch, 32,000 negatives, temperature 0.07, 800 epochs. Published: 63.6 % linear. All images of a
 /// step share their negatives; in the authors' code each draws its own, which would be 32 million rows.
 fn full(data: &str) -> RunConfig {
     let small = is_small(data);
@@ -330,7 +330,7 @@ mod tests {
     use crate::methods::test_support::{POSITION, gradient_of, model, tiny, values, views};
 
     #[test]
-    fn the_bank_learns_nothing_and_each_head_only_from_its_half() {
+    fn each_head_learns_from_its_own_term() {
         for cross_entropy in ["true", "false"] {
             let mut config = tiny(Pirl::INFO.id);
             config.set("cross_entropy", cross_entropy).expect("an option");
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn both_transforms_are_drawn_and_joined() {
+    fn both_transforms_update_the_bank() {
         for (transform, parts) in [("jigsaw", 4), ("rotation", 1)] {
             let mut config = tiny(Pirl::INFO.id);
             config.set("transform", transform).expect("an option");

@@ -1,4 +1,4 @@
-//! Rotation prediction (RotNet): the network is shown images turned by 0, 90, 180 or 270 degrees and says by how much.
+//! Rotation prediction (RotNet): the network classifies images by their rotation of 0, 90, 180 or 270 degrees.
 //!
 //! `L = -1/4n sum_i sum_r log softmax(h(f(rot_r(x_i))))[r]`, Gidaris, Singh and Komodakis 2018, equations 2 and 3.
 
@@ -24,15 +24,15 @@ use crate::options::{options, words};
 
 const ANGLES: [&str; 4] = ["0°", "90°", "180°", "270°"];
 
-/// Width over height of crops, lowest and highest.
+/// Smallest and largest aspect ratio of crops, width over height.
 const ASPECT: [f64; 2] = [3.0 / 4.0, 4.0 / 3.0];
 
 words! {
-    /// How images are turned.
+    /// Implementation of rotations.
     pub enum Turn {
-        /// Pixels are moved.
+        /// Pixels are moved without interpolation.
         Exact = "exact",
-        /// Pixels are computed anew, as a careless library does it.
+        /// Pixels are interpolated about an off-centre point, as some libraries do.
         Resampled = "resampled",
     }
 }
@@ -42,16 +42,16 @@ options! {
     pub struct RotationOptions {
         ..shift: ShiftFlip;
         ..layers: FcOptions;
-        /// Side of the random crops; 0 takes images whole.
+        /// Side of the random crops; 0 takes whole images.
         size: usize = 0, in 0..=2048, unit "px", tiny = 64;
         /// Smallest crop, as a share of the image's area.
         min_area: f64 = 0.08, in (Bound::Excluded(0.0), Bound::Included(1.0));
-        /// Rotation of the images; resampled turns leave a line at the border that gives the answer away.
+        /// Implementation of rotations; resampled ones leave a line at the border that reveals the label.
         turn: Turn = Turn::Exact;
     }
 }
 
-/// Encoder, mean over positions or fully connected layers, linear layer to four angles.
+/// Encoder, average over positions or fully connected layers, and a linear layer to four angles.
 #[derive(Module, Debug)]
 pub struct Rotation {
     encoder: Encoder,
@@ -69,9 +69,9 @@ impl Method for Rotation {
         paper: "Gidaris, Singh, Komodakis: Unsupervised Representation Learning by Predicting Image Rotations",
         url: "https://arxiv.org/abs/1803.07728",
         task: "Each image is turned by 0, 90, 180 or 270 degrees; the network says by how much.",
-        lesson: "We turned the image ourselves, so the right answer is known and nobody has to label anything. To see that \
-                 a shoe lies on its side, the network has to find out what a shoe is and which way up it stands. What it \
-                 builds inside to do so is what we want; the answer itself is thrown away.",
+        lesson: "We turned the image ourselves, so the label is known and nobody has to write it down. To see that a shoe lies on \
+                 its side, the network has to find out what a shoe is and which way up it stands. The features it builds for \
+                 that are what we want; the prediction itself is thrown away.",
         metric: Metric { name: "rotation accuracy", chance: Some(0.25), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
@@ -95,7 +95,7 @@ impl Method for Rotation {
         &self.encoder
     }
 
-    /// Crops and mirrors first and turns last: a turned image that is cropped afterwards shows its turn at the border.
+    /// Crops and mirrors first and rotates last: a rotated image that is cropped afterwards shows its rotation at the border.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let RotationOptions { shift, size, min_area, turn, .. } = &self.options;
         let [n, _, height, width] = batch.images.dims();
@@ -141,7 +141,10 @@ impl Method for Rotation {
     }
 }
 
-/// Refuses images that cannot be turned or cropped so.
+/// Checks that the images can be rotated and cropped.
+///
+/// # Errors
+/// If they are not square, or smaller than the padding.
 fn refuse(options: &RotationOptions, data_info: &DataInfo) -> Result<()> {
     let [height, width] = [data_info.size.height, data_info.size.width];
     if options.size == 0 && height != width {
@@ -156,10 +159,11 @@ fn refuse(options: &RotationOptions, data_info: &DataInfo) -> Result<()> {
     Ok(())
 }
 
-/// All four turns as a careless library computes them: about the centre of the pixel next to the middle, black coming in. A
-/// trap: lines at the border, a pixel wide, show the turn.
+/// All four rotations as some libraries compute them: about the centre of the pixel next to the middle, with black outside. A
+/// line of one pixel at the border then reveals the rotation.
 fn all_resampled(x: Tensor<4>) -> Tensor<4> {
-    let ([n, _, side, _], device) = (x.dims(), x.device());
+    let [n, _, side, _] = x.dims();
+    let device = x.device();
     let middle = (side as f64 + 1.0) / 2.0;
     let turned = |(sine, cosine): (f64, f64)| {
         let [right, down] = [middle - cosine * middle + sine * middle, middle - sine * middle - cosine * middle];
@@ -169,7 +173,7 @@ fn all_resampled(x: Tensor<4>) -> Tensor<4> {
     Tensor::cat([(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)].map(turned).to_vec(), 0)
 }
 
-/// The toy: the four-block encoder, minutes on two CPU cores.
+/// Preset of the toy: the four-block encoder, minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
     RunConfig {
         method: Rotation::INFO.id.into(),
@@ -184,8 +188,8 @@ fn small(data: &str) -> RunConfig {
     .with_options(&RotationOptions::default())
 }
 
-/// RotNet's CIFAR-10 setting from its code: NIN, 128 images and their turns a step, SGD with Nesterov's momentum, rate
-/// 0.1 falling to a fifth at epochs 60, 120 and 160 of 200, crops out of 4 px of padding and mirroring before the turn.
+/// RotNet's CIFAR-10 setting from its code: NIN, 128 images and their rotations a step, SGD with Nesterov's momentum, rate
+/// 0.1 falling to a fifth at epochs 60, 120 and 160 of 200, crops out of 4 px of padding and mirroring before the rotation.
 /// Published for CIFAR-10: 91.16 % with a convolutional classifier on block 2, 89.06 % with a fully connected one.
 fn cifar(data: &str) -> RunConfig {
     RunConfig {
@@ -203,7 +207,7 @@ fn cifar(data: &str) -> RunConfig {
 }
 
 /// RotNet's ImageNet setting from its code: AlexNet with batch norm and two fully connected layers of 4096, random crops
-/// of 224 px, 192 images and their turns a step, rate 0.01 and a tenth of it from epochs 15, 30 and 45 of 50 on. Published,
+/// of 224 px, 192 images and their rotations a step, rate 0.01, divided by 10 at epochs 15, 30 and 45 of 50. Published,
 /// linear on conv1 to conv5: 18.8, 31.7, 38.7, 38.2, 36.5 %, from maps of 12, 7, 5, 6 and 6 cells a side.
 fn imagenet(data: &str) -> RunConfig {
     RunConfig {
@@ -250,7 +254,7 @@ mod tests {
     const POSITION: StepPosition = StepPosition { step: 0, total: 1, steps_per_epoch: 1 };
 
     #[test]
-    fn every_image_comes_in_all_four_turns_with_balanced_labels() {
+    fn each_image_has_all_four_rotations() {
         let device = Device::flex();
         let images = Tensor::<4>::random([3, 1, 28, 28], burn::tensor::Distribution::Uniform(0.0, 1.0), &device);
         let batch = Batch::of(images.clone(), vec![0, 1, 2]);
@@ -259,7 +263,7 @@ mod tests {
             views.labels.expect("labels").into_data().convert::<i64>().try_to_vec().expect("integers");
         assert_eq!(labels, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
         assert_eq!(views.images[0].dims(), [12, 1, 28, 28]);
-        // the third block is the batch upside down: label and turn belong together
+        // the third block, label 2, is the batch upside down
         let third = views.images[0].clone().slice([6..9, 0..1, 0..28, 0..28]);
         assert_eq!(third.into_data(), images.flip([2, 3]).into_data());
     }
@@ -273,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_content_cannot_be_told_apart() {
+    fn images_without_content_do_not_reveal_the_label() {
         let device = Device::flex();
         let model = build(&device);
         let batch = Batch::of(Tensor::zeros([2, 1, 28, 28], &device), vec![0, 1]);
@@ -282,14 +286,13 @@ mod tests {
         assert!(loss >= 4f32.ln() - 1e-5, "{loss} is below ln 4: the turn leaks");
     }
 
-    /// The four turns of a gray image without content, the mean brightness of the border's sides in each: top, bottom, left,
-    /// right.
+    /// Mean brightness of the top, bottom, left and right border of a uniform gray image in each rotation.
     fn borders(turn: &str) -> Vec<[f32; 4]> {
         let device = Device::flex();
         let model = build_with(&[("turn", turn)], &device);
         let batch = Batch::of(Tensor::ones([1, 1, 28, 28], &device) * 0.5, vec![0]);
         let views = model.views(&batch, &POSITION, &mut stream(1, Purpose::Views, 0)).images[0].clone();
-        // corners belong to two sides each
+        // without the corners, which belong to two sides each
         let side = |image: usize, rows: Range<usize>, columns: Range<usize>| {
             views.clone().slice([image..image + 1, 0..1, rows, columns]).mean().into_scalar::<f32>()
         };
@@ -300,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resampled_turn_gives_itself_away_and_an_exact_one_does_not() {
+    fn resampled_rotations_have_black_borders() {
         assert_eq!(borders("exact"), [[0.5; 4]; 4]);
         let black = |sides: [f32; 4]| sides.map(|side| side < 0.1);
         let found: Vec<_> = borders("resampled").into_iter().map(black).collect();
@@ -309,10 +312,11 @@ mod tests {
     }
 
     #[test]
-    fn a_resampled_turn_is_the_exact_one_moved_by_a_pixel() {
+    fn a_resampled_rotation_is_off_by_a_pixel() {
         let device = Device::flex();
         let x = Tensor::<4>::random([1, 1, 28, 28], burn::tensor::Distribution::Uniform(0.2, 1.0), &device);
-        let (exact, resampled) = (all_rotations(x.clone()), all_resampled(x));
+        let exact = all_rotations(x.clone());
+        let resampled = all_resampled(x);
         for (turn, [down, right]) in [[0, 0], [1, 0], [1, 1], [0, 1]].into_iter().enumerate() {
             let part = |x: &Tensor<4>, [top, left]: [usize; 2]| {
                 x.clone().slice([turn..turn + 1, 0..1, top..top + 26, left..left + 26])
@@ -323,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn crops_make_squares_of_images_of_any_shape() {
+    fn crops_are_square_for_images_of_any_shape() {
         let device = Device::flex();
         let of = |size: &str| {
             let mut config = small("test");
@@ -339,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn both_published_networks_learn_at_reduced_width_and_are_read_layer_by_layer() {
+    fn both_published_networks_learn_at_reduced_width() {
         let cases = [
             (cifar("cifar-10"), 32, vec!["block1", "block2", "block3", "block4", "gap"]),
             (imagenet("photographs"), 80, vec!["conv1", "conv2", "conv3", "conv4", "conv5", "gap"]),

@@ -1,4 +1,4 @@
-//! SimCLR: among all views of a batch, each looks for the other view of its image.
+//! SimCLR: each view is matched with the other view of its image among all views of the batch.
 //!
 //! `L = mean_i -log(exp(s_ip / tau) / sum_{j != i} exp(s_ij / tau))` over the 2n views, s the cosine of projections. Chen,
 //! Kornblith, Norouzi and Hinton 2020, equation 1.
@@ -18,7 +18,7 @@ use crate::optim::{OptimizerConfig, OptimizerKind, Schedule, scaled_rate};
 use crate::options::{above, options};
 use crate::rng::Rng;
 
-/// Images drawn of the table of similarities.
+/// Images in the drawing of similarities.
 const DRAWN: usize = 32;
 
 options! {
@@ -31,7 +31,7 @@ options! {
         hidden: usize = 256, in 1..=65_536, tiny = 16;
         /// Width of the embeddings.
         width: usize = 128, in 1..=65_536, tiny = 16;
-        /// Factor of the loss; 2 gives the sum over both views that the authors' code takes.
+        /// Factor of the loss; 2 gives the sum over both views, as in the authors' code.
         scale: f64 = 1.0, in above(0.0);
     }
 }
@@ -57,9 +57,9 @@ impl Method for SimClr {
         paper: "Chen, Kornblith, Norouzi, Hinton: A Simple Framework for Contrastive Learning of Visual Representations",
         url: "https://arxiv.org/abs/2002.05709",
         task: "Two views of each image: find, among the views of all images of the batch, the other view of the same image.",
-        lesson: "Two views of one image shall be alike to the network, and unlike the views of all other images. It pulls \
-                 partners together and pushes everything else apart. In the picture, each row is a view of one image and \
-                 each column the other view of one: the diagonal shall stand out.",
+        lesson: "Two views of one image should be alike to the network, and unlike the views of all other images. The loss pulls \
+                 partners together and pushes everything else apart. In the picture, each row is view 1 of an image and each \
+                 column view 2: the diagonal should stand out.",
         metric: Metric { name: "partners found", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
@@ -121,8 +121,7 @@ fn projector(options: &SimClrOptions) -> MlpPlan {
     MlpPlan { output_norm: Norm::Scaled, ..MlpPlan::normed(widths) }
 }
 
-/// [`augmented_views::small_run`] with a head of two layers; temperature 0.5 as in the paper's CIFAR setting, the loss as in
-/// the paper.
+/// [`augmented_views::small_run`] with a projector of two layers, and the temperature of 0.5 of the paper's CIFAR setting.
 ///
 /// On Fashion-MNIST, on two CPU cores: 5.9 minutes; linear 90.5 %, kNN 88.3 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
@@ -160,13 +159,13 @@ fn imagenet(data: &str) -> RunConfig {
         })
 }
 
-/// LARS of the authors' code: the rate of each step goes into the momentum.
+/// LARS of the authors' code, with the learning rate inside the momentum.
 fn lars(lr: f64, weight_decay: f64) -> OptimizerConfig {
     OptimizerConfig::lars(lr, weight_decay).with_kind(OptimizerKind::LarsRateInMomentum)
 }
 
-/// What both published settings have in common with the authors' code: pixels stay in 0 to 1, residual blocks start as their
-/// shortcuts. Batch norm there sees both views at once, here one after the other, as in solo-learn and lightly.
+/// Settings of the authors' code for both: pixels in 0 to 1, residual blocks that start as the identity. Batch norm there takes
+/// statistics over both views at once, here over each view, as in solo-learn and lightly.
 fn published(kind: EncoderKind, data: &str) -> RunConfig {
     let encoder = EncoderConfig::published(kind, data);
     RunConfig {
@@ -187,8 +186,8 @@ mod tests {
     use burn::tensor::{Device, Tensor};
 
     #[test]
-    fn equal_images_tie_with_everything() {
-        // all views alike: every one of the 2n - 1 cosines is 1, so the loss is ln(2n - 1) and nobody is told apart
+    fn equal_images_lose_the_log_of_their_number() {
+        // all 2n - 1 cosines are 1, so the loss is ln(2n - 1)
         let model = model::<SimClr>(&tiny(SimClr::INFO.id));
         let x = Tensor::<4>::full([6, 1, 28, 28], 0.5, &Device::flex().autodiff());
         let views = Views { images: vec![x.clone(), x], ..Views::default() };

@@ -1,7 +1,7 @@
-//! Split-brain autoencoders: two halves of a network each see one part of an image, and each says what the other sees.
+//! Split-brain autoencoders: two halves of a network each see one half of the channels and predict the other half.
 //!
-//! `L = L_1(F_1(x_1), x_2) + L_2(F_2(x_2), x_1)`, each a cross-entropy over bins (50 of lightness, those of colour) or squares.
-//! Zhang, Isola and Efros 2017, equations 1 to 3. What is learned are both halves side by side.
+//! `L = L_1(F_1(x_1), x_2) + L_2(F_2(x_2), x_1)`, each a cross-entropy over bins (50 of lightness, those of colour) or a squared
+//! error. Zhang, Isola and Efros 2017, equations 1 to 3. The features are those of both halves, concatenated.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
@@ -26,15 +26,15 @@ use crate::options::{options, words};
 
 /// Bins of a half that has one channel.
 const BINS: usize = 50;
-/// For drawing what the halves say: between the mean and the likeliest.
+/// Temperature at which predictions are drawn: between the mean and the mode.
 const TEMPERATURE: f64 = 0.38;
 
 words! {
-    /// Answer of each half.
+    /// Prediction of each half.
     pub enum Answer {
-        /// Bins of the other half's values.
+        /// Probability of each bin of the other half's values.
         Classification = "classification",
-        /// The values themselves.
+        /// The other half's values.
         Regression = "regression",
     }
 }
@@ -44,7 +44,7 @@ options! {
     pub struct SplitBrainOptions {
         ..crop: CropFlip;
         ..pixel_head: PixelHeadOptions;
-        /// Answer of each half.
+        /// Prediction of each half.
         task: Answer = Answer::Classification;
     }
 }
@@ -79,11 +79,11 @@ impl Method for SplitBrain {
         year: 2017,
         paper: "Zhang, Isola, Efros: Split-Brain Autoencoders: Unsupervised Learning by Cross-Channel Prediction",
         url: "https://arxiv.org/abs/1611.09842",
-        task: "One half of the network sees the lightness of an image and says its colours, the other the reverse; gray images \
+        task: "One half of the network sees the lightness of an image and predicts its colours, the other the reverse; gray images \
                are split into the coarse and the fine.",
-        lesson: "An autoencoder that has to say what it sees can do so without understanding anything: it copies. Here each half \
-                 has to say what only the other one sees, so there is nothing to copy. Together they have seen the whole image, \
-                 and together they are what was wanted. Gray images are split into low and high frequencies instead.",
+        lesson: "An autoencoder that has to reproduce its input can do so without understanding anything: it copies. Here each half \
+                 has to predict what only the other one sees, so there is nothing to copy. Together they have seen the whole \
+                 image, and together they are the encoder. Gray images are split into low and high frequencies instead.",
         metric: Metric { name: "loss, as a share of one fixed answer's", chance: Some(1.0), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
@@ -116,12 +116,12 @@ impl Method for SplitBrain {
         &self.encoder
     }
 
-    /// As in the code of colorization, biases do not decay.
+    /// Biases have no weight decay, as in the code of colorization.
     fn groups(_config: &RunConfig, _options: &SplitBrainOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { weight_decay: Some(0.0), ..ParamGroup::vectors() }]
     }
 
-    /// The images, which the encoder splits itself, and all that it reads of them.
+    /// The images, which the encoder splits itself, and all channels of its input.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let images = self.options.crop.images(batch, rng);
         let read = self.encoder.input().read(images.clone());
@@ -137,36 +137,37 @@ impl Method for SplitBrain {
         LossOutput { metric: Some((share1 + share2) / 2.0), maps, ..LossOutput::of(loss1 + loss2) }
     }
 
-    /// What each half was given, alone, and with what it makes of the rest.
+    /// Input of each half, alone and with its prediction of the other half.
     fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         let truth = self.apart(views.targets[0].clone());
         let [_, _, h, w] = truth[0].dims();
         let input = self.encoder.input();
         let drawn = |halves: [Tensor<4>; 2]| input.to_images(Tensor::cat(halves.into(), 1));
         let blank = [0, 1].map(|half| truth[half].zeros_like() + self.halves[half].blank());
-        let said = [0, 1].map(|half| resize(self.decoded(half, outcome.maps[half].clone()), [h, w]));
+        let predicted = [0, 1].map(|half| resize(self.decoded(half, outcome.maps[half].clone()), [h, w]));
         let [x1, x2] = truth.clone();
-        let ([blank1, blank2], [said1, said2]) = (blank, said);
+        let [blank1, blank2] = blank;
+        let [predicted1, predicted2] = predicted;
         let row = |title: &str, halves| (title.to_string(), drawn(halves));
         let rows = vec![
-            row("What the first half sees", [x1.clone(), blank2]),
-            row("with the rest as it says", [x1, said2]),
-            row("What the second half sees", [blank1, x2.clone()]),
-            row("with the rest as it says", [said1, x2]),
-            row("The truth", truth),
+            row("Input of the first half", [x1.clone(), blank2]),
+            row("with its prediction of the rest", [x1, predicted2]),
+            row("Input of the second half", [blank1, x2.clone()]),
+            row("with its prediction of the rest", [predicted1, x2]),
+            row("The original", truth),
         ];
         StepDisplay { rows, ..StepDisplay::default() }
     }
 }
 
 impl SplitBrain {
-    /// The channels of either half.
+    /// Splits the channels into the halves.
     fn apart(&self, read: Tensor<4>) -> [Tensor<4>; 2] {
-        let (first, second) = (self.halves[0].channels(), self.halves[1].channels());
+        let [first, second] = self.halves.map(Half::channels);
         [read.clone().narrow(1, 0, first), read.narrow(1, first, second)]
     }
 
-    /// The loss of predicting half `half` `[1]`, and that loss as a share of the best fixed answer's `[1]`.
+    /// Loss `[1]` of predicting a half, and its ratio to the loss of the best constant prediction `[1]`.
     fn loss_of(&self, half: usize, found: &Tensor<4>, wanted: &Tensor<4>) -> (Tensor<1>, Tensor<1>) {
         let [n, outputs, h, w] = found.dims();
         let wanted = subsample(wanted.clone(), [h, w]);
@@ -182,7 +183,7 @@ impl SplitBrain {
         (loss.clone(), loss.inner() / fixed)
     }
 
-    /// The bin of each pixel `[n h w]`. Bins are hard and not rebalanced, unlike those of colorization.
+    /// Bin of each pixel `[n h w]`. Bins are hard and not rebalanced, unlike those of colorization.
     fn labels(&self, half: usize, wanted: Tensor<4>) -> Tensor<1, Int> {
         let rows = pixel_rows(wanted);
         match self.halves[half] {
@@ -194,7 +195,7 @@ impl SplitBrain {
         }
     }
 
-    /// The half that a head predicted: `[n, outputs, h, w]` -> `[n, channels, h, w]`.
+    /// Decodes the prediction of a half: `[n, outputs, h, w]` -> `[n, channels, h, w]`.
     fn decoded(&self, half: usize, found: Tensor<4>) -> Tensor<4> {
         let [n, _, h, w] = found.dims();
         if self.options.task == Answer::Regression {
@@ -225,7 +226,7 @@ impl Half {
         }
     }
 
-    /// The middles of its bins, one after the other.
+    /// Centres of its bins, concatenated.
     fn bins(self) -> Vec<f32> {
         match self {
             Half::Scale { low, high } => {
@@ -235,7 +236,7 @@ impl Half {
         }
     }
 
-    /// The middle, and the distance from it that is 1, where it is regressed.
+    /// Offset and scale of the values for regression.
     fn scale(self) -> (f64, f64) {
         match self {
             Half::Scale { low, high } => ((low + high) / 2.0, high - low),
@@ -253,13 +254,13 @@ impl Half {
         x * unit + middle
     }
 
-    /// What stands for it where it is not shown.
+    /// Value drawn in place of a hidden half.
     fn blank(self) -> f64 {
         self.scale().0
     }
 }
 
-/// How an encoder reads images in halves: middles to 0, in units of about a deviation.
+/// An encoder with a split input for these data, normalised to about mean 0 and deviation 1.
 fn reading(encoder: EncoderConfig, data: &str) -> EncoderConfig {
     let gray = catalogue::find(data).is_ok_and(|entry| entry.size.channels == 1);
     if gray {
@@ -269,8 +270,8 @@ fn reading(encoder: EncoderConfig, data: &str) -> EncoderConfig {
     }
 }
 
-/// The four-block encoder in two halves, answers at a quarter of the image's size, minutes on two CPU cores; Adam at a rate
-/// for some epochs. Gray images are split into frequencies: they have no colours.
+/// The four-block encoder in two halves, predictions at a quarter of the image's size, minutes on two CPU cores; AdamW with a
+/// learning rate for a few epochs. Gray images are split into frequencies.
 fn small(data: &str) -> RunConfig {
     RunConfig {
         method: SplitBrain::INFO.id.into(),
@@ -286,8 +287,7 @@ fn small(data: &str) -> RunConfig {
     .with_options(&SplitBrainOptions::default())
 }
 
-/// For images of about 32 px there is no published setting: two ResNet-18 of half the width and otherwise what is published for
-/// large images.
+/// No setting is published for images of about 32 px: this is the published one with a ResNet-18 in two halves.
 fn cifar(data: &str) -> RunConfig {
     let encoder = reading(EncoderConfig::published(EncoderKind::Resnet18Cifar, data), data);
     let base = RunConfig { encoder, epochs: 200, steps: 0, schedule: Schedule::cosine(0.0), ..full(data) };
@@ -295,9 +295,9 @@ fn cifar(data: &str) -> RunConfig {
     base.with_options(&SplitBrainOptions { pixel_head, ..Default::default() })
 }
 
-/// The paper's AlexNet in two halves at 180 px, answers at 12 times 12. The paper does not give the rest: it is taken from
+/// The paper's AlexNet in two halves at 180 px, predictions at 12 x 12. The rest is not in the paper and is taken from
 /// colorization with AlexNet (80 images a step, Adam, 3e-5 falling in three steps to about 1e-6 at steps 240,000, 300,000
-/// and 400,000, epochs of ImageNet). Published: 35.4 % linear on ImageNet at the third layer, with squares 33.6 %.
+/// and 400,000, epochs of ImageNet). Published: 35.4 % linear on ImageNet at the third layer, with squared errors 33.6 %.
 fn full(data: &str) -> RunConfig {
     let encoder = EncoderConfig::published(EncoderKind::DilatedAlexnet, data);
     RunConfig {
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_that_know_nothing_lose_what_their_bins_allow() {
+    fn undecided_halves_lose_the_log_of_their_bins() {
         let (model, views) = model("lab", "classification");
         let model = zeroed(model, |name| name.starts_with("forth.last.") || name.starts_with("back.last."));
         let loss: f32 = model.loss(&views, &POSITION).loss.into_scalar();
@@ -345,11 +345,11 @@ mod tests {
     }
 
     #[test]
-    fn neither_half_teaches_the_other() {
+    fn no_gradient_passes_between_the_halves() {
         for (input, task) in [("lab", "classification"), ("bands", "classification"), ("sides", "regression")] {
             let (model, views) = model(input, task);
             let without = |head: fn(&str) -> bool| zeroed(model.clone(), head);
-            // with a head that says 0 whatever it hears, its half learns nothing, whatever the other does
+            // behind a head with zero weights, a half has no gradient, whatever the other does
             let deaf = without(|name| name.starts_with("forth.last.weight"));
             assert_eq!(gradient_from(&deaf, &views, |name| name.starts_with("encoder.body.")), 0.0, "{input}");
             assert!(gradient_from(&deaf, &views, |name| name.starts_with("encoder.second.")) > 0.0);
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_is_drawn_where_it_belongs() {
+    fn predictions_are_drawn_at_the_size_of_the_images() {
         for (input, task) in [("lab", "classification"), ("bands", "regression"), ("sides", "classification")] {
             let (model, views) = model(input, task);
             let shown = model.show(&views, &model.loss(&views, &POSITION), &POSITION);
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoder_that_sees_everything_is_refused() {
+    fn an_encoder_without_halves_is_refused() {
         let mut config = tiny("split-brain");
         config.set("encoder.input", "pixels").expect("an input");
         let said = build_for::<SplitBrain>(&config, 1).expect_err("nothing is split").to_string();

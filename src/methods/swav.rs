@@ -21,9 +21,9 @@ use crate::optim::{Cosine, OptimizerConfig, ParamGroup, Schedule, scaled_rate};
 use crate::options::options;
 use crate::rng::Rng;
 
-/// Views that get a code: the large ones.
+/// Views with a code: the large ones.
 const CODED: usize = 2;
-/// Images and prototypes drawn of the assignments.
+/// Images and prototypes in the drawing of codes.
 const DRAWN: [usize; 2] = [32, 128];
 
 options! {
@@ -37,20 +37,20 @@ options! {
         width: usize = 128, in 1..=65_536, tiny = 16;
         /// Number of prototypes; the paper's is 3000.
         prototypes: usize = 128, in 2..=1_048_576, tiny = 8;
-        /// Entropy of the codes, epsilon of the Sinkhorn-Knopp algorithm; the lower, the harder the assignment.
+        /// Epsilon of the Sinkhorn-Knopp algorithm, the weight of entropy; the lower it is, the harder are the codes.
         epsilon: f64 = 0.05, in 0.025..;
         /// Iterations of the Sinkhorn-Knopp algorithm.
         iterations: usize = 3, in 1..=1000;
-        /// Steps for which the prototypes stand still, so that the features spread a little first.
+        /// Steps without updates of the prototypes, in which the features spread.
         freeze: usize = 0, in 0.., unit "steps", tiny = 0;
-        /// Features of earlier batches in the queue, which help small batches to balance their codes; 0 keeps none.
+        /// Features in the queue, from earlier batches, which balance the codes of small batches; 0 keeps none.
         queue: usize = 0, in 0..=16_777_216, unit "features", tiny = 16;
         /// Epoch from which the queue is filled.
         queue_from_epoch: usize = 0, in 0.., unit "epochs";
     }
 }
 
-/// Encoder, projector, prototypes, and the features of earlier batches, where the batch is small.
+/// Encoder, projector, prototypes, and a queue of features for each coded view, if there is a queue.
 #[derive(Module, Debug)]
 pub struct Swav {
     encoder: Encoder,
@@ -73,11 +73,11 @@ impl Method for Swav {
         paper: "Caron, Misra, Mairal, Goyal, Bojanowski, Joulin: Unsupervised Learning of Visual Features by Contrasting \
                 Cluster Assignments",
         url: "https://arxiv.org/abs/2006.09882",
-        task: "Views of each image are sorted into groups that the network makes up; from one view it predicts the group of \
+        task: "Views of each image are assigned to clusters that are learned too; from one view the network predicts the cluster of \
                another.",
-        lesson: "Nobody says what the groups are, only that all of them must be used about equally often and that all views of \
-                 an image belong to the same. Similar images then have to end up together. In the picture, each row is an \
-                 image and each column a group.",
+        lesson: "Nobody defines the clusters; they only have to be used about equally often, and all views of an image belong to \
+                 the same one. Similar images then have to end up together. In the picture, each row is an image and each column \
+                 a cluster.",
         metric: Metric { name: "agreement on the prototype", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
@@ -105,7 +105,7 @@ impl Method for Swav {
         let SwavOptions { freeze, queue, queue_from_epoch, .. } = *options;
         let steps_per_epoch = (data_info.images / config.batch).max(1);
         let frozen = (freeze >= total_steps && freeze > 0).then(|| {
-            format!("the prototypes stay as drawn: they are frozen for {freeze} steps and the run has {total_steps}; set freeze below")
+            format!("the prototypes keep their random values: they are frozen for {freeze} steps and the run has {total_steps}; set freeze below")
         });
         let unused = (queue > 0 && queue_from_epoch * steps_per_epoch >= total_steps).then(|| {
             format!(
@@ -121,7 +121,7 @@ impl Method for Swav {
         &self.encoder
     }
 
-    /// Prototypes stand still until the features have spread a little.
+    /// Prototypes are frozen for the first steps.
     fn groups(_config: &RunConfig, options: &SwavOptions) -> Vec<ParamGroup> {
         let from_step = options.freeze;
         vec![ParamGroup { from_step, ..ParamGroup::of(|name, _| name.starts_with("prototypes.")) }]
@@ -174,7 +174,7 @@ impl Method for Swav {
 }
 
 impl Swav {
-    /// Unit rows for every view. Views of one size go through the network together and share batch statistics, as in the
+    /// Embeddings of length 1 for each view. Views of one size pass the network together and share batch statistics, as in the
     /// authors' code.
     fn features(&self, images: &[Tensor<4>]) -> Vec<Tensor<2>> {
         let mut features = Vec::with_capacity(images.len());
@@ -209,7 +209,7 @@ fn projector(options: &SwavOptions) -> MlpPlan {
     MlpPlan { hidden_bias: true, output_bias: true, ..MlpPlan::normed(vec![options.hidden, options.width]) }
 }
 
-/// [`augmented_views::small_run`] with two views, for small crops of 28 px show nothing, and as many prototypes as half the
+/// [`augmented_views::small_run`] with two views, because small crops of 28 px show nothing, and fewer prototypes than images in a
 /// batch, so that no queue is needed.
 ///
 /// On Fashion-MNIST, on two CPU cores: 5.9 minutes; linear 90.8 %, kNN 88.2 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
@@ -218,7 +218,7 @@ fn small(data: &str) -> RunConfig {
         .with_options(&SwavOptions { views: ViewOptions::small(data), freeze: 100, ..Default::default() })
 }
 
-/// solo-learn's CIFAR-10 setting: ResNet-18, two views, LARS at 0.6, 3000 prototypes that stand still for two epochs of 50,000
+/// solo-learn's CIFAR-10 setting: ResNet-18, two views, LARS at 0.6, 3000 prototypes, frozen for two epochs of 50,000
 /// images, a queue of 3840 from epoch 50, 1000 epochs. Published there: 89.17 % linear.
 fn cifar(data: &str) -> RunConfig {
     solo_learn::cifar(Swav::INFO.id, data, 0.6, 1e-6).with_options(&SwavOptions {
@@ -262,7 +262,7 @@ mod tests {
     use crate::methods::test_support::{POSITION, gradient_of, model, parameters, tiny, views};
 
     #[test]
-    fn the_queue_joins_once_it_is_full_and_learns_nothing() {
+    fn the_queue_is_used_once_it_is_full() {
         let mut config = tiny(Swav::INFO.id);
         config.set("queue", "16").expect("an option");
         let mut model = model::<Swav>(&config);
@@ -274,7 +274,7 @@ mod tests {
         let alone = code(&model, 0);
         for step in 0..2 {
             let position = StepPosition { step, ..POSITION };
-            // what came before is unlike the batch
+            // features unlike those of the batch
             let carry =
                 vec![
                     Tensor::<2>::random([8, 16], burn::tensor::Distribution::Default, &burn::tensor::Device::flex());
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn prototypes_stay_unit_and_learn_from_the_step_they_are_freed() {
+    fn prototypes_have_gradients_and_a_first_step() {
         let model = model::<Swav>(&tiny(Swav::INFO.id));
         assert!(gradient_of(&model, |name| name.starts_with("prototypes.")) > 0.0);
         let config = small("fashion-mnist");

@@ -1,4 +1,4 @@
-//! What holds for every method of the list, and what their own tests build on.
+//! Models, batches and gradients for the tests of methods.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,12 @@ use crate::net::tensors::{self, Path};
 use crate::net::{Init, MlpPlan};
 use crate::rng::{Purpose, stream, uniform};
 
-/// The first step of a run.
+/// First step of a run.
 pub(crate) const POSITION: StepPosition = StepPosition { step: 0, total: 100, steps_per_epoch: 4 };
 
 pub(crate) const IMAGES: usize = 8;
 
-/// Gray images, or coloured ones where the method needs colour.
+/// 1 channel, or 3 if the method needs colour.
 pub(crate) fn channels(info: &Info) -> usize {
     if info.needs.colour { 3 } else { 1 }
 }
@@ -29,13 +29,13 @@ pub(crate) fn data_info(channels: usize) -> DataInfo {
     DataInfo { clips: true, ..DataInfo::of(Size { channels, height: 28, width: 28 }, 32) }
 }
 
-/// The small preset, shrunk to what a test can compute at once.
+/// Small preset at the sizes for tests.
 pub(crate) fn tiny(id: &str) -> RunConfig {
     let entry = find(id).expect("a method");
     shrunk(entry.config(Preset::Small, if entry.info().needs.colour { "cifar-10" } else { "fashion-mnist" }))
 }
 
-/// A configuration with batch, encoder and every declared size made tiny.
+/// Replaces batch, encoder width and declared options by their sizes for tests.
 pub(crate) fn shrunk(config: RunConfig) -> RunConfig {
     let mut config = find(&config.method).expect("a method").tiny(config);
     config.batch = IMAGES;
@@ -47,18 +47,18 @@ pub(crate) fn build<M: Method>(config: &RunConfig) -> Result<M> {
     build_for(config, channels(&M::INFO))
 }
 
-/// The model for images of so many channels.
+/// Model for images of `channels` channels.
 pub(crate) fn build_for<M: Method>(config: &RunConfig, channels: usize) -> Result<M> {
     init(config, &data_info(channels), &Device::flex().autodiff())
 }
 
-/// The model for such data on such a device.
+/// Model for these data on a device.
 pub(crate) fn init<M: Method>(config: &RunConfig, data_info: &DataInfo, device: &Device) -> Result<M> {
     let options = config.read_options::<M::Options>()?;
     M::init(config, &options, data_info, &mut Init::new(stream(1, Purpose::Weights, 0), device))
 }
 
-/// Trainable numbers of a head.
+/// Number of trainable parameters of a head.
 pub(crate) fn parameters(plan: &MlpPlan, input: usize) -> usize {
     tensors::count(&plan.init(input, &mut Init::new(stream(1, Purpose::Weights, 0), &Device::flex().autodiff())))
 }
@@ -67,7 +67,7 @@ pub(crate) fn model<M: Method>(config: &RunConfig) -> M {
     build(config).expect("a model")
 }
 
-/// The losses of some steps at the configuration's own rate, always on the same views of the same images of noise.
+/// Losses of `steps` steps at the configuration's learning rate, on the same views of the same noise images.
 pub(crate) fn losses(
     config: &RunConfig,
     [channels, height, width]: [usize; 3],
@@ -89,18 +89,21 @@ pub(crate) fn losses(
     (0..steps).map(take).collect()
 }
 
-/// Blobs of light at different places, so that views differ and images do too; with three channels, of different colours. In
-/// the next frames they have moved, and what is behind them has not.
+/// Bright blobs at different positions on noise; with three channels, in different colours. In the next frames the blobs have moved
+/// and the noise has not.
 pub(crate) fn batch(channels: usize) -> Batch {
     let next = Some(frames(channels, 1.5));
     Batch { next, ..Batch::of(frames(channels, 0.0), (0..IMAGES).collect()) }
 }
 
-/// The blobs, moved to the right and down by so many pixels.
+/// The blobs, moved by `moved` pixels to the right and down.
 fn frames(channels: usize, moved: f32) -> Tensor<4> {
     let noise = uniform(&mut stream(4, Purpose::Views, 0), IMAGES * channels * 784, 0.0, 0.3);
     let pixels = noise.iter().enumerate().map(|(at, noise)| {
-        let (image, channel, row, column) = (at / 784 / channels, at / 784 % channels, at % 784 / 28, at % 28);
+        let image = at / 784 / channels;
+        let channel = at / 784 % channels;
+        let row = at % 784 / 28;
+        let column = at % 28;
         let off = |place: usize, centre: usize| (place as f32 - centre as f32 - moved).powi(2);
         let share = if channel == 0 || (image + channel) % 3 == 0 { 0.7 } else { 0.2 };
         noise + share * (-(off(row, 4 + 3 * image) + off(column, 24 - 2 * image)) / 20.0).exp()
@@ -109,23 +112,23 @@ fn frames(channels: usize, moved: f32) -> Tensor<4> {
     Tensor::from_data(data, &Device::flex())
 }
 
-/// Views on the device that tracks gradients.
+/// Views of the test batch, on the device that tracks gradients.
 pub(crate) fn views<M: Method>(model: &M) -> Views {
     views_of(model, &batch(channels(&M::INFO)))
 }
 
-/// Views of these images, likewise.
+/// Views of a batch, on the device that tracks gradients.
 pub(crate) fn views_of<M: Method>(model: &M, batch: &Batch) -> Views {
     let views = model.views(batch, &POSITION, &mut stream(1, Purpose::Views, 0));
     Views { images: views.images.iter().map(|images| Tensor::from_inner(images.clone())).collect(), ..views }
 }
 
-/// The sum of the absolute gradients of all parameters whose names are chosen.
+/// Sum of the absolute gradients of all parameters whose names are chosen.
 pub(crate) fn gradient_of<M: Method>(model: &M, chosen: fn(&str) -> bool) -> f32 {
     gradient_from(model, &views(model), chosen)
 }
 
-/// As [`gradient_of`], of these views.
+/// As [`gradient_of`], for these views.
 pub(crate) fn gradient_from<M: Method>(model: &M, views: &Views, chosen: fn(&str) -> bool) -> f32 {
     let gradients = model.loss(views, &POSITION).loss.backward();
     let mut sum = Sum { gradients: &gradients, chosen, path: Path::default(), total: 0.0 };
@@ -133,7 +136,7 @@ pub(crate) fn gradient_from<M: Method>(model: &M, views: &Views, chosen: fn(&str
     sum.total
 }
 
-/// As [`gradient_of`], for the encoder whose features are wanted.
+/// As [`gradient_of`], for the encoder that is trained.
 pub(crate) fn encoder_gradient<M: Method>(model: &M) -> f32 {
     let gradients = model.loss(&views(model), &POSITION).loss.backward();
     let mut sum = Sum { gradients: &gradients, chosen: |_| true, path: Path::default(), total: 0.0 };
@@ -141,13 +144,13 @@ pub(crate) fn encoder_gradient<M: Method>(model: &M) -> f32 {
     sum.total
 }
 
-/// The tensor of this name.
+/// Values of the tensor with this name.
 pub(crate) fn values<M: Module>(module: &M, name: &str) -> Vec<f32> {
     let named = tensors::gather(&module.valid()).into_iter().find(|named| named.name == name).expect("a tensor");
     named.values.into_data().try_to_vec().expect("floats")
 }
 
-/// The model with the chosen parameters set to 0.
+/// Sets the chosen parameters to 0.
 pub(crate) fn zeroed<M: Module>(module: M, chosen: fn(&str) -> bool) -> M {
     module.map(&mut Zero { chosen, path: Path::default() })
 }
@@ -208,13 +211,13 @@ pub(crate) fn learner_of(config: &RunConfig, channels: usize) -> Box<dyn Trainin
     entry.build(config, &data_info(channels), &Device::flex()).expect("a model")
 }
 
-/// The losses of so many steps on the same views.
+/// Losses of `steps` steps on the same views.
 pub(crate) fn losses_of(config: &RunConfig, channels: usize, steps: usize) -> Vec<f32> {
     let mut learner = learner_of(config, channels);
     (0..steps).map(|at| step_on(learner.as_mut(), &batch(channels), at)).collect()
 }
 
-/// Loss of step `step`, always on the same views.
+/// Loss of step `step`, on the same views.
 pub(crate) fn step(learner: &mut dyn Training, entry: &Entry, step: usize) -> f32 {
     step_on(learner, &batch(channels(entry.info())), step)
 }

@@ -48,7 +48,7 @@ impl Declared {
     /// Refuses a value out of the range.
     ///
     /// # Errors
-    /// When it is one; the sentence names option, range and value.
+    /// If it is one; the sentence names option, range and value.
     pub fn check(&self, value: &Value) -> Result<()> {
         if self.range.allows(value) { Ok(()) } else { Err(self.refusal(&text(value))) }
     }
@@ -56,7 +56,7 @@ impl Declared {
     /// Reads a value as a person types it.
     ///
     /// # Errors
-    /// When it does not lie in the range; the sentence names option, range and value.
+    /// If it does not lie in the range; the sentence names option, range and value.
     pub fn parse(&self, text: &str) -> Result<Value> {
         self.range.parse(text).ok_or_else(|| self.refusal(text))
     }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     crate::options! {
-        /// What others include.
+        /// Options for inclusion in others.
         pub(crate) struct Shared {
             /// Side of the crops; 0 takes images whole.
             size: usize = 0, in 8..=2048, or 0, unit "px", tiny = 64;

@@ -34,13 +34,13 @@ pub trait Options: Clone + Debug + Default + PartialEq + 'static {
     /// Takes over the options that `map` has.
     ///
     /// # Errors
-    /// When one has another type.
+    /// If one has another type.
     fn take(&mut self, map: &Map) -> Result<()>;
 
     /// Reads options by name; those that are missing keep their defaults.
     ///
     /// # Errors
-    /// When there is no such option, or a value is out of its range; the sentence names both.
+    /// If there is no such option, or a value is out of its range; the sentence names both.
     fn read(map: &Map) -> Result<Self> {
         let declared = Self::declared();
         for (key, value) in map {
@@ -55,7 +55,7 @@ pub trait Options: Clone + Debug + Default + PartialEq + 'static {
     /// Refuses values out of their ranges, by name; `prefix` stands before each name, for example `encoder.`.
     ///
     /// # Errors
-    /// When there is one.
+    /// If there is one.
     fn check_ranges(&self, prefix: &str) -> Result<()> {
         let mut values = Map::new();
         self.put(&mut values);

@@ -15,7 +15,7 @@ pub trait OptionValue: Serialize + DeserializeOwned {
     /// Takes over the value that `map` has under `key`, if it has one.
     ///
     /// # Errors
-    /// When it is of another type.
+    /// If it is of another type.
     fn take(&mut self, key: &str, map: &Map) -> Result<()> {
         let Some(value) = map.get(key) else { return Ok(()) };
         *self = serde_json::from_value(value.clone())

@@ -1,9 +1,8 @@
-//! AET: an image and the same image transformed; the network says the numbers of the transformation.
+//! AET: from an image and its transformed version the network predicts the parameters of the transformation.
 //!
-//! `L = |h(E(x), E(t(x))) - theta|^2`, the mean over numbers and images: the transformation is encoded and decoded, not the
-//! data. Zhang, Qi, Wang and Luo 2019. Its counterpart AED, `target = data`, decodes the image itself from E(x). Where the
-//! transformed image does not reach, `fill` is seen: at another brightness than that of the background the corners
-//! would show the transformation before anything is understood.
+//! `L = |h(E(x), E(t(x))) - theta|^2`, the mean over parameters and images: the transformation is autoencoded, not the data.
+//! Zhang, Qi, Wang and Luo 2019. Its counterpart AED, `target = data`, decodes the image from E(x). Pixels outside the
+//! transformed image have the value `fill`; unless that is the background's, the corners reveal the transformation.
 
 mod options;
 mod transform;
@@ -30,7 +29,7 @@ use crate::view::{Fill, Frames, Homography, random_shift, random_crop, random_fl
 use options::{AetOptions, Branches, GRAY, Target, Transformation};
 use transform::{Drawn, Family, Scaling};
 
-/// Encoder with its neck, and either the layer that says the numbers or the decoder of the data.
+/// Encoder with fully connected layers, and either a linear layer to the parameters or a decoder of the image.
 #[derive(Module, Debug)]
 pub struct Aet {
     encoder: Encoder,
@@ -41,12 +40,12 @@ pub struct Aet {
     options: AetOptions,
     #[module(skip)]
     family: Family,
-    /// Side of what the network sees, in pixels.
+    /// Side of the network's input, in pixels.
     #[module(skip)]
     side: usize,
 }
 
-/// Fewest pixels a side in which a transformation can be seen.
+/// Smallest side of images, in pixels, in which a transformation can be seen.
 const LEAST: usize = 8;
 
 
@@ -58,10 +57,10 @@ impl Method for Aet {
         paper: "Zhang, Qi, Wang, Luo: AET vs. AED: Unsupervised Representation Learning by Auto-Encoding Transformations \
                 rather than Data",
         url: "https://arxiv.org/abs/1901.04596",
-        task: "Each image is shown as it is and turned, zoomed and tilted; the network says by how much.",
-        lesson: "Rotation prediction knows four answers; here the answer is any number. To say how a shoe was turned and \
-                 tilted, the network has to find the same parts of it in both pictures. With `target = data` it has to \
-                 redraw the image from memory instead: an autoencoder, which the paper compares with.",
+        task: "Each image is shown as it is and turned, zoomed and tilted; the network predicts by how much.",
+        lesson: "Rotation prediction has four classes; here the targets are numbers. To tell how a shoe was turned and tilted, the \
+                 network has to find the same parts of it in both pictures. With `target = data` it has to redraw the image \
+                 from its features instead: an autoencoder, with which the paper compares.",
         metric: Metric { name: "variance explained", chance: Some(0.0), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
@@ -93,20 +92,21 @@ impl Method for Aet {
         &self.encoder
     }
 
-    /// The image, cropped and mirrored, the same transformed, and the numbers.
+    /// The image, cropped and mirrored, its transformed version, and the parameters.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
-        let (family, side) = (self.family, self.side);
-        let ([n, ..], device) = (batch.images.dims(), batch.images.device());
+        let side = self.side;
+        let [n, ..] = batch.images.dims();
+        let device = batch.images.device();
         let shift = &self.options.shift;
         let mut x = random_shift(random_crop(batch.images.clone(), self.options.size, rng), shift.crop_padding, rng);
         if shift.flip {
             x = random_flip(x, rng);
         }
-        let drawn: Vec<Drawn> = (0..n).map(|_| family.draw(side, rng)).collect();
+        let drawn: Vec<Drawn> = (0..n).map(|_| self.family.draw(side, rng)).collect();
         let maps: Vec<Homography> = drawn.iter().map(|one| one.map).collect();
         let transformed = warp(x.clone(), Homography::tensor(&maps, &device), [side; 2], self.fill());
         let theta: Vec<f32> = drawn.iter().flat_map(|one| one.target.iter().map(|&x| x as f32)).collect();
-        let theta = Tensor::from_data(TensorData::new(theta, [n, family.width()]), &device);
+        let theta = Tensor::from_data(TensorData::new(theta, [n, self.family.width()]), &device);
         Views { images: vec![x, transformed], tables: vec![theta], ..Views::default() }
     }
 
@@ -131,7 +131,8 @@ impl Method for Aet {
     }
 
     fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
-        let ([x, transformed], said) = (augmented_views::both(views), outcome.figures[0].clone().inner());
+        let [x, transformed] = augmented_views::both(views);
+        let said = outcome.figures[0].clone().inner();
         let mut rows = vec![("The image".to_string(), x.clone())];
         if self.image.is_some() {
             rows.push(("As the network redraws it".to_string(), said.reshape(x.dims())));
@@ -155,8 +156,8 @@ impl Method for Aet {
 }
 
 impl Aet {
-    /// E(x) and E(t(x)): `[n, d]` each. Apart, batch norm sees each kind by itself while it learns, and keeps the mean of both
-    /// for later.
+    /// E(x) and E(t(x)): `[n, d]` each. Apart, batch norm normalises each by its own statistics in training, and its running
+    /// statistics are means of both.
     fn codes(&self, x: Tensor<4>, transformed: Tensor<4>) -> [Tensor<2>; 2] {
         let code = |images| self.neck.forward(&self.encoder, images);
         if self.options.branches == Branches::Apart {
@@ -171,16 +172,16 @@ impl Aet {
         Fill::Value(self.options.fill as f32)
     }
 
-    /// Affine answers lie in -1 to 1, projective ones anywhere.
+    /// Affine parameters lie in -1 to 1, projective ones are unbounded.
     fn bounded(&self, said: Tensor<2>) -> Tensor<2> {
         if self.family == Family::Affine { tanh(said) } else { said }
     }
 }
 
-/// The side of what the network sees.
+/// Side of the network's input.
 ///
 /// # Errors
-/// When images are too small, or not square.
+/// If images are too small, or not square.
 fn seen_side(options: &AetOptions, data_info: &DataInfo) -> Result<usize> {
     if options.size == 0 && data_info.size.height != data_info.size.width {
         return Err(Error::Data(
@@ -197,13 +198,13 @@ fn seen_side(options: &AetOptions, data_info: &DataInfo) -> Result<usize> {
     Ok(side)
 }
 
-/// The colours of frames.
+/// Colours of frames.
 const GREEN: [f32; 3] = [0.1, 0.8, 0.2];
 const RED: [f32; 3] = [0.9, 0.15, 0.1];
 
-/// The four-block encoder and Adam in place of 1500 epochs of SGD, projective transformations as in the better of the
-/// paper's settings; minutes on two CPU cores. Gray data sets here show things on black: black is what a thing that was
-/// moved uncovers, and the mid-gray that suits photographs would frame every transformed image.
+/// The four-block encoder, AdamW instead of 1500 epochs of SGD, and projective transformations, the better of the paper's
+/// settings; minutes on two CPU cores. Gray data sets show objects on black, so the fill is black; the mid-gray that suits
+/// photographs would frame every transformed image.
 fn small(data: &str) -> RunConfig {
     let on_black = catalogue::find(data).is_ok_and(|entry| entry.size.channels == 1);
     RunConfig {
@@ -224,8 +225,8 @@ fn small(data: &str) -> RunConfig {
     })
 }
 
-/// The authors' code for CIFAR-10: NIN, batches of 512, SGD with Nesterov's momentum at 0.1, a fifth of it from epochs 240,
-/// 480, 640 and 800 on and a line from epoch 1000 to 1500. Published: 92.18 % with a convolutional classifier on block 2.
+/// The authors' code for CIFAR-10: NIN, batches of 512, SGD with Nesterov's momentum at 0.1, divided by 5 at epochs 240,
+/// 480, 640 and 800, and linear decay from epoch 1000 to 1500. Published: 92.18 % with a convolutional classifier on block 2.
 fn cifar(data: &str) -> RunConfig {
     let at_epochs = vec![240.0, 480.0, 640.0, 800.0];
     let steps = StepsThenLine { at_epochs, factor: 0.2, from_epoch: 1000.0, end_factor: 1e-4 };
@@ -244,8 +245,8 @@ fn cifar(data: &str) -> RunConfig {
 }
 
 /// The authors' code for ImageNet: squares of 224 px out of images of 256, AlexNet with batch norm and two layers of 4096
-/// for each image, batches of 768, rate 0.01 and a tenth of it from epochs 100 and 150 of 200 on. Transformations are
-/// drawn anew rather than from 500,000 drawn before. Published: 40.6 % linear on the best layer.
+/// for each image, batches of 768, rate 0.01, divided by 10 at epochs 100 and 150 of 200. Transformations are drawn at
+/// every step, not taken from a list of 500,000. Published: 40.6 % linear on the best layer.
 fn imagenet(data: &str) -> RunConfig {
     RunConfig {
         method: Aet::INFO.id.into(),
@@ -288,7 +289,7 @@ mod tests {
             let said = model.loss(&views(&model), &POSITION).figures[0].clone();
             let most: f32 = said.clone().abs().max().into_scalar();
             assert!(said.dims()[1] == model.family.width() && (transformation == "projective" || most <= 1.0));
-            // an answer of 0 scores the mean square of the truth
+            // a prediction of 0 has the mean square of the target as its loss
             let mute = zeroed(model, |name| name.starts_with("numbers."));
             let views = views(&mute);
             let loss: f32 = mute.loss(&views, &POSITION).loss.into_scalar();
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_differ_only_in_whose_statistics_they_see() {
+    fn branches_differ_in_batch_statistics_only() {
         let loss = |branches: &str, learning: bool| -> f32 {
             let model = model::<Aet>(&with(&[("branches", branches)]));
             let views = views(&model);
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn the_counterpart_redraws_the_image_and_sees_no_transformation() {
+    fn aed_decodes_the_image_without_the_transformed_one() {
         let model = model::<Aet>(&with(&[("target", "data")]));
         let mut views = views(&model);
         let loss = |views: &Views| model.valid().loss(&plain(views), &POSITION).loss.into_scalar::<f32>();
@@ -330,8 +331,8 @@ mod tests {
         Views { images: views.images.iter().map(|images| images.clone().inner()).collect(), ..views.clone() }
     }
 
-    /// How far the transformed views of images without content are from the images.
-    fn shown_by_an_empty_image(level: f32, fill: &str) -> f32 {
+    /// Largest difference between uniform images and their transformed versions.
+    fn revealed_by_a_uniform_image(level: f32, fill: &str) -> f32 {
         let model = model::<Aet>(&with(&[("fill", fill)]));
         let images = Tensor::<4>::ones([8, 1, 28, 28], &Device::flex()) * level;
         let batch = Batch::of(images, (0..8).collect());
@@ -341,25 +342,25 @@ mod tests {
     }
 
     #[test]
-    fn corners_show_the_transformation_unless_they_look_like_the_background() {
-        assert!(shown_by_an_empty_image(0.5, "0.5") < 1e-6 && shown_by_an_empty_image(0.0, "0") < 1e-6);
-        assert!(shown_by_an_empty_image(0.5, "0") > 0.4, "black corners on a mid-gray image");
-        assert!(shown_by_an_empty_image(0.0, "0.5") > 0.4, "mid-gray corners on a black one");
+    fn corners_reveal_the_transformation_by_another_fill() {
+        assert!(revealed_by_a_uniform_image(0.5, "0.5") < 1e-6 && revealed_by_a_uniform_image(0.0, "0") < 1e-6);
+        assert!(revealed_by_a_uniform_image(0.5, "0") > 0.4, "black corners on a mid-gray image");
+        assert!(revealed_by_a_uniform_image(0.0, "0.5") > 0.4, "mid-gray corners on a black one");
     }
 
     #[test]
-    fn the_truth_puts_the_image_back() {
+    fn the_true_parameters_undo_the_transformation() {
         for transformation in ["affine", "projective"] {
             let model = model::<Aet>(&with(&[("transformation", transformation)]));
             let views = views(&model);
             let outcome = LossOutput { figures: views.tables.clone(), ..model.loss(&views, &POSITION) };
             let rows = model.show(&plain(&views), &outcome, &POSITION).rows;
             assert_eq!(rows.len(), 5);
-            // the middle of the image is seen in both
+            // both contain the middle of the image
             let middle = |index: usize| rows[index].1.clone().slice([0..8, 0..1, 12..16, 12..16]);
             let away = |other: usize| (middle(0) - middle(other)).abs().mean().into_scalar::<f32>();
             assert!(away(3) < 0.5 * away(1), "{transformation}: {} against {}", away(3), away(1));
-            // the red frame of the same answer covers the green one
+            // the red frame of the same parameters covers the green one
             let frames = rows[4].1.clone();
             let like = |[r, g, _]: [f32; 3]| -> f32 {
                 let near = |channel: usize, value: f32| {
@@ -373,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn squares_are_cut_out_of_images_of_any_shape() {
+    fn crops_are_square_for_images_of_any_shape() {
         let init = |size: &str| {
             let data_info = DataInfo::of(Size { channels: 1, height: 20, width: 28 }, 8);
             test_support::init::<Aet>(&with(&[("size", size)]), &data_info, &Device::flex())

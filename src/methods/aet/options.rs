@@ -7,21 +7,21 @@ use crate::options::{options, words};
 pub(super) const GRAY: f64 = 128.0 / 255.0;
 
 words! {
-    /// Answer of the network.
+    /// Target of the network.
     pub enum Target {
-        /// The numbers of the transformation: AET.
+        /// Parameters of the transformation: AET.
         Transformation = "transformation",
-        /// The image itself: AED, an autoencoder.
+        /// The image: AED, an autoencoder.
         Data = "data",
     }
 }
 
 words! {
-    /// Transformations of the images.
+    /// Family of transformations.
     pub enum Transformation {
-        /// Turned, moved, zoomed and sheared.
+        /// Rotation, shift, scale and shear.
         Affine = "affine",
-        /// Seen from elsewhere: the corners are moved, each by itself.
+        /// Independent shifts of the corners, after a quarter turn and a scale.
         Projective = "projective",
     }
 }
@@ -29,9 +29,9 @@ words! {
 words! {
     /// Passes of an image and its transformed version through the encoder.
     pub enum Branches {
-        /// In one pass: batch norm sees both.
+        /// One pass, with batch statistics over both.
         Together = "together",
-        /// In a pass each.
+        /// A pass each, with batch statistics of its own.
         Apart = "apart",
     }
 }
@@ -41,15 +41,15 @@ options! {
     pub struct AetOptions {
         ..shift: ShiftFlip;
         ..layers: FcOptions;
-        /// Answer of the network; `data` makes it an autoencoder, which the paper compares with.
+        /// Target of the network; `data` makes it an autoencoder, with which the paper compares.
         target: Target = Target::Transformation;
         /// Family of the transformations.
         transformation: Transformation = Transformation::Projective;
-        /// Passes through the encoder; apart, batch norm sees the images and the transformed ones by themselves.
+        /// Passes through the encoder; apart, the images and the transformed ones have batch statistics of their own.
         branches: Branches = Branches::Apart;
-        /// Side of the squares that are cut out of the images; 0 takes images whole.
+        /// Side of the random crops; 0 takes whole images.
         size: usize = 0, in 8..=2048, or 0, unit "px", tiny = 64;
-        /// Brightness where a transformed image does not reach. Another one than the background's gives the answer away.
+        /// Fill outside the transformed image, as a brightness. Unless it is the background's, it reveals the transformation.
         fill: f64 = GRAY, in 0.0..=1.0;
     }
 }

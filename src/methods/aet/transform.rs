@@ -1,4 +1,4 @@
-//! The transformations that AET draws, and what of them is to be said.
+//! Random transformations of AET, and their parameters as targets.
 
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
@@ -6,26 +6,26 @@ use rand::RngExt;
 use crate::rng::Rng;
 use crate::view::{Homography, inverses};
 
-/// Which maps are drawn. Sides are those of square images.
+/// Family of maps, for square images.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Family {
-    /// Turn, shift, scale and shear; said are (cos, sin) of the angle and the others brought to -1 to 1.
+    /// Rotation, shift, scale and shear; the targets are cosine and sine of the angle, and the others scaled to -1 to 1.
     Affine,
-    /// Corners moved, the whole turned by quarters and scaled; said are the eight coefficients of the map.
+    /// Shifted corners after a quarter turn and a scale; the targets are the eight coefficients of the map.
     Projective(Scaling),
 }
 
-/// What coefficients are shifted and divided by to be of one size.
+/// Mean and deviation by which the coefficients are normalised.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scaling {
     mean: [f64; 8],
     std: [f64; 8],
 }
 
-/// The largest shift of an affine map, in sides of the image.
+/// Largest shift of an affine map, in sides of the image.
 const SHIFT: f64 = 0.2;
 const SCALES: [f64; 2] = [0.7, 1.3];
-/// The largest shear, in degrees.
+/// Largest shear, in degrees.
 const SHEAR: f64 = 30.0;
 /// Scales of a projective map.
 const ZOOMS: [f64; 2] = [0.8, 1.2];
@@ -35,7 +35,8 @@ impl Scaling {
     /// proportion to the side.
     pub(crate) fn small(side: usize) -> Self {
         let side = side as f64;
-        let (shift, tilt) = (20.0 / 32.0 * side, 0.015 * 32.0 / side);
+        let shift = 20.0 / 32.0 * side;
+        let tilt = 0.015 * 32.0 / side;
         let mean = [0.0, 0.0, side / 2.0, 0.0, 0.0, side / 2.0, 0.0, 0.0];
         Self { mean, std: [1.0, 1.0, shift, 1.0, 1.0, shift, tilt, tilt] }
     }
@@ -43,20 +44,21 @@ impl Scaling {
     /// As for ImageNet at 224 px, from the authors' measurements; other sides in proportion.
     pub(crate) fn large(side: usize) -> Self {
         let side = side as f64 / 224.0;
-        let (tilt, tilts) = (6.4e-5 / side, 7.75e-4 / side);
+        let tilt = 6.4e-5 / side;
+        let tilts = 7.75e-4 / side;
         let mean = [0.0, 0.0, 112.0 * side, 0.0, 0.0, 112.0 * side, tilt, tilt];
         Self { mean, std: [0.75, 0.75, 118.0 * side, 0.75, 0.75, 118.0 * side, tilts, tilts] }
     }
 }
 
-/// One map from the new image to the old, and the right answer.
+/// A map from the new image to the old, and its target.
 pub(crate) struct Drawn {
     pub map: Homography,
     pub target: Vec<f64>,
 }
 
 impl Family {
-    /// Numbers of an answer.
+    /// Number of targets.
     pub(crate) fn width(&self) -> usize {
         match self {
             Family::Affine => 6,
@@ -68,7 +70,7 @@ impl Family {
         match self {
             Family::Affine => affine(side, rng),
             Family::Projective(scaling) => loop {
-                // corners that a drawn shift brings onto one line give no map
+                // corners on one line give no map
                 if let Some(map) = projective(side, rng) {
                     break Drawn { map, target: scaling.apply(map) };
                 }
@@ -76,7 +78,7 @@ impl Family {
         }
     }
 
-    /// The maps that answers stand for, from the new image to the old: `[n, width]` -> `[n, 3, 3]`.
+    /// Maps of predicted parameters, from the new image to the old: `[n, width]` -> `[n, 3, 3]`.
     pub(crate) fn maps(&self, answers: Tensor<2>, side: usize) -> Tensor<3> {
         match self {
             Family::Affine => affine_maps(answers, side),
@@ -92,7 +94,8 @@ impl Scaling {
     }
 
     fn maps(&self, answers: Tensor<2>) -> Tensor<3> {
-        let ([n, _], device) = (answers.dims(), answers.device());
+        let [n, _] = answers.dims();
+        let device = answers.device();
         let row = |numbers: [f64; 8]| {
             let numbers: Vec<f32> = numbers.map(|x| x as f32).to_vec();
             Tensor::<2>::from_data(TensorData::new(numbers, [1, 8]), &device)
@@ -102,7 +105,7 @@ impl Scaling {
     }
 }
 
-/// The middle as the authors have it: half a pixel beyond that of the image.
+/// Centre in the authors' code: half a pixel beyond that of the image.
 fn middle(side: usize) -> f64 {
     side as f64 / 2.0 + 0.5
 }
@@ -114,7 +117,8 @@ fn affine(side: usize, rng: &mut Rng) -> Drawn {
     let angle = between(-180.0, 180.0).to_radians();
     let most = SHIFT * side as f64;
     let shift = [between(-most, most).round(), between(-most, most).round()];
-    let (scale, shear) = (between(SCALES[0], SCALES[1]), between(-SHEAR, SHEAR));
+    let scale = between(SCALES[0], SCALES[1]);
+    let shear = between(-SHEAR, SHEAR);
     let tilted = angle + shear.to_radians();
     let turn = Homography([
         angle.cos() * scale,
@@ -138,13 +142,16 @@ fn affine(side: usize, rng: &mut Rng) -> Drawn {
 fn affine_maps(answers: Tensor<2>, side: usize) -> Tensor<3> {
     let number = |index: usize| answers.clone().narrow(1, index, 1); // [n, 1]
     let (cosine, sine) = (number(0), number(1));
-    let (centre, most) = (middle(side), SHIFT * side as f64);
+    let centre = middle(side);
+    let most = SHIFT * side as f64;
     let scale = number(4) * ((SCALES[1] - SCALES[0]) / 2.0) + (SCALES[0] + SCALES[1]) / 2.0;
     let shear = number(5) * SHEAR.to_radians();
     let tilted_sine = sine.clone() * shear.clone().cos() + cosine.clone() * shear.clone().sin();
     let tilted_cosine = cosine.clone() * shear.clone().cos() - sine.clone() * shear.sin();
-    let (a, b) = (cosine * scale.clone(), tilted_sine.neg() * scale.clone());
-    let (d, e) = (sine * scale.clone(), tilted_cosine * scale);
+    let a = cosine * scale.clone();
+    let b = tilted_sine.neg() * scale.clone();
+    let d = sine * scale.clone();
+    let e = tilted_cosine * scale;
     let c = number(2) * most + centre - (a.clone() + b.clone()) * centre;
     let f = number(3) * most + centre - (d.clone() + e.clone()) * centre;
     let zero = a.zeros_like();
@@ -160,9 +167,10 @@ fn projective(side: usize, rng: &mut Rng) -> Option<Homography> {
     of_corners(side, rng.random_range(0..4), zoom, shifts)
 }
 
-/// The map that takes the four points `p_i = m + zoom (c_(i + quarters) - m) + shift_i` to the corners c_i of the image.
+/// Map from the four points `p_i = m + zoom (c_(i + quarters) - m) + shift_i` to the corners c_i of the image.
 fn of_corners(side: usize, quarters: usize, zoom: f64, shifts: [[f64; 2]; 4]) -> Option<Homography> {
-    let (w, m) = (side as f64, middle(side));
+    let w = side as f64;
+    let m = middle(side);
     let corners = [[0.0, 0.0], [w, 0.0], [w, w], [0.0, w]];
     let point = |i: usize| {
         let corner = corners[(i + quarters) % 4];
@@ -187,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn coefficients_are_the_known_ones() {
+    fn coefficients_agree_with_worked_examples() {
         let cases = [
             (0, 1.0, STILL, [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]),
             (1, 1.0, STILL, [0.0, 1.0, 0.0, -1.0, 0.0, 32.0, 0.0, 0.0]),
@@ -210,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drawn_map_takes_its_quadrangle_to_the_corners_and_back() {
+    fn a_map_takes_its_quadrangle_to_the_corners() {
         let shifts = [[3.0, -2.0], [1.0, 4.0], [-4.0, -4.0], [2.0, 0.0]];
         let map = of_corners(32, 3, 1.15, shifts).expect("a map");
         for (i, corner) in [[0.0, 0.0], [32.0, 0.0], [32.0, 32.0], [0.0, 32.0]].into_iter().enumerate() {
@@ -221,7 +229,7 @@ mod tests {
         }
     }
 
-    /// What always answering 0 scores.
+    /// Mean squared error of predicting 0.
     fn zero_scores(family: Family, side: usize) -> f64 {
         let mut rng = stream(1, Purpose::Views, 0);
         let count = 40_000;
@@ -230,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn always_answering_zero_scores_what_is_known() {
+    fn predicting_zero_has_a_known_error() {
         let found = [
             zero_scores(Family::Affine, 32),
             zero_scores(Family::Projective(Scaling::small(32)), 32),
@@ -241,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn affine_answers_are_within_reach_of_tanh_and_angles_on_the_circle() {
+    fn affine_targets_lie_within_the_range_of_tanh() {
         let mut rng = stream(2, Purpose::Views, 0);
         for _ in 0..2000 {
             let target = Family::Affine.draw(32, &mut rng).target;
@@ -251,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_lead_back_to_their_maps() {
+    fn targets_give_their_maps_back() {
         for family in [Family::Affine, Family::Projective(Scaling::small(28)), Family::Projective(Scaling::large(28))] {
             let mut rng = stream(3, Purpose::Views, 0);
             let drawn: Vec<Drawn> = (0..20).map(|_| family.draw(28, &mut rng)).collect();

@@ -1,7 +1,7 @@
-//! Colorization: from the lightness of an image the network says what colour each of its pixels has.
+//! Colorization: from the lightness of an image the network predicts the colour of each pixel.
 //!
-//! `L = -mean_p v(Z_p) sum_q Z_pq log softmax(z_p)_q` over pixels p and bins q of colour: Z is spread over the bins next to
-//! the true colour, v makes up for how common its bin is. Zhang, Isola and Efros 2016, equations 2 to 5.
+//! `L = -mean_p v(Z_p) sum_q Z_pq log softmax(z_p)_q` over pixels p and colour bins q: the soft code Z is spread over the
+//! bins nearest to the true colour, v rebalances common and rare bins. Zhang, Isola and Efros 2016, equations 2 to 5.
 
 mod options;
 
@@ -27,35 +27,35 @@ use crate::view::lab::{from_lab, to_lab};
 use crate::view::{ab_bins, resize, subsample};
 use options::{Answer, Bins, ColorizationOptions};
 
-/// Divides a and b where they are regressed.
+/// Scale of a and b for regression.
 const REACH: f64 = 110.0;
 /// Bins of the drawn plane along a and along b, and the step between them.
 const PLANE: usize = 23;
 const STEP: f64 = 10.0;
-/// Subtracted from the logits of bins that do not occur.
+/// Subtracted from the logits of unused bins.
 const NEVER: f64 = 1e4;
 
-/// Encoder for lightness, head for colours, and what is measured of the data.
+/// Encoder of lightness, head of colours, and the prior of the data.
 #[derive(Module, Debug)]
 pub struct Colorization {
     encoder: Encoder,
     head: PixelHead,
-    /// The colours of the bins `[q, 2]`: what the head's outputs mean, so they are kept with it.
+    /// Colours of the bins `[q, 2]`, saved with the head whose outputs they define.
     bins: Param<Tensor<2>>,
-    /// How common each bin is among the pixels of the first steps: by soft codes, and by nearest bins `[2, q]`.
+    /// Prior of the bins over the pixels of the first steps: of soft codes, and of nearest bins `[2, q]`.
     prior: Param<Tensor<2>>,
     #[module(skip)]
     options: ColorizationOptions,
 }
 
-/// What a batch is asked.
+/// Targets of a batch.
 struct Asked {
     code: SoftCode,
-    /// Of each pixel's gradient `[m]`.
+    /// Weights of the pixels' gradients `[m]`.
     weights: Tensor<1>,
-    /// `[q]` of 0 and 1.
+    /// Bins in use `[q]`, 0 or 1.
     live: Tensor<1>,
-    /// The prior, this batch included where it is still measured `[2, q]`.
+    /// Prior, with this batch during the first steps `[2, q]`.
     prior: Tensor<2>,
 }
 
@@ -66,10 +66,10 @@ impl Method for Colorization {
         year: 2016,
         paper: "Zhang, Isola, Efros: Colorful Image Colorization",
         url: "https://arxiv.org/abs/1603.08511",
-        task: "The network sees a gray image and says which colour each place of it has.",
+        task: "The network sees a gray image and predicts the colour of each pixel.",
         lesson: "Every colour photograph is a gray one with the answers at the back. To know that this patch is grass and that \
-                 one sky, one has to see what things are. Many things have several colours: so the network does not say one \
-                 colour but how likely each of some hundred is, and rare colours count more than the gray that is everywhere. \
+                 one sky, one has to see what things are. Many things have several colours: so the network does not predict one \
+                 colour but the probability of each of some hundred, and rare colours count more than the gray that is everywhere. \
                  Set `task=regression` and watch everything turn brown.",
         metric: Metric { name: "loss, as a share of one fixed answer's", chance: Some(1.0), unit: Unit::Share },
         needs: Needs { colour: true, clips: false },
@@ -106,13 +106,13 @@ impl Method for Colorization {
         &self.encoder
     }
 
-    /// As in the authors' code, biases do not decay.
+    /// Biases have no weight decay, as in the authors' code.
     fn groups(_config: &RunConfig, _options: &ColorizationOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { weight_decay: Some(0.0), ..ParamGroup::vectors() }]
     }
 
-    /// The images, of which the encoder reads the lightness alone, and their colours. No channel is normalised by a number
-    /// that was computed from the others.
+    /// The images, of which the encoder reads the lightness only, and their colours. No channel is normalised by statistics of
+    /// the others.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let images = self.options.crop.images(batch, rng);
         let colours = to_lab(images.clone()).narrow(1, 1, 2);
@@ -134,7 +134,7 @@ impl Method for Colorization {
         LossOutput { metric: Some(metric), maps, carry: vec![prior], ..LossOutput::of(loss) }
     }
 
-    /// A prior is of whole batches: that of the last part counts.
+    /// The prior of the last micro-batch, which includes the others.
     fn gathered(mut carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
         carries.pop().unwrap_or_default()
     }
@@ -151,12 +151,12 @@ impl Method for Colorization {
         let lightness = lab.clone().narrow(1, 0, 1);
         let painted = |colours: Tensor<4>| from_lab(Tensor::cat(vec![lightness.clone(), colours], 1));
         let gray = painted(lab.narrow(1, 1, 2).zeros_like());
-        let mut rows = vec![("What the network was given".to_string(), gray)];
+        let mut rows = vec![("Input of the network".to_string(), gray)];
         rows.extend(outcome.maps.iter().map(|maps| {
             let colours = resize(self.decoded(maps.clone()), [h, w]);
-            ("In the colours it says".to_string(), painted(colours))
+            ("In the predicted colours".to_string(), painted(colours))
         }));
-        rows.push(("The truth".to_string(), images));
+        rows.push(("The original".to_string(), images));
         let figures = if self.is_regression() { Vec::new() } else { vec![self.common()] };
         StepDisplay { rows, figures, ..StepDisplay::default() }
     }
@@ -167,7 +167,7 @@ impl Colorization {
         self.options.task == Answer::Regression
     }
 
-    /// The loss without its trick: squares of a and b, near-gray images left out.
+    /// Squared error of a and b, without near-gray images: the loss that the paper improves on.
     fn squares(&self, found: Tensor<4>, colours: Tensor<4>) -> LossOutput {
         let [n, _, h, w] = found.dims();
         let counts = has_colour(colours.clone(), self.options.least_colour).reshape([n, 1, 1, 1]).expand([n, 1, h, w]);
@@ -176,7 +176,7 @@ impl Colorization {
         LossOutput { metric: Some(metric), ..LossOutput::of(weighted_squared_error(found, wanted, counts)) }
     }
 
-    /// Codes and weights of the pixels `[n, 2, h, w]`, on the plain device.
+    /// Soft codes and weights of the pixels `[n, 2, h, w]`, on the plain device.
     fn asked(&self, colours: Tensor<4>, position: &StepPosition) -> Asked {
         let [n, _, h, w] = colours.dims();
         let ColorizationOptions { neighbours, sigma, lambda, .. } = self.options;
@@ -196,8 +196,7 @@ impl Colorization {
         Asked { code, weights, live, prior }
     }
 
-    /// The prior with the pixels of this batch: the mean over the first steps of what each says. Later it stands still, so
-    /// that the aim does too.
+    /// Prior with the pixels of this batch, the mean over the first steps. Later it is constant, and so is the loss function.
     fn with(&self, code: &SoftCode, counts: &Tensor<1>, step: usize) -> Tensor<2> {
         let prior = self.prior.val().inner();
         if step >= self.options.prior_steps {
@@ -210,7 +209,7 @@ impl Colorization {
         prior.clone() + (batch - prior) / (step as f64 + 1.0)
     }
 
-    /// Colours of what the head said: `[n, q, h, w]` -> `[n, 2, h, w]`.
+    /// Decodes colours from the head's outputs: `[n, q, h, w]` -> `[n, 2, h, w]`.
     fn decoded(&self, found: Tensor<4>) -> Tensor<4> {
         if self.is_regression() {
             return found * REACH;
@@ -220,12 +219,13 @@ impl Colorization {
         pixel_maps(colours, [n, h, w])
     }
 
-    /// How common each colour is, drawn over the plane of a and b.
+    /// Drawing of the prior over the plane of a and b.
     fn common(&self) -> Figure {
         let prior = self.prior.val().inner().narrow(0, 0, 1); // [1, q]
         let [_, q] = prior.dims();
         let place = (self.bins.val().inner() / STEP).round().int() + PLANE as i64 / 2; // [q, 2]
-        let (a, b) = (place.clone().narrow(1, 0, 1), place.narrow(1, 1, 1));
+        let a = place.clone().narrow(1, 0, 1);
+        let b = place.narrow(1, 1, 1);
         let empty = Tensor::<2>::zeros([1, PLANE * PLANE], &prior.device());
         let shares = empty.scatter(1, (a * PLANE as i64 + b).reshape([1, q]), prior, IndexingUpdateOp::Add);
         let steps = self.options.prior_steps;
@@ -242,17 +242,16 @@ impl Colorization {
     }
 }
 
-/// The weighted loss beside that of the best fixed answer to the same pixels, `[1]`.
+/// Ratio of the weighted loss to that of the best constant prediction for the same pixels, `[1]`.
 fn share(losses: &Tensor<1>, codes: &Tensor<2>, weights: &Tensor<1>) -> Tensor<1> {
     let total = weights.clone().sum().clamp_min(1e-6);
     let fixed = entropy((codes.clone() * weights.clone().unsqueeze_dim(1)).sum_dim(0).squeeze_dim(0));
     (losses.clone().inner() * weights.clone()).sum() / total / fixed.clamp_min(1e-6)
 }
 
-/// The four-block encoder, colours at a quarter of the image's size (8 times 8 of 32), minutes on two CPU cores. Bins are
-/// those that occur in the first 50 steps, which is also how long their prior is measured. Adam at a rate a hundred times the
-/// published one, falling by a cosine, for a run of some epochs rather than of weeks; lightness over 25, which goes
-/// with that rate.
+/// The four-block encoder, colours at a quarter of the image's size (8 x 8 for 32 px), minutes on two CPU cores. Bins and prior are
+/// those of the first 50 steps. AdamW with a hundred times the published learning rate and cosine decay, for a few epochs instead
+/// of weeks; lightness divided by 25, which suits that rate.
 fn small(data: &str) -> RunConfig {
     RunConfig {
         method: Colorization::INFO.id.into(),
@@ -268,11 +267,11 @@ fn small(data: &str) -> RunConfig {
     .with_options(&ColorizationOptions { bins: Bins::Data, ..Default::default() })
 }
 
-/// The authors' code: its network at 176 px, where images are not as small as CIFAR's, 40 images a step, Adam with 0.9 and
-/// 0.99 at 3e-5, a tenth of that from step 225,000 (the seventh epoch of ImageNet), 500,000 steps; lightness less 50, not
-/// divided by anything. Published with AlexNet in its place: 32.6 % linear on ImageNet at the fourth layer.
+/// The authors' code: its network at 176 px (CIFAR's images keep their size), 40 images a step, Adam with 0.9 and 0.99 at 3e-5,
+/// divided by 10 at step 225,000 (the seventh epoch of ImageNet), 500,000 steps; 50 is subtracted from lightness. Published with
+/// AlexNet instead: 32.6 % linear on ImageNet at the fourth layer.
 ///
-/// The prior, for which the code has a file, is measured in the first 1000 steps.
+/// The code reads the prior from a file; here it is measured in the first 1000 steps.
 fn full(data: &str) -> RunConfig {
     RunConfig {
         method: Colorization::INFO.id.into(),
@@ -307,13 +306,13 @@ mod tests {
     }
 
     #[test]
-    fn gray_data_are_refused_in_words() {
+    fn gray_images_are_refused() {
         let said = build_for::<Colorization>(&tiny("colorization"), 1).expect_err("no colours").to_string();
         assert!(said.contains("needs colour images") && said.contains("cifar-10"), "{said}");
     }
 
     #[test]
-    fn an_undecided_network_loses_ln_q_whatever_the_weights() {
+    fn an_undecided_network_loses_ln_q() {
         let model = zeroed(model::<Colorization>(&tiny("colorization")), |name| name.starts_with("head.last."));
         let q = model.bins.dims()[0];
         assert_eq!(q, 309);
@@ -321,10 +320,10 @@ mod tests {
     }
 
     #[test]
-    fn the_encoder_does_not_see_what_it_is_asked_for() {
+    fn the_encoder_does_not_see_the_targets() {
         let model = model::<Colorization>(&tiny("colorization"));
         let views = views(&model);
-        // the targets alone change: so must the loss, and not what was said
+        // other targets change the loss, and not the predictions
         let other = Views { targets: vec![views.targets[0].clone().neg()], ..views.clone() };
         let said = |views: &Views| model.loss(views, &POSITION).maps[0].clone().into_data();
         assert_ne!(loss(&model, &views), loss(&model, &other));
@@ -335,12 +334,12 @@ mod tests {
     }
 
     #[test]
-    fn the_prior_is_the_mean_of_the_first_steps_and_then_stands_still() {
+    fn the_prior_is_the_mean_of_the_first_steps() {
         let mut model = model::<Colorization>(&tiny("colorization"));
         let views = views(&model);
         for step in 0..6 {
             let position = StepPosition { step, ..POSITION };
-            // red images in the second step, and again when nothing is measured any more
+            // red images in the second step, and again after the last that is measured
             let red = Views { targets: vec![views.targets[0].ones_like() * 60.0], ..views.clone() };
             let carry = model.loss(if step == 1 || step > 3 { &red } else { &views }, &position).carry;
             model = model.after_step(carry, &position);
@@ -354,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_one_on_average_over_what_they_were_measured_on() {
+    fn weights_have_mean_1_over_the_prior() {
         let mut config = tiny("colorization");
         config.set("neighbours", "1").expect("an option");
         let model = model::<Colorization>(&config);
@@ -366,20 +365,21 @@ mod tests {
     }
 
     #[test]
-    fn weights_move_the_gradient_and_not_the_loss() {
+    fn weights_change_the_gradient_and_not_the_loss() {
         let run = |lambda: &str| {
             let mut config = tiny("colorization");
             config.set("lambda", lambda).expect("an option");
             let model = model::<Colorization>(&config);
             (loss(&model, &views(&model)), encoder_gradient(&model))
         };
-        let ((balanced, steep), (even, flat)) = (run("0.5"), run("1"));
+        let (balanced, steep) = run("0.5");
+        let (even, flat) = run("1");
         assert_eq!(balanced, even);
         assert!((steep / flat - 1.0).abs() > 1e-3, "{steep} {flat}");
     }
 
     #[test]
-    fn images_without_colour_teach_nothing() {
+    fn gray_images_have_no_gradient() {
         for task in ["classification", "regression"] {
             let mut config = tiny("colorization");
             config.set("task", task).expect("an option");
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn bins_that_do_not_occur_are_given_up_once_the_data_are_known() {
+    fn unused_bins_are_dropped_after_the_first_steps() {
         for (bins, given_up) in [("data", true), ("gamut", false)] {
             let mut config = tiny("colorization");
             config.set("bins", bins).expect("an option");
@@ -403,7 +403,7 @@ mod tests {
             let lost: f32 = model.loss(&views, &later).loss.into_scalar();
             let occur = values(&model, "prior")[309..].iter().filter(|&&share| share > 0.0).count();
             assert!(occur < 200, "{occur}");
-            // an undecided network loses ln Q: Q is what is left
+            // an undecided network loses ln Q for the Q bins in use
             let q = if given_up { occur } else { 309 };
             assert!((lost - (q as f32).ln()).abs() < 1e-3, "{bins}: {lost} is not ln {q}");
         }

@@ -1,7 +1,7 @@
-//! Context encoders: parts of an image are painted over, and the network paints in what was there.
+//! Context encoders: parts of an image are masked, and the network inpaints them.
 //!
-//! `L = (1 - lambda) L_rec + lambda L_adv` with `L_rec = |m (x - F((1 - m) x))|^2` over what is missing m, its rim weighing
-//! more, and `L_adv = -log D(F((1 - m) x))` for a discriminator D that learns to tell what was painted from what was there.
+//! `L = (1 - lambda) L_rec + lambda L_adv` with `L_rec = |m (x - F((1 - m) x))|^2` over the mask m, with a larger weight at
+//! its rim, and `L_adv = -log D(F((1 - m) x))` for a discriminator D that learns to tell inpainted from real pixels.
 //! Pathak et al. 2016, equations 1 to 3.
 
 mod options;
@@ -23,12 +23,12 @@ use crate::rng::Rng;
 use crate::view::mask::{Holes, blocks, central, fill};
 use options::{ContextEncoderOptions, HoleFill, Mask};
 
-/// The smallest side that is painted.
+/// Smallest side of an inpainted square, in pixels.
 const LEAST: usize = 8;
-/// What the authors' code paints holes with, in the order of its channels: the mean of ImageNet with red and green exchanged.
+/// Fill of holes in the authors' code, in the order of its channels: the mean of ImageNet with red and green exchanged.
 const PUBLISHED: [f64; 3] = [117.0 / 255.0, 104.0 / 255.0, 123.0 / 255.0];
 
-/// Encoder, painter, and a judge where there is one.
+/// Encoder, decoder, and a discriminator if there is an adversarial loss.
 #[derive(Module, Debug)]
 pub struct ContextEncoder {
     encoder: Encoder,
@@ -36,7 +36,7 @@ pub struct ContextEncoder {
     discriminator: Option<Discriminator>,
     #[module(skip)]
     options: ContextEncoderOptions,
-    /// Of the holes, a number a channel.
+    /// Fill of the holes, a number for each channel.
     #[module(skip)]
     colour: Vec<f64>,
 }
@@ -48,10 +48,10 @@ impl Method for ContextEncoder {
         year: 2016,
         paper: "Pathak, Krahenbuhl, Donahue, Darrell, Efros: Context Encoders: Feature Learning by Inpainting",
         url: "https://arxiv.org/abs/1604.07379",
-        task: "Parts of each image are missing; the network paints what was there.",
-        lesson: "To paint the missing sleeve one has to know that this is a shirt. Whoever cuts the hole knows what was in it, \
-                 so the answer costs nothing. Squares punish every pixel that is off, so that what is painted is right on \
-                 average and blurred; a second network that judges whether it looks real makes it sharper, and features worse.",
+        task: "Parts of each image are missing; the network paints them in.",
+        lesson: "To paint the missing sleeve one has to know that this is a shirt. Whoever cuts the hole knows what was in it, so the \
+                 target costs nothing. A squared error makes the painting right on average and blurred; a second network that \
+                 judges whether it looks real makes it sharper, and the features worse.",
         metric: Metric { name: "error, as a share of one fixed colour's", chance: Some(1.0), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
@@ -90,15 +90,16 @@ impl Method for ContextEncoder {
         &self.encoder
     }
 
-    /// The discriminator learns at a tenth of the painter's rate.
+    /// The discriminator has a tenth of the learning rate.
     fn groups(_config: &RunConfig, _options: &ContextEncoderOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { rate: Rate::Factor(0.1), ..ParamGroup::of(|name, _| name.starts_with("discriminator.")) }]
     }
 
-    /// Images with their holes filled; the targets are the images, what is missing and the rim.
+    /// Images with filled holes; the targets are the images, the masks and the rims.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let images = self.options.crop.images(batch, rng);
-        let ([n, _, h, w], device) = (images.dims(), images.device());
+        let [n, _, h, w] = images.dims();
+        let device = images.device();
         let Holes { missing, rim } = match self.options.mask {
             Mask::Blocks => blocks(n, [h, w], self.options.overlap, &device, rng),
             Mask::Centre => central(n, [h, w], self.options.overlap, &device),
@@ -126,11 +127,13 @@ impl Method for ContextEncoder {
     }
 
     fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
-        let ([truth, missing], given) = ([0, 1].map(|index| views.targets[index].clone()), views.images[0].clone());
+        let [truth, missing] = [0, 1].map(|index| views.targets[index].clone());
+        let given = views.images[0].clone();
         let mut rows = vec![("What the network was given".to_string(), given.clone())];
         rows.extend(outcome.maps.iter().map(|painted| {
             let painted = self.placed((painted.clone() + 1.0) / 2.0, given.clone());
-            let (kept, new) = (given.clone() * (missing.clone().neg() + 1.0), painted * missing.clone());
+            let kept = given.clone() * (missing.clone().neg() + 1.0);
+            let new = painted * missing.clone();
             ("with the holes as it paints them".to_string(), kept + new)
         }));
         rows.push(("The truth".to_string(), truth));
@@ -139,7 +142,7 @@ impl Method for ContextEncoder {
 }
 
 impl ContextEncoder {
-    /// The part of an image that is painted: its middle, or all of it.
+    /// Inpainted region of images: their centre, or all of them.
     fn window(&self, images: Tensor<4>) -> Tensor<4> {
         let [_, _, height, width] = images.dims();
         if self.options.mask == Mask::Blocks {
@@ -148,23 +151,25 @@ impl ContextEncoder {
         images.narrow(2, height / 4, height / 2).narrow(3, width / 4, width / 2)
     }
 
-    /// What was painted, in its place in the images.
+    /// Inpainted pixels, at their place in the images.
     fn placed(&self, painted: Tensor<4>, images: Tensor<4>) -> Tensor<4> {
         let [n, c, height, width] = images.dims();
         if self.options.mask == Mask::Blocks {
             return painted;
         }
-        let (top, left) = (height / 4, width / 4);
+        let top = height / 4;
+        let left = width / 4;
         images.slice_assign([0..n, 0..c, top..top + height / 2, left..left + width / 2], painted)
     }
 
-    /// All losses in one: squares and a frozen judge's verdict for the painter, and for the judge what is real and what was
-    /// painted, whose gradient ends there. Both learn in the same step; in the authors' code the judge goes first.
+    /// Sum of all losses: squared error and adversarial loss of a frozen discriminator for the decoder, and the discriminator's
+    /// loss on real and inpainted pixels, which are detached. Both learn in the same step; in the authors' code the
+    /// discriminator is first.
     ///
-    /// The judge sees neither the surroundings nor the hole's place, or it would look at the seam alone.
+    /// The discriminator sees neither the surroundings nor the position of the hole, or it would look at the seam only.
     fn judge(&self, judge: &Discriminator, painted: Tensor<1>, found: Tensor<4>, wanted: Tensor<4>) -> Tensor<1> {
         let lambda = self.options.adversarial;
-        // without tracking nothing learns, and statistics are the running ones
+        // without gradient tracking statistics are the running ones
         let (frozen, real) = if found.device().is_autodiff() {
             (momentum_copy(judge), Tensor::from_inner(wanted))
         } else {
@@ -175,8 +180,8 @@ impl ContextEncoder {
         painted * (1.0 - lambda) + passes * lambda + verdicts
     }
 
-    /// Passes whole images through the encoder without gradient, so that its running statistics are those of images with and
-    /// without holes in equal parts: features are taken of whole images. What is learned does not change.
+    /// Passes whole images through the encoder without gradient, so that its running statistics cover images with and without
+    /// holes equally, because features are taken of whole images. The gradient does not change.
     fn see_whole(&self, views: &Views) {
         if views.images[0].device().is_autodiff() {
             self.encoder.clone().no_grad().last_map(Tensor::from_inner(views.targets[0].clone()));
@@ -185,7 +190,7 @@ impl ContextEncoder {
 }
 
 impl ContextEncoderOptions {
-    /// The colour of the holes for data of this name, a number a channel.
+    /// Fill of the holes for this data set, a number for each channel.
     fn colour(&self, data: &str) -> Vec<f64> {
         match self.fill {
             HoleFill::Mean => Pixels::of(data).mean,
@@ -194,15 +199,15 @@ impl ContextEncoderOptions {
         }
     }
 
-    /// Pixels a side of what is painted.
+    /// Side of the inpainted region, in pixels.
     fn painted(&self, side: usize) -> usize {
         if self.mask == Mask::Blocks { side } else { side / 2 }
     }
 }
 
-/// The four-block encoder, a channel-wise layer of its 3x3 or 4x4 maps, transposed convolutions to the whole image, minutes on
-/// two CPU cores. Blocks at random places rather than the middle, so that all of the image teaches; squares alone, which the
-/// paper found best for features; a rim of one pixel. Adam at a rate for some epochs.
+/// The four-block encoder, a channel-wise layer on its 3x3 or 4x4 maps, transposed convolutions to the whole image, minutes on two
+/// CPU cores. Random blocks instead of the centre, so that the loss covers all of the image; squared error only, which the paper
+/// found best for features; a rim of one pixel. AdamW with a learning rate for a few epochs.
 fn small(data: &str) -> RunConfig {
     RunConfig {
         method: ContextEncoder::INFO.id.into(),
@@ -218,8 +223,8 @@ fn small(data: &str) -> RunConfig {
     .with_options(&ContextEncoderOptions { refresh: true, ..Default::default() })
 }
 
-/// For images of about 32 px there is no published setting: the published one with three convolutions in place of five, a hole
-/// of 16 of 32 pixels with a rim of 1, and 512 numbers in the middle.
+/// No setting is published for images of about 32 px: this is the published one with three convolutions instead of five, a hole of
+/// 16 of 32 pixels with a rim of 1, and a bottleneck of 512.
 fn cifar(data: &str) -> RunConfig {
     published(EncoderKind::DcganCifar, data).with_options(&ContextEncoderOptions {
         mask: Mask::Centre,
@@ -231,8 +236,8 @@ fn cifar(data: &str) -> RunConfig {
 }
 
 /// The authors' code for the middle of images of 128 px: 64 images a step, Adam with beta1 0.5 at 2e-3, the discriminator's at
-/// 2e-4, 500 epochs, a rim of 4 pixels that counts ten times, 4000 numbers in the middle, a thousandth of adversarial loss.
-/// Published for features, with AlexNet, random holes and squares alone: 21.0 % linear on ImageNet at the third layer.
+/// 2e-4, 500 epochs, a rim of 4 pixels of weight 10, a bottleneck of 4000, an adversarial weight of 0.001. Published
+/// for features, with AlexNet, random holes and squared error only: 21.0 % linear on ImageNet at the third layer.
 fn full(data: &str) -> RunConfig {
     published(EncoderKind::Dcgan, data).with_options(&ContextEncoderOptions {
         crop: CropFlip::of(128),
@@ -246,7 +251,7 @@ fn full(data: &str) -> RunConfig {
     })
 }
 
-/// Batch, rates and input of both.
+/// Batch, learning rates and input of both published settings.
 fn published(kind: EncoderKind, data: &str) -> RunConfig {
     RunConfig {
         method: ContextEncoder::INFO.id.into(),
@@ -275,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_not_shown_and_the_rest_is() {
+    fn holes_hide_the_image_and_the_rest_stays() {
         for mask in ["centre", "blocks"] {
             let model = model::<ContextEncoder>(&with(&[("mask", mask), ("flip", "false")]));
             let views = views(&model);
@@ -289,11 +294,12 @@ mod tests {
     }
 
     #[test]
-    fn holes_in_the_mean_colour_do_not_stand_out_as_black_ones_do() {
+    fn each_fill_has_its_brightness() {
         let brightness = |fill: &str| -> f32 {
             let model = model::<ContextEncoder>(&with(&[("fill", fill)]));
             let views = views(&model);
-            let (given, missing) = (views.images[0].clone().inner(), views.targets[1].clone());
+            let given = views.images[0].clone().inner();
+            let missing = views.targets[1].clone();
             let share = missing.clone().sum();
             ((given * missing).sum() / share).into_scalar()
         };
@@ -304,27 +310,27 @@ mod tests {
     }
 
     #[test]
-    fn the_published_fill_is_that_of_the_code() {
+    fn the_published_fill_is_that_of_the_authors_code() {
         for (found, expected) in PUBLISHED.iter().map(|x| 2.0 * x - 1.0).zip([-0.082, -0.184, -0.035]) {
             assert!((found - expected).abs() < 5e-4, "{found} is not {expected}");
         }
     }
 
     #[test]
-    fn painter_and_judge_learn_from_their_own_losses_alone() {
+    fn decoder_and_discriminator_have_their_own_losses() {
         let model = model::<ContextEncoder>(&with(&[("adversarial", "0.001"), ("mask", "centre")]));
         let views = views(&model);
         let judge: fn(&str) -> bool = |name| name.starts_with("discriminator.");
         assert!(
             gradient_from(&model, &views, judge) > 0.0 && gradient_from(&model, &views, |name| !judge_of(name)) > 0.0
         );
-        // a judge that says 0 of everything has no slope for the painter: all that is left are its squares
+        // a discriminator with zero weights gives the decoder no gradient: its squared error is left
         let blind = zeroed(model.clone(), |name| name == "discriminator.last.weight");
         let squares = ContextEncoder { discriminator: None, ..blind.clone() };
         let found = gradient_from(&blind, &views, |name| !judge_of(name));
         let expected = 0.999 * gradient_from(&squares, &views, |_| true);
         assert!((found / expected - 1.0).abs() < 1e-4, "{found} is not {expected}");
-        // and loses ln 2 of each: twice for its own part, a thousandth of it for the painter's
+        // and loses ln 2: twice for itself, times 0.001 for the decoder
         let loss = |model: &ContextEncoder| -> f32 { model.loss(&views, &POSITION).loss.into_scalar() };
         let expected = 0.999 * loss(&squares) + 2.001 * std::f32::consts::LN_2;
         assert!((loss(&blind) - expected).abs() < 1e-4, "{} is not {expected}", loss(&blind));
@@ -335,28 +341,29 @@ mod tests {
     }
 
     #[test]
-    fn the_judge_does_not_learn_from_the_painters_wish() {
-        // with nearly all weight on the wish, the judge's gradient is what its own verdicts give
+    fn the_adversarial_loss_does_not_train_the_discriminator() {
+        // its gradient does not depend on the weight of the adversarial loss
         let steep = |lambda: &str| {
             let model = model::<ContextEncoder>(&with(&[("adversarial", lambda), ("mask", "centre")]));
             gradient_from(&model, &views(&model), judge_of)
         };
-        let (little, much) = (steep("0.001"), steep("0.9"));
+        let little = steep("0.001");
+        let much = steep("0.9");
         assert!(little > 0.0 && (little / much - 1.0).abs() < 1e-4, "{little} {much}");
     }
 
     #[test]
-    fn the_judge_has_a_tenth_of_the_rate() {
+    fn the_discriminator_has_a_tenth_of_the_rate() {
         let [group] = ContextEncoder::groups(&full("imagenet"), &ContextEncoderOptions::default())[..] else { panic!("one group") };
         assert_eq!(group.rate, Rate::Factor(0.1));
         assert!((group.matches)("discriminator.links.0.conv.weight", 4) && !(group.matches)("decoder.last.weight", 4));
     }
 
     #[test]
-    fn pixels_that_are_not_asked_for_teach_nothing() {
+    fn pixels_outside_the_mask_do_not_change_the_loss() {
         let model = model::<ContextEncoder>(&with(&[]));
         let views = views(&model);
-        // elsewhere the truth may be anything: the loss stays to the last bit
+        // other pixels elsewhere: the loss is equal bit for bit
         let [truth, missing, rim] = [0, 1, 2].map(|index| views.targets[index].clone());
         let asked = missing.clone() + rim.clone();
         let other = truth.clone() * asked.clone() + (asked.neg() + 1.0) * 0.77;
@@ -366,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_images_move_the_statistics_and_nothing_else() {
+    fn whole_images_change_running_statistics_only() {
         let run = |refresh: &str| {
             let model = model::<ContextEncoder>(&with(&[("refresh", refresh)]));
             let loss: f32 = model.loss(&views(&model), &POSITION).loss.into_scalar();
@@ -403,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn images_that_cannot_be_painted_are_refused() {
+    fn images_that_are_too_small_are_refused() {
         let said = build_for::<ContextEncoder>(&with(&[("mask", "centre"), ("size", "14")]), 1);
         let said = said.expect_err("7 pixels are too few").to_string();
         assert!(said.contains("8 pixels") && said.contains("14 by 14"), "{said}");

@@ -1,8 +1,8 @@
-//! Context prediction: two patches of an image; the network says where the second lies beside the first.
+//! Context prediction: the network predicts the position of a patch relative to another patch of the same image.
 //!
-//! `L = -log softmax(g(f(x_1), f(x_2)))[y]` with y one of the eight places around the first. Doersch, Gupta and Efros 2015.
-//! Edges that go on from patch to patch would answer (`gap` and `jitter` are the remedy, each can be set to 0), and so
-//! would the colour fringes of a lens, which tell where in the picture a patch lies (`colours`).
+//! `L = -log softmax(g(f(x_1), f(x_2)))[y]` with y one of the eight neighbouring positions. Doersch, Gupta and Efros 2015.
+//! Edges that continue from patch to patch would reveal the position (remedies: `gap` and `jitter`), and so would the chromatic
+//! aberration of lenses, which depends on the position in the picture (remedy: `colours`).
 
 pub(super) mod patch_grid;
 pub(super) mod patch_preprocess;
@@ -28,7 +28,7 @@ use crate::view::cut_patches;
 use patch_grid::{GridOptions, Layout, PLACES};
 use patch_preprocess::{PatchOptions, PatchPreprocess};
 
-/// Questions that are drawn.
+/// Pairs of patches that are drawn.
 const DRAWN: usize = 64;
 
 options! {
@@ -41,7 +41,7 @@ options! {
     }
 }
 
-/// Encoder and fc6, the tower of every patch; fc7 over both, fc8 and fc9.
+/// Encoder and fc6 of each patch; fc7 over both, fc8 and fc9.
 #[derive(Module, Debug)]
 pub struct ContextPrediction {
     encoder: Encoder,
@@ -61,10 +61,10 @@ impl Method for ContextPrediction {
         year: 2015,
         paper: "Doersch, Gupta, Efros: Unsupervised Visual Representation Learning by Context Prediction",
         url: "https://arxiv.org/abs/1505.05192",
-        task: "Of two patches of an image the network says where the second lies beside the first.",
-        lesson: "Shown a sleeve and a collar, you know which lies above. To answer such questions one has to recognise parts \
-                 of things and to know how they belong together. Nobody labels anything: we cut the patches out, so we know \
-                 where they were. Patches lie apart and are moved at random, so that no line leads from one to the other.",
+        task: "Of two patches of an image the network predicts where the second lies relative to the first.",
+        lesson: "Shown a sleeve and a collar, you know which lies above. For that one has to recognise parts of things and to know \
+                 how they belong together. Nobody labels anything: we cut the patches out, so we know where they were. Patches \
+                 have gaps between them and are moved at random, so that no line leads from one to the other.",
         metric: Metric { name: "places found", chance: Some(0.125), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
@@ -77,7 +77,7 @@ impl Method for ContextPrediction {
         let preprocess = PatchPreprocess::of(config, options.patches, options.grid.patch)?;
         let width = options.hidden;
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
-        // batch norm takes away what a bias would add
+        // batch norm cancels a bias
         let normed = MlpPlan { output_norm: Norm::Plain, output_bias: false, ..MlpPlan::linear(width) };
         let neck = FcHead::init(Some(normed.clone()), &encoder, [layout.patch; 2], config, init)?;
         let join = normed.init(2 * width, init);
@@ -100,12 +100,13 @@ impl Method for ContextPrediction {
         let found = self.layout.draw(n, [h, w], rng);
         let patches = cut_patches(batch.images.clone(), &found.patches, self.layout.patch);
         let numbers = |values: Vec<i32>| int_tensor(values, &patches);
-        let (labels, draws) = (numbers(found.labels), vec![numbers(found.first), numbers(found.second)]);
+        let labels = numbers(found.labels);
+        let draws = vec![numbers(found.first), numbers(found.second)];
         let images = vec![self.preprocess.apply(patches, rng)];
         Views { images, labels: Some(labels), draws, ..Views::default() }
     }
 
-    /// Every patch goes through its tower once, however many questions ask about it; batch norm sees all of them together.
+    /// Each patch passes the encoder once, however many pairs contain it; batch norm normalises over all patches.
     fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let labels = views.labels.clone().expect("every question has its answer");
         let fc6 = self.neck.forward(&self.encoder, views.images[0].clone()); // [patches, hidden]
@@ -133,7 +134,7 @@ impl Method for ContextPrediction {
         let together = |places: &Tensor<1, Int>| together(first.clone(), second.clone(), places);
         let rows = vec![
             ("This patch ...".to_string(), second.clone()),
-            ("... lies beside this one".to_string(), first.clone()),
+            ("... is next to this one".to_string(), first.clone()),
             ("Where it lies".to_string(), together(&truth)),
             ("Where the network puts it".to_string(), together(&guess)),
         ];
@@ -142,15 +143,15 @@ impl Method for ContextPrediction {
     }
 }
 
-/// Up to so many questions of n, from as many parts of the batch, and in each part another one.
+/// Indices of up to [`DRAWN`] of n pairs, spread over the batch.
 fn some(n: usize, like: &Tensor<4>) -> Tensor<1, Int> {
     let count = n.min(DRAWN);
     let other = |index: usize| index * n / count + index % (n / count);
     int_tensor((0..count).map(|index| other(index) as i32).collect(), like)
 }
 
-/// The first patches in the middle of 3x3 cells, the second ones in the cells named by `places`, on gray: `[m, c, s, s]` twice,
-/// `[m]` -> `[m, c, 3 s + 2, 3 s + 2]`, a line of one pixel between cells.
+/// Draws the first patches in the centre of 3x3 cells and the second ones in the cells `places`, on gray with a line of one pixel
+/// between cells: `[m, c, s, s]` twice, `[m]` -> `[m, c, 3 s + 2, 3 s + 2]`.
 fn together(first: Tensor<4>, second: Tensor<4>, places: &Tensor<1, Int>) -> Tensor<4> {
     let [m, c, s, _] = first.dims();
     let gray = first.zeros_like() + 0.5;
@@ -169,9 +170,9 @@ fn together(first: Tensor<4>, second: Tensor<4>, places: &Tensor<1, Int>) -> Ten
     Tensor::cat(rows.collect(), 2)
 }
 
-/// The four-block encoder and blocks of 2x2 patches of 10 px, which hold every place too: nine with gaps between them do not
-/// fit into 28 px at the size the encoder needs. Two grids an image; heads of 256. Adam in place of plain SGD at a rate
-/// made for weeks; minutes on two CPU cores.
+/// The four-block encoder and grids of 2x2 patches of 10 px, which contain every relative position: 3x3 patches of the size that the
+/// encoder needs do not fit into 28 px. Two grids an image, layers of 256. AdamW instead of plain SGD with a learning rate for
+/// weeks; minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
     RunConfig {
         method: ContextPrediction::INFO.id.into(),
@@ -188,11 +189,11 @@ fn small(data: &str) -> RunConfig {
 }
 
 /// The authors' code for ImageNet: images of 150,000 to 450,000 px, four grids of 96-px patches with gaps of 48 px and a
-/// jitter of 7, at most 512 patches a step, which are about those of eight images; AlexNet's layers in one group, plain SGD
-/// without momentum or decay. Their rate is 1e-5 on the sum over a batch of about 512, 5e-3 on its mean. 1.7 million
+/// jitter of 7, at most 512 patches a step, about those of eight images; AlexNet's layers in one group, SGD without
+/// momentum or weight decay. Their learning rate is 1e-5 on the sum over a batch of about 512, so 5e-3 on its mean. 1.7 million
 /// steps. Published: 31.7 % linear on the fourth layer.
 fn full(data: &str) -> RunConfig {
-    // inputs with a deviation of 50, as AlexNet's had
+    // inputs with a standard deviation of 50, as in AlexNet
     let published = EncoderConfig::published(EncoderKind::OneGroupAlexnet, data);
     let input_std = published.input_std.iter().map(|std| std / 50.0).collect();
     let encoder = EncoderConfig { input_std, ..published };
@@ -234,29 +235,33 @@ mod tests {
         assert!((loss - 2.0794).abs() < 1e-4, "{loss}");
     }
 
-    /// How often the side on which two neighbours touch is found by nothing but the pixels along their edges.
+    /// Accuracy of finding the position of a neighbour by the pixels along its edges only.
     fn found_by_edges(gap: &str, jitter: &str) -> f64 {
         let mut config = tiny(ContextPrediction::INFO.id);
         for (key, value) in [("gap", gap), ("jitter", jitter), ("coarse", "0"), ("colours", "keep")] {
             config.set(key, value).expect("an option");
         }
         let model = model::<ContextPrediction>(&config);
-        let (n, s) = (40, model.layout.patch);
+        let n = 40;
+        let s = model.layout.patch;
         let fine = rng::uniform(&mut rng::stream(5, rng::Purpose::Views, 0), n * 784, 0.0, 1.0);
         let fine = Tensor::<4>::from_data(TensorData::new(fine, [n, 1, 28, 28]), &Device::flex());
         let images = crate::view::blur(fine, &vec![1.0; n], crate::view::Kernel::Explicit { inverse_share: 4 });
         let batch = Batch::of(images, (0..n).collect());
         let views = model.views(&batch, &POSITION, &mut rng::stream(1, rng::Purpose::Views, 0));
-        let (pixels, labels) = (numbers(views.images[0].clone()), views.labels.expect("labels"));
+        let pixels = numbers(views.images[0].clone());
+        let labels = views.labels.expect("labels");
         let list = |x: Tensor<1, Int>| x.into_data().iter::<i64>().map(|x| x as usize).collect::<Vec<_>>();
-        let (labels, first, second) = (list(labels), list(views.draws[0].clone()), list(views.draws[1].clone()));
+        let labels = list(labels);
+        let (first, second) = (list(views.draws[0].clone()), list(views.draws[1].clone()));
         let edge = |patch: usize, side: usize| {
             let along = move |i: usize| [i, (s - 1) * s + i, i * s, i * s + s - 1][side];
             (0..s).map(move |i| patch * s * s + along(i)).collect::<Vec<_>>()
         };
-        // above, below, left, right of the first patch, with the second one's opposite edge
+        // label, edge of the first patch, opposite edge of the second: above, below, left, right
         let sides = [(1, 0, 1), (6, 1, 0), (3, 2, 3), (4, 3, 2)];
-        let (mut right, mut asked) = (0usize, 0usize);
+        let mut right = 0usize;
+        let mut asked = 0usize;
         for question in (0..labels.len()).filter(|&question| sides.iter().any(|side| side.0 == labels[question])) {
             let away = |own: usize, other: usize| {
                 let (own, other) = (edge(first[question], own), edge(second[question], other));
@@ -270,20 +275,20 @@ mod tests {
     }
 
     #[test]
-    fn without_gap_and_jitter_edges_give_the_place_away() {
-        let (trap, remedy) = (found_by_edges("0", "0"), found_by_edges("4", "1"));
+    fn without_gap_and_jitter_edges_reveal_the_position() {
+        let trap = found_by_edges("0", "0");
+        let remedy = found_by_edges("4", "1");
         println!("places found by edges: {trap:.2} without gap and jitter, {remedy:.2} with them; guessing gives 0.25");
         assert!(trap > 0.7 && remedy < 0.35, "{trap} {remedy}");
     }
 
     #[test]
-    fn patches_lie_where_their_labels_say() {
+    fn labels_agree_with_the_positions_of_patches() {
         let mut config = tiny(ContextPrediction::INFO.id);
         for (key, value) in [("coarse", "0"), ("colours", "keep"), ("jitter", "0")] {
             config.set(key, value).expect("an option");
         }
         let model = model::<ContextPrediction>(&config);
-        // brightness rises downwards and to the right by unequal steps; contrast is lost, order is not
         let found = model.layout.draw(1, [28, 28], &mut rng::stream(2, rng::Purpose::Views, 0));
         let [first, second] =
             [&found.first, &found.second].map(|list| list.iter().map(|&n| found.patches[0][n as usize]));
@@ -302,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_puts_each_patch_into_its_cell() {
+    fn patches_are_drawn_in_their_cells() {
         let patch = |value: f32| Tensor::<4>::ones([1, 1, 2, 2], &Device::flex()) * value;
         let at = |place: i32| numbers(together(patch(0.1), patch(0.9), &int_tensor(vec![place], &patch(0.0))));
         for (place, row, column) in [(0, 0, 0), (2, 0, 6), (4, 3, 6), (7, 6, 6)] {

@@ -1,4 +1,4 @@
-//! How patches with their neighbours are cut for context prediction: grids at any place of an image, gaps, jitter.
+//! Random grids of patches with gaps and jitter, and the pairs of neighbours in them.
 
 use rand::RngExt;
 
@@ -8,37 +8,37 @@ use crate::options::options;
 use crate::rng::Rng;
 use crate::view::Patch;
 
-/// The places around a patch, row by row without the patch itself.
+/// Positions around a patch, row by row, without the patch itself.
 pub(crate) const PLACES: [&str; 8] =
     ["above left", "above", "above right", "left", "right", "below left", "below", "below right"];
 
-/// The class of a neighbour so many cells below and to the right: rows of three, the middle left out.
+/// Class of the neighbour at an offset of rows and columns, by rows of three without the centre.
 pub(crate) fn place([down, right]: [isize; 2]) -> usize {
     let cell = (3 * (down + 1) + right + 1) as usize;
     assert!(cell < 9 && cell != 4, "place: a neighbour is one cell away");
     if cell < 4 { cell } else { cell - 1 }
 }
 
-/// The class when the two change their parts.
+/// Class of the first patch relative to the second.
 pub(crate) fn swapped(place: usize) -> usize {
     7 - place
 }
 
 options! {
-    /// Where patches lie, in pixels of the resized image.
+    /// Grids of patches, in pixels of the resized image.
     #[derive(Copy)]
     pub struct GridOptions {
         /// Side of the patches.
         patch: usize = 10, in 2..=2048, unit "px";
-        /// Gap between patches, so that no edge goes on from one to the next; at least twice `jitter`.
+        /// Gap between patches, so that no edge continues from one to the next; at least twice `jitter`.
         gap: usize = 4, in 0..=2048, unit "px";
-        /// Room in which each patch is moved at random.
+        /// Largest random shift of each patch.
         jitter: usize = 1, in 0..=1024, unit "px";
-        /// Cells to a side of a grid of patches; 0 takes as many as fit.
+        /// Cells along a side of a grid of patches; 0 takes as many as fit.
         grid: usize = 2, in 2..=256, or 0, unit "cells";
-        /// Grids an image.
+        /// Grids of each image.
         grids: usize = 2, in 1..=256, unit "grids";
-        /// Patches a step, at most; 0 sets no bound.
+        /// Most patches of a step; 0 sets no bound.
         patches: usize = 0, in 0.., unit "patches";
         /// Smallest area that images are resized to; 0 keeps their size.
         min_pixels: usize = 0, in 0..=67_108_864, unit "px";
@@ -48,53 +48,53 @@ options! {
 }
 
 impl GridOptions {
-    /// The authors' setting for large images: patches of 96 px with gaps of 48 px, `grids` grids of as many as fit.
+    /// The authors' setting for large images: patches of 96 px with gaps of 48 px, in `grids` grids of as many as fit.
     pub(crate) fn published(grids: usize) -> Self {
         Self { patch: 96, gap: 48, jitter: 7, grid: 0, grids, patches: 512, min_pixels: 150_000, max_pixels: 450_000 }
     }
 }
 
-/// Lays grids of patches on images as the options say.
+/// Layout of grids, checked against the size of the images.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
-    /// Pixels to a side of a patch.
+    /// Side of a patch, in pixels.
     pub patch: usize,
     gap: usize,
     jitter: usize,
-    /// Cells to a side of a grid; 0: as many as fit.
+    /// Cells along a side of a grid; 0: as many as fit.
     grid: usize,
-    /// Grids an image.
+    /// Grids of each image.
     grids: usize,
-    /// The most patches a step; 0: no bound.
+    /// Most patches of a step; 0: no bound.
     most: usize,
-    /// Area of the resized image, least and most; 0: images keep their size.
+    /// Smallest and largest area of the resized image; 0: images keep their size.
     pixels: [usize; 2],
 }
 
-/// Patches of a batch and which of them are asked about.
+/// Patches of a batch, and the pairs of neighbours in them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Neighbours {
     /// Patches of each image, in its own pixels.
     pub patches: Vec<Vec<Patch>>,
-    /// For each question the number of the patch in the middle.
+    /// Index of the first patch of each pair.
     pub first: Vec<i32>,
-    /// The number of its neighbour.
+    /// Index of the second patch of each pair.
     pub second: Vec<i32>,
-    /// Where the neighbour lies.
+    /// Position of the second patch relative to the first.
     pub labels: Vec<i32>,
 }
 
-/// A grid on an image: first row and column, cells down and across.
+/// A grid on an image: first row and column, numbers of rows and columns.
 struct Grid {
     start: [usize; 2],
     cells: [usize; 2],
 }
 
 impl Layout {
-    /// Takes the options up.
+    /// Layout for these data.
     ///
     /// # Errors
-    /// When two patches side by side do not always fit.
+    /// If two neighbouring patches do not always fit.
     pub(crate) fn of(options: &GridOptions, data_info: &DataInfo) -> Result<Self> {
         let GridOptions { patch, gap, jitter, grid, grids, patches, min_pixels, max_pixels } = *options;
         let layout = Self { patch, gap, jitter, grid, grids, most: patches, pixels: [min_pixels, max_pixels] };
@@ -108,13 +108,13 @@ impl Layout {
             return wrong("min_pixels must be at most max_pixels".into());
         }
         if self.gap < 2 * self.jitter {
-            let (gap, jitter) = (self.gap, self.jitter);
+            let Self { gap, jitter, .. } = *self;
             return wrong(format!(
                 "with a gap of {gap} px and a jitter of {jitter} px patches would overlap: gap must be at least twice jitter"
             ));
         }
         let least = self.resized([data_info.size.height, data_info.size.width], self.pixels[0]);
-        // where a grid may start anywhere in its first cell, two cells must fit behind the last such place
+        // a grid may start anywhere in its first cell; two cells must fit after the last start
         let needed = match self.grid {
             0 => 3 * self.pitch() - self.gap - 1,
             cells => self.extent(cells),
@@ -135,7 +135,7 @@ impl Layout {
             .resized([data_info.size.height, data_info.size.width], self.pixels[1])
             .map(|side| self.fitting(side, 0));
         if self.most > 0 && self.most < cells[0] * cells[1] {
-            return wrong(format!("patches must be at least {}: so many has the largest grid", cells[0] * cells[1]));
+            return wrong(format!("patches must be at least {}, the patches of the largest grid", cells[0] * cells[1]));
         }
         Ok(())
     }
@@ -148,12 +148,12 @@ impl Layout {
         cells * self.pitch() - self.gap
     }
 
-    /// Cells that fit behind a start.
+    /// Number of cells that fit after a start.
     fn fitting(&self, side: usize, start: usize) -> usize {
         if self.grid > 0 { self.grid } else { (side + self.gap - start) / self.pitch() }
     }
 
-    /// Sides after resizing to an area.
+    /// Sides of the image after resizing to an area.
     fn resized(&self, size: [usize; 2], pixels: usize) -> [usize; 2] {
         if pixels == 0 {
             return size;
@@ -162,8 +162,8 @@ impl Layout {
         size.map(|side| (side as f64 * scale).round() as usize)
     }
 
-    /// Grids, patches and every pair of neighbours, asked in both directions; from the image on at which `most` would be
-    /// passed none are drawn.
+    /// Draws grids and patches, and pairs each patch with its neighbours in both directions. Drawing ends before `most` patches are
+    /// exceeded.
     pub(crate) fn draw(&self, n: usize, size: [usize; 2], rng: &mut Rng) -> Neighbours {
         let mut found = Neighbours { patches: vec![Vec::new(); n], ..Neighbours::default() };
         let mut count = 0;
@@ -177,7 +177,7 @@ impl Layout {
                     return found;
                 }
                 found.patches[image].extend(self.patches(&grid, resized, size, rng));
-                found.ask(grid.cells, count);
+                found.add_pairs(grid.cells, count);
                 count += rows * columns;
             }
         }
@@ -193,7 +193,7 @@ impl Layout {
         Grid { start, cells: [0, 1].map(|axis| self.fitting(resized[axis], start[axis])) }
     }
 
-    /// Each patch moved a little by itself, but not out of the image; in pixels of the image as it is.
+    /// Patches of a grid, each with its own jitter within the image; in pixels of the original image.
     fn patches(&self, grid: &Grid, resized: [usize; 2], size: [usize; 2], rng: &mut Rng) -> Vec<Patch> {
         let scale = [0, 1].map(|axis| size[axis] as f64 / resized[axis] as f64);
         let mut patches = Vec::with_capacity(grid.cells[0] * grid.cells[1]);
@@ -212,12 +212,12 @@ impl Layout {
 }
 
 impl Neighbours {
-    /// Asks about every pair of neighbours of a grid whose first patch has number `start`.
-    fn ask(&mut self, [rows, columns]: [usize; 2], start: usize) {
+    /// Adds all pairs of neighbours of a grid whose first patch has index `start`.
+    fn add_pairs(&mut self, [rows, columns]: [usize; 2], start: usize) {
         let number = |row: usize, column: usize| (start + row * columns + column) as i32;
         for row in 0..rows {
             for column in 0..columns {
-                // up and to the left; the way back is asked along with it
+                // up and to the left; both directions are added
                 for (up, left) in [(1usize, 1isize), (1, 0), (1, -1), (0, 1)] {
                     let (Some(above), Some(beside)) = (row.checked_sub(up), column.checked_add_signed(-left)) else {
                         continue;
@@ -255,7 +255,7 @@ mod tests {
         Layout::of(&options.grid, &DataInfo::of(Size { channels: 1, height: size[0], width: size[1] }, 8))
     }
 
-    /// The class after mirroring left to right.
+    /// Class after mirroring left to right.
     fn mirrored(place: usize) -> usize {
         [2, 1, 0, 4, 3, 7, 6, 5][place]
     }
@@ -273,9 +273,9 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_nine_asks_forty_questions_and_its_middle_each_place_once() {
+    fn a_block_of_nine_has_forty_pairs() {
         let mut found = Neighbours::default();
-        found.ask([3, 3], 9);
+        found.add_pairs([3, 3], 9);
         assert_eq!(found.labels.len(), 40);
         let middle: Vec<i32> = (0..40).filter(|&i| found.first[i] == 13).map(|i| found.labels[i]).collect();
         let mut sorted = middle.clone();
@@ -288,9 +288,10 @@ mod tests {
     }
 
     #[test]
-    fn inside_a_grid_all_places_are_asked_about_equally_often() {
-        let (mut found, columns) = (Neighbours::default(), 6);
-        found.ask([5, columns], 0);
+    fn inside_a_grid_all_positions_are_equally_frequent() {
+        let mut found = Neighbours::default();
+        let columns = 6;
+        found.add_pairs([5, columns], 0);
         let mut counts = [0; 8];
         for (first, label) in found.first.iter().zip(&found.labels) {
             let [row, column] = [*first as usize / columns, *first as usize % columns];
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn patches_keep_their_gap_stay_inside_and_start_anywhere() {
+    fn patches_keep_their_gap_inside_the_image() {
         for (preset, size) in [(Preset::Full, [500, 640]), (Preset::Small, [28, 28])] {
             let layout = layout(preset, size, &[]).expect("a layout");
             let mut starts = std::collections::BTreeSet::new();
@@ -319,7 +320,7 @@ mod tests {
                     let (a, b) = (all[*first as usize], all[*second as usize]);
                     let scale = a.height / layout.patch as f64;
                     let apart = [(a.top - b.top).abs() - a.height, (a.left - b.left).abs() - a.width];
-                    // the border of the image may push two patches together, by the jitter at most
+                    // at the border of the image two patches may be closer, by the jitter at most
                     let enough = (least - layout.jitter as f64) * scale - 1e-6;
                     assert!(apart[0].max(apart[1]) >= enough, "{apart:?} is under {enough}");
                 }
@@ -331,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_full_grids_fill_images_of_the_drawn_areas_up_to_the_bound() {
+    fn published_grids_fill_images_up_to_the_bound() {
         let layout = layout(Preset::Full, [500, 640], &[]).expect("a layout");
         let found = layout.draw(8, [500, 640], &mut stream(3, Purpose::Views, 0));
         let count: usize = found.patches.iter().map(Vec::len).sum();
@@ -347,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_laid_out_is_refused_in_words() {
+    fn impossible_layouts_are_refused() {
         let said = |changes: &[(&str, &str)]| {
             layout(Preset::Small, [28, 28], changes).expect_err("must be refused").to_string()
         };

@@ -1,4 +1,4 @@
-//! What the patches of context prediction go through, each by itself.
+//! Preprocessing of patches: lower resolution, colours, contrast.
 
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
@@ -11,31 +11,31 @@ use crate::view::{PatchNormalisation, coarsen, drop_colours, normalise_patches, 
 use crate::options::{options, words};
 
 words! {
-    /// Remedies against the colour fringes of a lens.
+    /// Remedy against chromatic aberration.
     pub enum Colours {
         /// None.
         Keep = "keep",
-        /// One channel is kept, noise in the place of the others.
+        /// One channel is kept; noise replaces the others.
         Drop = "drop",
-        /// The direction between green and magenta is taken out.
+        /// The axis between green and magenta is projected out.
         Project = "project",
     }
 }
 
 options! {
-    /// What is done to every patch by itself.
+    /// Preprocessing of each patch.
     #[derive(Copy)]
     pub struct PatchOptions {
-        /// Share of patches that are made coarse.
+        /// Share of patches with a lower resolution.
         coarse: f64 = 1.0 / 3.0, in 0.0..=1.0;
-        /// Fewest pixels to a side of a coarse patch.
+        /// Lowest resolution of such a patch, as its side.
         coarsest: usize = 5, in 1..=2048, unit "px";
-        /// Remedy against the colour fringes of a lens, which tell where in the picture a patch lies.
+        /// Remedy against chromatic aberration, which reveals the position of a patch in the picture.
         colours: Colours = Colours::Drop;
     }
 }
 
-/// Does to every patch what the options say.
+/// Preprocessing of patches, with the normalisation of the data.
 #[derive(Clone, Debug)]
 pub(crate) struct PatchPreprocess {
     options: PatchOptions,
@@ -44,10 +44,10 @@ pub(crate) struct PatchPreprocess {
 }
 
 impl PatchPreprocess {
-    /// For patches of `patch` pixels a side.
+    /// Preprocessing of patches of `patch` pixels.
     ///
     /// # Errors
-    /// When coarse patches would be larger than fine ones.
+    /// If the lowest resolution is above that of the patches.
     pub(crate) fn of(config: &RunConfig, options: PatchOptions, patch: usize) -> Result<Self> {
         if options.coarsest > patch {
             return Err(Error::Config(format!("coarsest must be at most patch, which is {patch} px")));
@@ -57,7 +57,8 @@ impl PatchPreprocess {
         Ok(Self { options, mean, std })
     }
 
-    /// Some patches coarse; then colours; then one contrast for all, so that gradients do not tell a patch's place either.
+    /// Lowers the resolution of some patches, changes colours, and gives all patches one contrast, so that shading does not reveal
+    /// their position either.
     pub(crate) fn apply(&self, patches: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
         let [m, c, side, _] = patches.dims();
         let PatchOptions { coarse, coarsest, colours } = self.options;
@@ -98,7 +99,7 @@ mod tests {
     use crate::rng::{Purpose, stream};
     use burn::tensor::{Device, Distribution};
 
-    fn looks(changes: &[(&str, &str)]) -> PatchPreprocess {
+    fn preprocess(changes: &[(&str, &str)]) -> PatchPreprocess {
         let mut config = ContextPrediction::PRESETS.of(Preset::Full, "imagenet");
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
         let options = config.read_options::<ContextPredictionOptions>().expect("possible options");
@@ -106,8 +107,8 @@ mod tests {
     }
 
     fn apply(changes: &[(&str, &str)], patches: &Tensor<4>) -> Vec<f32> {
-        let looks = PatchPreprocess { mean: vec![0.0], std: vec![1.0], ..looks(changes) };
-        looks.apply(patches.clone(), &mut stream(1, Purpose::Views, 0)).into_data().try_to_vec().expect("floats")
+        let preprocess = PatchPreprocess { mean: vec![0.0], std: vec![1.0], ..preprocess(changes) };
+        preprocess.apply(patches.clone(), &mut stream(1, Purpose::Views, 0)).into_data().try_to_vec().expect("floats")
     }
 
     fn patches() -> Tensor<4> {
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_third_of_the_patches_is_coarse() {
+    fn a_third_of_the_patches_has_a_lower_resolution() {
         let x = patches();
         let plain = apply(&[("coarse", "0"), ("colours", "keep")], &x);
         let mixed = apply(&[("coarse", "0.333"), ("colours", "keep")], &x);
@@ -137,20 +138,21 @@ mod tests {
     }
 
     #[test]
-    fn fringes_of_green_and_magenta_do_not_show_once_projected() {
+    fn projected_patches_have_no_green_magenta_fringes() {
         let x = patches();
         let strength = Tensor::<4>::random([60, 1, 24, 24], Distribution::Uniform(-0.2, 0.2), &Device::flex());
         let fringes = strength * Tensor::<1>::from_floats([-1.0, 2.0, -1.0], &Device::flex()).reshape([1, 3, 1, 1]);
         let furthest = |colours: &str| {
             let changes = [("coarse", "0"), ("colours", colours)];
-            let (clean, fringed) = (apply(&changes, &x), apply(&changes, &(x.clone() + fringes.clone())));
+            let clean = apply(&changes, &x);
+            let fringed = apply(&changes, &(x.clone() + fringes.clone()));
             clean.iter().zip(&fringed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
         };
         assert!(furthest("project") < 1e-4 && furthest("keep") > 0.5);
     }
 
     #[test]
-    fn other_ways_with_colours_are_refused_in_words() {
+    fn unknown_remedies_are_refused() {
         let mut wrong = ContextPrediction::PRESETS.of(Preset::Full, "imagenet");
         wrong.set("colours", "green").expect("a text");
         let said = wrong.read_options::<ContextPredictionOptions>().expect_err("no such way").to_string();

@@ -1,4 +1,4 @@
-//! The transformations of Exemplar-CNN: all numbers of a variant are drawn together, then applied.
+//! Augmentation of Exemplar-CNN: the parameters of a variant are drawn together, then applied.
 
 use burn::tensor::Tensor;
 use rand::RngExt;
@@ -6,50 +6,53 @@ use rand::RngExt;
 use crate::rng::Rng;
 use crate::view::{Fill, Homography, PowerCurve, HsvChange, change_hsv, scale_principal_colours, warp};
 
-/// One way to change a patch.
+/// Parameters of a variant of a patch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Variant {
-    /// To the right and down, in sides of the patch.
+    /// Shift to the right and down, in sides of the patch.
     shift: [f64; 2],
-    /// What things look larger by.
+    /// Magnification.
     scale: f64,
-    /// In degrees, counter-clockwise as seen.
+    /// Rotation in degrees, counter-clockwise.
     angle: f64,
-    /// Along the principal directions of the patch's colours.
+    /// Factors along the principal components of the patch's colours.
     contrast: [f32; 3],
     tones: HsvChange,
 }
 
 impl Variant {
-    /// No change at all.
+    /// The identity.
     pub(crate) const NONE: Self =
         Self { shift: [0.0; 2], scale: 1.0, angle: 0.0, contrast: [1.0; 3], tones: HsvChange::NONE };
 
-    /// Shift to 0.2 of the side, scale 0.7 to 1.4, turn to 20 degrees, contrast 0.5 to 2, saturation and value to the power
-    /// 1/4 to 4, times 0.7 to 1.4, plus -0.1 to 0.1, hue plus -0.1 to 0.1. All even over their ranges but the powers, which
-    /// are even in the exponent, so that as many images darken as brighten. Dosovitskiy et al. 2014, section 2.1.
+    /// Draws a variant: shift up to 0.2 of the side, scale 0.7 to 1.4, rotation up to 20 degrees, contrast 0.5 to 2, saturation and
+    /// value to the power 1/4 to 4, times 0.7 to 1.4, plus -0.1 to 0.1, hue plus -0.1 to 0.1. All are uniform, the powers in their
+    /// logarithm, so that as many images darken as brighten. Dosovitskiy et al. 2014, section 2.1.
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let mut between = |low: f64, high: f64| low + (high - low) * rng.random::<f64>();
         let shift = [between(-0.2, 0.2), between(-0.2, 0.2)];
-        let (scale, angle) = (between(0.7, 1.4), between(-20.0, 20.0));
+        let scale = between(0.7, 1.4);
+        let angle = between(-20.0, 20.0);
         let contrast = [(); 3].map(|()| between(0.5, 2.0) as f32);
         let mut tone = || PowerCurve {
             power: 4f64.powf(between(-1.0, 1.0)) as f32,
             factor: between(0.7, 1.4) as f32,
             offset: between(-0.1, 0.1) as f32,
         };
-        let (saturation, value) = (tone(), tone());
+        let saturation = tone();
+        let value = tone();
         let hue = between(-0.1, 0.1) as f32;
         Self { shift, scale, angle, contrast, tones: HsvChange { saturation, value, hue } }
     }
 
-    /// From a point of the new patch of `side` pixels to one of the old, both counted from their first corner: what is to be
-    /// seen is moved, enlarged and turned about the middle.
+    /// Map from points of the new patch of `side` pixels to points of the old one, both relative to the first corner: shift,
+    /// magnification and rotation about the centre.
     fn map(&self, side: f64) -> Homography {
         let (sine, cosine) = self.angle.to_radians().sin_cos();
         let middle = side / 2.0;
-        // y points down, so that this turns counter-clockwise
-        let (a, b) = (cosine * self.scale, sine * self.scale);
+        // counter-clockwise, because y points down
+        let a = cosine * self.scale;
+        let b = sine * self.scale;
         let [right, down] = self.shift.map(|share| share * side + middle);
         let forward =
             Homography([a, b, right - a * middle - b * middle, -b, a, down + b * middle - a * middle, 0.0, 0.0, 1.0]);
@@ -57,9 +60,8 @@ impl Variant {
     }
 }
 
-/// Cuts a patch of `side` pixels out of each image, whose first corners are at `corners` `[n, 2]` (row, column), changed
-/// as its variant says. What a turn or a shift brings in is taken from the image around the patch; only beyond the image's
-/// own border are its last pixels repeated.
+/// Cuts a patch of `side` pixels at `corners` `[n, 2]` (row, column) out of each image and applies its variant. Pixels from outside
+/// the patch come from the surrounding image; outside the image its border is repeated.
 ///
 /// `[n, c, h, w]` in 0 to 1 -> `[n, c, side, side]`.
 pub(crate) fn apply(images: Tensor<4>, corners: Option<Tensor<2>>, side: usize, variants: &[Variant]) -> Tensor<4> {
@@ -78,14 +80,14 @@ pub(crate) fn apply(images: Tensor<4>, corners: Option<Tensor<2>>, side: usize, 
     change_hsv(stretched, &tones)
 }
 
-/// Maps into a patch as maps into its image: `[n, 3, 3]`, `[n, 2]` (row, column) -> `[n, 3, 3]`.
+/// Converts maps into a patch to maps into its image: `[n, 3, 3]`, `[n, 2]` (row, column) -> `[n, 3, 3]`.
 fn placed(maps: Tensor<3>, corners: Option<Tensor<2>>) -> Tensor<3> {
     let Some(corners) = corners else { return maps };
     let [n, _] = corners.dims();
     let column = |index: usize| corners.clone().narrow(1, index, 1).reshape([n, 1, 1]);
     let zero = column(0).zeros_like();
     let shift = Tensor::cat(vec![column(1), column(0), zero], 1); // [n, 3, 1]
-    // the last row of these maps is (0, 0, s): s times the shift goes into the last column
+    // the last row of these maps is (0, 0, s): s times the corner is added to the last column
     let s = maps.clone().slice([0..n, 2..3, 2..3]);
     maps + Tensor::cat(vec![shift.zeros_like().repeat(&[1, 1, 2]), shift * s], 2)
 }
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn no_change_returns_the_seed_exactly() {
+    fn the_identity_returns_the_patch_exactly() {
         for channels in [1, 3] {
             let x = noise([3, channels, 9, 9]);
             assert_eq!(numbers(apply(x.clone(), None, 9, &[Variant::NONE; 3])), numbers(x));
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_is_cut_where_its_corner_says() {
+    fn a_patch_is_cut_at_its_corner() {
         let x = noise([2, 3, 12, 15]);
         let corners = Tensor::<2>::from_floats([[1.0, 6.0], [4.0, 0.0]], &Device::flex());
         let found = numbers(apply(x.clone(), Some(corners), 8, &[Variant::NONE; 2]));
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn things_move_grow_and_turn_as_the_numbers_say() {
+    fn variants_shift_scale_and_rotate() {
         let see = |variant: Variant, point: [f64; 2]| variant.map(20.0).inverse().apply(point);
         let close = |found: [f64; 2], expected: [f64; 2]| {
             assert!((found[0] - expected[0]).abs() + (found[1] - expected[1]).abs() < 1e-9, "{found:?} {expected:?}");
@@ -133,13 +135,13 @@ mod tests {
         let none = Variant::NONE;
         close(see(Variant { shift: [0.1, -0.2], ..none }, [3.0, 8.0]), [5.0, 4.0]);
         close(see(Variant { scale: 1.4, ..none }, [15.0, 10.0]), [17.0, 10.0]);
-        // a point to the right of the middle goes up, which is towards smaller rows
+        // a point to the right of the centre moves up, to smaller rows
         close(see(Variant { angle: 90.0, ..none }, [15.0, 10.0]), [10.0, 5.0]);
     }
 
     #[test]
-    fn a_turn_shows_what_lies_around_the_patch_and_no_border() {
-        // the patch is dark, everything around it bright
+    fn a_rotation_shows_the_surroundings_of_the_patch() {
+        // a dark patch in bright surroundings
         let x = Tensor::<4>::ones([1, 1, 24, 24], &Device::flex());
         let x = x.slice_assign([0..1, 0..1, 8..16, 8..16], Tensor::zeros([1, 1, 8, 8], &Device::flex()));
         let corners = Tensor::<2>::from_floats([[8.0, 8.0]], &Device::flex());
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn draws_keep_their_ranges_and_powers_are_balanced() {
+    fn variants_keep_their_ranges() {
         let mut rng = stream(1, Purpose::Views, 0);
         let drawn: Vec<Variant> = (0..2000).map(|_| Variant::draw(&mut rng)).collect();
         for v in &drawn {

@@ -1,9 +1,9 @@
-//! Exemplar-CNN: every image is a class of its own, whose members are the image moved, turned and recoloured.
+//! Exemplar-CNN: each image is a surrogate class, whose members are augmented variants of the image.
 //!
 //! `L = -sum_i sum_T log softmax(h(f(T x_i)))[i]` over N seeds x_i and their transformations T. Dosovitskiy, Springenberg,
-//! Riedmiller and Brox 2014, equations 1 and 2. With millions of images a layer of N outputs is too large;
-//! `loss = triplet` then asks that two variants of one seed be nearer to each other than to those of others by a margin
-//! (Doersch and Zisserman 2017).
+//! Riedmiller and Brox 2014, equations 1 and 2. For millions of images a layer of N outputs is too large;
+//! `loss = triplet` then makes two variants of a seed more similar to each other than to those of others, by a margin (Doersch and
+//! Zisserman 2017).
 
 pub(super) mod augment;
 
@@ -14,6 +14,7 @@ use rand::RngExt;
 use super::shared::augmented_views;
 use super::shared::fc_head::FcHead;
 use crate::config::{Preset, RunConfig};
+use crate::data::Size;
 use crate::error::{Error, Result};
 use crate::loss::{cross_entropy, partners_found, triplet, unit_rows};
 use crate::method::presets::is_small;
@@ -29,11 +30,11 @@ use crate::view::positions_by_energy;
 use augment::{Variant, apply};
 
 words! {
-    /// Losses.
+    /// Loss.
     pub enum LossKind {
-        /// Cross-entropy over one class a seed.
+        /// Cross-entropy over a class for each seed.
         Softmax = "softmax",
-        /// Triplets: partners nearer than strangers by a margin.
+        /// Triplet loss with a margin.
         Triplet = "triplet",
     }
 }
@@ -41,11 +42,11 @@ words! {
 options! {
     /// Options of Exemplar-CNN.
     pub struct ExemplarOptions {
-        /// Loss; triplets need no output a seed, and so do with millions of images.
+        /// Loss; the triplet loss needs no output for each seed, so it suits millions of images.
         loss: LossKind = LossKind::Softmax;
-        /// Side of the seed patches, cut where gradients are strong; 0 takes images whole.
+        /// Side of the seed patches, cut where gradients are strong; 0 takes whole images.
         patch: usize = 0, in 2..=2048, or 0, unit "px";
-        /// Variants that each seed has; 0 draws new ones every time.
+        /// Variants of each seed; 0 draws new ones at every step.
         variants: usize = 0, in 0.., unit "variants";
         /// Width of the fully connected layer.
         hidden: usize = 128, in 1..=65_536, tiny = 16;
@@ -53,17 +54,17 @@ options! {
         norm: bool = false;
         /// Dropout of the fully connected layer's outputs.
         dropout: f64 = 0.0, in 0.0..1.0;
-        /// Margin of the triplets.
+        /// Margin of the triplet loss.
         margin: f64 = 0.5, in above(0.0);
     }
 }
 
-/// Encoder, fully connected layer, one output a seed.
+/// Encoder, fully connected layer, and a linear layer with an output for each seed.
 #[derive(Module, Debug)]
 pub struct Exemplar {
     encoder: Encoder,
     neck: FcHead,
-    /// None with triplets.
+    /// `None` with the triplet loss.
     head: Option<Linear>,
     #[module(skip)]
     options: ExemplarOptions,
@@ -71,17 +72,17 @@ pub struct Exemplar {
     seeds: Seeds,
 }
 
-/// The surrogate classes: the images of the run.
+/// Surrogate classes, which are the images of the run.
 #[derive(Clone, Copy, Debug)]
 struct Seeds {
-    /// Seed of the run, from which places and variants follow.
+    /// Seed of the run, from which positions and variants follow.
     run_seed: u64,
     classes: usize,
-    /// Pixels to a side of a patch.
+    /// Side of a patch, in pixels.
     patch: usize,
     /// True if the patch is the whole image.
     whole: bool,
-    /// Variants a class has; 0: new ones every time.
+    /// Variants of a class; 0: new ones at every step.
     variants: usize,
 }
 
@@ -93,7 +94,7 @@ impl Method for Exemplar {
         paper: "Dosovitskiy, Springenberg, Riedmiller, Brox: Discriminative Unsupervised Feature Learning with Convolutional \
                 Neural Networks",
         url: "https://arxiv.org/abs/1406.6909",
-        task: "Each image is moved, turned, enlarged and recoloured at random; the network says which image it was.",
+        task: "Each image is moved, turned, enlarged and recoloured at random; the network predicts which image it was.",
         lesson: "Every image becomes a class of its own, made of itself in many disguises. To tell thousands of such classes \
                  apart the network needs features that say much about a thing and do not change when it is moved, turned or \
                  put into another light. It is the oldest of the methods here, and the idea behind SimCLR and its kin.",
@@ -120,8 +121,7 @@ impl Method for Exemplar {
         &self.encoder
     }
 
-    /// Two variants of every seed. Held-out images have no class of their own: they borrow one, which the measure does not
-    /// look at.
+    /// Two variants of each seed. Held-out images have no class; they borrow one, which the metric does not use.
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let [n, ..] = batch.images.dims();
         let corners = self.corners(batch);
@@ -140,7 +140,8 @@ impl Method for Exemplar {
     }
 
     fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
-        let (labels, both) = (views.labels.clone().expect("every seed is a class"), augmented_views::both(views));
+        let labels = views.labels.clone().expect("every seed is a class");
+        let both = augmented_views::both(views);
         let [n] = labels.dims();
         let z = self.neck.forward(&self.encoder, Tensor::cat(both.to_vec(), 0)); // [2n, hidden]
         let (a, p) = (z.clone().narrow(0, 0, n), z.clone().narrow(0, n, n));
@@ -161,7 +162,7 @@ impl Method for Exemplar {
 }
 
 impl Exemplar {
-    /// Where each image's patch lies, the same every time the image comes; none where it is the whole image.
+    /// Position of each image's patch, constant over the run; `None` if it is the whole image.
     fn corners(&self, batch: &Batch) -> Option<Tensor<2>> {
         let seeds = self.seeds;
         if seeds.whole {
@@ -178,7 +179,8 @@ impl Exemplar {
 
 impl Seeds {
     fn of(config: &RunConfig, options: &ExemplarOptions, data_info: &DataInfo) -> Result<Self> {
-        let (height, width, patch) = (data_info.size.height, data_info.size.width, options.patch);
+        let Size { height, width, .. } = data_info.size;
+        let patch = options.patch;
         if patch == 0 && height != width {
             return Err(Error::Config("exemplar needs square images, or a `patch` to cut out of each".into()));
         }
@@ -195,7 +197,7 @@ impl Seeds {
         })
     }
 
-    /// A variant of an image: one of its own, or a new one.
+    /// Draws a variant of an image: one of its finite set, or a new one.
     fn variant(&self, index: usize, rng: &mut Rng) -> Variant {
         if self.variants == 0 {
             return Variant::draw(rng);
@@ -204,16 +206,16 @@ impl Seeds {
         Variant::draw(&mut self.fixed(index, 1 + number))
     }
 
-    /// The generator of what belongs to an image: 0 the place of its patch, then its variants.
+    /// Random generator of an image: number 0 for the position of its patch, then one for each variant.
     fn fixed(&self, index: usize, number: usize) -> Rng {
         stream(self.run_seed, Purpose::Fixed, (index * (self.variants + 1) + number) as u64)
     }
 }
 
-/// Whole images as seeds, 2000 of them: more would be near copies of each other. The four-block encoder with its batch
-/// norms, and one more on the fully connected layer: without it thousands of classes that are seen a few dozen times push
-/// that layer to 0, from where nothing comes back. New variants every time, no dropout: the run is too short to overfit.
-/// Adam in place of SGD with a rate that waits for plateaus; minutes on two CPU cores.
+/// 2000 whole images as seeds, because more would be near copies of each other. The four-block encoder with batch norm, also on the
+/// fully connected layer: without it thousands of classes that are seen a few dozen times drive all its ReLUs to 0. New variants at
+/// every step and no dropout, because the run is too short to overfit. AdamW instead of SGD with a learning rate that waits for
+/// plateaus; minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
     RunConfig {
         method: Exemplar::INFO.id.into(),
@@ -231,8 +233,8 @@ fn small(data: &str) -> RunConfig {
 }
 
 /// The paper's largest net: seeds of 32 px, cut where gradients are strong, 16,000 of them with 100 variants each, batches of
-/// 128 variants, SGD at 0.01. The paper divides the rate by 3 whenever the error on held-out variants stalls; here this
-/// happens at fixed epochs. (With the small net, `encoder.kind = exemplar-small`, 8000 seeds were best.) Input is centred by
+/// 128 variants, SGD at 0.01. The paper divides the learning rate by 3 when the error on held-out variants stalls; here this
+/// happens at fixed epochs. (With the small net, `encoder.kind = exemplar-small`, 8000 seeds were best.) The mean is subtracted by
 /// channel, not by pixel. Published with a linear SVM: CIFAR-10 84.3 %, STL-10 74.2 %.
 fn full(data: &str) -> RunConfig {
     RunConfig {
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn logits_keep_within_the_bounds_of_the_paper() {
+    fn logits_obey_the_bounds_of_the_paper() {
         let model = model::<Exemplar>(&with(&[]));
         let views = views(&model);
         let z = model.neck.forward(&model.encoder, views.images[0].clone());
@@ -289,13 +291,14 @@ mod tests {
         let most = logits.clone().max_dim(1);
         let sum = (logits.clone() - most.clone()).exp().sum_dim(1).log() + most.clone();
         let range = |x: Tensor<2>| (x.clone().min().into_scalar::<f32>(), x.max().into_scalar::<f32>());
-        let (above_most, gap) = (range(sum.clone() - most), range(sum - logits.mean_dim(1)));
+        let above_most = range(sum.clone() - most);
+        let gap = range(sum - logits.mean_dim(1));
         assert!(above_most.0 >= 0.0 && above_most.1 <= 32f32.ln());
         assert!(gap.0 >= 32f32.ln() - 1e-5, "Jensen's gap is smallest for equal logits");
     }
 
     #[test]
-    fn each_image_has_its_own_finite_set_of_variants_or_new_ones() {
+    fn each_image_has_a_finite_set_of_variants() {
         let images = Tensor::<4>::random([4, 1, 28, 28], Distribution::Uniform(0.0, 1.0), &Device::flex());
         let distinct = |variants: &str| {
             let model = model::<Exemplar>(&with(&[("variants", variants)]));
@@ -313,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_patch_lies_at_the_same_place_every_time() {
+    fn a_seed_patch_has_a_constant_position() {
         let model = model::<Exemplar>(&with(&[("patch", "16")]));
         let images = Tensor::<4>::random([3, 1, 28, 28], Distribution::Uniform(0.0, 1.0), &Device::flex());
         let seeds = |order: [usize; 3], step: u64| {
@@ -321,14 +324,15 @@ mod tests {
             let batch = Batch::of(images.clone().select(0, places), order.to_vec());
             model.views(&batch, &POSITION, &mut stream(step, Purpose::Views, 0)).images[2].clone()
         };
-        let (first, again) = (seeds([0, 1, 2], 1), seeds([2, 0, 1], 2));
+        let first = seeds([0, 1, 2], 1);
+        let again = seeds([2, 0, 1], 2);
         assert_eq!(first.dims(), [3, 1, 16, 16]);
         assert_eq!(numbers(first.clone().narrow(0, 0, 1)), numbers(again.clone().narrow(0, 1, 1)));
         assert_eq!(numbers(first.narrow(0, 2, 1)), numbers(again.narrow(0, 0, 1)));
     }
 
     #[test]
-    fn triplets_teach_without_a_layer_of_classes() {
+    fn the_triplet_loss_needs_no_layer_of_classes() {
         let model = model::<Exemplar>(&with(&[("loss", "triplet")]));
         assert!(model.head.is_none() && encoder_gradient(&model) > 0.0);
         assert!(model.loss(&views(&model), &POSITION).embeddings.len() == 2, "collapse is watched");

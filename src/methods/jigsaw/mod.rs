@@ -1,9 +1,8 @@
-//! Jigsaw puzzles: an image is cut into tiles, these are shuffled, and the network says how.
+//! Jigsaw puzzles: the network predicts the permutation of the shuffled tiles of an image.
 //!
-//! `L = -log softmax(g(f(t_1), ..., f(t_9)))[p]`: one tower f for every tile, so that nothing is known of a tile's neighbours
-//! before g joins what was said of each. Noroozi and Favaro 2016. The answer must not be found by edges that go on from
-//! tile to tile (`jitter`), by brightness (`level`) or by the colour fringes of a lens (`gray`, `project`,
-//! `channel_jitter`): each option switches its remedy off.
+//! `L = -log softmax(g(f(t_1), ..., f(t_9)))[p]`: one encoder f for all tiles, so that a tile's features do not depend on
+//! its neighbours before g joins them. Noroozi and Favaro 2016. The permutation must not be revealed by edges that continue from
+//! tile to tile (remedy: `jitter`), by brightness (`level`) or by chromatic aberration (`gray`, `project`, `channel_jitter`).
 
 mod tile_cutter;
 
@@ -32,11 +31,11 @@ options! {
     /// Options of jigsaw puzzles.
     pub struct JigsawOptions {
         ..tiles: TileOptions;
-        /// Orders that the network chooses from: classes of the task.
-        permutations: usize = 24, in 2..=362_880, unit "orders";
-        /// Rule by which the orders are made to differ.
+        /// Permutations, the classes of the task.
+        permutations: usize = 24, in 2..=362_880, unit "permutations";
+        /// Rule by which the permutations are made to differ.
         farthest: Farthest = Farthest::Mean;
-        /// Width of the fully connected layer of each tile; 0 takes means over positions instead.
+        /// Width of the fully connected layer of each tile; 0 takes the average over positions instead.
         width: usize = 0, in 0..=65_536, tiny = 16;
         /// Width of the layer over all tiles.
         hidden: usize = 256, in 1..=65_536, tiny = 16;
@@ -45,7 +44,7 @@ options! {
     }
 }
 
-/// Encoder and fc6, the tower of every tile; fc7 and fc8 over all tiles.
+/// Encoder and fc6 of each tile; fc7 and fc8 over all tiles.
 #[derive(Module, Debug)]
 pub struct Jigsaw {
     encoder: Encoder,
@@ -67,7 +66,7 @@ impl Method for Jigsaw {
         year: 2016,
         paper: "Noroozi, Favaro: Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles",
         url: "https://arxiv.org/abs/1603.09246",
-        task: "An image is cut into tiles and shuffled; the network says how.",
+        task: "An image is cut into tiles and shuffled; the network predicts the permutation.",
         lesson: "To lay a puzzle of a boot one has to know that the sole is below and the shaft above. The tiles come with \
                  gaps between them, each moved a little and each with its brightness set to the same, or the network would \
                  join them by their edges, as people join a puzzle of blue sky, and learn nothing about boots.",
@@ -101,7 +100,7 @@ impl Method for Jigsaw {
         &self.encoder
     }
 
-    /// As in Caffe's networks, biases learn twice as fast and do not decay.
+    /// Biases have twice the learning rate and no weight decay, as in Caffe's networks.
     fn groups(config: &RunConfig, _options: &JigsawOptions) -> Vec<ParamGroup> {
         let biases = ParamGroup { rate: Rate::Factor(2.0), weight_decay: Some(0.0), ..ParamGroup::vectors() };
         if config.encoder.kind == EncoderKind::Cfn { vec![biases] } else { Vec::new() }
@@ -109,11 +108,13 @@ impl Method for Jigsaw {
 
     fn views(&self, batch: &Batch, _position: &StepPosition, rng: &mut Rng) -> Views {
         let tiles = self.cutter.cut(batch.images.clone(), rng);
-        let ([n, ..], device) = (batch.images.dims(), batch.images.device());
+        let [n, ..] = batch.images.dims();
+        let device = batch.images.device();
         let classes: Vec<usize> = (0..n).map(|_| rng.random_range(0..self.set.orders().len())).collect();
         let orders: Vec<Vec<usize>> = classes.iter().map(|&class| self.set.orders()[class].clone()).collect();
-        let (towers, joined) = (n * self.cutter.tiles(), self.join.weight.dims());
-        let masks = [[towers, joined[1] / self.cutter.tiles()], [n, joined[0]]];
+        let tile_count = self.cutter.tiles();
+        let [outputs, inputs] = self.join.weight.dims();
+        let masks = [[n * tile_count, inputs / tile_count], [n, outputs]];
         let masks = masks.into_iter().filter_map(|shape| dropout_mask(shape, self.dropout, rng, &device));
         Views {
             labels: Some(int_tensor(classes.iter().map(|&class| class as i32).collect(), &tiles)),
@@ -141,7 +142,8 @@ impl Method for Jigsaw {
         let (Some(truth), Some(answers)) = (views.labels.clone(), outcome.answers.clone()) else {
             return StepDisplay::default();
         };
-        let (tiles, answers) = (views.images[0].clone(), answers.inner());
+        let tiles = views.images[0].clone();
+        let answers = answers.inner();
         let guess = answers.clone().argmax(1).squeeze_dim::<1>(1);
         let lay = |classes: Tensor<1, Int>| self.cutter.lay(self.undone(tiles.clone(), classes));
         let name = |order: &Vec<usize>| order.iter().map(|tile| (tile + 1).to_string()).collect::<Vec<_>>().join(" ");
@@ -149,11 +151,11 @@ impl Method for Jigsaw {
         StepDisplay {
             rows: vec![
                 (
-                    "The shuffled puzzle; the numbers below say which tile went where".to_string(),
+                    "The shuffled puzzle; the numbers below are its permutation".to_string(),
                     self.cutter.lay(tiles.clone()),
                 ),
-                ("As the network lays it".to_string(), lay(guess)),
-                ("As it was".to_string(), lay(truth.clone())),
+                ("As the network orders it".to_string(), lay(guess)),
+                ("The original".to_string(), lay(truth.clone())),
             ],
             verdicts: Some(ClassPredictions { names, truth, answers }),
             ..StepDisplay::default()
@@ -162,9 +164,10 @@ impl Method for Jigsaw {
 }
 
 impl Jigsaw {
-    /// Tiles laid back, each puzzle as if its order were that of the class: `[n * tiles, c, t, t]`, `[n]` -> the same shape.
+    /// Undoes the permutation of each puzzle's class: `[n * tiles, c, t, t]`, `[n]` -> the same shape.
     fn undone(&self, tiles: Tensor<4>, classes: Tensor<1, Int>) -> Tensor<4> {
-        let ([n], count) = (classes.dims(), self.cutter.tiles());
+        let [n] = classes.dims();
+        let count = self.cutter.tiles();
         let inverses: Vec<i32> = self.set.inverses().into_iter().flatten().map(|tile| tile as i32).collect();
         let rows = inverses.len() / count;
         let inverses = Tensor::<2, Int>::from_data(TensorData::new(inverses, [rows, count]), &tiles.device());
@@ -175,7 +178,7 @@ impl Jigsaw {
     }
 }
 
-/// The orders to choose from, which follow from the run's seed: a checkpoint need not hold them.
+/// Permutations of the task. They follow from the seed of the run, so checkpoints do not store them.
 fn permutations(seed: u64, options: &JigsawOptions, cutter: &Cutter) -> Result<PermutationSet> {
     let count = options.permutations;
     let mut rng = stream(seed, Purpose::Fixed, 0);
@@ -188,9 +191,9 @@ fn permutations(seed: u64, options: &JigsawOptions, cutter: &Cutter) -> Result<P
     })
 }
 
-/// The four-block encoder, four tiles of 12 px in cells of 14 and all 24 orders of them: nine tiles of an image of 28 px
-/// would be as small as the encoder's own window. Tiles get mean and deviation of their own, as the authors' later code has
-/// it, and no dropout: the run is too short to overfit. Adam in place of SGD, minutes on two CPU cores.
+/// The four-block encoder, four tiles of 12 px in cells of 14 px and all their 24 permutations: nine tiles of an image of 28 px would
+/// be as small as the encoder's receptive field. Tiles are normalised by their own mean and deviation, as in the authors' later
+/// code; no dropout, because the run is too short to overfit. AdamW instead of SGD, minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
     RunConfig {
         method: Jigsaw::INFO.id.into(),
@@ -206,11 +209,11 @@ fn small(data: &str) -> RunConfig {
     .with_options(&JigsawOptions::default())
 }
 
-/// The authors' code for ImageNet: shorter side 256, central 255 px, nine cells of 85 px with tiles of 64, a tower of
-/// AlexNet's layers, 100 orders of largest mean distance, batches of 256, rate 0.01 falling to a tenth every 100,000 of
-/// 350,000 steps. Published: 34.7 % linear on the third layer.
+/// The authors' code for ImageNet: shorter side 256, central 255 px, nine cells of 85 px with tiles of 64, the
+/// context-free network, 100 permutations of largest mean distance, batches of 256, learning rate 0.01, divided by 10 every 100,000
+/// of 350,000 steps. Published: 34.7 % linear on the third layer.
 fn full(data: &str) -> RunConfig {
-    // Caffe's mean pixel, and brightness from 0 to 255
+    // Caffe's mean pixel, and pixels in 0 to 255
     let encoder = EncoderConfig {
         input_mean: [123.0, 117.0, 104.0].map(|x| x / 255.0).to_vec(),
         input_std: vec![1.0 / 255.0],
@@ -261,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn place_j_shows_tile_p_of_j_and_the_right_answer_lays_it_back() {
+    fn the_right_class_undoes_its_permutation() {
         let model = model::<Jigsaw>(&tiny(Jigsaw::INFO.id));
         let numbered =
             Tensor::<4>::from_data(TensorData::new((0..8).map(|x| x as f32).collect(), [8, 1, 1, 1]), &Device::flex());
@@ -277,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_set_follows_from_the_seed_alone() {
+    fn permutations_follow_from_the_seed() {
         let orders = |seed: &str| {
             let mut config = tiny(Jigsaw::INFO.id);
             config.set("seed", seed).expect("a setting");
@@ -288,12 +291,13 @@ mod tests {
     }
 
     #[test]
-    fn dropout_is_drawn_with_the_views_and_only_in_training() {
+    fn dropout_applies_in_training_only() {
         let mut config = tiny(Jigsaw::INFO.id);
         config.set("dropout", "0.5").expect("an option");
         config.set("width", "16").expect("an option");
         let model = model::<Jigsaw>(&config);
-        let (with, mut without) = (views(&model), views(&model));
+        let with = views(&model);
+        let mut without = views(&model);
         let tiles = with.images[0].dims()[0];
         assert_eq!([with.tables[0].dims(), with.tables[1].dims()], [[tiles, 16], [tiles / 4, 16]]);
         without.tables.clear();
@@ -319,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn more_orders_than_there_are_are_refused() {
+    fn more_permutations_than_exist_are_refused() {
         let mut config = tiny(Jigsaw::INFO.id);
         config.set("permutations", "25").expect("an option");
         let said = build::<Jigsaw>(&config).expect_err("4! are 24").to_string();

@@ -1,4 +1,4 @@
-//! Labels made from motion: which pixels of a frame move on their own until the next one.
+//! Masks of moving objects, from optical flow between two frames.
 
 use std::ops::Bound;
 
@@ -13,100 +13,102 @@ use crate::rng::Rng;
 use crate::view::motion::{FlowSettings, ForegroundSettings, Zoom, flow, motion_saliency, zoom_to_motion};
 use crate::view::resize;
 
-/// The smallest window in films.
+/// Smallest window in films.
 const FILMED: f64 = 0.15;
-/// Pixels of motion that are drawn in full colour at least.
+/// Motion in pixels that is drawn in full colour, if no pixel of the frame is faster.
 const FAINT: f64 = 0.5;
 
 options! {
-    /// Options of finding what moves in two frames.
+    /// Options of the masks of moving objects.
     #[derive(Copy)]
     pub struct MotionMaskOptions {
         /// Side of the masks.
         mask_side: usize = 24, in 4..=256, unit "px", tiny = 12;
-        /// Smallest window around what moves, as a share of the frame's side; 1 takes frames whole.
+        /// Smallest window around the moving pixels, as a share of the frame's side; 1 takes whole frames.
         least_window: f64 = 1.0, in (Bound::Excluded(0.0), Bound::Included(1.0));
-        /// Warps of the second frame at each size, on the way to the optical flow.
+        /// Warps of the second frame at each scale of the optical flow.
         warps: usize = FlowSettings::default().warps, in 1..=1000;
-        /// Rounds of the flow's iteration after each warp.
+        /// Iterations of the optical flow after each warp.
         rounds: usize = FlowSettings::default().rounds, in 1..=1000;
-        /// Smoothness of the flow; its weight beside that of brightness.
+        /// Smoothness of the optical flow, the weight of its smoothness term.
         smoothness: f64 = FlowSettings::default().smoothness, in above(0.0);
-        /// Reach of the flow's neighbourhood, the deviation of a Gaussian.
+        /// Radius of the optical flow's neighbourhood, the standard deviation of a Gaussian.
         reach: f64 = FlowSettings::default().reach, in 0.3..=20.0, unit "px";
-        /// Least motion of its own that counts, whatever the noise.
+        /// Smallest motion relative to the background that counts.
         least_motion: f64 = 0.4, in above(0.0), unit "px";
-        /// Least motion as a multiple of the deviation of the background's motion.
+        /// Smallest motion relative to the background, in standard deviations of the background's motion.
         deviations: f64 = 3.0, in 0.0..;
-        /// Background; soft masks below this value.
+        /// Upper threshold of background, a value of the soft mask.
         low: f64 = 0.4, in (Bound::Excluded(0.0), Bound::Excluded(1.0));
-        /// Foreground; soft masks above this value. Pixels between the two are not asked for.
+        /// Lower threshold of foreground, a value of the soft mask. Pixels between the two have no label.
         high: f64 = 0.7, in (Bound::Excluded(0.0), Bound::Excluded(1.0));
-        /// Least share of foreground in a frame that is used.
+        /// Smallest share of foreground in a labelled frame.
         least_share: f64 = 0.1, in 0.0..=1.0;
-        /// Largest share of foreground in a frame that is used.
+        /// Largest share of foreground in a labelled frame.
         most_share: f64 = 0.8, in 0.0..=1.0;
-        /// Largest share of foreground along the border of a frame that is used.
+        /// Largest share of foreground along the border of a labelled frame.
         border_share: f64 = 0.1, in 0.0..=1.0;
     }
 }
 
-/// Finds in two frames what moves.
+/// Labels the moving pixels of a frame by its next frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MotionLabeller {
     pub(super) plan: FlowSettings,
     pub(super) foreground: ForegroundSettings,
-    /// The smallest window around what moves, as a share of the frame's side; 1 takes frames whole.
+    /// Smallest window around the moving pixels, as a share of the frame's side; 1 takes whole frames.
     least_window: f64,
-    /// Rows and columns of masks.
+    /// Side of the masks, in pixels.
     pub(crate) mask: usize,
 }
 
-/// Frames, and what is known of their pixels.
+/// Frames with the labels of their pixels.
 pub(crate) struct Seen {
-    /// `[n, c, h, w]`.
+    /// Frames `[n, c, h, w]`.
     pub(crate) frames: Tensor<4>,
-    /// What moved on its own and where that is known `[n, 1, mask, mask]`, and all motion as colours `[n, 3, h, w]`.
+    /// Foreground and validity of the labels `[n, 1, mask, mask]`, and the optical flow as colours `[n, 3, h, w]`.
     pub(crate) targets: [Tensor<4>; 3],
 }
 
 impl Seen {
-    /// For drawing, with what a network says of each pixel in 0 to 1, if it has said anything.
+    /// Rows of a drawing, with the predicted foreground in 0 to 1, if there is one.
     pub(crate) fn rows(self, said: Option<&Tensor<4>>) -> Vec<(String, Tensor<4>)> {
-        let ([_, _, h, w], [on, known, colours]) = (self.frames.dims(), self.targets);
+        let [_, _, h, w] = self.frames.dims();
+        let [on, known, colours] = self.targets;
         let masks = on * known.clone() + (known.neg() + 1.0) * 0.5;
         let mut rows = vec![
-            ("What the network was given".to_string(), self.frames),
-            ("How it moved until the next frame, by colour; gray stood still".to_string(), colours),
+            ("Input of the network".to_string(), self.frames),
+            ("Motion to the next frame, by colour; gray is still".to_string(), colours),
             (
-                "What moved on its own: white did, black did not, gray is not asked for".to_string(),
+                "Moving objects: white moves, black does not, gray has no label".to_string(),
                 large(masks, [h, w]),
             ),
         ];
-        rows.extend(said.map(|said| ("What it says moves".to_string(), large(said.clone(), [h, w]))));
+        rows.extend(said.map(|said| ("Predicted moving objects".to_string(), large(said.clone(), [h, w]))));
         rows
     }
 }
 
-/// Maps in the size of the frames, for drawing.
+/// Resizes maps to the frames, for drawing.
 fn large(maps: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
     resize(maps, size).clamp(0.0, 1.0)
 }
 
-/// Flow as colours: each of red, green and blue stands for a direction, at angles of 120 degrees; the fastest pixel of each
-/// frame has full colour. `[n, 2, h, w]` -> `[n, 3, h, w]` in 0 to 1.
+/// Optical flow as colours: red, green and blue are directions at angles of 120 degrees, and the fastest pixel of each frame has full
+/// colour. `[n, 2, h, w]` -> `[n, 3, h, w]` in 0 to 1.
 fn colours(flow: Tensor<4>) -> Tensor<4> {
     let half = 3f32.sqrt() / 2.0;
     let directions = TensorData::new(vec![1.0f32, 0.0, -0.5, half, -0.5, -half], [3, 2]);
-    let ([n, _, h, w], directions) = (flow.dims(), Tensor::<2>::from_data(directions, &flow.device()));
+    let [n, _, h, w] = flow.dims();
+    let directions = Tensor::<2>::from_data(directions, &flow.device());
     let fastest = flow.clone().square().sum_dim(1).max_dim(2).max_dim(3).sqrt().clamp_min(FAINT); // [n, 1, 1, 1]
     let along = directions.unsqueeze::<3>().expand([n, 3, 2]).matmul(flow.reshape([n, 2, h * w]));
     along.reshape([n, 3, h, w]) / fastest * 0.5 + 0.5
 }
 
 impl MotionLabeller {
-    /// Single frames, or windows of them, with their masks. What moves is found in the whole frame and cut and mirrored with
-    /// it; nothing that is asked for is computed from how the frame looks.
+    /// Frames, or windows of them, with their masks. Masks are computed on whole frames and cropped and mirrored with them; they
+    /// depend on motion, not on the appearance of the frame.
     pub(crate) fn watch(&self, batch: &Batch, crop: CropFlip, rng: &mut Rng) -> Seen {
         let images = batch.images.clone();
         let [n, channels, h, w] = images.dims();
@@ -125,10 +127,10 @@ impl MotionLabeller {
         Seen { frames, targets: [on, known, colours] }
     }
 
-    /// Takes the options up.
+    /// Labeller with these options.
     ///
     /// # Errors
-    /// When bounds are out of order.
+    /// If a lower bound is above its upper bound.
     pub(crate) fn of(options: &MotionMaskOptions) -> Result<Self> {
         if options.low > options.high || options.least_share > options.most_share {
             return Err(Error::Config("low must be at most high, and least_share at most most_share".into()));
@@ -152,8 +154,8 @@ impl MotionLabeller {
 }
 
 impl MotionMaskOptions {
-    /// For masks of so many pixels a side of this data. The shapes that are made fill much of their frames; of what people
-    /// film, little moves.
+    /// Options for masks of `mask_side` pixels. The drawn shapes fill much of their frames; in films little moves, so that windows
+    /// around it are cut.
     pub(crate) fn suited(mask_side: usize, data: &str) -> Self {
         let least_window = if data == CLIPS { FILMED } else { 1.0 };
         Self { mask_side, least_window, ..Self::default() }

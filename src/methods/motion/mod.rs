@@ -1,7 +1,7 @@
-//! Watching objects move: what moves together in a clip belongs together; the network has to find it in a single frame.
+//! Watching objects move: from a single frame the network segments the pixels that move on their own in the clip.
 //!
-//! `L = -mean_p m_p log sigmoid(s_p) + (1 - m_p) log sigmoid(-s_p)` over the pixels p of a frame of which the motion to the next
-//! frame says clearly whether they are foreground m. Pathak, Girshick, Dollar, Darrell and Hariharan 2017, section 3.
+//! `L = -mean_p m_p log sigmoid(s_p) + (1 - m_p) log sigmoid(-s_p)` over the pixels p of a frame whose motion to the next frame
+//! shows clearly that they are foreground (m = 1) or background (m = 0). Pathak, Girshick, Dollar, Darrell and Hariharan 2017, section 3.
 
 mod labeller;
 
@@ -22,21 +22,21 @@ use crate::options::options;
 use crate::rng::Rng;
 pub(super) use labeller::{MotionLabeller, MotionMaskOptions, Seen};
 
-/// Shares of images out of which the best fixed mask is chosen.
+/// Number of thresholds among which the best constant mask is chosen.
 const FIXED: usize = 20;
 options! {
     /// Options of watching objects move.
     pub struct MotionOptions {
         ..crop: CropFlip;
         ..masks: MotionMaskOptions;
-        /// Channels of the head that draws masks.
+        /// Channels of the head that predicts masks.
         head: usize = 64, in 1..=65_536, unit "channels", tiny = 8;
-        /// Numbers through which the head squeezes a frame; 0 draws each pixel from its surroundings.
+        /// Width of the bottleneck of the head; 0 predicts each pixel from its surroundings instead.
         bottleneck: usize = 0, in 0..=65_536, tiny = 16;
     }
 }
 
-/// Encoder and a head that draws masks.
+/// Encoder and a head that predicts masks.
 #[derive(Module, Debug)]
 pub struct Motion {
     encoder: Encoder,
@@ -54,11 +54,11 @@ impl Method for Motion {
         year: 2017,
         paper: "Pathak, Girshick, Dollar, Darrell, Hariharan: Learning Features by Watching Objects Move",
         url: "https://arxiv.org/abs/1612.06370",
-        task: "The network sees a single frame of a clip and says which pixels will move on their own.",
-        lesson: "What moves together belongs together: that is how infants learn where one thing ends and the next begins. From \
-                 two frames it can be computed what moves differently from the background. The network is shown only one of \
-                 them, in which nothing moves: to mark the same pixels it has to recognise things. Masks made from motion are \
-                 rough, so pixels about which they are not sure are left out.",
+        task: "The network sees a single frame of a clip and predicts which pixels will move on their own.",
+        lesson: "Things that move together belong together: that is how infants learn where one thing ends and the next begins. Two \
+                 frames show which pixels move differently from the background. The network sees only one of them, in which \
+                 nothing moves: to mark the same pixels it has to recognise things. Masks made from motion are rough, so \
+                 uncertain pixels are left out.",
         metric: Metric { name: "overlap with what moves", chance: None, unit: Unit::Share },
         needs: Needs { colour: false, clips: true },
     };
@@ -113,7 +113,10 @@ impl Method for Motion {
     }
 }
 
-/// Refuses data whose images do not follow one another.
+/// Refuses data sets of single images.
+///
+/// # Errors
+/// If the data are no clips.
 pub(crate) fn refuse_single(config: &RunConfig, data_info: &DataInfo) -> Result<()> {
     if data_info.clips {
         return Ok(());
@@ -127,13 +130,14 @@ pub(crate) fn refuse_single(config: &RunConfig, data_info: &DataInfo) -> Result<
     )))
 }
 
-/// The four-block encoder on whole frames, masks of 24x24 pixels drawn from 12x12, minutes on two CPU cores. Adam at a rate
-/// for some epochs. Each pixel is drawn from its surroundings and not, as published, all at once from the whole: a few hundred
-/// clips are too few for that. On the moving shapes, six epochs and some five minutes: an overlap of 85 % on test clips, where the
-/// best mask that is always the same has 52 %; shapes are told apart by 35.5 % of linear probes and 31.1 % of neighbours, where
-/// the untrained encoder has 21.9 % and 16.6 %. Of films, windows around what moves, of 15 to 100 % of the frame's side: of people who
-/// cross a street (OpenCV's `vtest.avi`, 128 px, windows at 64) too little moves for whole frames to be of use; in windows the
-/// overlap came to 70.9 % after 132 steps, the best fixed mask to 31.5 %.
+/// The four-block encoder on whole frames, masks of 24x24 pixels from maps of 12x12, minutes on two CPU cores. AdamW with a learning
+/// rate for a few epochs. Each pixel is predicted from its surroundings and not, as published, all through one bottleneck: a few
+/// hundred clips are too few for that.
+///
+/// On the moving shapes, six epochs and about five minutes: an overlap of 85 % on test clips, where the best constant mask has 52 %;
+/// linear 35.5 %, kNN 31.1 % (untrained 21.9 and 16.6). In films, windows around the moving pixels, of 15 to 100 % of the frame's
+/// side: of pedestrians (OpenCV's `vtest.avi`, 128 px, windows at 64) too little moves for whole frames; in windows the overlap was
+/// 70.9 % after 132 steps, that of the best constant mask 31.5 %.
 fn small(data: &str) -> RunConfig {
     RunConfig {
         method: Motion::INFO.id.into(),
@@ -148,8 +152,8 @@ fn small(data: &str) -> RunConfig {
     .with_options(&MotionOptions { masks: MotionMaskOptions::suited(24, data), ..Default::default() })
 }
 
-/// The network of the authors' code, AlexNet at 227 px with batch norm: 128 channels squeezed through 512 numbers to a mask of
-/// 56x56; its last pooling is kept, so that maps are of 6x6 and not of 13x13. Rate, batch and steps are not in that code; these
+/// The network of the authors' code, AlexNet at 227 px with batch norm: 128 channels, a bottleneck of 512 and a mask of
+/// 56x56; its last pooling is kept, so that maps are 6x6 and not 13x13. Learning rate, batch and steps are not in that code; these
 /// are ours. Published with 1.6 million frames: 61.0 mAP in classification and 52.2 in detection on VOC 2007.
 fn full(data: &str) -> RunConfig {
     RunConfig {
@@ -186,14 +190,14 @@ mod tests {
         x.clone().into_data().try_to_vec().expect("floats")
     }
 
-    /// The registry's frames, each followed by one that `change` makes.
+    /// The test frames, each followed by one that `change` makes.
     fn followed(change: fn(Tensor<4>) -> Tensor<4>) -> Batch {
         let batch = batch(1);
         Batch { next: Some(change(batch.images.clone())), ..batch }
     }
 
     #[test]
-    fn single_images_are_refused_in_words() {
+    fn single_images_are_refused() {
         let data_info = DataInfo::of(Size { channels: 1, height: 28, width: 28 }, 32);
         let built = test_support::init::<Motion>(&tiny("motion"), &data_info, &Device::flex());
         let said = built.expect_err("no clips").to_string();
@@ -210,10 +214,10 @@ mod tests {
     }
 
     #[test]
-    fn frames_without_motion_of_their_own_teach_nothing() {
+    fn still_frames_have_no_gradient() {
         let model = model::<Motion>(&tiny("motion"));
         assert!(encoder_gradient(&model) > 0.0);
-        // nothing happens
+        // next frames equal to the frames
         let still = views_of(&model, &followed(|images| images));
         assert!(numbers(&still.targets[0]).iter().chain(&numbers(&still.targets[1])).all(|&x| x == 0.0));
         assert_eq!(gradient_from(&model, &still, |_| true), 0.0);
@@ -221,10 +225,11 @@ mod tests {
     }
 
     #[test]
-    fn the_network_sees_one_frame_and_masks_come_from_motion_alone() {
+    fn masks_depend_on_motion_and_inputs_do_not() {
         let model = model::<Motion>(&tiny("motion"));
-        let (moving, still) = (views(&model), views_of(&model, &followed(|images| images)));
-        // another next frame: other masks, the same picture
+        let moving = views(&model);
+        let still = views_of(&model, &followed(|images| images));
+        // another next frame changes the mask and not the input
         assert_ne!(numbers(&moving.targets[0]), numbers(&still.targets[0]));
         assert_eq!(moving.images[0].clone().into_data(), still.images[0].clone().into_data());
         let said = |views: &Views| model.loss(views, &POSITION).maps[0].clone().into_data();
@@ -232,11 +237,11 @@ mod tests {
     }
 
     #[test]
-    fn masks_hold_yes_no_and_unknown_and_turn_with_the_picture() {
+    fn masks_are_mirrored_with_their_frames() {
         let mut config = tiny("motion");
         config.set("flip", "false").expect("an option");
-        let (plain, some) = (model::<Motion>(&config), model::<Motion>(&tiny("motion")));
-        let (plain, some) = (views(&plain), views(&some));
+        let plain = views(&model::<Motion>(&config));
+        let some = views(&model::<Motion>(&tiny("motion")));
         let mut mirrored = 0;
         for index in 0..8 {
             let of = |views: &Views, target: usize| views.targets[target].clone().narrow(0, index, 1);
@@ -252,8 +257,9 @@ mod tests {
     }
 
     #[test]
-    fn masks_out_of_motion_agree_with_what_was_drawn() {
-        let (side, clips) = (shapes::SIDE, 12);
+    fn masks_agree_with_the_shapes_that_were_drawn() {
+        let side = shapes::SIDE;
+        let clips = 12;
         let made: Vec<_> = (0..clips).map(|number| shapes::clip(number, side)).collect();
         let data = shapes::dataset(side, |count| (0..count).map(|number| made[number % clips].clone()).collect());
         let indices: Vec<usize> = (0..clips).map(|clip| clip * shapes::FRAMES + clip % shapes::FRAMES).collect();
@@ -270,14 +276,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_small_in_the_frame_is_learned_from_in_windows() {
-        // a speckled square of 9 pixels that moves over a still background of 64: a fiftieth of the frame
-        let (side, square) = (64usize, 9usize);
+    fn windows_label_small_objects() {
+        // a speckled square of 9 px that moves over a still background of 64 px: a fiftieth of the frame
+        let side = 64usize;
+        let square = 9usize;
         let speckled = |x: usize, y: usize, seed: usize| {
             ((x / 2 * 37 + y / 2 * 101 + seed * 17 + x / 2 * (y / 2) * 13) % 90) as f32
         };
         let frame = |index: usize, step: usize| -> Vec<f32> {
-            let (left, top) = (8 + 5 * index + step, 40 - 4 * index);
+            let left = 8 + 5 * index + step;
+            let top = 40 - 4 * index;
             let inside = |x: usize, y: usize| (left..left + square).contains(&x) && (top..top + square).contains(&y);
             let pixel = |x: usize, y: usize| match inside(x, y) {
                 true => (160.0 + speckled(x - left, y - top, 50)) / 255.0,

@@ -1,4 +1,4 @@
-//! What the tasks that share a trunk show of themselves.
+//! Drawings of the tasks.
 
 use burn::tensor::Tensor;
 
@@ -8,13 +8,13 @@ use crate::net::tensors::int_tensor;
 use crate::view::lab::from_lab;
 use crate::view::resize;
 
-/// Questions about places that are drawn.
+/// Pairs of patches that are drawn.
 const DRAWN: usize = 64;
 
 /// A title and its images.
 type Row = (String, Tensor<4>);
 
-/// Pairs of patches with what was said of them.
+/// Pairs of patches with their predictions.
 pub(crate) fn questions(
     views: &Views,
     outcome: &LossOutput,
@@ -28,18 +28,19 @@ pub(crate) fn questions(
         let numbers = views.draws[which].clone().select(0, chosen.clone());
         patches.clone().clamp(0.0, 1.0).select(0, numbers)
     };
-    let rows = vec![("This patch ...".to_string(), patch(1)), ("... lies beside this one".to_string(), patch(0))];
-    let (truth, answers) = (labels.clone().select(0, chosen.clone()), answers.clone().select(0, chosen));
+    let rows = vec![("This patch ...".to_string(), patch(1)), ("... is next to this one".to_string(), patch(0))];
+    let truth = labels.clone().select(0, chosen.clone());
+    let answers = answers.clone().select(0, chosen);
     (rows, Some(ClassPredictions { names: PLACES.map(str::to_string).to_vec(), truth, answers }))
 }
 
-/// Gray images, their colours as they were painted and as they are.
+/// Gray images in their predicted and their true colours.
 pub(crate) fn colours(gray: Tensor<4>, truth: Tensor<4>, said: Option<&Tensor<4>>) -> Vec<Row> {
     let [_, _, h, w] = gray.dims();
     let lightness = gray.clone().narrow(1, 0, 1) * 100.0;
     let painted = |ab: Tensor<4>| from_lab(Tensor::cat(vec![lightness.clone(), ab], 1));
     let mut rows = vec![("A gray image".to_string(), gray)];
-    rows.extend(said.map(|ab| ("The colours it paints".to_string(), painted(resize(ab.clone(), [h, w])))));
-    rows.push(("The true ones".to_string(), painted(truth)));
+    rows.extend(said.map(|ab| ("In the predicted colours".to_string(), painted(resize(ab.clone(), [h, w])))));
+    rows.push(("In the true colours".to_string(), painted(truth)));
     rows
 }

@@ -1,21 +1,21 @@
-//! Whether tasks that share a network pull it in the same direction.
+//! Agreement of tasks: cosines of their gradients on a shared network.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
 use crate::loss::unit_rows;
 
-/// The cosine between the gradients that each pair of losses has on the trainable parameters of `shared`: 1 where both want
-/// the same, 0 where they have nothing to do with each other, below 0 where what helps one harms the other.
+/// Cosines between the gradients of each pair of losses on the trainable parameters of `shared`: 1 if both want the same change, 0 if
+/// they are unrelated, below 0 if they conflict.
 ///
-/// Each of the `t` losses `[1]` has a graph of its own, which is used up -> `[t, t]`, no gradient.
+/// `t` losses `[1]`, each with a graph of its own, which is consumed -> `[t, t]`, without gradient.
 pub(crate) fn cosines<M: Module>(shared: &M, losses: Vec<Tensor<1>>) -> Tensor<2> {
     let rows = losses.into_iter().map(|loss| flat(shared, &loss.backward()).unsqueeze_dim::<2>(0)).collect();
     let rows = unit_rows(Tensor::cat(rows, 0)); // [t, parameters]
     rows.clone().matmul(rows.transpose())
 }
 
-/// All gradients in one row; 0 where a loss does not reach.
+/// All gradients, concatenated; 0 for parameters that the loss does not use.
 fn flat<M: Module>(module: &M, gradients: &Gradients) -> Tensor<1> {
     let mut found = Flat { gradients, parts: Vec::new() };
     module.visit(&mut found);
@@ -47,7 +47,7 @@ mod tests {
     use burn::tensor::Device;
 
     #[test]
-    fn losses_agree_oppose_or_have_nothing_in_common() {
+    fn losses_agree_conflict_or_are_unrelated() {
         let device = Device::flex().autodiff();
         let shared = Linear::init(2, 2, false, &mut Init::new(stream(1, Purpose::Weights, 0), &device));
         let x = Tensor::<2>::from_floats([[1.0, 0.0]], &device);

@@ -1,4 +1,4 @@
-//! A head for each of the tasks that share a trunk, and its loss.
+//! Heads of the tasks, and their losses.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -17,37 +17,37 @@ use crate::methods::context_prediction::patch_grid::PLACES;
 use crate::net::{Init, Linear, MaskHead, MaskHeadConfig, Mlp, MlpPlan, Norm, PixelHead};
 use crate::view::{ab_bins, subsample};
 
-/// Neighbouring bins a colour is spread over, and how far, as in colorization's code.
+/// Nearest bins over which a colour is spread, and the width of the spread, as in colorization's code.
 const NEIGHBOURS: usize = 10;
 const SIGMA: f64 = 5.0;
-/// At which drawn colours are decoded.
+/// Temperature at which drawn colours are decoded.
 const TEMPERATURE: f64 = 0.38;
-/// Images without an a or b beyond this teach no colours.
+/// Smallest colour of an image with a gradient, as the largest a or b of its pixels.
 const LEAST: f64 = 5.0;
-/// Keeps shares finite where there is nothing to lose.
+/// Added to losses so that their ratios stay finite.
 const TINY: f64 = 1e-6;
 
-/// What came of a task.
+/// Result of a task.
 pub(crate) struct Found {
-    /// `[1]`.
+    /// Loss `[1]`.
     pub(crate) loss: Tensor<1>,
-    /// As a share of what the best answer loses that does not look `[1]`, no gradient.
+    /// Ratio of the loss to that of the best constant prediction `[1]`, without gradient.
     pub(crate) share: Tensor<1>,
-    /// What was said of pixels, for drawing: colours a and b, or how likely each pixel moves.
+    /// Predictions of pixels for drawing: colours a and b, or the probability of motion.
     pub(crate) map: Option<Tensor<4>>,
-    /// What was said of places `[m, 8]`.
+    /// Logits of relative positions `[m, 8]`.
     pub(crate) answers: Option<Tensor<2>>,
 }
 
 impl Found {
-    /// A loss and what it would be without looking `[1]`.
+    /// Result with a loss and that of the best constant prediction, `[1]` each.
     fn of(loss: Tensor<1>, blind: Tensor<1>) -> Self {
         let share = (loss.clone().detach().inner() + TINY) / (blind + TINY);
         Self { loss, share, map: None, answers: None }
     }
 }
 
-/// A head a task.
+/// Heads of the tasks of a plan.
 #[derive(Module, Debug)]
 pub struct Heads {
     position: Option<Position>,
@@ -56,7 +56,7 @@ pub struct Heads {
     motion: Option<MaskHead>,
 }
 
-/// As in context prediction: fc6 for each patch, fc7 over both, fc8 and fc9.
+/// Head of relative position, as in context prediction: fc6 for each patch, fc7 over both, fc8 and fc9.
 #[derive(Module, Debug)]
 struct Position {
     tower: Mlp,
@@ -64,19 +64,19 @@ struct Position {
     head: Mlp,
 }
 
-/// As in colorization, but with every colour counting alike.
+/// Head of colours, as in colorization but without rebalancing.
 #[derive(Module, Debug)]
 struct Colour {
     head: PixelHead,
-    /// `[q, 2]`.
+    /// Colours of the bins `[q, 2]`.
     bins: Param<Tensor<2>>,
 }
 
 impl Heads {
-    /// The heads of the tasks of the plan.
+    /// Draws the heads of the tasks of the plan.
     ///
     /// # Errors
-    /// When the trunk leaves nothing of what a task looks at.
+    /// If the input of a task is too small for the encoder.
     pub(crate) fn init(
         plan: &Plan,
         trunk: &Trunk,
@@ -109,7 +109,7 @@ impl Heads {
         Ok(heads)
     }
 
-    /// What one of the plan's tasks comes to.
+    /// Result of one of the plan's tasks.
     pub(crate) fn answer(&self, task: Task, plan: &Plan, trunk: &Trunk, views: &Views) -> Found {
         let index = plan.tasks.iter().position(|&other| other == task).expect("a task of the plan");
         let [image, target] = plan.places(task);
@@ -143,9 +143,10 @@ impl Heads {
 
 impl Position {
     fn init(inputs: usize, hidden: usize, init: &mut Init) -> Self {
-        // batch norm takes away what a bias would add
+        // batch norm cancels a bias
         let normed = MlpPlan { output_norm: Norm::Plain, output_bias: false, ..MlpPlan::linear(hidden) };
-        let (tower, join) = (normed.init(inputs, init), normed.init(2 * hidden, init));
+        let tower = normed.init(inputs, init);
+        let join = normed.init(2 * hidden, init);
         Self { tower, join, head: MlpPlan::plain(hidden, PLACES.len()).init(hidden, init) }
     }
 
@@ -170,7 +171,8 @@ impl Colour {
 
     fn answer(&self, maps: Tensor<4>, colours: Tensor<4>) -> Found {
         let logits = self.head.forward(maps); // [n, q, h, w]
-        let ([n, q, h, w], centres) = (logits.dims(), self.bins.val().inner());
+        let [n, q, h, w] = logits.dims();
+        let centres = self.bins.val().inner();
         let colours = subsample(colours, [h, w]); // [n, 2, h, w]
         let counts = has_colour(colours.clone(), LEAST).reshape([n, 1]).expand([n, h * w]).reshape([n * h * w]);
         let rows = pixel_rows(logits); // [n h w, q]

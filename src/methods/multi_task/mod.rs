@@ -1,7 +1,7 @@
-//! Several tasks at once over one trunk: relative position, colorization, exemplar and motion segmentation.
+//! Multi-task learning of relative position, colorization, exemplar and motion segmentation with one encoder.
 //!
-//! `L = sum_t w_t L_t + lambda sum_nm |alpha_nm|`, each task with a head and a part of the batch of its own; with lambda above 0
-//! each reads its own mixture of layers. Doersch and Zisserman 2017.
+//! `L = sum_t w_t L_t + lambda sum_nm |alpha_nm|`, each task with its own head and its own images of the batch; with lambda
+//! above 0 each reads its own mixture of layers. Doersch and Zisserman 2017.
 
 mod display;
 mod gradient_cosine;
@@ -33,12 +33,12 @@ use options::MultiTaskOptions;
 use tasks::{Plan, Task};
 use trunk::Trunk;
 
-/// Trunk, heads, and whether the tasks agree.
+/// Trunk, heads, and the agreement of the tasks.
 #[derive(Module, Debug)]
 pub struct MultiTask {
     trunk: Trunk,
     heads: Heads,
-    /// Cosines between the tasks' gradients on the trunk when they were looked at last `[tasks, tasks]`.
+    /// Latest cosines between the tasks' gradients on the trunk `[tasks, tasks]`.
     agreement: Param<Tensor<2>>,
     #[module(skip)]
     plan: Plan,
@@ -55,10 +55,10 @@ impl Method for MultiTask {
         url: "https://arxiv.org/abs/1708.07860",
         task: "One network learns several tasks at once: where a patch lies, which colours a gray image has, which image a \
                variant was made of, and what moves.",
-        lesson: "Each puzzle teaches something else: places teach what parts things have, colours what they are made of, motion \
-                 where they end. A network that has to solve them all could learn from all. But tasks can be at odds: one needs \
-                 what another must ignore, and each sees images of another kind. The picture of cosines shows where they pull \
-                 the shared weights in the same direction and where against each other.",
+        lesson: "Each task teaches something else: positions teach the parts of things, colours their materials, motion their \
+                 outlines. A network that has to solve them all could learn from all. But tasks can conflict: one needs what \
+                 another must ignore, and each sees images of another kind. The picture of cosines shows where they pull the \
+                 shared weights in the same direction and where against each other.",
         metric: Metric { name: "mean loss, as a share of that without looking", chance: Some(1.0), unit: Unit::Share },
         needs: Needs { colour: false, clips: false },
     };
@@ -88,7 +88,7 @@ impl Method for MultiTask {
         &self.trunk.encoder
     }
 
-    /// The weights of layers are moved by their own penalty alone, not by decay.
+    /// The weights of layers have the lasso and no weight decay.
     fn groups(_config: &RunConfig, _options: &MultiTaskOptions) -> Vec<ParamGroup> {
         vec![ParamGroup { weight_decay: Some(0.0), ..ParamGroup::of(|name, _| name.ends_with(".alpha")) }]
     }
@@ -102,7 +102,9 @@ impl Method for MultiTask {
         let found: Vec<Found> = self.plan.tasks.iter().map(|&task| self.answer(task, views)).collect();
         let shares: Vec<_> = found.iter().map(|found| found.share.clone()).collect();
         let figures = vec![Tensor::cat(shares.clone(), 0).unsqueeze_dim(0)];
-        let (mut answers, mut maps, mut losses) = (None, Vec::new(), Vec::new());
+        let mut answers = None;
+        let mut maps = Vec::new();
+        let mut losses = Vec::new();
         for (found, &task) in found.into_iter().zip(&self.plan.tasks) {
             losses.push(found.loss * self.options.weight(task));
             maps.extend(found.map);
@@ -120,7 +122,7 @@ impl Method for MultiTask {
         }
     }
 
-    /// An agreement is of whole batches: that of the last part counts.
+    /// The agreement of the last micro-batch.
     fn gathered(mut carries: Vec<Vec<Tensor<2>>>) -> Vec<Tensor<2>> {
         carries.pop().unwrap_or_default()
     }
@@ -131,7 +133,9 @@ impl Method for MultiTask {
     }
 
     fn show(&self, views: &Views, outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
-        let (mut rows, mut verdicts, mut maps) = (Vec::new(), None, outcome.maps.iter());
+        let mut rows = Vec::new();
+        let mut verdicts = None;
+        let mut maps = outcome.maps.iter();
         for &task in &self.plan.tasks {
             let [image, target] = self.plan.places(task);
             let images = |at: usize| views.images[image + at].clone().inner();
@@ -164,7 +168,8 @@ impl MultiTask {
         self.heads.answer(task, &self.plan, &self.trunk, views)
     }
 
-    /// Now and then, what each task wants of the trunk: a pass for each over a copy, whose running statistics are its own.
+    /// Cosines between the tasks' gradients, every `look_every` steps: a pass for each task over a copy of the model, so that the
+    /// running statistics do not change.
     fn looked_at(&self, views: &Views, position: &StepPosition) -> Option<Tensor<2>> {
         let every = self.options.look_every;
         if every == 0 || !position.step.is_multiple_of(every) || !views.images[0].device().is_autodiff() {
@@ -205,11 +210,11 @@ impl MultiTask {
     }
 }
 
-/// What the data of this name are good for: relative position and exemplar always, colorization where there is colour, motion
-/// segmentation where there are clips.
+/// Tasks that are possible for these data: relative position and exemplar always, colorization with colour images, motion
+/// segmentation with clips.
 fn possible(data: &str) -> &'static str {
     let gray = catalogue::find(data).is_ok_and(|entry| entry.size.channels == 1);
-    // `clips` are the user's own
+    // `clips` are those of the user
     match (gray, [shapes::NAME, CLIPS].contains(&data)) {
         (true, _) => "rp+ex",
         (false, true) => "rp+col+ex+ms",
@@ -217,8 +222,8 @@ fn possible(data: &str) -> &'static str {
     }
 }
 
-/// The four-block encoder and every task that the data allow, each with a part of the batch; patches of 10 px as in the small
-/// preset of context prediction. All heads read the last layer; `lasso` lets them choose. Weights of 1, but 0.3 for colours,
+/// The four-block encoder and all tasks that the data allow, each on its own images of the batch; patches of 10 px as in the small
+/// preset of context prediction. All heads read the last layer; `lasso` lets them choose. Weights of 1, but 0.3 for colorization,
 /// whose loss is several times that of the others. Minutes on two CPU cores.
 fn small(data: &str) -> RunConfig {
     RunConfig {
@@ -240,9 +245,9 @@ fn small(data: &str) -> RunConfig {
     })
 }
 
-/// The paper's setting as far as it is known: RMSprop with momentum 0.9, harmonised input, the lasso. Its trunk is ResNet-101 in
-/// the second version up to its third block; here it is ResNet-50. Rates there were lowered by hand on 64 GPUs; ours, the batch
-/// and the weights are not theirs. Patches as in context prediction. Published for RP+Col+Ex+MS: 69.3 % in ImageNet's top five,
+/// The paper's setting as far as it is published: RMSprop with momentum 0.9, harmonised input, the lasso. Its trunk is a ResNet-101 v2
+/// up to its third block; here it is a ResNet-50. Its learning rates were lowered by hand on 64 GPUs; learning rate, batch and
+/// weights here are ours. Patches as in context prediction. Published for RP+Col+Ex+MS: 69.3 % in ImageNet's top five,
 /// 70.5 mAP on VOC 2007.
 fn full(data: &str) -> RunConfig {
     RunConfig {
@@ -280,7 +285,7 @@ mod tests {
         views_of, zeroed,
     };
 
-    /// The small preset for clips in colour, where all four tasks are possible.
+    /// Small preset for clips in colour, with all four tasks.
     fn with(changes: &[(&str, &str)]) -> RunConfig {
         let mut config = shrunk(small(shapes::NAME));
         changes.iter().for_each(|(key, value)| config.set(key, value).expect("an option"));
@@ -291,7 +296,7 @@ mod tests {
         build_for(&with(changes), 3).expect("a model")
     }
 
-    /// The registry's frames in colour, in an order in which those whose blob is whole come last: the part of the fourth task.
+    /// The test frames in colour. Those whose blob is whole are last, for the fourth task.
     fn frames() -> Batch {
         let batch = batch(3);
         let order = int_tensor(vec![0, 1, 6, 7, 5, 2, 3, 4], &batch.images);
@@ -304,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn undecided_heads_lose_what_each_task_loses_without_looking() {
+    fn undecided_heads_lose_the_entropy_of_each_task() {
         let zero = |changes: &[(&str, &str)]| {
             let model = zeroed(built(changes), |name| {
                 name.starts_with("heads.") && !name.contains("bins") && !name.contains("norm")
@@ -316,7 +321,7 @@ mod tests {
         let sum = 8f32.ln() + 309f32.ln() + 0.5 + 2f32.ln();
         let found = zero(&[("weight_col", "1")]);
         assert!((found - sum).abs() < 2e-3, "{found} is not {sum}");
-        // all layers alike: each task's weights sum to 1
+        // equal weights of all layers: those of each task sum to 1
         let found = zero(&[("weight_col", "1"), ("lasso", "0.25")]);
         assert!((found - sum - 1.0).abs() < 2e-3, "{found} is not {sum} and the penalty");
     }
@@ -335,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_of_no_weight_teaches_nothing_and_the_others_do() {
+    fn a_task_of_weight_0_has_no_gradient() {
         for (task, head) in [("rp", "position"), ("col", "colour"), ("ex", "exemplar"), ("ms", "motion")] {
             let model = built(&[(&format!("weight_{task}"), "0")]);
             let views = views_of(&model, &frames());
@@ -353,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_on_the_last_layer_alone_is_the_plain_network() {
+    fn a_mixture_of_the_last_layer_is_the_plain_network() {
         let MultiTask { trunk, .. } = built(&[("lasso", "0.1")]);
         let images = Tensor::from_inner(batch(3).images);
         let mixed = numbers(trunk.read(2, images.clone()));
@@ -361,28 +366,30 @@ mod tests {
         last.iter_mut().for_each(|row| row[3] = 1.0);
         let device = images.device();
         let trunk = trunk.with_shares(Tensor::from_floats(last, &device));
-        let (found, plain) = (numbers(trunk.read(2, images.clone())), numbers(trunk.encoder.last_map(images)));
+        let found = numbers(trunk.read(2, images.clone()));
+        let plain = numbers(trunk.encoder.last_map(images));
         assert!(found.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-5));
         assert!(mixed.iter().zip(&plain).any(|(a, b)| (a - b).abs() > 1e-3), "a mixture is something else");
     }
 
     #[test]
-    fn harmonised_patches_have_no_colour_and_gray_images_never_have_any() {
+    fn harmonised_patches_have_no_colour() {
         let spread = |model: &MultiTask, at: usize| {
             let images = views_of(model, &frames()).images[at].clone().inner();
             let [a, b] = [0, 2].map(|channel| images.clone().narrow(1, channel, 1));
             (a - b).abs().max().into_scalar::<f32>()
         };
-        let (plain, harmonised) = (built(&[("colours", "keep")]), built(&[("harmonise", "true")]));
+        let plain = built(&[("colours", "keep")]);
+        let harmonised = built(&[("harmonise", "true")]);
         assert!(spread(&plain, 0) > 0.05 && spread(&harmonised, 0) == 0.0);
-        // the second is what is to be painted, the next two are variants
+        // gray input of colorization, then two variants
         for model in [&plain, &harmonised] {
             assert!(spread(model, 1) == 0.0 && spread(model, 2) > 0.05 && spread(model, 4) > 0.05);
         }
     }
 
     #[test]
-    fn looking_at_the_tasks_gradients_changes_nothing_and_is_kept() {
+    fn measuring_the_agreement_changes_nothing_else() {
         let [seldom, always] = ["0", "1"].map(|every| losses_of(&with(&[("look_every", every)]), 3, 4));
         assert_eq!(seldom, always);
         let model = built(&[]);
@@ -402,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_data_do_not_allow_is_refused() {
+    fn tasks_that_the_data_do_not_allow_are_refused() {
         let refused = |changes: &[(&str, &str)], channels: usize, word: &str| {
             let said = build_for::<MultiTask>(&with(changes), channels).expect_err("impossible").to_string();
             assert!(said.contains(word), "{said}");

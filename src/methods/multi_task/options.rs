@@ -16,17 +16,17 @@ options! {
         ..patches: PatchOptions;
         /// Tasks to learn.
         tasks: String = "rp+ex".into(), as "some of rp, col, ex and ms, joined by +";
-        /// Harmonise the input: relative position sees the lightness alone, as colorization does.
+        /// Harmonise the input: relative position sees lightness only, as colorization does.
         harmonise: bool = false;
         /// Width of the fully connected layers of the heads.
         hidden: usize = 128, in 1..=65_536, tiny = 16;
-        /// Channels of the heads that draw maps.
+        /// Channels of the heads that predict maps.
         head: usize = 64, in 1..=65_536, unit "channels", tiny = 8;
         /// Margin of the exemplar task's triplets.
         margin: f64 = 0.5, in above(0.0);
         /// Weight of the lasso on the layers that each task reads; 0 lets all tasks read the last layer.
         lasso: f64 = 0.0, in 0.0..;
-        /// Steps between two measurements of how far the tasks' gradients agree; 0 never measures.
+        /// Interval between measurements of the cosines of the tasks' gradients; 0 never measures.
         look_every: usize = 10, in 0.., unit "steps";
         /// Weight of relative position.
         weight_rp: f64 = 1.0, in 0.0..;
@@ -40,7 +40,7 @@ options! {
 }
 
 impl MultiTaskOptions {
-    /// The weight of a task's loss.
+    /// Weight of a task's loss.
     pub(super) fn weight(&self, task: Task) -> f64 {
         match task {
             Task::Position => self.weight_rp,

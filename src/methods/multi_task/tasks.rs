@@ -1,4 +1,4 @@
-//! The tasks that one network learns at once, and what each gets to see.
+//! Tasks of multi-task learning, and their views.
 
 use burn::tensor::Tensor;
 
@@ -17,7 +17,7 @@ use crate::rng::Rng;
 use crate::view::cut_patches;
 use crate::view::lab::{lightness, to_lab};
 
-/// A task, in the order in which all of them come.
+/// A task, in the order of all tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Task {
     Position,
@@ -29,20 +29,20 @@ pub(crate) enum Task {
 impl Task {
     pub(crate) const ALL: [Self; 4] = [Self::Position, Self::Colour, Self::Exemplar, Self::Motion];
 
-    /// The short name in the paper's tables.
+    /// Short name in the paper's tables.
     pub(crate) fn name(self) -> &'static str {
         ["rp", "col", "ex", "ms"][self as usize]
     }
 
-    /// What it is called where there is room.
+    /// Long name.
     pub(crate) fn title(self) -> &'static str {
         ["relative position", "colorization", "exemplar", "motion segmentation"][self as usize]
     }
 
-    /// Tasks joined by `+`, each once, in the order in which they come.
+    /// Parses tasks joined by `+`, and sorts them without duplicates.
     ///
     /// # Errors
-    /// When one has no such name.
+    /// If a name is unknown.
     pub(crate) fn parse(text: &str) -> Result<Vec<Self>> {
         let one = |name: &str| {
             Self::ALL.into_iter().find(|task| task.name() == name.trim()).ok_or_else(|| {
@@ -57,12 +57,12 @@ impl Task {
     }
 }
 
-/// What is the same for all tasks.
+/// Tasks of a run with their settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) tasks: Vec<Task>,
     crop: CropFlip,
-    /// Relative position sees the lightness alone, as colorization does.
+    /// Relative position sees lightness only, as colorization does.
     harmonised: bool,
     layout: Option<(Layout, PatchPreprocess)>,
     pub(crate) watcher: Option<MotionLabeller>,
@@ -70,10 +70,10 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Takes the options up.
+    /// Plan for these data.
     ///
     /// # Errors
-    /// When they are impossible, or the data do not have what a task needs.
+    /// If options are impossible, or the data do not meet the requirements of a task.
     pub(crate) fn of(config: &RunConfig, options: &MultiTaskOptions, data_info: &DataInfo) -> Result<Self> {
         let tasks = Task::parse(&options.tasks)?;
         let MultiTaskOptions { crop, harmonise: harmonised, margin, .. } = *options;
@@ -103,7 +103,7 @@ impl Plan {
         Ok(Self { tasks, crop, harmonised, layout, watcher, margin })
     }
 
-    /// Rows and columns of what a task looks at.
+    /// Height and width of a task's input.
     pub(crate) fn sides(&self, task: Task, data_info: &DataInfo) -> [usize; 2] {
         match (&self.layout, task) {
             (Some((layout, _)), Task::Position) => [layout.patch; 2],
@@ -111,20 +111,20 @@ impl Plan {
         }
     }
 
-    /// What each task gets to see: a part of the batch of its own, so that batch norm takes its statistics apart.
+    /// Draws the views of each task from its own images of the batch, so that its batch statistics are its own.
     pub(crate) fn views(&self, batch: &Batch, rng: &mut Rng) -> Views {
         let mut views = Views::default();
         for (index, &task) in self.tasks.iter().enumerate() {
-            let part = part(batch, index, self.tasks.len());
+            let images_of_task = share(batch, index, self.tasks.len());
             match task {
-                Task::Position => self.patches(&part, &mut views, rng),
+                Task::Position => self.patches(&images_of_task, &mut views, rng),
                 Task::Colour => {
-                    let images = self.crop.images(&part, rng);
+                    let images = self.crop.images(&images_of_task, rng);
                     views.targets.push(to_lab(images.clone()).narrow(1, 1, 2));
                     views.images.push(gray(images));
                 }
                 Task::Exemplar => {
-                    let images = self.crop.images(&part, rng);
+                    let images = self.crop.images(&images_of_task, rng);
                     let [n, _, side, _] = images.dims();
                     for _ in 0..2 {
                         let drawn: Vec<Variant> = (0..n).map(|_| Variant::draw(rng)).collect();
@@ -133,7 +133,7 @@ impl Plan {
                 }
                 Task::Motion => {
                     let watcher = self.watcher.as_ref().expect("the task has one");
-                    let seen = watcher.watch(&part, self.crop, rng);
+                    let seen = watcher.watch(&images_of_task, self.crop, rng);
                     views.images.push(seen.frames);
                     views.targets.extend(seen.targets);
                 }
@@ -142,9 +142,9 @@ impl Plan {
         views
     }
 
-    fn patches(&self, part: &Batch, views: &mut Views, rng: &mut Rng) {
+    fn patches(&self, batch: &Batch, views: &mut Views, rng: &mut Rng) {
         let (layout, looks) = self.layout.as_ref().expect("the task has one");
-        let images = if self.harmonised { gray(part.images.clone()) } else { part.images.clone() };
+        let images = if self.harmonised { gray(batch.images.clone()) } else { batch.images.clone() };
         let [n, channels, h, w] = images.dims();
         let found = layout.draw(n, [h, w], rng);
         let patches = looks.apply(cut_patches(images, &found.patches, layout.patch), rng);
@@ -155,7 +155,7 @@ impl Plan {
         views.images.push(patches);
     }
 
-    /// The places among the views of a task's images and of its targets.
+    /// Indices of a task's first images and targets among the views.
     pub(crate) fn places(&self, task: Task) -> [usize; 2] {
         let before = self.tasks.iter().take_while(|&&other| other != task);
         before.fold([0, 0], |[images, targets], other| match other {
@@ -167,15 +167,15 @@ impl Plan {
     }
 }
 
-/// The lightness of images, 0 to 1, in as many channels as they have.
+/// Lightness of images in 0 to 1, repeated for each of their channels.
 fn gray(images: Tensor<4>) -> Tensor<4> {
     let [_, channels, ..] = images.dims();
     (lightness(images) / 100.0).repeat(&[1, channels, 1, 1])
 }
 
-/// Part `index` of a batch in `count` parts of one size. Of fewer images than two a part each task gets all, and a single one
-/// twice.
-fn part(batch: &Batch, index: usize, count: usize) -> Batch {
+/// Share `index` of a batch in `count` equal shares. If there are fewer than two images for each, a task gets all; a single image is
+/// repeated.
+fn share(batch: &Batch, index: usize, count: usize) -> Batch {
     let [n, ..] = batch.images.dims();
     let rows: Vec<i32> = match n / count {
         _ if n == 1 => vec![0, 0],
@@ -197,7 +197,7 @@ mod tests {
     use burn::tensor::{Device, TensorData};
 
     #[test]
-    fn tasks_are_read_in_any_order_and_strangers_are_refused() {
+    fn tasks_are_parsed_in_any_order() {
         use Task::{Colour, Exemplar, Motion, Position};
         assert_eq!(Task::parse("ms+rp").expect("tasks"), [Position, Motion]);
         assert_eq!(Task::parse("ex + col+ex").expect("tasks"), [Colour, Exemplar]);
@@ -207,17 +207,17 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_batch_share_no_image_unless_there_are_too_few() {
+    fn tasks_share_no_image_if_there_are_enough() {
         let batch = |n: usize| {
             let numbers: Vec<f32> = (0..n).map(|image| image as f32).collect();
             let images = Tensor::<4>::from_data(TensorData::new(numbers, [n, 1, 1, 1]), &Device::flex());
             Batch { next: Some(images.clone() + 0.5), ..Batch::of(images, (10..10 + n).collect()) }
         };
         let seen = |n: usize, index: usize| {
-            let part = part(&batch(n), index, 3);
-            let next: Vec<f32> = part.next.expect("clips").into_data().try_to_vec().expect("floats");
-            assert!(next.iter().zip(&part.indices).all(|(next, index)| *next == (index - 10) as f32 + 0.5));
-            part.indices
+            let share = share(&batch(n), index, 3);
+            let next: Vec<f32> = share.next.expect("clips").into_data().try_to_vec().expect("floats");
+            assert!(next.iter().zip(&share.indices).all(|(next, index)| *next == (index - 10) as f32 + 0.5));
+            share.indices
         };
         assert_eq!([seen(8, 0), seen(8, 1), seen(8, 2)], [vec![10, 11], vec![12, 13], vec![14, 15]]);
         assert_eq!([seen(5, 0), seen(5, 2)], [vec![10, 11, 12, 13, 14], vec![10, 11, 12, 13, 14]]);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn gray_images_keep_their_lightness_and_nothing_else() {
+    fn gray_images_keep_their_lightness_only() {
         use crate::view::lab::from_lab;
         let lab = |a: f32| Tensor::<4>::from_data([[[[55.0f32]], [[a]], [[-4.0]]]], &Device::flex());
         let [one, other] = [12.0, -18.0].map(|a| gray(from_lab(lab(a))));

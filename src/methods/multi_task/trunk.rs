@@ -1,4 +1,4 @@
-//! One encoder for several tasks: each reads its last map, or a mixture of its own of all of them.
+//! One encoder for several tasks, each of which reads the last map or its own mixture of all maps.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -6,36 +6,36 @@ use burn::tensor::module::adaptive_avg_pool2d;
 
 use crate::net::{Conv2d, Encoder, Init};
 
-/// An encoder and what each task reads of it.
+/// Encoder, and the mixtures that the tasks read.
 #[derive(Module, Debug)]
 pub struct Trunk {
-    /// The network that all tasks share.
+    /// Encoder of all tasks.
     pub encoder: Encoder,
     mixture: Option<Mixture>,
 }
 
-/// Task n reads `sum_m alpha_nm P_m(x_m)` of the maps x_m of all layers: P_m brings a map to the size of the last one by
-/// means over cells and to its channels by a 1x1 convolution that all tasks share; the last one stays as it is. In the paper
-/// the layers are the 23 units of one block, alike in size (Doersch and Zisserman 2017, section 3.2).
+/// Task n reads `sum_m alpha_nm P_m(x_m)` of the maps x_m of all layers: P_m is average pooling to the size of the last map and a 1x1
+/// convolution to its channels, shared by all tasks; the last map is read as it is. In the paper the layers are the 23 units of one
+/// block, all of one size (Doersch and Zisserman 2017, section 3.2).
 #[derive(Module, Debug)]
 struct Mixture {
-    /// For every layer but the last.
+    /// 1x1 convolutions of all layers but the last.
     adapters: Vec<Conv2d>,
-    /// `[tasks, layers]`.
+    /// Weights `[tasks, layers]`.
     alpha: Param<Tensor<2>>,
 }
 
 impl Trunk {
-    /// Each task reads the last map.
+    /// Trunk whose tasks read the last map.
     pub(crate) fn plain(encoder: Encoder) -> Self {
         Self { encoder, mixture: None }
     }
 
-    /// Each of so many tasks chooses its layers, all alike at first, of images of these channels, rows and columns.
+    /// Trunk with a mixture for each task, of equal weights at first, for images of this size (channels, rows, columns).
     pub(crate) fn mixed(encoder: Encoder, tasks: usize, [channels, h, w]: [usize; 3], init: &mut Init) -> Self {
         let layers = encoder.layer_names().len() - 1;
         let alpha = init.constant([tasks, layers], 1.0 / layers as f32);
-        // only the widths are of interest; without gradients no statistics move
+        // for the widths only; without gradients running statistics do not change
         let maps = encoder.valid().maps(Tensor::zeros([1, channels, h, w], &alpha.val().device().inner()));
         let widths: Vec<usize> = maps.iter().map(|map| map.dims()[1]).collect();
         let (last, earlier) = widths.split_last().expect("an encoder has a layer");
@@ -43,7 +43,7 @@ impl Trunk {
         Self { encoder, mixture: Some(Mixture { adapters, alpha }) }
     }
 
-    /// What task number `task` reads: `[n, c, h, w]` in 0 to 1 -> `[n, width, h_l, w_l]`.
+    /// Map that task number `task` reads: `[n, c, h, w]` in 0 to 1 -> `[n, width, h_l, w_l]`.
     pub(crate) fn read(&self, task: usize, images: Tensor<4>) -> Tensor<4> {
         let Some(Mixture { adapters, alpha }) = &self.mixture else { return self.encoder.last_map(images) };
         let mut maps = self.encoder.maps(images);
@@ -57,12 +57,12 @@ impl Trunk {
         })
     }
 
-    /// `sum |alpha|`, whose penalty leaves few layers to each task (Tibshirani 1996): `[1]`.
+    /// `sum |alpha|`, `[1]`: the lasso, which leaves few layers to each task (Tibshirani 1996).
     pub(crate) fn sparsity(&self) -> Option<Tensor<1>> {
         self.mixture.as_ref().map(|mixture| mixture.alpha.val().abs().sum())
     }
 
-    /// How much of each layer each task reads: `[tasks, layers]`.
+    /// Weights of the mixtures: `[tasks, layers]`.
     pub(crate) fn shares(&self) -> Option<Tensor<2>> {
         self.mixture.as_ref().map(|mixture| mixture.alpha.val().inner())
     }

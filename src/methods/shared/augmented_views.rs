@@ -1,4 +1,4 @@
-//! What the methods that compare views of one image share: the recipe of their views, and how the views are drawn.
+//! Augmented views of an image, for methods that compare them.
 
 use burn::tensor::Tensor;
 
@@ -12,17 +12,17 @@ use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::Rng;
 use crate::view::recipe::{self, Recipe};
 
-/// The views of a method, as its [`ViewOptions`] say.
+/// Augmentation of a method, by its [`ViewOptions`].
 #[derive(Clone, Debug)]
 pub(crate) struct Augment {
     recipe: Recipe,
 }
 
 impl Augment {
-    /// Takes the options up.
+    /// Augmentation for these data.
     ///
     /// # Errors
-    /// When the recipe does not exist or is impossible.
+    /// If the recipe is unknown or impossible.
     pub(crate) fn of(options: &ViewOptions, data_info: &DataInfo) -> Result<Self> {
         let size = match options.size {
             0 => data_info.size.height.max(data_info.size.width),
@@ -34,17 +34,20 @@ impl Augment {
         Ok(Self { recipe })
     }
 
-    /// Tiles of an image, where the recipe cuts it into some.
+    /// Number of tiles of an image, if the recipe cuts tiles.
     pub(crate) fn parts(&self) -> Option<usize> {
         self.recipe.tiles()
     }
 
-    /// Views of an image.
+    /// Number of views of an image.
     pub(crate) fn count(&self) -> usize {
         self.recipe.count()
     }
 
-    /// Refuses recipes without exactly two views, which a loss over a pair needs.
+    /// Augmentation with exactly two views.
+    ///
+    /// # Errors
+    /// As [`Augment::of`], and if the recipe makes another number of views.
     pub(crate) fn of_two(options: &ViewOptions, data_info: &DataInfo) -> Result<Self> {
         let augment = Self::of(options, data_info)?;
         match augment.count() {
@@ -56,24 +59,24 @@ impl Augment {
         }
     }
 
-    /// Refuses an encoder that leaves nothing of a view.
+    /// Checks that the encoder's last map of each view has at least one position.
     ///
     /// # Errors
-    /// When there is such a view.
+    /// If a view is too small for the encoder.
     pub(crate) fn fit(&self, encoder: &Encoder, config: &RunConfig) -> Result<()> {
         self.recipe.sides().try_for_each(|side| last_map(encoder, [side; 2], config).map(drop))
     }
 
-    /// Every view of every image.
+    /// Draws all views of a batch.
     pub(crate) fn views(&self, batch: &Batch, rng: &mut Rng) -> Views {
         Views { images: self.recipe.views(&batch.images, rng), ..Views::default() }
     }
 }
 
-/// What the small presets start from: the four-block encoder and 10 epochs of 256 images a step, minutes on two CPU cores.
-/// AdamW with a rate that rises over half an epoch, for the papers' LARS and LARC are made for batches of thousands and their
-/// SGD for hundreds of epochs. Both views are drawn alike, without blur and without solarising, which leave little of an
-/// image of 28 px: where a paper's two views differ, these do not.
+/// Base of the small presets: the four-block encoder and 10 epochs of 256 images a step, minutes on two CPU cores. AdamW with a
+/// warm-up of half an epoch, because the papers' LARS and LARC are made for batches of thousands and their SGD for hundreds of
+/// epochs. Both views use the same augmentations, without blur and solarisation, which would leave little of an image of
+/// 28 px.
 pub(crate) fn small_run(method: &str, data: &str) -> RunConfig {
     RunConfig {
         method: method.into(),
@@ -88,8 +91,8 @@ pub(crate) fn small_run(method: &str, data: &str) -> RunConfig {
     }
 }
 
-/// The sentence for a set of negatives that is larger than the data set: each image is then among its own negatives, several
-/// times over.
+/// Warning about a set of negatives that is larger than the data set: it contains each image several times, so each is among
+/// its own negatives.
 pub(crate) fn advice_on_repeats(option: &str, size: usize, data_info: &DataInfo) -> Option<String> {
     let images = data_info.images;
     (size > images).then(|| {
@@ -101,12 +104,12 @@ pub(crate) fn advice_on_repeats(option: &str, size: usize, data_info: &DataInfo)
     })
 }
 
-/// The images of the first two views.
+/// Images of the first two views.
 pub(crate) fn both(views: &Views) -> [Tensor<4>; 2] {
     [views.images[0].clone(), views.images[1].clone()]
 }
 
-/// The rows of a picture of two views.
+/// Rows of a drawing, one for each view.
 pub(crate) fn rows(views: &Views) -> Vec<(String, Tensor<4>)> {
     let names = views
         .images

@@ -1,4 +1,4 @@
-//! What stands between the encoder and the vectors that a task compares or classifies.
+//! Fully connected layers between an encoder and a task.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -8,27 +8,28 @@ use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::net::{Encoder, Init, Mlp, MlpPlan, Norm};
 
-/// The two fully connected layers of AlexNet with batch norm (4096-4096), without biases; none where the width is 0, and the
-/// task then reads means over positions.
+/// Two fully connected layers with batch norm and without biases, as in AlexNet (4096-4096); `None` for width 0, where the task
+/// reads the average over positions.
 pub(crate) fn alexnet_layers(width: usize) -> Option<MlpPlan> {
     (width > 0).then(|| MlpPlan { output_norm: Norm::Batch, ..MlpPlan::normed(vec![width; 2]) })
 }
 
-/// Either nothing: vectors are means over positions, as in NIN. Or fully connected layers with ReLU over the last map with
-/// all its positions, as in AlexNet.
+/// Vectors of a task: global average pooling without layers, as in NIN, or fully connected layers with ReLU on the flattened
+/// last map, as in AlexNet.
 #[derive(Module, Debug)]
 pub struct FcHead {
     layers: Option<Mlp>,
 }
 
-/// Channels, rows and columns of the last map of pieces of `size` (rows, columns).
+/// Channels, rows and columns of the last map for images of `size` (rows, columns).
 ///
 /// # Errors
-/// When the pieces are too small for the encoder.
+/// If the images are too small for the encoder.
 pub(crate) fn last_map(encoder: &Encoder, size: [usize; 2], config: &RunConfig) -> Result<[usize; 3]> {
     let map = encoder.last_map_size(size);
     if map.contains(&0) {
-        let ([height, width], method) = (size, &config.method);
+        let [height, width] = size;
+        let method = &config.method;
         return Err(Error::Config(format!(
             "{method} shows the encoder pieces of {height} x {width} px, of which it leaves nothing; make them larger or choose \
              another encoder.kind"
@@ -38,10 +39,10 @@ pub(crate) fn last_map(encoder: &Encoder, size: [usize; 2], config: &RunConfig) 
 }
 
 impl FcHead {
-    /// For images of `size` (rows, columns); without a plan there is nothing.
+    /// Head for images of `size` (rows, columns); without a plan it has no layers.
     ///
     /// # Errors
-    /// When the images are too small for the encoder.
+    /// If the images are too small for the encoder.
     pub(crate) fn init(
         plan: Option<MlpPlan>,
         encoder: &Encoder,
@@ -53,12 +54,12 @@ impl FcHead {
         Ok(Self { layers: plan.map(|plan| plan.init(channels * rows * columns, init)) })
     }
 
-    /// The same with other weights at first.
+    /// Changes the layers, for example their initial weights.
     pub(crate) fn map_layers(self, change: impl FnOnce(Mlp) -> Mlp) -> Self {
         Self { layers: self.layers.map(change) }
     }
 
-    /// Numbers a vector.
+    /// Features of a vector.
     pub(crate) fn width(&self, encoder: &Encoder) -> usize {
         self.layers.as_ref().map_or_else(|| encoder.width(), Mlp::width)
     }

@@ -1,4 +1,4 @@
-//! Options that several methods share, each declared once.
+//! Options of several methods, each declared once.
 
 use crate::data::catalogue;
 use crate::net::{Init, PixelHead};
@@ -18,33 +18,33 @@ options! {
 }
 
 impl ViewOptions {
-    /// A published recipe: `size` pixels to a side, crops as it has them.
+    /// A published recipe with views of `size` pixels and its own crops.
     pub(crate) fn published(recipe: &str, size: usize) -> Self {
         Self { recipe: recipe.into(), size, min_area: 0.0 }
     }
 
-    /// Options of the small presets: the recipe for gray or for colour images at their own size.
+    /// Options of the small presets: the recipe for gray or colour images, at the images' own size.
     pub(crate) fn small(data: &str) -> Self {
         Self { recipe: small_recipe(data).into(), size: 0, min_area: 0.3 }
     }
 }
 
-/// The recipe for images of about 30 px, gray or colour.
+/// Recipe for images of about 30 px, gray or colour.
 pub(crate) fn small_recipe(data: &str) -> &'static str {
     let gray = catalogue::find(data).is_ok_and(|entry| entry.size.channels == 1);
     if gray { "small-gray" } else { "small-colour" }
 }
 
 options! {
-    /// The temperature of a contrastive loss.
+    /// Temperature of a contrastive loss.
     pub struct Temperature {
-        /// Temperature, which divides cosines; the lower, the harder the nearest negatives are pushed away.
+        /// Temperature, which divides cosines; the lower it is, the more the nearest negatives count.
         tau: f64 = 0.1, in above(0.0);
     }
 }
 
 options! {
-    /// The depth of a projector.
+    /// Depth of a projector.
     pub struct ProjectorDepth {
         /// Layers of the projector.
         layers: usize = 2, in 1..=64, unit "layers";
@@ -52,17 +52,17 @@ options! {
 }
 
 options! {
-    /// The decay of a momentum encoder.
+    /// Momentum of a momentum encoder.
     pub struct MomentumDecay {
-        /// Decay of the momentum encoder, an exponential moving average of the weights; 1 never moves it.
+        /// Momentum of the momentum encoder, an exponential moving average of the weights; with 1 it never changes.
         momentum: f64 = 0.99, in 0.0..=1.0;
     }
 }
 
 options! {
-    /// The head of a task that asks for something at every position of a map.
+    /// Head of a task that predicts every position of a map.
     pub struct PixelHeadOptions {
-        /// Channels of the head's hidden layers; 0 leaves its last layer alone.
+        /// Channels of the head's hidden layers; 0 leaves the last layer only.
         head: usize = 64, in 0..=65_536, unit "channels", tiny = 8;
         /// Hidden layers of the head.
         layers: usize = 1, in 0..=64, unit "layers";
@@ -70,16 +70,16 @@ options! {
 }
 
 impl PixelHeadOptions {
-    /// The head, from maps of `input` channels to `output` numbers a pixel.
+    /// Draws the head, from maps of `input` channels to `output` channels.
     pub(crate) fn init(&self, input: usize, output: usize, init: &mut Init) -> PixelHead {
         PixelHead::init(input, self.head, self.layers, output, init)
     }
 }
 
 options! {
-    /// Shifted and mirrored images.
+    /// Random shift and mirroring.
     pub struct ShiftFlip {
-        /// Padding of the random shift: an image is padded by so many pixels and cropped again.
+        /// Padding of the random shift, after which the image is cropped to its size again.
         crop_padding: usize = 0, in 0..=256, unit "px";
         /// Mirror half of the images.
         flip: bool = false;
@@ -87,9 +87,9 @@ options! {
 }
 
 options! {
-    /// Fully connected layers between the encoder and a task.
+    /// Fully connected layers between encoder and task.
     pub struct FcOptions {
-        /// Width of the two fully connected layers on the last map; 0 takes its mean over positions instead.
+        /// Width of the two fully connected layers on the last map; 0 takes its average over positions instead.
         hidden: usize = 0, in 0..=65_536, tiny = 16;
     }
 }
