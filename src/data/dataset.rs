@@ -1,4 +1,4 @@
-//! Images in memory: bytes as they were read, turned into tensors a batch at a time.
+//! Images in memory as bytes, turned into tensors a batch at a time.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -11,34 +11,34 @@ use crate::error::{Error, Result};
 pub struct Size {
     /// 1 (gray) or 3 (red, green, blue).
     pub channels: usize,
-    /// Pixels down.
+    /// Height in pixels.
     pub height: usize,
-    /// Pixels across.
+    /// Width in pixels.
     pub width: usize,
 }
 
 impl Size {
-    /// Bytes an image.
+    /// Bytes of an image.
     pub fn bytes(self) -> usize {
         self.channels * self.height * self.width
     }
 }
 
-/// Some of a data set's images with their labels. Images may still be arriving: `total` says how many there will be.
+/// A split of a data set: images with their labels. Images may still be arriving; `total` is their final number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     size: Size,
     total: usize,
     pixels: Vec<u8>,
     labels: Vec<u16>,
-    /// Where the images are frames of clips.
+    /// The order of the frames, if the images are frames of clips.
     sequence: Option<Sequence>,
     /// The file of each image within its folder; empty where images have no files of their own.
     files: Vec<String>,
 }
 
 impl Split {
-    /// An empty split that will hold `total` images; memory is taken as images arrive.
+    /// An empty split for `total` images; memory is taken as images arrive.
     pub fn expecting(size: Size, total: usize) -> Self {
         Self { size, total, pixels: Vec::new(), labels: Vec::new(), sequence: None, files: Vec::new() }
     }
@@ -56,7 +56,7 @@ impl Split {
         Ok(split)
     }
 
-    /// A complete split of images that nobody has named the classes of.
+    /// A complete split of images without labels.
     ///
     /// # Errors
     /// When the pixels are not whole images.
@@ -74,7 +74,7 @@ impl Split {
         })
     }
 
-    /// The same with its images following one another.
+    /// The same split as frames of clips.
     ///
     /// # Errors
     /// When there are not as many frames as images.
@@ -121,7 +121,7 @@ impl Split {
         Ok(())
     }
 
-    /// Images that are there.
+    /// Number of images that have arrived.
     pub fn len(&self) -> usize {
         self.pixels.len() / self.size.bytes()
     }
@@ -133,24 +133,24 @@ impl Split {
         self.len() > 1 && images.all(|image| Some(image) == first)
     }
 
-    /// Whether no image is there yet.
+    /// True if no image has arrived yet.
     pub fn is_empty(&self) -> bool {
         self.pixels.is_empty()
     }
 
-    /// Whether these images are there, and the frames they are compared with.
+    /// True if these images have arrived, and the frames they are compared with.
     pub fn holds(&self, indices: &[usize]) -> bool {
         let there = |index| index < self.len();
         let partner_there = |&index: &usize| self.sequence.as_ref().is_none_or(|known| there(known.partner(index)));
         indices.iter().all(|index| there(*index) && partner_there(index))
     }
 
-    /// Images there will be.
+    /// Number of images once all have arrived.
     pub fn total(&self) -> usize {
         self.total
     }
 
-    /// Whether every image is there, and a label for each where there are labels at all.
+    /// True if every image has arrived, and a label for each if there are labels at all.
     pub fn is_complete(&self) -> bool {
         self.len() == self.total && (self.labels.is_empty() || self.labels.len() == self.total)
     }
@@ -160,7 +160,7 @@ impl Split {
         self.size
     }
 
-    /// The labels that are there, in the order of the images.
+    /// The labels that have arrived, in the order of the images.
     pub fn labels(&self) -> &[u16] {
         &self.labels
     }
@@ -170,7 +170,7 @@ impl Split {
         &self.files
     }
 
-    /// How the images follow one another, where they are frames of clips.
+    /// The order of the frames, if the images are frames of clips.
     pub fn sequence(&self) -> Option<&Sequence> {
         self.sequence.as_ref()
     }
@@ -202,7 +202,7 @@ impl Split {
         Tensor::from_data(TensorData::new(values, [indices.len(), channels, height, width]), device)
     }
 
-    /// Gray images as colour images of the same look.
+    /// Gray images as RGB images of three equal channels.
     pub fn in_colour(&self) -> Self {
         let size = Size { channels: 3, ..self.size };
         let thrice = |index| [self.image(index); 3].concat();
@@ -241,12 +241,12 @@ impl Split {
 pub struct Dataset {
     /// The name in the catalogue, for example `fashion-mnist`; `folder` for images of the user's own.
     pub name: String,
-    /// What the labels mean; empty where there are none.
+    /// The names of the labels; empty if there are none.
     pub classes: Vec<String>,
     /// Images to learn from.
     pub train: Split,
     /// Images that settings of the probes are chosen by, where the data set sets some apart.
     pub validation: Option<Split>,
-    /// Images that nothing is chosen by.
+    /// Images to test on; nothing is chosen by them.
     pub test: Split,
 }

@@ -1,17 +1,17 @@
-//! Images that follow one another: which frame each is compared with.
+//! The order of frames in clips: for each frame the one it is compared with.
 
-/// What clips of the user's own are called as a data set.
+/// The name of the data set of the user's own clips.
 pub const CLIPS: &str = "clips";
 
-/// How the images of a split follow one another, where they are frames of clips.
+/// The order of the images of a split, if they are frames of clips.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sequence {
-    /// For each frame the place of the one it is compared with.
+    /// For each frame the index of the one it is compared with.
     partners: Vec<u32>,
 }
 
 impl Sequence {
-    /// Clips of so many frames, one after the other. A frame is compared with the next one; the last of a clip, which has no
+    /// Clips of the given lengths, one after the other. A frame is compared with the next one; the last of a clip, which has no
     /// next, with the one before; and the only one with itself, which shows no movement.
     pub fn of_clips(lengths: &[usize]) -> Self {
         let (mut partners, mut start) = (Vec::new(), 0);
@@ -23,12 +23,12 @@ impl Sequence {
         Self { partners }
     }
 
-    /// Frames.
+    /// Number of frames.
     pub fn len(&self) -> usize {
         self.partners.len()
     }
 
-    /// Whether there is no frame.
+    /// True if there is no frame.
     pub fn is_empty(&self) -> bool {
         self.partners.is_empty()
     }

@@ -21,7 +21,7 @@ pub(super) struct Layout {
     pub(super) test: Vec<Item>,
     /// The folders of the three halves in words.
     pub(super) names: [String; 3],
-    /// What lies in the folder and is not used, in words.
+    /// The content of the folder that is not used, in words.
     pub(super) unused: Vec<String>,
 }
 

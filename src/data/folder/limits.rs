@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex};
 
-/// What is wrong with a file, to be read after its name.
+/// The fault of a file, to be read after its name.
 pub(super) type Wrong = String;
 
 /// The words of a decoder without line breaks.
