@@ -103,7 +103,7 @@ impl Lab {
     fn fails_with(&self, arguments: &str, code: i32, words: &[&str]) {
         let said = self.run(arguments);
         assert_eq!(said.code, Some(code), "nolabel {arguments}\n{}{}", said.out, said.err);
-        let last = said.err.lines().find(|line| !line.starts_with("warning: ") && !line.contains(" to learn from"));
+        let last = said.err.lines().find(|line| !line.starts_with("warning: ") && !line.contains(" to test on"));
         assert!(last.is_some_and(|line| line.starts_with("error: ")), "{}", said.err);
         assert!(said.out.is_empty(), "results belong to success: {}", said.out);
         for word in words {
