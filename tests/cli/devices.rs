@@ -19,7 +19,8 @@ fn run(mut command: Command) -> Said {
 
 #[test]
 fn a_machine_without_a_session_prints_no_library_messages() {
-    let mut command = Lab::new().command("devices");
+    let lab = Lab::new();
+    let mut command = lab.command("devices");
     command.env_remove("XDG_RUNTIME_DIR").env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY");
     let said = run(command);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));

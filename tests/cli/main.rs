@@ -12,6 +12,7 @@ mod folder;
 mod labelled;
 mod resume;
 mod serve;
+mod settings;
 mod show;
 mod single_checkpoint;
 mod sweep;

@@ -242,7 +242,8 @@ impl TrainRequest {
             return Ok(Some(longer));
         }
         Err(Failure::Usage(format!(
-            "{} are {total} steps, and the run has taken {step} already; name a larger number, or leave it out to go on as planned",
+            "the run has taken {step} steps already, and {} end at step {total}; name a larger number, or leave it out to continue \
+             as planned",
             config.budget()
         )))
     }
