@@ -5,7 +5,8 @@ use nolabel::session::event::{Event, Verdict};
 use super::{Lab, TRAINING, idx};
 
 /// A published setting, shrunk to seconds.
-const PUBLISHED: &str = "--data fashion-mnist:images --preset full --device cpu --set encoder.width=2 --set projector=8 -q";
+const PUBLISHED: &str =
+    "--data fashion-mnist:images --preset full --device cpu --set encoder.width=2 --set projector=8 -q";
 
 fn warnings(lab: &Lab, run: &str) -> Vec<String> {
     let events = lab.events(run).into_iter();
@@ -56,7 +57,11 @@ fn a_finished_run_is_trained_further() {
     assert!(rates(&lab, "run")[4] > rates(&lab, "run")[3], "the cosine of ten steps is higher at the fifth");
     let said = lab.succeeds("train --resume --out run --device cpu");
     assert!(said.err.contains("run is finished"), "{}", said.err);
-    lab.fails_with("train --resume --steps 7 --out run", 2, &["the run has taken 10 steps already, and 7 steps end at step 7"]);
+    lab.fails_with(
+        "train --resume --steps 7 --out run",
+        2,
+        &["the run has taken 10 steps already, and 7 steps end at step 7"],
+    );
     let file = "run/checkpoints/step-00000010.safetensors";
     let said = lab.succeeds(&format!("train --from {file} --epochs 2 --out branch --device cpu -q"));
     assert!(said.err.contains("continues from step 10 to 24"), "{}", said.err);
@@ -89,7 +94,9 @@ fn equal_images_are_never_healthy() {
 #[test]
 fn a_report_of_a_short_run_holds_no_nan() {
     let lab = Lab::new();
-    lab.succeeds("train simsiam --data fashion-mnist:images --batch 8 --set encoder.width=4 --steps 3 --device cpu -q --out run");
+    lab.succeeds(
+        "train simsiam --data fashion-mnist:images --batch 8 --set encoder.width=4 --steps 3 --device cpu -q --out run",
+    );
     lab.succeeds("report run --device cpu -q");
     let page = std::fs::read_to_string(lab.path("run/report.html")).expect("a report");
     assert!(!page.contains("NaN") && !page.contains(">inf"), "a number that is none reached the page");
