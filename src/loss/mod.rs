@@ -12,6 +12,7 @@ mod swapped_prediction;
 #[cfg(test)]
 pub(crate) mod test_support;
 mod triplet;
+mod vicreg;
 
 pub use classification::{accuracy, agreement, cross_entropy, first_place, partners_found};
 pub use colour::{
@@ -29,3 +30,4 @@ pub use pixel::{
 pub use regression::{explained_variance, squared_error};
 pub use swapped_prediction::{Sinkhorn, sinkhorn, sinkhorn_with_queue, swapped_prediction};
 pub use triplet::triplet;
+pub use vicreg::{Vicreg, VicregWeights, vicreg};

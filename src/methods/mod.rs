@@ -37,6 +37,7 @@ methods! {
     swav::Swav,
     simsiam::SimSiam,
     barlow_twins::BarlowTwins,
+    vicreg::Vicreg,
 }
 
 /// Id of the method for a first look: its task needs the fewest words, and its progress shows within seconds.

@@ -43,6 +43,12 @@ pub(super) const RECIPES: &[Row] = &[
     ("barlow-twins-cifar", "da Costa et al. 2022 (solo-learn), after their code for CIFAR-10", asymmetric_cifar),
     ("byol", "Grill et al. 2020, after their code: the two views differ", byol),
     ("barlow-twins", "Zbontar et al. 2021, after their code: the two views differ", barlow_twins),
+    (
+        "vicreg-cifar",
+        "da Costa et al. 2022 (solo-learn), after their code for CIFAR-10: both views alike",
+        vicreg_cifar,
+    ),
+    ("vicreg", "Bardes et al. 2022, after their code: the recipe of Barlow Twins", barlow_twins),
     ("pirl-image", "Misra and van der Maaten 2020, after their code: the image branch", pirl_image),
     (
         "pirl-patch",
@@ -194,6 +200,13 @@ fn barlow_twins() -> Vec<ViewKind> {
         ViewKind { count: 1, size: 224, ops }
     };
     vec![view(1.0, 0.0), view(0.1, 0.2)]
+}
+
+/// Solarised in both views, and never blurred.
+fn vicreg_cifar() -> Vec<ViewKind> {
+    let jitter = jitter([0.4, 0.4, 0.2, 0.1], 0.8);
+    let solarise = Op::Solarise { p: 0.1, threshold: 128.0 / 255.0 };
+    two(32, vec![crop(0.2, 1.0, Filter::Bicubic), jitter, gray(), solarise, flip()])
 }
 
 /// PIRL's ops after the crop (image branch) or the tiles (patch branch).

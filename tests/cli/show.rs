@@ -30,9 +30,18 @@ fn a_run_is_asked_and_answers() {
 #[test]
 fn a_method_is_drawn_before_anything_is_trained() {
     let lab = Lab::new();
-    for id in
-        ["exemplar", "context-encoder", "split-brain", "rotation", "aet", "moco", "simclr", "swav", "barlow-twins"]
-    {
+    for id in [
+        "exemplar",
+        "context-encoder",
+        "split-brain",
+        "rotation",
+        "aet",
+        "moco",
+        "simclr",
+        "swav",
+        "barlow-twins",
+        "vicreg",
+    ] {
         let said = lab.succeeds(&format!("show {id} --data fashion-mnist:images --device cpu -q")).out;
         assert_eq!(said, format!("show-{id}.html: open it in a browser\n"));
         let page = fs::read_to_string(lab.path(&format!("show-{id}.html"))).expect("a file");
