@@ -228,7 +228,8 @@ fn counted(count: usize) -> String {
 
 /// Some of the names, of different modules where there are several.
 fn examples(names: &[&str]) -> String {
-    let module = |name: &str| name.rsplitn(3, '.').last().unwrap_or(name).to_string();
+    let shared = shared_prefix(names);
+    let module = |name: &str| name[shared..].split('.').next().unwrap_or_default().to_string();
     let mut chosen: Vec<&str> = Vec::new();
     for distinct in [true, false] {
         for name in names {
@@ -240,6 +241,13 @@ fn examples(names: &[&str]) -> String {
     }
     let more = if names.len() > chosen.len() { ", ..." } else { "" };
     format!("{}{more}", chosen.into_iter().map(quoted).collect::<Vec<_>>().join(", "))
+}
+
+/// Bytes of the longest prefix of whole words that all names share.
+fn shared_prefix(names: &[&str]) -> usize {
+    let first = names.first().copied().unwrap_or_default();
+    let ends = first.match_indices('.').map(|(at, _)| at + 1);
+    ends.take_while(|&end| names.iter().all(|name| name.starts_with(&first[..end]))).last().unwrap_or(0)
 }
 
 /// The name as it can stand in a sentence: a file may hold any text as one.
@@ -278,9 +286,9 @@ mod tests {
     fn modules_of_the_network_make_it_another_one() {
         for (other, word) in [
             ("layer1.0.se.fc1.bias", "squeeze-and-excitation"),
-            ("layer2.0.conv2_attention.cbam.weight", "attention in its blocks"),
+            ("layer4.0.conv2_attention.cbam.weight", "attention in its blocks"),
             ("layer1.1.downsample.0.weight", "another network"),
-            ("layer2.0.aa.filt", "anti-aliased"),
+            ("layer4.0.aa.filt", "anti-aliased"),
             ("conv1.bias", "another network"),
         ] {
             for prefix in ["", "module.", "state_dict.backbone."] {
