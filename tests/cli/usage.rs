@@ -178,8 +178,7 @@ fn a_wrong_path_to_a_run_is_answered_with_the_runs_there_are() {
     for name in ["runs/one", "runs/two", "mine"] {
         lab.succeeds(&format!("{} --steps 1 --out {name} -q", crate::TRAINING));
     }
-    for command in ["eval nowhere", "export nowhere --out x.onnx", "report nowhere", "compare nowhere"]
-    {
+    for command in ["eval nowhere", "export nowhere --out x.onnx", "report nowhere", "compare nowhere"] {
         lab.fails_with(command, 1, &["no run in nowhere: it does not exist; the runs here: mine, runs/one, runs/two"]);
     }
     lab.fails_with("eval runs", 1, &["no run in runs: it has no run.toml; the runs here: runs/one, runs/two"]);
