@@ -223,8 +223,9 @@ mod tests {
         for (n, width) in [(12, 40), (60, 10)] {
             let (features, labels) = rows(n, width);
             let (asked, truth) = rows(n + 30, width);
-            let (all, others, scale): (Vec<usize>, Vec<usize>, _) =
-                ((0..n).collect(), (0..n + 30).collect(), Scale::none(width));
+            let all: Vec<usize> = (0..n).collect();
+            let others: Vec<usize> = (0..n + 30).collect();
+            let scale = Scale::none(width);
             let known = Known { features: &features, labels: &labels, rows: &all, scale: &scale, classes: 3 };
             let aside = Known { features: &asked, labels: &truth, rows: &others, ..known };
             let penalties = [10.0, 0.1];
