@@ -108,8 +108,8 @@ impl EvalRequest {
         };
         if (supervised.is_some() || self.untrained > 1) && !self.settings.reads() {
             return wrong(
-                "the supervised control and untrained encoders of other seeds are read by the probes linear, knn and \
-                          retrieval, none of which was asked for",
+                "the supervised control and untrained encoders of other seeds are read by linear, knn or retrieval, none of \
+                 which was asked for",
             );
         }
         let plans = [self.sgd.as_ref(), self.finetune.as_ref(), supervised];
