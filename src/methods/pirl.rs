@@ -66,7 +66,7 @@ options! {
         lambda: f64 = 0.5, in 0.0..=1.0;
         /// Momentum of the memory bank's rows; 0 replaces them.
         momentum: f64 = 0.5, in 0.0..=1.0;
-        /// Softmax cross-entropy in place of noise-contrastive estimation.
+        /// Softmax cross-entropy, in place of noise-contrastive estimation.
         cross_entropy: bool = false;
         /// Start of the memory bank.
         bank: BankStart = BankStart::Random;

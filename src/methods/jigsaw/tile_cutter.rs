@@ -28,7 +28,7 @@ options! {
         channel_jitter: usize = 0, in 0..=64, unit "px";
         /// Share of gray images, against chromatic aberration.
         gray: f64 = 0.5, in 0.0..=1.0;
-        /// Share of the other images whose green-magenta axis is projected out, against chromatic aberration.
+        /// Share of colour images less their green-magenta axis, against chromatic aberration.
         project: f64 = 0.5, in 0.0..=1.0;
         /// Level of normalisation of each tile, so that brightness does not reveal neighbours.
         level: PatchNormalisation = PatchNormalisation::Deviation;

@@ -46,7 +46,7 @@ options! {
         least_share: f64 = 0.1, in 0.0..=1.0;
         /// Largest share of foreground in a labelled frame.
         most_share: f64 = 0.8, in 0.0..=1.0;
-        /// Largest share of foreground along the border of a labelled frame.
+        /// Largest share of foreground on a labelled frame's border.
         border_share: f64 = 0.1, in 0.0..=1.0;
     }
 }

@@ -26,7 +26,7 @@ options! {
         margin: f64 = 0.5, in above(0.0);
         /// Weight of the lasso on the layers that each task reads; 0 lets all tasks read the last layer.
         lasso: f64 = 0.0, in 0.0..;
-        /// Interval between measurements of the cosines of the tasks' gradients; 0 never measures.
+        /// Interval of measuring the cosines of the tasks' gradients; 0 never measures.
         look_every: usize = 10, in 0.., unit "steps";
         /// Weight of relative position.
         weight_rp: f64 = 1.0, in 0.0..;

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use serde_json::Value;
 
+use crate::options::Declared;
 use crate::page::model::settings;
 use crate::page::state::store::PageState;
 
@@ -18,11 +19,7 @@ pub fn Field(
 ) -> impl IntoView {
     let state = expect_context::<PageState>();
     let name = StoredValue::new(key.clone());
-    let declared = Memo::new(move |_| {
-        let config = state.preset_config()?;
-        let card = state.card.get()?;
-        name.with_value(|key| settings::declared(&config, &card, key))
-    });
+    let declared = Memo::new(move |_| declared(state, name));
     let title = move || declared.get().map_or_else(|| label.to_string(), |declared| declared.label().to_string());
     let help = Memo::new(move |_| match declared.get() {
         Some(declared) => format!("{} Range: {}.", declared.help, declared.range),
@@ -31,13 +28,8 @@ pub fn Field(
     let base = Memo::new(move |_| {
         state.preset_config().and_then(|config| name.with_value(|key| settings::value(&config, key)))
     });
-    let typed = move || state.settings.with(|settings| name.with_value(|key| settings.typed(key).map(str::to_string)));
     let preset = move || base.get().filter(|value| value.as_u64() != Some(0)).map(settings::text_of);
-    let shown = move || typed().or_else(preset).unwrap_or_default();
-    let wrong = move || {
-        let said = state.config.with(|config| config.as_ref().err().cloned()).unwrap_or_default();
-        typed().is_some() && name.with_value(|key| said.contains(key.as_str()))
-    };
+    let shown = move || typed(state, name).or_else(preset).unwrap_or_default();
     let id = format!("set-{key}");
     let help_id = format!("help-{key}");
     // the prefix keeps options called `task` or `loss` apart from the page's own test ids
@@ -66,7 +58,7 @@ pub fn Field(
                 data-testid=testid
                 placeholder=move || preset().unwrap_or_else(|| placeholder.to_string())
                 prop:value=shown
-                aria-invalid=move || if wrong() { "true" } else { "false" }
+                aria-invalid=move || if is_wrong(state, name) { "true" } else { "false" }
                 on:change=move |event| name.with_value(|key| state.change(key, &event_target_value(&event)))
             />
         }
@@ -78,4 +70,21 @@ pub fn Field(
             <p class="hint help" id=help_id>{help}</p>
         </div>
     }
+}
+
+/// The declaration of the setting called `name`, if it is one of the configuration.
+fn declared(state: PageState, name: StoredValue<String>) -> Option<Declared> {
+    let config = state.preset_config()?;
+    let card = state.card.get()?;
+    name.with_value(|key| settings::declared(&config, &card, key))
+}
+
+fn typed(state: PageState, name: StoredValue<String>) -> Option<String> {
+    state.settings.with(|settings| name.with_value(|key| settings.typed(key).map(str::to_string)))
+}
+
+/// True if the configuration is refused because of what was typed here.
+fn is_wrong(state: PageState, name: StoredValue<String>) -> bool {
+    let said = state.config.with(|config| config.as_ref().err().cloned()).unwrap_or_default();
+    typed(state, name).is_some() && name.with_value(|key| said.contains(key.as_str()))
 }
