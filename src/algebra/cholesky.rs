@@ -17,6 +17,18 @@ impl Cholesky {
     /// Factors `A + ridge * I`, `A` the symmetric `[d, d]` of `entry`, which is asked at and below the diagonal. A pivot that
     /// rounding made negative is taken as the ridge.
     pub fn of(d: usize, ridge: f64, entry: impl Fn(usize, usize) -> f64) -> Self {
+        Self::above(f64::NEG_INFINITY, d, ridge, entry)
+    }
+
+    /// The same for a matrix of inner products whose rows may depend on one another. A pivot that is at most the ridge is
+    /// taken for rounding: the column below it would be the quotient of two roundings, which grows without bounds from
+    /// column to column, and is zero instead.
+    pub fn of_products(d: usize, ridge: f64, entry: impl Fn(usize, usize) -> f64) -> Self {
+        Self::above(ridge, d, ridge, entry)
+    }
+
+    /// Factors `A + ridge * I`, but for the columns of pivots up to `rounding`.
+    fn above(rounding: f64, d: usize, ridge: f64, entry: impl Fn(usize, usize) -> f64) -> Self {
         let mut values = vec![0.0; d * d];
         for (i, row) in values.chunks_exact_mut(d.max(1)).enumerate() {
             row[..=i].iter_mut().enumerate().for_each(|(j, value)| *value = entry(i, j));
@@ -24,15 +36,16 @@ impl Cholesky {
         let mut factor = Self { values, d };
         for start in (0..d).step_by(BLOCK) {
             let end = (start + BLOCK).min(d);
-            factor.eliminate(start, end, ridge);
+            factor.eliminate(start, end, ridge, rounding);
             factor.update(start, end);
         }
         factor
     }
 
     /// Columns `start..end` of L, where those before them are subtracted already.
-    fn eliminate(&mut self, start: usize, end: usize, ridge: f64) {
+    fn eliminate(&mut self, start: usize, end: usize, ridge: f64, rounding: f64) {
         let d = self.d;
+        let mut is_rounding = vec![false; end - start];
         for i in start..d {
             let (above, rest) = self.values.split_at_mut(i * d);
             let row = &mut rest[start..end];
@@ -40,10 +53,12 @@ impl Cholesky {
                 let known = j - start;
                 if j < i {
                     let other = &above[j * d + start..=j * d + j];
-                    row[known] = (row[known] - dot(&row[..known], &other[..known])) / other[known];
+                    let rest = row[known] - dot(&row[..known], &other[..known]);
+                    row[known] = if is_rounding[known] { 0.0 } else { rest / other[known] };
                 } else {
-                    let own = dot(&row[..known], &row[..known]);
-                    row[known] = (row[known] - own + ridge).max(ridge).sqrt();
+                    let pivot = row[known] - dot(&row[..known], &row[..known]);
+                    is_rounding[known] = pivot <= rounding;
+                    row[known] = (pivot + ridge).max(ridge).sqrt();
                 }
             }
         }
@@ -127,6 +142,26 @@ mod tests {
         let mut b = vec![1.0, 2.0];
         Cholesky::of(2, 1e-3, |_, _| 1.0).solve(&mut b, 1);
         assert!(b.iter().all(|x| x.is_finite()), "{b:?}");
+    }
+
+    #[test]
+    fn rows_that_are_there_many_times_do_not_make_the_factor_grow() {
+        // 150 rows of single precision that are twelve, each many times
+        let (d, width) = (150, 768);
+        let x = normal(&mut stream(4, Purpose::Probe, 0), 12 * width, 1.0);
+        let row = |place: usize| &x[place % 12 * width..][..width];
+        let products: Vec<f32> =
+            (0..d * d).map(|at| row(at / d).iter().zip(row(at % d)).map(|(a, b)| a * b).sum()).collect();
+        // roundings of a device that adds in another order
+        let noise = normal(&mut stream(4, Purpose::Probe, 1), d * d, 1e-3);
+        let entry = |i: usize, j: usize| f64::from(products[i * d + j] + noise[i * d + j]);
+        let found = Cholesky::of_products(d, 1e-5 * width as f64, entry).coordinates();
+        for i in 0..d {
+            for j in 0..=i {
+                let product: f32 = (0..d).map(|k| found[i * d + k] * found[j * d + k]).sum();
+                assert!((f64::from(product) - entry(i, j)).abs() < 0.1, "{i}, {j}: {product} is not {}", entry(i, j));
+            }
+        }
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::algebra::Cholesky;
 use crate::error::Result;
 
 const TOLERANCE: f64 = 1e-4;
-/// Added to the inner products, relative to the mean square of a row: rows may depend on one another.
-const RIDGE: f64 = 1e-6;
+/// Added to the inner products, relative to the mean square of a row, and more than single precision rounds them by: rows may
+/// depend on one another.
+const RIDGE: f64 = 1e-5;
 /// Features up to which the matrix of all their pairs is used.
 const PAIRED: usize = 8192;
 /// Rows up to which the matrix of all their pairs is used.
@@ -97,7 +98,8 @@ impl<'a> Compact<'a> {
         let products = whole.products().await?; // [n, n]
         drop(whole);
         let mean = (0..n).map(|row| f64::from(products[row * n + row])).sum::<f64>() / n as f64;
-        let rows = Cholesky::of(n, (RIDGE * mean).max(f64::MIN_POSITIVE), |i, j| f64::from(products[i * n + j]));
+        let rows =
+            Cholesky::of_products(n, (RIDGE * mean).max(f64::MIN_POSITIVE), |i, j| f64::from(products[i * n + j]));
         let labels = known.rows.iter().map(|&row| known.labels[row]);
         let problem = Problem::of(rows.coordinates(), n, labels, known.classes, device);
         let curvature = Curvature::Whole { gram: problem.gram().await?, width: n };
@@ -207,6 +209,24 @@ mod tests {
                 assert!(apart < 5e-3, "{n} rows of {width}: {apart} apart, the first weight is {:?}", features[0]);
             }
         }
+    }
+
+    #[test]
+    fn rows_that_are_there_many_times_are_told_apart() {
+        // photographs of one colour each: as many different rows as classes, in single precision
+        let (n, width, classes) = (96, 768, 12);
+        let shades = normal(&mut stream(7, Purpose::Probe, 0), classes * 3, 1.0);
+        let labels: Vec<u16> = (0..n).map(|row| (row % classes) as u16).collect();
+        let values = labels.iter().flat_map(|&label| (0..width).map(move |at| (label, at)));
+        let values = values.map(|(label, at)| shades[usize::from(label) * 3 + at / (width / 3)]).collect();
+        let features = Features { layer: "test".into(), width, values };
+        let all: Vec<usize> = (0..n).collect();
+        let scale = Scale::of(&features, &all);
+        let known = Known { features: &features, labels: &labels, rows: &all, scale: &scale, classes };
+        let device = Device::flex();
+        let compact = block_on(Compact::new(known, Space::of(n, width), None, &device)).expect("a problem");
+        let choice = block_on(compact.choose(&known, &[1e-2, 1e-4], &device)).expect("a path");
+        assert_eq!(choice.right.last(), Some(&n), "{:?}", choice.right);
     }
 
     #[test]
