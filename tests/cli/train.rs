@@ -108,7 +108,8 @@ fn micro_batches_and_step_schedules_can_be_set() {
 fn a_collapsed_run_warns_and_stops_on_request() {
     let lab = Lab::new();
     let run = "runs/rotation-fashion-mnist-1";
-    let hopeless = format!("{TRAINING} --steps 350 --lr 1e-12 --stop-on-collapse");
+    // checkpoints by steps: on a slow machine those by time would be written, too
+    let hopeless = format!("{TRAINING} --steps 350 --lr 1e-12 --stop-on-collapse --save-every 1000");
     let said = lab.run(&hopeless);
     assert_eq!(said.code, Some(1), "{}", said.err);
     for words in ["The run has stalled at step 300", "is saved after step 300", "--resume"] {

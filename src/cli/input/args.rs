@@ -107,8 +107,8 @@ fn bare_path(text: &str) -> String {
 pub(crate) fn missing_data() -> Failure {
     let known: Vec<_> = CATALOGUE.iter().map(|entry| entry.name).collect();
     Failure::Usage(format!(
-        "say with --data what to learn from: {} (`nolabel data list` says where they lie), {}, which is made at once, {}:DIR for \
-         images of your own, or {}:DIR for clips of your own",
+        "name the images with --data: {} (`nolabel data list` shows their folders), {} (generated), {}:DIR for images of your \
+         own, or {}:DIR for clips of your own",
         known.join(", "),
         shapes::NAME,
         folder::NAME,
