@@ -222,7 +222,7 @@ fn prepare(folder: &Path, lab: &Path, command: &str) {
 fn a_run(lab: &Path) -> PathBuf {
     let template = lab.join("run");
     write_images(&template.join("images"));
-    let train = "train rotation --data fashion-mnist:images --batch 8 --set encoder.width=4 --epochs 2 --device cpu -q";
+    let train = "train rotation --data fashion-mnist:images --batch 8 --set encoder.width=4 --epochs 2 --save-every 4 --device cpu -q";
     prepare(&template, lab, &format!("{train} --out run"));
     prepare(&template, lab, "eval run --probe knn --images 20 --test-images 10 --grid 1 --device cpu -q");
     prepare(&template, lab, "export run --out encoder.safetensors");
