@@ -6,6 +6,7 @@ mod compare;
 mod controls;
 mod crash_recovery;
 mod data;
+mod documents;
 mod devices;
 mod eval;
 mod folder;
