@@ -15,7 +15,7 @@ use crate::loss::cosine_regression;
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
-use crate::net::ema::{self, ema_update, cosine_momentum, momentum_copy};
+use crate::net::ema::{self, cosine_momentum, ema_update, momentum_copy};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{OptimizerConfig, Schedule, scaled_rate};
 use crate::options::options;

@@ -17,7 +17,7 @@ use crate::method::{
 };
 use crate::net::ema::{self, ema_update, momentum_copy};
 use crate::net::memory::KeyQueue;
-use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, BatchShuffle};
+use crate::net::{BatchShuffle, Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{OptimizerConfig, Schedule, scaled_rate};
 use crate::options::options;
 use crate::rng::Rng;
@@ -153,8 +153,7 @@ impl Method for Moco {
         let columns = DRAWN.min(length);
         let rounds = (length / self.keys) as f32;
         let age = |age: Option<usize>| age.map_or(rounds, |age| age as f32);
-        let mut ages: Vec<f32> =
-            KeyQueue::ages(length, self.keys, position.step + 1).into_iter().map(age).collect();
+        let mut ages: Vec<f32> = KeyQueue::ages(length, self.keys, position.step + 1).into_iter().map(age).collect();
         ages.truncate(length / columns * columns);
         let shape = [ages.len() / columns, columns];
         let figure = Figure {

@@ -21,9 +21,9 @@ use crate::net::memory::{MemoryBank, bank_indices};
 use crate::net::tensors::int_tensor;
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{Cosine, OptimizerConfig, ParamGroup, Schedule};
+use crate::options::{options, words};
 use crate::rng::Rng;
 use crate::view::{recipe, rotate_each};
-use crate::options::{options, words};
 
 words! {
     /// Transformation to which the embeddings become invariant.
@@ -369,8 +369,7 @@ mod tests {
     fn tiles_are_as_large_as_published() {
         for (data, side, tile) in [("photographs", 256, 64), ("cifar-10", 32, 8)] {
             let size = crate::data::Size { channels: 3, height: side, width: side };
-            let Transform::Tiles(tiles, 9) = tiles_of(&full(data), &DataInfo::of(size, 4))
-            else {
+            let Transform::Tiles(tiles, 9) = tiles_of(&full(data), &DataInfo::of(size, 4)) else {
                 panic!("nine tiles")
             };
             let image = Tensor::zeros([1, 3, side, side], &burn::tensor::Device::flex());

@@ -18,9 +18,9 @@ use crate::method::{
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear};
 use crate::optim::{OptimizerConfig, Schedule, Steps};
-use crate::rng::Rng;
-use crate::view::{Fill, Filter, Homography, all_rotations, random_shift, random_flip, random_windows, resample, warp};
 use crate::options::{options, words};
+use crate::rng::Rng;
+use crate::view::{Fill, Filter, Homography, all_rotations, random_flip, random_shift, random_windows, resample, warp};
 
 const ANGLES: [&str; 4] = ["0°", "90°", "180°", "270°"];
 

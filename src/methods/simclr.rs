@@ -135,15 +135,19 @@ fn small(data: &str) -> RunConfig {
 /// The authors' CIFAR-10 setting: ResNet-18, 512 images a step, rate 1.0 times batch / 256, temperature 0.5, 1000 epochs; the
 /// loss is twice the paper's, the sum over both views. Published: about 91 % linear.
 fn cifar(data: &str) -> RunConfig {
-    RunConfig { batch: 512, optimizer: lars(scaled_rate(1.0, 512), 1e-4), ..published(EncoderKind::Resnet18Cifar, data) }
-        .with_options(&SimClrOptions {
-            views: ViewOptions::published("simclr-cifar", 0),
-            depth: ProjectorDepth { layers: 3 },
-            temperature: Temperature { tau: 0.5 },
-            hidden: 512,
-            scale: 2.0,
-            ..Default::default()
-        })
+    RunConfig {
+        batch: 512,
+        optimizer: lars(scaled_rate(1.0, 512), 1e-4),
+        ..published(EncoderKind::Resnet18Cifar, data)
+    }
+    .with_options(&SimClrOptions {
+        views: ViewOptions::published("simclr-cifar", 0),
+        depth: ProjectorDepth { layers: 3 },
+        temperature: Temperature { tau: 0.5 },
+        hidden: 512,
+        scale: 2.0,
+        ..Default::default()
+    })
 }
 
 /// The paper's ImageNet setting with the head of the authors' code: ResNet-50 at 224 px, 4096 images a step, LARS at

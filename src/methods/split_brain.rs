@@ -12,17 +12,17 @@ use crate::config::{Preset, RunConfig};
 use crate::data::catalogue;
 use crate::error::{Error, Result};
 use crate::loss::{
-    annealed_mean, cross_entropy, entropy, class_frequencies, nearest_bin, pixel_maps, pixel_rows, unexplained_variance,
-    weighted_squared_error,
+    annealed_mean, class_frequencies, cross_entropy, entropy, nearest_bin, pixel_maps, pixel_rows,
+    unexplained_variance, weighted_squared_error,
 };
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Input, PixelHead};
 use crate::optim::{OptimizerConfig, ParamGroup, Schedule, Steps};
+use crate::options::{options, words};
 use crate::rng::Rng;
 use crate::view::{ab_bins, resize, subsample};
-use crate::options::{options, words};
 
 /// Bins of a half that has one channel.
 const BINS: usize = 50;

@@ -15,7 +15,7 @@ use crate::loss::{Sinkhorn, agreement, sinkhorn, sinkhorn_with_queue, swapped_pr
 use crate::method::{
     Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
-use crate::net::memory::{Prototypes, FeatureQueue};
+use crate::net::memory::{FeatureQueue, Prototypes};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{Cosine, OptimizerConfig, ParamGroup, Schedule, scaled_rate};
 use crate::options::options;
@@ -214,8 +214,11 @@ fn projector(options: &SwavOptions) -> MlpPlan {
 ///
 /// On Fashion-MNIST, on two CPU cores: 5.9 minutes; linear 90.8 %, kNN 88.2 % (untrained 88.5 and 85.8), means of seeds 1 to 3.
 fn small(data: &str) -> RunConfig {
-    augmented_views::small_run(Swav::INFO.id, data)
-        .with_options(&SwavOptions { views: ViewOptions::small(data), freeze: 100, ..Default::default() })
+    augmented_views::small_run(Swav::INFO.id, data).with_options(&SwavOptions {
+        views: ViewOptions::small(data),
+        freeze: 100,
+        ..Default::default()
+    })
 }
 
 /// solo-learn's CIFAR-10 setting: ResNet-18, two views, LARS at 0.6, 3000 prototypes, frozen for two epochs of 50,000

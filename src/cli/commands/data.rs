@@ -119,7 +119,10 @@ fn fetch(sets: Vec<Spec>) -> Outcome {
         let folder = match set.folder.or_else(|| whole(entry)) {
             Some(folder) => folder,
             None => store::user_home(entry).ok_or_else(|| {
-                Failure::Failed(format!("this system has no data folder for users; name a folder with `{}:DIR`", entry.name))
+                Failure::Failed(format!(
+                    "this system has no data folder for users; name a folder with `{}:DIR`",
+                    entry.name
+                ))
             })?,
         };
         download(entry, &folder)?;

@@ -87,9 +87,7 @@ impl Export {
     fn format(&self) -> Outcome<Format> {
         let ending = self.out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let meant = self.format.or_else(|| Format::from_str(ending, true).ok());
-        meant.ok_or_else(|| {
-            Failure::Usage("choose the kind of file with --format safetensors or --format onnx".into())
-        })
+        meant.ok_or_else(|| Failure::Usage("choose the kind of file with --format safetensors or --format onnx".into()))
     }
 }
 

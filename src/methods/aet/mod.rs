@@ -22,10 +22,10 @@ use crate::method::presets::is_small;
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
-use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, ImageDecoder};
+use crate::net::{Encoder, EncoderConfig, EncoderKind, ImageDecoder, Init, Linear};
 use crate::optim::{OptimizerConfig, Schedule, Steps, StepsThenLine};
 use crate::rng::Rng;
-use crate::view::{Fill, Frames, Homography, random_shift, random_crop, random_flip, inverses, draw_frames, warp};
+use crate::view::{Fill, Frames, Homography, draw_frames, inverses, random_crop, random_flip, random_shift, warp};
 use options::{AetOptions, Branches, GRAY, Target, Transformation};
 use transform::{Drawn, Family, Scaling};
 
@@ -47,7 +47,6 @@ pub struct Aet {
 
 /// Smallest side of images, in pixels, in which a transformation can be seen.
 const LEAST: usize = 8;
-
 
 impl Method for Aet {
     const INFO: Info = Info {

@@ -13,8 +13,8 @@ use super::shared::options::PixelHeadOptions;
 use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{
-    SoftCode, annealed_mean, has_colour, entropy, scale_gradient, pixel_maps, pixel_rows, rebalancing_weights, unexplained_variance,
-    soft_code, weighted_squared_error,
+    SoftCode, annealed_mean, entropy, has_colour, pixel_maps, pixel_rows, rebalancing_weights, scale_gradient,
+    soft_code, unexplained_variance, weighted_squared_error,
 };
 use crate::method::presets::is_small;
 use crate::method::{

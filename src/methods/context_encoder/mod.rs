@@ -17,7 +17,9 @@ use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
 use crate::net::ema::momentum_copy;
-use crate::net::{Discriminator, Encoder, EncoderConfig, EncoderKind, Init, InpaintingDecoder, InpaintingDecoderConfig, Input, Pixels};
+use crate::net::{
+    Discriminator, Encoder, EncoderConfig, EncoderKind, Init, InpaintingDecoder, InpaintingDecoderConfig, Input, Pixels,
+};
 use crate::optim::{OptimizerConfig, ParamGroup, Rate, Schedule};
 use crate::rng::Rng;
 use crate::view::mask::{Holes, blocks, central, fill};
@@ -59,7 +61,12 @@ impl Method for ContextEncoder {
 
     type Options = ContextEncoderOptions;
 
-    fn init(config: &RunConfig, options: &ContextEncoderOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+    fn init(
+        config: &RunConfig,
+        options: &ContextEncoderOptions,
+        data_info: &DataInfo,
+        init: &mut Init,
+    ) -> Result<Self> {
         let sides = options.crop.sides([data_info.size.height, data_info.size.width]);
         let channels = data_info.size.channels;
         let side = options.painted(sides[0]);
@@ -176,7 +183,8 @@ impl ContextEncoder {
             (judge.clone(), wanted)
         };
         let passes = adversarial_loss(frozen.forward(found.clone()), true);
-        let verdicts = adversarial_loss(judge.forward(real), true) + adversarial_loss(judge.forward(found.detach()), false);
+        let verdicts =
+            adversarial_loss(judge.forward(real), true) + adversarial_loss(judge.forward(found.detach()), false);
         painted * (1.0 - lambda) + passes * lambda + verdicts
     }
 
@@ -354,7 +362,9 @@ mod tests {
 
     #[test]
     fn the_discriminator_has_a_tenth_of_the_rate() {
-        let [group] = ContextEncoder::groups(&full("imagenet"), &ContextEncoderOptions::default())[..] else { panic!("one group") };
+        let [group] = ContextEncoder::groups(&full("imagenet"), &ContextEncoderOptions::default())[..] else {
+            panic!("one group")
+        };
         assert_eq!(group.rate, Rate::Factor(0.1));
         assert!((group.matches)("discriminator.links.0.conv.weight", 4) && !(group.matches)("decoder.last.weight", 4));
     }

@@ -72,7 +72,12 @@ impl Method for ContextPrediction {
 
     type Options = ContextPredictionOptions;
 
-    fn init(config: &RunConfig, options: &ContextPredictionOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
+    fn init(
+        config: &RunConfig,
+        options: &ContextPredictionOptions,
+        data_info: &DataInfo,
+        init: &mut Init,
+    ) -> Result<Self> {
         let layout = Layout::of(&options.grid, data_info)?;
         let preprocess = PatchPreprocess::of(config, options.patches, options.grid.patch)?;
         let width = options.hidden;

@@ -6,9 +6,9 @@ use rand::RngExt;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::net::Pixels;
+use crate::options::{options, words};
 use crate::rng::{self, Rng};
 use crate::view::{PatchNormalisation, coarsen, drop_colours, normalise_patches, project_colours};
-use crate::options::{options, words};
 
 words! {
     /// Remedy against chromatic aberration.
@@ -73,9 +73,12 @@ impl PatchPreprocess {
         let patches = coarsen(patches, &sides);
         match colours {
             Colours::Keep => normalise_patches(patches, PatchNormalisation::Deviation, &self.mean, &self.std),
-            Colours::Project => {
-                normalise_patches(project_colours(patches, &vec![true; m]), PatchNormalisation::Deviation, &self.mean, &self.std)
-            }
+            Colours::Project => normalise_patches(
+                project_colours(patches, &vec![true; m]),
+                PatchNormalisation::Deviation,
+                &self.mean,
+                &self.std,
+            ),
             Colours::Drop => {
                 let kept: Vec<usize> = (0..m).map(|_| rng.random_range(0..c)).collect();
                 let noise = (c > 1).then(|| noise(patches.dims(), rng, &patches));

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use rand::RngExt;
 
 use crate::rng::Rng;
-use crate::view::{Fill, Homography, PowerCurve, HsvChange, change_hsv, scale_principal_colours, warp};
+use crate::view::{Fill, Homography, HsvChange, PowerCurve, change_hsv, scale_principal_colours, warp};
 
 /// Parameters of a variant of a patch.
 #[derive(Clone, Copy, Debug, PartialEq)]

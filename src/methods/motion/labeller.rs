@@ -79,10 +79,7 @@ impl Seen {
         let mut rows = vec![
             ("Input of the network".to_string(), self.frames),
             ("Motion to the next frame, by colour; gray is still".to_string(), colours),
-            (
-                "Moving objects: white moves, black does not, gray has no label".to_string(),
-                large(masks, [h, w]),
-            ),
+            ("Moving objects: white moves, black does not, gray has no label".to_string(), large(masks, [h, w])),
         ];
         rows.extend(said.map(|said| ("Predicted moving objects".to_string(), large(said.clone(), [h, w]))));
         rows

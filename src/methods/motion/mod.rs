@@ -12,7 +12,7 @@ use super::shared::crop::CropFlip;
 use crate::config::{Preset, RunConfig};
 use crate::data::shapes;
 use crate::error::{Error, Result};
-use crate::loss::{best_fixed_iou, mask_cross_entropy, iou};
+use crate::loss::{best_fixed_iou, iou, mask_cross_entropy};
 use crate::method::{
     Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };

@@ -9,7 +9,7 @@ use super::tasks::{Plan, Task};
 use super::trunk::Trunk;
 use crate::error::{Error, Result};
 use crate::loss::{
-    annealed_mean, has_colour, cross_entropy, entropy, scale_gradient, mask_cross_entropy, pixel_maps, pixel_rows,
+    annealed_mean, cross_entropy, entropy, has_colour, mask_cross_entropy, pixel_maps, pixel_rows, scale_gradient,
     soft_code, triplet,
 };
 use crate::method::{DataInfo, Views};

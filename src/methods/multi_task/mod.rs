@@ -279,11 +279,11 @@ fn full(data: &str) -> RunConfig {
 mod tests {
     use super::*;
     use crate::data::Size;
-    use crate::net::tensors::int_tensor;
     use crate::methods::test_support::{
         POSITION, batch, build_for, encoder_gradient, gradient_from, losses_of, model, shrunk, tiny, values, views,
         views_of, zeroed,
     };
+    use crate::net::tensors::int_tensor;
 
     /// Small preset for clips in colour, with all four tasks.
     fn with(changes: &[(&str, &str)]) -> RunConfig {
@@ -423,7 +423,9 @@ mod tests {
             "leaves nothing of what the task col",
         );
         let data_info = DataInfo::of(Size { channels: 3, height: 28, width: 28 }, 32);
-        let plan = Plan::of(&with(&[]), &with(&[]).read_options().expect("options"), &data_info).expect_err("single images").to_string();
+        let plan = Plan::of(&with(&[]), &with(&[]).read_options().expect("options"), &data_info)
+            .expect_err("single images")
+            .to_string();
         assert!(plan.contains("do not follow one another"), "{plan}");
         assert_eq!(
             [possible("fashion-mnist"), possible("cifar-10"), possible("clips")],

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::options::MultiTaskOptions;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::method::{Batch, DataInfo, Views};
@@ -10,7 +11,6 @@ use crate::methods::context_prediction::patch_preprocess::{Colours, PatchOptions
 use crate::methods::exemplar::augment::{Variant, apply};
 use crate::methods::motion;
 use crate::methods::motion::MotionLabeller;
-use super::options::MultiTaskOptions;
 use crate::methods::shared::crop::CropFlip;
 use crate::net::tensors::int_tensor;
 use crate::rng::Rng;

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::PROBES;
-use crate::evaluate::aggregate::{Line, ProbeSummary, Section, Spread};
 use super::show::{name, reading, share};
 use crate::cli::output::html::chart::{Axis, short};
 use crate::cli::output::html::escape;
+use crate::evaluate::aggregate::{Line, ProbeSummary, Section, Spread};
 
 const WIDTH: f64 = 440.0;
 /// Margin at the sides for the labels of the outermost ticks.

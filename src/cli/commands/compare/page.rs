@@ -1,7 +1,7 @@
 //! A comparison as a self-contained page.
 
-use super::{PROBES, Table, dots};
 use super::show::{Layout, control, controls, name, reading, share, spread, task, title, verdict};
+use super::{PROBES, Table, dots};
 use crate::cli::output::html::{document, escape, section as part};
 use crate::evaluate::Standing;
 use crate::evaluate::aggregate::{Line, Score, Section};

@@ -1,8 +1,8 @@
 //! The table of a comparison as text, CSV and Markdown.
 
 use super::{PROBES, Table};
-use crate::evaluate::aggregate::{Line, ProbeSummary, Score, Section, Spread, Task};
 use crate::cli::output::table;
+use crate::evaluate::aggregate::{Line, ProbeSummary, Score, Section, Spread, Task};
 use crate::format;
 use crate::method::Unit;
 use crate::session::event::Source;

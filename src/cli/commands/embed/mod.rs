@@ -11,15 +11,15 @@ use clap::{Args, ValueEnum};
 use futures_lite::future::block_on;
 
 use crate::cli::input::args;
-use crate::cli::output::exit::{Failure, Outcome};
-use crate::cli::run::open_run::{Loaded, Opened};
 use crate::cli::output::atomic_file;
+use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::print;
 use crate::cli::output::spinner::Spinner;
-use crate::format;
+use crate::cli::run::open_run::{Loaded, Opened};
 use crate::data::{Spec, Split};
 use crate::device::DeviceChoice;
 use crate::error::Error;
+use crate::format;
 use crate::probe::features::{self, Features};
 use crate::probe::{plane, tsne};
 

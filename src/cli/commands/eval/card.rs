@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cli::output::exit::{Failure, Outcome};
-use crate::evaluate::{Cache, EvalRequest, Measurement, SupervisedControl};
 use crate::device::Readout;
 use crate::error::Error;
+use crate::evaluate::{Cache, EvalRequest, Measurement, SupervisedControl};
 use crate::net::EncoderConfig;
 use crate::probe::{ProbeRow, ProbeSettings};
 use crate::session::folder::{DataRecord, Details, Evaluation};

@@ -2,12 +2,12 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::input::probe_args::{HOW, WithArgs};
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::evaluate::{Cache, ControlBudget, EvalRequest, SupervisedControl};
-use crate::cli::input::probe_args::{HOW, WithArgs};
 use crate::probe::ProbeSettings;
 use crate::probe::few::FewSettings;
-use crate::probe::labelled::{Length, LabelledPlan};
+use crate::probe::labelled::{LabelledPlan, Length};
 
 /// Seed of the draws of few labels: one for all runs, so that all get the same labels.
 const FEW_SEED: u64 = 0;
@@ -103,14 +103,21 @@ fn rate(text: &str) -> Result<f64, String> {
 impl EvalArgs {
     /// The request, for images of `side` pixels. `as_long` trains the supervised control for as long as the encoder was, where
     /// that is known; `budget` decides which controls are measured without being asked for.
-    pub(super) fn request(&self, side: usize, as_long: Option<LabelledPlan>, budget: ControlBudget) -> Outcome<EvalRequest> {
+    pub(super) fn request(
+        &self,
+        side: usize,
+        as_long: Option<LabelledPlan>,
+        budget: ControlBudget,
+    ) -> Outcome<EvalRequest> {
         let labels: Vec<usize> = self.few_labels.iter().map(|&labels| labels as usize).collect();
         let few = FewSettings { labels, draws: self.draws as usize, seed: FEW_SEED };
         let sgd = self.asks(Probe::Sgd).then(|| self.plan(LabelledPlan::linear(side)));
         let finetune = self.asks(Probe::Finetune).then(|| self.plan(LabelledPlan::network(side)));
         let budget = if self.is_whole() { budget } else { ControlBudget::Cheap };
         let supervised = match (self.supervised, as_long) {
-            (When::Always, plan) => SupervisedControl::Measured(self.plan(plan.unwrap_or_else(|| LabelledPlan::network(side)))),
+            (When::Always, plan) => {
+                SupervisedControl::Measured(self.plan(plan.unwrap_or_else(|| LabelledPlan::network(side))))
+            }
             (When::Auto, Some(plan)) => budget.supervised(plan),
             (When::Auto, None) | (When::Never, _) => SupervisedControl::No,
         };

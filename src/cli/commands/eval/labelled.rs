@@ -2,7 +2,7 @@
 
 use crate::cli::output::table::Table;
 use crate::format;
-use crate::probe::labelled::{FINETUNE, Length, LabelledPlan, SGD};
+use crate::probe::labelled::{FINETUNE, LabelledPlan, Length, SGD};
 use crate::probe::{ProbeRow, Source};
 use crate::session::folder::{Details, Tuned};
 
@@ -79,7 +79,10 @@ fn from_weights(tuned: &Tuned) -> Vec<String> {
 
 fn supervised(tuned: &Tuned) -> Vec<String> {
     let said = of(tuned, Source::Supervised).map(|own| {
-        format!("Its own linear layer classifies {} correctly; its layers are in the table above.", format::percent(own))
+        format!(
+            "Its own linear layer classifies {} correctly; its layers are in the table above.",
+            format::percent(own)
+        )
     });
     said.into_iter().collect()
 }

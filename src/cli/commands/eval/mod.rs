@@ -1,7 +1,7 @@
 //! `nolabel eval`: measures an encoder beside its controls.
 
-mod eval_args;
 mod card;
+mod eval_args;
 pub(crate) mod few;
 pub(crate) mod labelled;
 mod repeat;
@@ -11,26 +11,26 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use futures_lite::future::block_on;
 
-use eval_args::EvalArgs;
-use card::{RunCard, WeightsCard};
-use repeat::Repeat;
-use crate::cli::input::args;
-use crate::cli::output::exit::{Failure, Outcome};
-use crate::cli::input::foreign_weights::{self, Foreign, ForeignArgs};
 use crate::cli::expected;
+use crate::cli::input::args;
+use crate::cli::input::foreign_weights::{self, Foreign, ForeignArgs};
 use crate::cli::input::load_images;
-use crate::cli::output::spinner::Spinner;
-use crate::evaluate::{AdaptedImages, ControlBudget, EncoderUnderTest, Measurement, SupervisedControl};
-use crate::cli::run::open_run::Opened;
+use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::print;
 use crate::cli::output::probe_table;
-use crate::format;
+use crate::cli::output::spinner::Spinner;
+use crate::cli::run::open_run::Opened;
 use crate::data::{Dataset, Spec};
 use crate::device::{self, DeviceChoice, Selected};
+use crate::evaluate::{AdaptedImages, ControlBudget, EncoderUnderTest, Measurement, SupervisedControl};
+use crate::format;
 use crate::probe::{self, ProbeSettings};
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::{DataRecord, Details, Record};
 use crate::weights::Imported;
+use card::{RunCard, WeightsCard};
+use eval_args::EvalArgs;
+use repeat::Repeat;
 
 const USAGE: &str = "\
 nolabel eval RUN [OPTIONS]
@@ -163,7 +163,8 @@ impl Eval {
     fn of_weights(&self, path: &Path, spec: &Spec) -> Outcome {
         let selected = block_on(device::select(self.device))?;
         let asked = self.foreign.options();
-        let Foreign { imported, sha256 } = foreign_weights::read(path, &asked, foreign_weights::SEED, &selected.device)?;
+        let Foreign { imported, sha256 } =
+            foreign_weights::read(path, &asked, foreign_weights::SEED, &selected.device)?;
         let images = load_images::load(spec, self.quiet)?;
         load_images::refuse_unlabelled(&images, "name others with --data")?;
         let data = DataRecord::of(&images, spec);
@@ -250,8 +251,9 @@ impl EvalText<'_> {
         parts.extend(self.transfer.as_ref().map(|sentence| format::wrap(sentence, TEXT_WIDTH)));
         if !details.from_cache.is_empty() {
             let known = details.from_cache.join(", ");
-            let known =
-                format!("From the cache, measured before with the same images, settings and device: {known}. --fresh measures again.");
+            let known = format!(
+                "From the cache, measured before with the same images, settings and device: {known}. --fresh measures again."
+            );
             parts.push(format::wrap(&known, TEXT_WIDTH));
         }
         parts.join("\n\n")
@@ -264,7 +266,11 @@ pub(crate) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Datase
         "Measured with {} {}One run, one seed. The best layer is picked by {}, for all alike. On {}.",
         settings.describe(data),
         components(rows),
-        if rows.iter().any(|row| row.validation.is_some()) { "the validation images" } else { "these very test images" },
+        if rows.iter().any(|row| row.validation.is_some()) {
+            "the validation images"
+        } else {
+            "these very test images"
+        },
         selected.readout.name
     );
     let mut lines = vec![format!("{}\n", probe_table::table(rows))];
@@ -280,8 +286,7 @@ pub(crate) fn components(rows: &[ProbeRow]) -> &'static str {
 }
 
 /// A hint where the supervised control was never measured.
-const NO_SUPERVISED: &str =
-    "\n\nThe supervised control was not measured yet: add --supervised to train the same encoder with labels for as many steps.";
+const NO_SUPERVISED: &str = "\n\nThe supervised control was not measured yet: add --supervised to train the same encoder with labels for as many steps.";
 /// The sentence on the principal components.
 const COMPONENTS: &str = "PCA: the first principal components of the training images' pixels, as many as the last layer \
                           has features (at most 256, and fewer than images). ";

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::card::{Card, RunCard, WeightsCard};
 use super::{TEXT_WIDTH, subject};
-use crate::cli::input::foreign_weights::{self, Foreign};
 use crate::cli::expected;
+use crate::cli::input::foreign_weights::{self, Foreign};
 use crate::cli::input::load_images;
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::print;
@@ -211,7 +211,10 @@ mod tests {
     #[test]
     fn the_verdict_names_the_largest_difference() {
         let fine = verdict(&compared(&[(0.5, 0.5), (0.75, 0.7509)])).expect("nearly the same");
-        assert!(fine.contains("All 2 numbers were reproduced") && fine.contains("0.09 points (knn of block1"), "{fine}");
+        assert!(
+            fine.contains("All 2 numbers were reproduced") && fine.contains("0.09 points (knn of block1"),
+            "{fine}"
+        );
         let off = verdict(&compared(&[(0.5, 0.4985), (0.75, 0.75)])).expect_err("0.15 points");
         assert!(off.contains("knn of block1, trained encoder, differs by 0.15 points"), "{off}");
         assert!(verdict(&compared(&[])).is_err_and(|sentence| sentence.contains("no number")));

@@ -74,8 +74,7 @@ impl History {
             self.health.iter().filter_map(|health| Some((health.step as f64, value(health)?))).collect()
         };
         let gradient = single("Norm of the gradient", "", "trained", over(|seen| Some(seen.gradient)));
-        let lag =
-            single("Distance of the momentum encoder", "of the weights’ norm", "trained", over(|seen| seen.lag));
+        let lag = single("Distance of the momentum encoder", "of the weights’ norm", "trained", over(|seen| seen.lag));
         let waiting = over(|seen| Some(seen.waiting));
         let waiting = Chart { percent: true, ..single("Time spent waiting for images", "", "trained", waiting) };
         let charts = vec![spread, rank, lidar, sphere, decay, gradient, lag, waiting];

@@ -11,24 +11,24 @@ use std::path::PathBuf;
 use clap::Args;
 use futures_lite::future::block_on;
 
-use history::History;
-use looks::DrawnLayers;
-use page::Page;
-use crate::cli::run::reproduce;
 use crate::cli::input::args;
+use crate::cli::output::atomic_file;
 use crate::cli::output::exit::Outcome;
 use crate::cli::output::html;
-use crate::cli::run::open_run::{Loaded, Opened};
-use crate::cli::output::atomic_file;
 use crate::cli::output::print;
 use crate::cli::output::spinner::Spinner;
-use crate::format;
+use crate::cli::run::open_run::{Loaded, Opened};
+use crate::cli::run::reproduce;
 use crate::data::Spec;
 use crate::device::DeviceChoice;
+use crate::format;
 use crate::methods::find;
 use crate::probe::ProbeSettings;
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::Evaluation;
+use history::History;
+use looks::DrawnLayers;
+use page::Page;
 
 const EXAMPLES: &str = "\
 Examples:

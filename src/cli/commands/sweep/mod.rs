@@ -9,26 +9,26 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use clock::Clock;
-use plan::{ALL, SweepMeasure, Member, State};
-use crate::cli::input::args::{self, BudgetArgs, MannerArgs, RunArgs};
-use crate::cli::run::setup;
 use super::compare;
-use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::input::args::{self, BudgetArgs, MannerArgs, RunArgs};
 use crate::cli::input::load_images;
-use crate::cli::run::interrupt;
-use crate::evaluate::{Cache, EvalRequest, SupervisedControl};
-use crate::cli::output::print;
 use crate::cli::input::probe_args::{HOW, ProbeArgs};
+use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::output::print;
 use crate::cli::output::progress::SweepPosition;
 use crate::cli::output::table::Table;
+use crate::cli::run::interrupt;
+use crate::cli::run::setup;
 use crate::cli::run::train_loop;
-use crate::format;
 use crate::config::Preset;
 use crate::data::{Dataset, Spec};
+use crate::evaluate::{Cache, EvalRequest, SupervisedControl};
+use crate::format;
 use crate::platform;
 use crate::probe::ProbeSettings;
 use crate::session::folder::{Place, place};
+use clock::Clock;
+use plan::{ALL, Member, State, SweepMeasure};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -210,11 +210,17 @@ impl Sweep {
                 None => loaded.insert(load_images::load(&self.data, self.manner.quiet)?),
             };
             let later = &members[place + 1..];
-            let position = SweepPosition { number: place + 1, of: members.len(), again: format::again(), after: clock.left(later) };
+            let position = SweepPosition {
+                number: place + 1,
+                of: members.len(),
+                again: format::again(),
+                after: clock.left(later),
+            };
             let member = &members[place];
             self.say(&format!("\nrun {} of {}: {}", position.number, position.of, member.name()));
             let done = catch_unwind(AssertUnwindSafe(|| self.one(member, images, position, measure)));
-            match done.unwrap_or_else(|_| Err(Failure::Failed("the program panicked; please report its message".into())))
+            match done
+                .unwrap_or_else(|_| Err(Failure::Failed("the program panicked; please report its message".into())))
             {
                 Ok([training, measuring]) => {
                     clock.hear(member, training, measuring);
@@ -236,7 +242,13 @@ impl Sweep {
     }
 
     /// Trains and measures one run; returns the seconds of both.
-    fn one(&self, member: &Member, images: &Dataset, position: SweepPosition, measure: &SweepMeasure) -> Outcome<[f64; 2]> {
+    fn one(
+        &self,
+        member: &Member,
+        images: &Dataset,
+        position: SweepPosition,
+        measure: &SweepMeasure,
+    ) -> Outcome<[f64; 2]> {
         if let State::Unusable(why) = &member.state {
             return Err(Failure::Failed(why.clone()));
         }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::input::args::RunArgs;
-use crate::cli::run::setup::{absolute, default_folder};
-use crate::cli::run::config_diff::differences;
 use crate::cli::output::exit::{Failure, Outcome};
+use crate::cli::run::config_diff::differences;
+use crate::cli::run::setup::{absolute, default_folder};
 use crate::config::{Preset, RunConfig};
 use crate::data::catalogue;
 use crate::data::folder;
@@ -104,7 +104,13 @@ pub(super) fn members(wanted: &SweepRequest, like: &RunArgs) -> Outcome<Vec<Memb
     Ok(members)
 }
 
-fn member(wanted: &SweepRequest, like: &RunArgs, method: &str, seed: u64, set: Vec<(String, String)>) -> Outcome<Member> {
+fn member(
+    wanted: &SweepRequest,
+    like: &RunArgs,
+    method: &str,
+    seed: u64,
+    set: Vec<(String, String)>,
+) -> Outcome<Member> {
     let varied = |key: &str| wanted.set.iter().any(|(known, values)| known == key && values.len() > 1);
     let tail: String =
         set.iter().filter(|(key, _)| varied(key)).map(|(key, value)| format!("-{key}={value}")).collect();
