@@ -31,7 +31,7 @@ const KNOWN: [([usize; 4], bool, [EncoderKind; 2]); 2] = [
 /// The family of a network that is not read here, told by its tensors' names.
 pub(super) fn family<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<&'static str> {
     let has = |piece: &&str| names.clone().any(|name| name.contains(piece));
-    FAMILIES.into_iter().find(|(_, pieces)| pieces.iter().any(|piece| has(piece))).map(|(family, _)| family)
+    FAMILIES.into_iter().find(|(_, pieces)| pieces.iter().any(&has)).map(|(family, _)| family)
 }
 
 /// The residual network that the names and shapes of the file's tensors speak of; `called` is the name that the file itself
