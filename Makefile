@@ -9,6 +9,7 @@ PORT ?= 8080
 SETS ?= fashion-mnist
 DENY ?= licenses bans sources
 WASM := --target wasm32-unknown-unknown --profile web
+PAGE := --target wasm32-unknown-unknown --profile page --no-default-features --features page
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build data dist page test lint docs unit examples browser bench screenshot deny crosscheck fuzz clean
@@ -45,7 +46,7 @@ lint: ## Check format and lints, native and wasm
 	rustfmt --check --edition 2024 src/methods/*.rs src/methods/*/*.rs src/cli/commands/*.rs src/cli/commands/*/*.rs
 	cargo clippy --release --locked --all-targets -- -D warnings
 	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(WASM) --locked --lib --bins -- -D warnings
-	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(WASM) --locked --no-default-features --features page --lib --bins -- -D warnings
+	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(PAGE) --locked --lib --bins -- -D warnings
 
 docs: ## Build the API documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items

@@ -9,7 +9,7 @@ use crate::page::state::store::PageState;
 
 /// A field for the setting that links call `key`: a check box for a boolean, else a line of text. It shows the preset's value
 /// until something is typed, and as a placeholder when it is empty. Label and help come from the setting's declaration; `label`
-/// and `help` are for fields beyond the configuration.
+/// and `help` stand in until the engine has sent it, and for fields beyond the configuration.
 #[component]
 pub fn Field(
     #[prop(into)] key: String,

@@ -25,11 +25,11 @@ pub fn Form() -> impl IntoView {
                 <PresetChoice/>
                 <Device/>
                 <div class="fields">
-                    <Field key="seed"/>
-                    <Field key="batch"/>
-                    <Field key="lr"/>
-                    <Field key="epochs"/>
-                    <Field key="steps" placeholder="by epochs"/>
+                    <Field key="seed" label="Seed"/>
+                    <Field key="batch" label="Batch size"/>
+                    <Field key="lr" label="Learning rate"/>
+                    <Field key="epochs" label="Epochs"/>
+                    <Field key="steps" label="Steps" placeholder="by epochs"/>
                     <Field key=PROBE_EVERY label="Probe every" help=PROBE_HELP placeholder="auto"/>
                 </div>
                 <More/>
