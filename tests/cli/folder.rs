@@ -1,6 +1,7 @@
 //! `--data folder:DIR`: the user's own images.
 
 use std::fs;
+use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
@@ -230,26 +231,32 @@ fn a_photograph_with_a_film_behind_it_is_read() {
     assert_eq!(row["accuracy"].as_f64(), Some(1.0), "{row}");
 }
 
+/// Stripes as a scanner of 12 bits writes them: a PNG file of 16 bits a channel whose values stay below 4096.
+fn write_twelve_bits(folder: &Path, number: u16, upright: bool) {
+    let value = |place: usize| {
+        let along = if upright { place % 20 } else { place / 20 };
+        if (along / 3).is_multiple_of(2) { 3200 - 10 * number } else { 480 }
+    };
+    let values: Vec<u8> = (0..400).flat_map(|place| value(place).to_be_bytes()).collect();
+    let mut bytes = Vec::new();
+    let options = EncoderOptions::new(20, 20, ColorSpace::Luma, BitDepth::Sixteen);
+    PngEncoder::new(&values, options).encode(&mut bytes).expect("an image");
+    fs::create_dir_all(folder).expect("a folder");
+    fs::write(folder.join(format!("{number}.png")), bytes).expect("a file");
+}
+
 #[test]
 fn twelve_bits_in_sixteen_are_stretched_and_that_is_said() {
     let lab = Lab::new();
-    write_classes(&lab, "scans/val", 5);
-    for number in 0..20 {
-        for (class, upright) in [("lying", false), ("standing", true)] {
-            let value = |place: usize| {
-                let along = if upright { place % 20 } else { place / 20 };
-                if (along / 3).is_multiple_of(2) { 3200 - 10 * number as u16 } else { 480 }
-            };
-            let values: Vec<u8> = (0..400).flat_map(|place| value(place).to_be_bytes()).collect();
-            let mut bytes = Vec::new();
-            let options = EncoderOptions::new(20, 20, ColorSpace::Luma, BitDepth::Sixteen);
-            PngEncoder::new(&values, options).encode(&mut bytes).expect("an image");
-            fs::create_dir_all(lab.path(&format!("scans/train/{class}"))).expect("a folder");
-            fs::write(lab.path(&format!("scans/train/{class}/{number}.png")), bytes).expect("a file");
+    for (half, count) in [("train", 20), ("val", 5)] {
+        for (number, (class, upright)) in
+            (0..count).flat_map(|number| [(number, ("lying", false)), (number, ("standing", true))])
+        {
+            write_twelve_bits(&lab.path(&format!("scans/{half}/{class}")), number, upright);
         }
     }
     let (said, row) = pixels(&lab, "folder:scans,size=16");
-    assert!(said.err.contains("40 images of 16 bits a channel use 12 of them"), "{}", said.err);
+    assert!(said.err.contains("50 images of 16 bits a channel use 12 of them"), "{}", said.err);
     assert_eq!(row["accuracy"].as_f64(), Some(1.0), "{row}");
 }
 

@@ -168,7 +168,7 @@ fn the_layers_of_a_supervised_encoder_are_read_like_the_others() {
         compared["data"][0]["lines"][0]["probes"][0]["trained"]["accuracy"]["mean"].as_f64().expect("a share");
     assert!(over < 100.0 * trained, "{compared}");
 
-    lab.fails_with("eval run --probe sgd --supervised --device cpu -q", 2, &["linear, knn and retrieval", "--probe"]);
+    lab.fails_with("eval run --probe sgd --supervised --device cpu -q", 2, &["linear, knn or retrieval", "--probe"]);
     lab.fails_with("eval run --lr 0.1 --device cpu -q", 2, &["--probe sgd", "--supervised"]);
     lab.fails_with("eval run --probe sgd --lr 0", 2, &["--lr", "positive number"]);
     lab.fails_with("eval run --probe sgd --steps 2 --epochs 2", 2, &["--steps", "--epochs"]);

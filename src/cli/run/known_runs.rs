@@ -17,9 +17,12 @@ pub(crate) fn no_run_at(path: &Path) -> Failure {
     let why = if fs::symlink_metadata(path).is_ok() { "it has no run.toml" } else { "it does not exist" };
     let wrong = format!("there is no run in {shown}: {why}");
     let beside = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut runs: Vec<PathBuf> = [path, beside, Path::new(RUNS)].into_iter().flat_map(runs_in).collect();
-    runs.sort();
-    runs.dedup();
+    let mut runs = runs_in(path);
+    if runs.is_empty() {
+        runs = [beside, Path::new(RUNS)].into_iter().flat_map(runs_in).collect();
+        runs.sort();
+        runs.dedup();
+    }
     if runs.is_empty() {
         return Failure::Failed(format!("{wrong}, and no run beside it or in {RUNS}/; `nolabel train` makes one"));
     }
