@@ -105,7 +105,7 @@ fn frames(channels: usize, moved: f32) -> Tensor<4> {
         let row = at % 784 / 28;
         let column = at % 28;
         let off = |place: usize, centre: usize| (place as f32 - centre as f32 - moved).powi(2);
-        let share = if channel == 0 || (image + channel) % 3 == 0 { 0.7 } else { 0.2 };
+        let share = if channel == 0 || (image + channel).is_multiple_of(3) { 0.7 } else { 0.2 };
         noise + share * (-(off(row, 4 + 3 * image) + off(column, 24 - 2 * image)) / 20.0).exp()
     });
     let data = TensorData::new(pixels.collect::<Vec<f32>>(), [IMAGES, channels, 28, 28]);

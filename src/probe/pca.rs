@@ -111,7 +111,7 @@ enum Spread {
     /// `X^T X / n`, `[d, d]`.
     Covariance(Tensor<2>),
     /// X, and `X X^T / n`, `[n, n]`.
-    Products { x: Tensor<2>, products: Tensor<2> },
+    Products { x: Box<Tensor<2>>, products: Box<Tensor<2>> },
     /// X alone, where both would be too large.
     Rows(Tensor<2>),
 }
@@ -127,7 +127,7 @@ impl Spread {
         let x = Tensor::cat(chunks.collect(), 0);
         if n < d && n <= PAIRED[1] {
             let products = x.clone().matmul(x.clone().transpose()) / n.max(1) as f64;
-            return Ok(Spread::Products { x, products });
+            return Ok(Spread::Products { x: Box::new(x), products: Box::new(products) });
         }
         Ok(Spread::Rows(x))
     }
@@ -151,7 +151,8 @@ impl Spread {
         let columns = on_device(columns, device);
         // the matrices are their own transposes
         let moved = match self {
-            Spread::Covariance(matrix) | Spread::Products { products: matrix, .. } => columns.matmul(matrix.clone()),
+            Spread::Covariance(matrix) => columns.matmul(matrix.clone()),
+            Spread::Products { products, .. } => columns.matmul((**products).clone()),
             Spread::Rows(x) => {
                 let [n, d] = x.dims();
                 let back = x.clone().transpose();
@@ -167,8 +168,13 @@ impl Spread {
 
     /// The directions as `[d, width]`, columns of unit length. Those found as weights of rows are summed up first.
     async fn axes(&self, found: Vec<Vec<f64>>, width: usize, d: usize, device: &Device) -> Result<Vec<f32>> {
-        let found = match self {
-            Spread::Products { x, .. } | Spread::Rows(x) if found.first().is_some_and(|one| one.len() < d) => {
+        let x = match self {
+            Spread::Covariance(_) => None,
+            Spread::Products { x, .. } => Some(x.as_ref()),
+            Spread::Rows(x) => Some(x),
+        };
+        let found = match x {
+            Some(x) if found.first().is_some_and(|one| one.len() < d) => {
                 let read = on_device(&found, device).matmul(x.clone()).into_data_async().await;
                 let values = floats(read.map_err(|error| Error::DeviceLost(error.to_string()))?)?;
                 let mut summed: Vec<Vec<f64>> =

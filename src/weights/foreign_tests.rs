@@ -10,6 +10,12 @@ use super::export::little;
 use super::{ImportOptions, import};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, encoder_with_random_vectors, tensors};
 
+/// Another library's name of a tensor that torchvision calls so.
+type Renaming<'a> = &'a dyn Fn(&str) -> String;
+
+/// Names and shapes of tensors that a plain ResNet does not have.
+type Additions<'a> = &'a [(&'a str, &'a [usize])];
+
 /// Shapes and bytes of tensors by name.
 type State = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
 
@@ -77,7 +83,7 @@ fn usual_names_give_the_networks_features() {
         "encoder_q.net.",
         "model.module.resnet.",
     ];
-    let names: [(&str, &dyn Fn(&str) -> String); 6] = [
+    let names: [(&str, Renaming); 6] = [
         ("torchvision", &|name| name.to_string()),
         ("shortcut", &|name| name.replace("downsample", "shortcut")),
         ("Sequential", &|name| numbered(name, 4)),
@@ -127,7 +133,7 @@ fn the_query_encoder_is_read_and_the_rest_left_out() {
 fn other_networks_are_refused_and_named() {
     let (_, eighteen) = network(EncoderKind::Resnet18);
     let (_, fifty) = network(EncoderKind::Resnet50);
-    let cases: [(&State, &[(&str, &[usize])], &str); 9] = [
+    let cases: [(&State, Additions, &str); 9] = [
         (&eighteen, &[("layer1.0.se.fc1.weight", &[1, 4, 1, 1])], "squeeze-and-excitation"),
         (&fifty, &[("layer3.2.se_module.fc1.bias", &[4])], "squeeze-and-excitation"),
         (&eighteen, &[("layer1.0.cbam.ca.weight", &[4, 4, 1, 1])], "attention in its blocks"),
