@@ -221,19 +221,6 @@ impl Split {
     pub fn hollow(&self) -> Self {
         Self { sequence: self.sequence.clone(), ..Self::expecting(self.size, self.total) }
     }
-
-    /// The first `count` images as a split of their own (all, when there are fewer).
-    pub fn first(&self, count: usize) -> Self {
-        let count = count.min(self.len());
-        Self {
-            size: self.size,
-            total: count,
-            pixels: self.pixels[..count * self.size.bytes()].to_vec(),
-            labels: self.labels[..count.min(self.labels.len())].to_vec(),
-            sequence: self.sequence.as_ref().map(|sequence| sequence.first(count)),
-            files: self.files[..count.min(self.files.len())].to_vec(),
-        }
-    }
 }
 
 /// A data set with names for its classes. Labels are used by probes alone, never by training.

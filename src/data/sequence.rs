@@ -43,12 +43,6 @@ impl Sequence {
         // within a clip each frame but the last is compared with its successor
         (0..index).rev().find(|&before| self.partner(before) <= before).map_or(0, |last| last + 1)
     }
-
-    /// The first `count` frames; one whose partner is beyond them is compared with itself.
-    pub(super) fn first(&self, count: usize) -> Self {
-        let own = |(at, &partner): (usize, &u32)| if (partner as usize) < count { partner } else { at as u32 };
-        Self { partners: self.partners.iter().take(count).enumerate().map(own).collect() }
-    }
 }
 
 #[cfg(test)]
@@ -62,7 +56,5 @@ mod tests {
         assert_eq!(partners, [1, 2, 1, 3, 5, 4]);
         let starts: Vec<usize> = (0..sequence.len()).map(|index| sequence.start(index)).collect();
         assert_eq!(starts, [0, 0, 0, 3, 4, 4]);
-        let cut = sequence.first(5);
-        assert_eq!((cut.len(), cut.partner(2), cut.partner(4)), (5, 1, 4));
     }
 }

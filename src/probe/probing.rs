@@ -270,3 +270,65 @@ async fn among_themselves(
     let named = knn::predict(&known, &chosen(labels, kept), &asked, votes, device).await?;
     Ok(share_right(&named, &chosen(labels, aside)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Size, Split};
+    use crate::rng::{Purpose, stream, uniform};
+    use futures_lite::future::block_on;
+    use rand::seq::SliceRandom;
+
+    /// Noisy images of two classes in this order: the first half of the rows is brighter in one, the second in the other.
+    fn data(side: usize, channels: usize, order: &[usize]) -> Dataset {
+        let size = Size { channels, height: side, width: side };
+        let split = |part: u64| {
+            let image = |&image: &usize| {
+                let noise = uniform(&mut stream(part, Purpose::Data, image as u64), size.bytes(), 0.0, 200.0);
+                let bright = |at: usize| (at % (side * side) < side * side / 2) == (image % 2 == 0);
+                noise.into_iter().enumerate().map(|(at, x)| x as u8 + if bright(at) { 25 } else { 0 }).collect::<Vec<_>>()
+            };
+            let labels = order.iter().map(|image| (image % 2) as u16).collect();
+            Split::new(size, order.iter().flat_map(image).collect(), labels).expect("an image a label")
+        };
+        let classes = ["upper", "lower"].map(String::from).to_vec();
+        Dataset { name: "test".into(), classes, train: split(1), validation: None, test: split(2) }
+    }
+
+    fn rows_of(data: &Dataset, settings: &ProbeSettings) -> Vec<ProbeRow> {
+        let sample = Sample::of(data, settings).expect("a sample");
+        let device = Device::flex();
+        let probing = Probing { data, settings, sample: &sample, device: &device };
+        let mut rows = block_on(probing.pixels(&mut |_| {})).expect("rows");
+        rows.extend(block_on(probing.components(8, &mut |_| {})).expect("rows"));
+        rows
+    }
+
+    #[test]
+    fn sorted_and_shuffled_images_measure_alike() {
+        let mut order: Vec<usize> = (0..180).step_by(2).chain((1..180).step_by(2)).collect();
+        let sorted = data(6, 1, &order);
+        order.shuffle(&mut stream(5, Purpose::Data, 0));
+        let shuffled = data(6, 1, &order);
+        for train_images in [0, 60] {
+            let settings =
+                ProbeSettings { train_images, test_images: train_images, retrieval: true, ..ProbeSettings::default() };
+            let (a, b) = (rows_of(&sorted, &settings), rows_of(&shuffled, &settings));
+            assert_eq!(a.len(), 12, "two probes and four measures of two layers");
+            for (a, b) in a.iter().zip(&b) {
+                let off = (a.accuracy - b.accuracy).abs().max((a.validation.expect("classes of many") - b.validation.expect("classes of many")).abs());
+                assert!(off < 0.02 && a.l2 == b.l2, "{a:?} {b:?}");
+                assert!(a.accuracy > 0.5, "{a:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn images_of_224_pixels_are_probed() {
+        // a matrix of all pairs of pixels would take 90 GB
+        let order: Vec<usize> = (0..24).collect();
+        let rows = rows_of(&data(224, 3, &order), &ProbeSettings::default());
+        assert_eq!(rows.iter().map(|row| row.width).collect::<Vec<_>>(), [150_528, 150_528, 8, 8]);
+        assert!(rows.iter().all(|row| row.accuracy == 1.0), "{rows:?}");
+    }
+}

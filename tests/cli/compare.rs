@@ -216,6 +216,10 @@ fn features_are_written_for_other_programs() {
 
     let said = lab.succeeds("embed run --out few.csv --split train --images 7 --device cpu -q").out;
     assert!(said.starts_with("7 images of fashion-mnist, 16 features of gap"), "{said}");
+    let text = fs::read_to_string(lab.path("few.csv")).expect("a file");
+    let indices: Vec<usize> =
+        text.lines().skip(1).map(|line| line.split(',').next().expect("an index").parse().expect("a number")).collect();
+    assert!(indices.len() == 7 && indices.is_sorted() && indices[6] > 6, "drawn from all of them: {indices:?}");
     lab.fails_with("embed run --out features.txt", 2, &["features.txt", ".npy", ".csv", ".parquet"]);
     lab.fails_with("embed run --out x.csv --layer block9 --device cpu -q", 2, &["no layer `block9`", "block4"]);
     lab.fails_with("embed images --out x.csv", 1, &["no run in images"]);
