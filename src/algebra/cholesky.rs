@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn the_solution_solves() {
-        let (d, k) = (13, 3);
+        let d = 13;
+        let k = 3;
         let x = normal(&mut stream(2, Purpose::Probe, 0), 40 * d, 1.0);
         let gram: Vec<f32> =
             (0..d * d).map(|at| (0..40).map(|n| x[n * d + at / d] * x[n * d + at % d]).sum()).collect();
@@ -147,7 +148,8 @@ mod tests {
     #[test]
     fn rows_that_are_there_many_times_do_not_make_the_factor_grow() {
         // 150 rows of single precision that are twelve, each many times
-        let (d, width) = (150, 768);
+        let d = 150;
+        let width = 768;
         let x = normal(&mut stream(4, Purpose::Probe, 0), 12 * width, 1.0);
         let row = |place: usize| &x[place % 12 * width..][..width];
         let products: Vec<f32> =

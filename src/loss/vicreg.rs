@@ -46,9 +46,10 @@ pub fn vicreg(a: Tensor<2>, b: Tensor<2>, weights: VicregWeights) -> Vicreg {
     assert_eq!(b.dims(), a.dims(), "vicreg: b must match a");
     let distance = (a.clone() - b.clone()).square();
     let invariance = distance.clone().mean();
-    let (a, b) = (Moments::of(a), Moments::of(b));
+    let [a, b] = [a, b].map(Moments::of);
     let variance = a.hinge() + b.hinge();
-    let (covariance, other) = (a.covariance(), b.covariance());
+    let covariance = a.covariance();
+    let other = b.covariance();
     let redundancy = a.off_diagonal(&covariance) + b.off_diagonal(&other);
     let spread = (a.variance + b.variance).detach().sum() + TINY;
     let agreement = (distance.detach().mean_dim(0).sum() / spread).neg() + 1.0;
@@ -110,7 +111,8 @@ mod tests {
 
     /// The formula entry by entry, in double precision.
     fn slowly(a: &Rows, b: &Rows, weights: VicregWeights) -> f64 {
-        let (n, d) = (a.len(), a[0].len());
+        let n = a.len();
+        let d = a[0].len();
         let mut distance = 0.0;
         for i in 0..n {
             for j in 0..d {
@@ -119,7 +121,7 @@ mod tests {
         }
         let covariance = |z: &Rows, i: usize, j: usize| -> f64 {
             let mean = |column: usize| z.iter().map(|row| row[column]).sum::<f64>() / n as f64;
-            let (first, second) = (mean(i), mean(j));
+            let [first, second] = [i, j].map(mean);
             z.iter().map(|row| (row[i] - first) * (row[j] - second)).sum::<f64>() / (n - 1) as f64
         };
         let hinge = |z: &Rows| (0..d).map(|j| (1.0 - (covariance(z, j, j) + 1e-4).sqrt()).max(0.0)).sum::<f64>();
@@ -164,30 +166,30 @@ mod tests {
         assert!((number(quickly(&z, &z, PAPER).agreement) - 1.0).abs() < 1e-6);
         // a single feature of 1, 1, -1, -1 against 1, -1, 1, -1: mean square 2, variances 4/3 each
         let columns = |values: [f64; 4]| -> Rows { values.iter().map(|&x| vec![x]).collect() };
-        let (a, b) = (columns([1.0, 1.0, -1.0, -1.0]), columns([1.0, -1.0, 1.0, -1.0]));
+        let [a, b] = [[1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0]].map(columns);
         assert!((number(quickly(&a, &b, PAPER).agreement) - 0.25).abs() < 1e-6);
     }
 
     #[test]
-    fn agrees_with_the_slow_formula_and_with_central_differences() {
+    fn the_loss_and_both_gradients_agree_with_a_slow_loop() {
         let device = Device::flex().autodiff();
-        let (a, b) = (table(5, 3, 0.0), table(5, 3, 0.5));
+        let [a, b] = [0.0, 0.5].map(|s| table(5, 3, s));
         let each = [(25.0, 25.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)];
         for (invariance, variance, covariance) in each {
             let weights = VicregWeights { invariance, variance, covariance };
             let leaf = |values: &Rows| tensor(values, &device).require_grad();
-            let (x, y) = (leaf(&a), leaf(&b));
+            let [x, y] = [&a, &b].map(leaf);
             let loss = vicreg(x.clone(), y, weights).loss;
             assert!((number(loss.clone()) - slowly(&a, &b, weights)).abs() < 1e-4, "{weights:?}");
             differences_agree(&a, &gradient(&x, loss), |a| slowly(a, &b, weights));
-            let (x, y) = (leaf(&a), leaf(&b));
+            let [x, y] = [&a, &b].map(leaf);
             differences_agree(&b, &gradient(&y, vicreg(x, y.clone(), weights).loss), |b| slowly(&a, b, weights));
         }
     }
 
     #[test]
-    fn shifts_do_not_count_and_swapped_views_lose_the_same() {
-        let (a, b) = (table(5, 3, 0.0), table(5, 3, 0.5));
+    fn the_loss_ignores_shifts_and_the_order_of_the_views() {
+        let [a, b] = [0.0, 0.5].map(|s| table(5, 3, s));
         let shifted = |z: &Rows| -> Rows { z.iter().map(|row| row.iter().map(|x| x + 2.0).collect()).collect() };
         let plain = loss(&a, &b, PAPER);
         assert!((plain - loss(&shifted(&a), &shifted(&b), PAPER)).abs() < 1e-3);
@@ -197,8 +199,7 @@ mod tests {
     #[test]
     fn both_views_learn_and_a_single_image_has_a_finite_loss() {
         let device = Device::flex().autodiff();
-        let leaf = |s: f64| tensor(&table(5, 3, s), &device).require_grad();
-        let (a, b) = (leaf(0.0), leaf(0.5));
+        let [a, b] = [0.0, 0.5].map(|s| tensor(&table(5, 3, s), &device).require_grad());
         assert!(max_gradient(&b, vicreg(a.clone(), b.clone(), PAPER).loss) > 1e-3);
         assert!(max_gradient(&a, vicreg(a.clone(), b, PAPER).loss) > 1e-3);
         assert!(loss(&table(1, 3, 0.0), &table(1, 3, 0.5), PAPER).is_finite());

@@ -37,8 +37,13 @@ pub struct MlpPlan {
 impl MlpPlan {
     /// One linear layer with bias.
     pub fn linear(width: usize) -> Self {
-        let (hidden_norm, output_norm) = (Norm::None, Norm::None);
-        Self { widths: vec![width], hidden_norm, hidden_bias: true, output_norm, output_bias: true }
+        Self {
+            widths: vec![width],
+            hidden_norm: Norm::None,
+            hidden_bias: true,
+            output_norm: Norm::None,
+            output_bias: true,
+        }
     }
 
     /// Two layers with biases, no norm.
