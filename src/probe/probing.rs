@@ -286,7 +286,11 @@ mod tests {
             let image = |&image: &usize| {
                 let noise = uniform(&mut stream(part, Purpose::Data, image as u64), size.bytes(), 0.0, 200.0);
                 let bright = |at: usize| (at % (side * side) < side * side / 2) == (image % 2 == 0);
-                noise.into_iter().enumerate().map(|(at, x)| x as u8 + if bright(at) { 25 } else { 0 }).collect::<Vec<_>>()
+                noise
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, x)| x as u8 + if bright(at) { 25 } else { 0 })
+                    .collect::<Vec<_>>()
             };
             let labels = order.iter().map(|image| (image % 2) as u16).collect();
             Split::new(size, order.iter().flat_map(image).collect(), labels).expect("an image a label")
@@ -316,7 +320,9 @@ mod tests {
             let (a, b) = (rows_of(&sorted, &settings), rows_of(&shuffled, &settings));
             assert_eq!(a.len(), 12, "two probes and four measures of two layers");
             for (a, b) in a.iter().zip(&b) {
-                let off = (a.accuracy - b.accuracy).abs().max((a.validation.expect("classes of many") - b.validation.expect("classes of many")).abs());
+                let off = (a.accuracy - b.accuracy)
+                    .abs()
+                    .max((a.validation.expect("classes of many") - b.validation.expect("classes of many")).abs());
                 assert!(off < 0.02 && a.l2 == b.l2, "{a:?} {b:?}");
                 assert!(a.accuracy > 0.5, "{a:?}");
             }
