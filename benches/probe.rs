@@ -42,10 +42,10 @@ fn measure(images: usize, width: usize) {
     let (test, truth) = rows(images / 5, width, 2);
     let (kept, aside) = (0..images).partition(|row| row % 6 > 0);
     let validation = Validation { kept, aside };
-    let (fit, single) = timed(|| block_on(linear::fit(&train, &labels, None, CLASSES, &PENALTIES[1..2], &device)));
+    let (fit, single) = timed(|| block_on(linear::fit(&train, &labels, images, None, CLASSES, &PENALTIES[1..2], &device)));
     let fit = fit.expect("a fit");
     let (chosen, choice) =
-        timed(|| block_on(linear::fit(&train, &labels, Some(&validation), CLASSES, &PENALTIES, &device)));
+        timed(|| block_on(linear::fit(&train, &labels, images, Some(&validation), CLASSES, &PENALTIES, &device)));
     let chosen = chosen.expect("a fit");
     let votes = knn::Votes { k: 20, temperature: 0.07, classes: CLASSES };
     let (named, neighbours) = timed(|| block_on(knn::predict(&train, &labels, &test, &votes, &device)));

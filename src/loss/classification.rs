@@ -39,14 +39,25 @@ pub fn accuracy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     first_place(logits).gather(1, labels.unsqueeze_dim(1)).mean()
 }
 
-/// The expected share of rows whose partner in the other set is the nearest by dot product: top-1 retrieval among n rows, with
-/// equal similarities in random order.
+/// The expected share of rows whose partner in the other set is the nearest by dot product: top-1 retrieval, with equal
+/// similarities in random order.
 ///
-/// `a`, `b`: `[n, d]`, row i of both belongs together -> `[1]`, without gradient.
+/// `a`: `[n, d]`; `b`: `[n, d]` or longer; row i of both belongs together -> `[1]`, without gradient.
 pub fn partners_found(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
     let ([n, _], device) = (a.dims(), a.device());
     let own = Tensor::<1, Int>::arange(0..n as i64, &device);
     accuracy(a.detach().matmul(b.detach().transpose()), own)
+}
+
+/// The expected share of queries whose own key is the nearest by dot product among the keys of the batch and `others`, with equal
+/// similarities in random order.
+///
+/// The keys of the batch take part because those of a queue come from an earlier network: a network that gives every image the
+/// same embedding would find the only key of its own step every time.
+///
+/// `q`, `k`: `[n, d]`, row i of both belongs together; `others`: `[m, d]` -> `[1]`, without gradient.
+pub fn own_keys_found(q: Tensor<2>, k: Tensor<2>, others: Tensor<2>) -> Tensor<1> {
+    partners_found(q, Tensor::cat(vec![k.detach(), others.detach()], 0))
 }
 
 /// The expected share of rows for which both pick the same column, with equal logits in random order.
@@ -132,6 +143,10 @@ mod tests {
         }
         let collapsed = logits(&[0.6, 0.8, 0.6, 0.8, 0.6, 0.8, 0.6, 0.8, 0.6, 0.8], 2, &device);
         assert!((number(partners_found(collapsed.clone(), collapsed)) - 0.2).abs() < 1e-6, "one in five");
+        // an embedding that all images share, among keys of a network that has moved since
+        let same = logits(&[1.0; 8], 2, &device);
+        let earlier = logits(&[1.0, 0.999, 0.998, 1.0], 2, &device);
+        assert!((number(own_keys_found(same.clone(), same, earlier)) - 0.25).abs() < 1e-6, "one in four");
         let apart = logits(&[1.0, 0.0, 0.0, 1.0], 2, &device);
         assert_eq!(number(partners_found(apart.clone(), apart.clone())), 1.0);
         assert_eq!(number(agreement(apart.clone(), apart.clone())), 1.0);

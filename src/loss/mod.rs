@@ -14,7 +14,7 @@ pub(crate) mod test_support;
 mod triplet;
 mod vicreg;
 
-pub use classification::{accuracy, agreement, cross_entropy, first_place, partners_found};
+pub use classification::{accuracy, agreement, cross_entropy, first_place, own_keys_found, partners_found};
 pub use colour::{
     SoftCode, annealed_mean, class_frequencies, entropy, has_colour, nearest_bin, rebalancing_weights, scale_gradient,
     soft_code,

@@ -11,7 +11,7 @@ use super::shared::augmented_views::{self, Augment};
 use super::shared::options::{MomentumDecay, Temperature, ViewOptions};
 use crate::config::{Preset, RunConfig};
 use crate::error::Result;
-use crate::loss::{Contrast, info_nce, unit_rows};
+use crate::loss::{Contrast, info_nce, own_keys_found, unit_rows};
 use crate::method::{
     Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
 };
@@ -124,7 +124,7 @@ impl Method for Moco {
         let key = |x: Tensor<4>| shuffle.undo(self.key.forward(shuffle.apply(x))).detach();
         let (q1, k2) = (self.query.forward(x1.clone()), key(x2.clone()));
         let one = self.contrast(q1.clone(), k2.clone());
-        let metric = Some(one.accuracy());
+        let metric = Some(own_keys_found(q1.clone(), unit_rows(k2.clone()), self.queue.rows()));
         let embeddings = vec![q1.detach(), k2.clone()];
         if !self.options.symmetric {
             return LossOutput { metric, embeddings, carry: vec![k2], ..LossOutput::of(one.loss()) };

@@ -16,7 +16,7 @@ use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::print;
 use crate::cli::output::spinner::Spinner;
 use crate::cli::run::open_run::{Loaded, Opened};
-use crate::data::{Spec, Split};
+use crate::data::{Spec, Split, draw};
 use crate::device::DeviceChoice;
 use crate::error::Error;
 use crate::format;
@@ -78,7 +78,7 @@ pub(crate) struct Embed {
     #[arg(long, value_enum, value_name = "SPLIT", default_value = "test")]
     split: SplitName,
 
-    /// Use only the first N images [default: all]
+    /// Use N images only, drawn as `nolabel eval` draws them, with the same share of each class [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     images: Option<u64>,
 
@@ -129,9 +129,11 @@ enum Kind {
 /// The table to be written: one row for each image, in the order of the data set.
 struct Table<'a> {
     features: Features,
+    /// Places of the images in their split.
+    images: Vec<usize>,
     /// The file of each image; empty where images have no files of their own.
-    files: &'a [String],
-    labels: Option<&'a [u16]>,
+    files: Vec<&'a str>,
+    labels: Option<Vec<u16>>,
     classes: &'a [String],
     /// The columns are x and y of a map instead of features.
     map: bool,
@@ -151,10 +153,12 @@ impl Embed {
             })?,
             SplitName::Test => &data.test,
         };
-        let features = self.features(&loaded, split)?;
-        let labels = split.labels().get(..features.len()).filter(|_| !data.classes.is_empty());
-        let files = split.files().get(..features.len()).unwrap_or_default();
-        let table = Table { features, files, labels, classes: &data.classes, map: self.map.is_some() };
+        let images = split.draw(self.images.map_or(split.len(), |images| images as usize), draw::SEED);
+        let features = self.features(&loaded, split, &images)?;
+        let labelled = !data.classes.is_empty() && split.labels().len() >= split.len();
+        let labels = labelled.then(|| images.iter().map(|&image| split.labels()[image]).collect());
+        let files = images.iter().filter_map(|&image| split.files().get(image)).map(String::as_str).collect();
+        let table = Table { features, images, files, labels, classes: &data.classes, map: self.map.is_some() };
         let named = match kind {
             Kind::Npy => npy::write(&self.out, &table),
             Kind::Csv => csv::write(&self.out, &table),
@@ -169,19 +173,18 @@ impl Embed {
         print::out(&format!("{} of {}, {what}, in {named}", format::count(features.len(), "image"), data.name))
     }
 
-    fn features(&self, loaded: &Loaded, split: &Split) -> Outcome<Features> {
+    fn features(&self, loaded: &Loaded, split: &Split, images: &[usize]) -> Outcome<Features> {
         let encoder = loaded.session.encoder();
         let names = encoder.layer_names();
         let layer = self.layer.clone().or_else(|| names.last().cloned()).unwrap_or_default();
         if !names.contains(&layer) {
             return Err(Failure::Usage(format!("there is no layer `{layer}`; there are: {}", names.join(", "))));
         }
-        let total = self.images.map_or(split.len(), |images| split.len().min(images as usize));
         let spinner = Spinner::new(self.quiet);
-        spinner.tell(&format!("{layer} of {}", format::count(total, "image")));
+        spinner.tell(&format!("{layer} of {}", format::count(images.len(), "image")));
         let grid = self.grid as usize;
         let device = &loaded.selected.device;
-        let mut found = block_on(features::of_images(&encoder, split, total, grid, &[layer], device))?;
+        let mut found = block_on(features::of_encoder(&encoder, split, images, grid, &[layer], device))?;
         let found = found
             .pop()
             .filter(|features| !features.is_empty())
@@ -229,12 +232,12 @@ impl Table<'_> {
     }
 
     /// These columns of a row; label and class are empty where the image has none.
-    fn row_fields(&self, index: usize) -> String {
-        let file = self.files.get(index).map_or(String::new(), |file| format!(",{}", format::csv_field(file)));
-        let label = self.labels.map_or(",".to_string(), |labels| {
-            format!("{},{}", labels[index], format::csv_field(self.class(labels[index])))
+    fn row_fields(&self, row: usize) -> String {
+        let file = self.files.get(row).map_or(String::new(), |file| format!(",{}", format::csv_field(file)));
+        let label = self.labels.as_ref().map_or(",".to_string(), |labels| {
+            format!("{},{}", labels[row], format::csv_field(self.class(labels[row])))
         });
-        format!("{index}{file},{label}")
+        format!("{}{file},{label}", self.images[row])
     }
 
     /// The name of a label; empty where it has none.

@@ -28,13 +28,13 @@ fn columns(file: BufWriter<File>, table: &Table) -> Result<()> {
         .fold(properties, |properties, name| properties.set_column_dictionary_enabled(ColumnPath::from(name), true));
     let mut writer = SerializedFileWriter::new(file, Arc::new(schema(table)?), Arc::new(properties.build()))?;
     let mut group = writer.next_row_group()?;
-    let indices: Vec<i32> = (0..table.features.len() as i32).collect();
+    let indices: Vec<i32> = table.images.iter().map(|&image| image as i32).collect();
     column::<Int32Type>(&mut group, &indices)?;
     if !table.files.is_empty() {
-        let files: Vec<ByteArray> = table.files.iter().map(|file| file.as_str().into()).collect();
+        let files: Vec<ByteArray> = table.files.iter().map(|&file| file.into()).collect();
         column::<ByteArrayType>(&mut group, &files)?;
     }
-    if let Some(labels) = table.labels {
+    if let Some(labels) = &table.labels {
         let numbers: Vec<i32> = labels.iter().map(|&label| i32::from(label)).collect();
         column::<Int32Type>(&mut group, &numbers)?;
         let names: Vec<ByteArray> = labels.iter().map(|&label| table.class(label).into()).collect();

@@ -9,7 +9,7 @@ use crate::cli::output::html::escape;
 use crate::cli::output::html::image::Image;
 use crate::cli::output::spinner::Spinner;
 use crate::cli::run::open_run::Loaded;
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, Split, draw};
 use crate::net::Encoder;
 use crate::probe::features::{self, Features};
 use crate::probe::knn;
@@ -20,7 +20,7 @@ use crate::probe::tsne::tsne;
 const GALLERY: usize = 5000;
 /// Neighbours of each image.
 const NEIGHBOURS: usize = 8;
-/// Test images with neighbours, one of each of the first classes.
+/// Test images with neighbours: one of each class where there are ten.
 const ASKED: usize = 10;
 /// Images on a map.
 const MAPPED: usize = 1000;
@@ -48,54 +48,36 @@ pub(super) struct Neighbours {
     pub(super) gallery: usize,
 }
 
-/// The neighbours of one test image of each class among the first training images.
+/// The neighbours of some test images, of as many classes as possible, among the training images; both are drawn.
 pub(super) fn neighbours(loaded: &Loaded, layer: &str, spinner: &Spinner) -> Outcome<Neighbours> {
     let data = loaded.session.data();
     let device = &loaded.selected.device;
-    let gallery = data.train.len().min(GALLERY);
+    let gallery = data.train.draw(GALLERY, draw::SEED);
+    let asked = data.test.draw(ASKED, draw::SEED);
     spinner.tell(&format!("{layer}: neighbours"));
-    let known = of_layer(&loaded.session.encoder(), &data.train, gallery, layer, loaded)?;
-    let asked = asked(data);
-    let reach = asked.iter().max().map_or(0, |last| last + 1);
-    let all = of_layer(&loaded.session.encoder(), &data.test, reach, layer, loaded)?;
-    let nearest = block_on(knn::neighbours(&known, &rows_at(&all, &asked), NEIGHBOURS, device))?;
-    let pixels = [(&data.train, gallery), (&data.test, reach)].map(|(split, count)| pixels(split, count));
-    let by_pixels = block_on(knn::neighbours(&pixels[0], &rows_at(&pixels[1], &asked), NEIGHBOURS, device))?;
+    let encoder = loaded.session.encoder();
+    let known = of_layer(&encoder, &data.train, &gallery, layer, loaded)?;
+    let queries = of_layer(&encoder, &data.test, &asked, layer, loaded)?;
+    let nearest = block_on(knn::neighbours(&known, &queries, NEIGHBOURS, device))?;
+    let factor = features::pooling(data.train.size(), gallery.len() + asked.len());
+    let known = features::of_pixels(&data.train, &gallery, factor);
+    let queries = features::of_pixels(&data.test, &asked, factor);
+    let by_pixels = block_on(knn::neighbours(&known, &queries, NEIGHBOURS, device))?;
     let right = [&nearest, &by_pixels].map(|found| {
-        let same = |test: usize, train: usize| {
-            data.test.labels().get(test).is_some_and(|label| data.train.labels().get(train) == Some(label))
+        let same = |test: usize, row: usize| {
+            data.test.labels().get(test).is_some_and(|label| data.train.labels().get(gallery[row]) == Some(label))
         };
-        found.iter().zip(&asked).map(|(row, test)| row.iter().filter(|(_, train)| same(*test, *train)).count()).sum()
+        found.iter().zip(&asked).map(|(row, test)| row.iter().filter(|(_, row)| same(*test, *row)).count()).sum()
     });
     let total = nearest.iter().map(Vec::len).sum();
-    let rows = asked.into_iter().zip(nearest.into_iter().map(|row| row.into_iter().map(|(_, place)| place).collect()));
-    Ok(Neighbours { rows: rows.collect(), right, total, gallery })
+    let rows = asked.into_iter().zip(nearest.into_iter().map(|row| row.into_iter().map(|(_, row)| gallery[row]).collect()));
+    Ok(Neighbours { rows: rows.collect(), right, total, gallery: gallery.len() })
 }
 
-/// The first test image of each of the first classes; the first images where there are no classes.
-fn asked(data: &Dataset) -> Vec<usize> {
-    let labels = data.test.labels();
-    let count = data.classes.len();
-    if count == 0 {
-        return (0..data.test.len().min(ASKED)).collect();
-    }
-    (0..count.min(ASKED)).filter_map(|class| labels.iter().position(|&label| usize::from(label) == class)).collect()
-}
-
-fn of_layer(encoder: &Encoder, split: &Split, count: usize, layer: &str, loaded: &Loaded) -> Outcome<Features> {
+fn of_layer(encoder: &Encoder, split: &Split, images: &[usize], layer: &str, loaded: &Loaded) -> Outcome<Features> {
     let device = &loaded.selected.device;
-    let mut found = block_on(features::of_images(encoder, split, count, GRID, &[layer.to_string()], device))?;
+    let mut found = block_on(features::of_encoder(encoder, split, images, GRID, &[layer.to_string()], device))?;
     Ok(found.pop().expect("the layer was taken from the encoder's own list"))
-}
-
-fn pixels(split: &Split, count: usize) -> Features {
-    let values = (0..count).flat_map(|index| split.image(index).iter().map(|&byte| f32::from(byte) / 255.0));
-    Features { layer: "pixels".into(), width: split.size().bytes(), values: values.collect() }
-}
-
-fn rows_at(features: &Features, places: &[usize]) -> Features {
-    let parts = places.iter().map(|&place| features.rows_of(place..place + 1).values);
-    Features { layer: features.layer.clone(), width: features.width, values: parts.collect::<Vec<_>>().concat() }
 }
 
 impl Neighbours {
@@ -134,7 +116,8 @@ fn tile(split: &Split, index: usize, class: &str) -> String {
 /// Maps of test images before and after training: by PCA and by t-SNE.
 pub(super) fn maps(loaded: &Loaded, chosen: &DrawnLayers, spinner: &Spinner) -> Outcome<String> {
     let data = loaded.session.data();
-    let count = data.test.len().min(MAPPED);
+    let images = data.test.draw(MAPPED, draw::SEED);
+    let classes: Vec<usize> = images.iter().map(|&image| colour(&data.test, image)).collect();
     let trained = loaded.session.encoder();
     let subjects = [
         ("Before training", loaded.session.untrained(), &chosen.untrained),
@@ -144,20 +127,25 @@ pub(super) fn maps(loaded: &Loaded, chosen: &DrawnLayers, spinner: &Spinner) -> 
     let mut neighbours = String::new();
     for (title, encoder, layer) in subjects {
         spinner.tell(&format!("{layer}: map"));
-        let features = of_layer(encoder, &data.test, count, layer, loaded)?;
+        let features = of_layer(encoder, &data.test, &images, layer, loaded)?;
         let Plane { points, explained } = plane(&features);
         let [first, second] = explained.map(|share| format!("{:.0} %", 100.0 * share));
         let words =
             format!("PCA: the two directions along which they vary most, with {first} and {second} of the variance.");
-        planes.push_str(&map(&format!("{title}, {layer}"), &points, &words, data));
+        planes.push_str(&map(&format!("{title}, {layer}"), &points, &words, &classes));
         let words = "t-SNE: neighbours stay neighbours, distances between far groups mean little.";
         let places = block_on(tsne(&features, &loaded.selected.device, |_| {}))?;
-        neighbours.push_str(&map(&format!("{title}, {layer}"), &places, words, data));
+        neighbours.push_str(&map(&format!("{title}, {layer}"), &places, words, &classes));
     }
     Ok(format!("<div class=\"charts\">{planes}{neighbours}</div>{}", key(&data.classes)))
 }
 
-fn map(title: &str, points: &[[f64; 2]], words: &str, data: &Dataset) -> String {
+/// Number of the colour of an image's class.
+fn colour(split: &Split, image: usize) -> usize {
+    split.labels().get(image).map_or(0, |&label| usize::from(label) % COLOURS)
+}
+
+fn map(title: &str, points: &[[f64; 2]], words: &str, classes: &[usize]) -> String {
     let reach = |axis: usize| {
         let values = || points.iter().map(move |point| point[axis]);
         (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
@@ -168,8 +156,7 @@ fn map(title: &str, points: &[[f64; 2]], words: &str, data: &Dataset) -> String 
         10.0 + (point[axis] - low) / (high - low).max(1e-12) * (SIDE - 20.0)
     };
     let mut dots = String::new();
-    for (index, point) in points.iter().enumerate() {
-        let class = data.test.labels().get(index).map_or(0, |&label| usize::from(label) % COLOURS);
+    for (point, class) in points.iter().zip(classes) {
         let _ =
             write!(dots, "<circle class=\"c{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"/>", at(point, 0), at(point, 1));
     }
