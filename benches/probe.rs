@@ -42,7 +42,8 @@ fn measure(images: usize, width: usize) {
     let (test, truth) = rows(images / 5, width, 2);
     let (kept, aside) = (0..images).partition(|row| row % 6 > 0);
     let validation = Validation { kept, aside };
-    let (fit, single) = timed(|| block_on(linear::fit(&train, &labels, images, None, CLASSES, &PENALTIES[1..2], &device)));
+    let (fit, single) =
+        timed(|| block_on(linear::fit(&train, &labels, images, None, CLASSES, &PENALTIES[1..2], &device)));
     let fit = fit.expect("a fit");
     let (chosen, choice) =
         timed(|| block_on(linear::fit(&train, &labels, images, Some(&validation), CLASSES, &PENALTIES, &device)));
