@@ -104,9 +104,12 @@ impl Method for Byol {
 
     fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let [x1, x2] = augmented_views::both(views);
-        let (z1, z2) = (self.online.forward(x1.clone()), self.online.forward(x2.clone()));
-        let (q1, q2) = (self.predictor.forward(z1.clone()), self.predictor.forward(z2.clone()));
-        let (t1, t2) = (self.target.forward(x1), self.target.forward(x2));
+        let z1 = self.online.forward(x1.clone());
+        let z2 = self.online.forward(x2.clone());
+        let q1 = self.predictor.forward(z1.clone());
+        let q2 = self.predictor.forward(z2.clone());
+        let t1 = self.target.forward(x1);
+        let t2 = self.target.forward(x2);
         let loss = cosine_regression(q1, t2, true) + cosine_regression(q2, t1, true);
         // each direction is 2 - 2 cos, so the mean cosine is 1 - L / 4
         let metric = Some(loss.clone().detach() / -4.0 + 1.0);
@@ -196,7 +199,8 @@ mod tests {
         let config = tiny(Byol::INFO.id);
         let model = model::<Byol>(&config);
         let name = "encoder.body.stages.0.units.0.conv.weight";
-        let (online, target) = (values(&model.online, name), values(&model.target, name));
+        let online = values(&model.online, name);
+        let target = values(&model.target, name);
         assert_ne!(online, target, "the target starts with other weights");
         let moved = values(&model.clone().after_step(Vec::new(), &POSITION).target, name);
         for ((moved, theta), xi) in moved.iter().zip(&online).zip(&target) {

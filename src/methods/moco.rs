@@ -122,14 +122,16 @@ impl Method for Moco {
         let [x1, x2] = augmented_views::both(views);
         let shuffle = BatchShuffle { order: views.draws[0].clone(), inverse: views.draws[1].clone() };
         let key = |x: Tensor<4>| shuffle.undo(self.key.forward(shuffle.apply(x))).detach();
-        let (q1, k2) = (self.query.forward(x1.clone()), key(x2.clone()));
+        let q1 = self.query.forward(x1.clone());
+        let k2 = key(x2.clone());
         let one = self.contrast(q1.clone(), k2.clone());
         let metric = Some(own_keys_found(q1.clone(), unit_rows(k2.clone()), self.queue.rows()));
         let embeddings = vec![q1.detach(), k2.clone()];
         if !self.options.symmetric {
             return LossOutput { metric, embeddings, carry: vec![k2], ..LossOutput::of(one.loss()) };
         }
-        let (q2, k1) = (self.query.forward(x2), key(x1));
+        let q2 = self.query.forward(x2);
+        let k1 = key(x1);
         let loss = one.loss() + self.contrast(q2, k1.clone()).loss();
         LossOutput { metric, embeddings, carry: vec![Tensor::cat(vec![k1, k2], 0)], ..LossOutput::of(loss) }
     }
@@ -258,7 +260,8 @@ mod tests {
         let before = values(&model.queue, "rows");
         assert_ne!(before[..keys.len()], keys[..]);
         let name = "encoder.body.stages.0.units.0.conv.weight";
-        let (theta, xi) = (values(&model.query, name), values(&model.key, name));
+        let theta = values(&model.query, name);
+        let xi = values(&model.key, name);
         assert_eq!(theta, xi, "the momentum encoder starts as a copy");
         let after = model.after_step(outcome.carry, &POSITION);
         let queue = values(&after.queue, "rows");

@@ -92,8 +92,10 @@ impl Method for SimSiam {
 
     fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
         let [x1, x2] = augmented_views::both(views);
-        let (z1, z2) = (self.project(x1), self.project(x2));
-        let (p1, p2) = (self.predictor.forward(z1.clone()), self.predictor.forward(z2.clone()));
+        let z1 = self.project(x1);
+        let z2 = self.project(x2);
+        let p1 = self.predictor.forward(z1.clone());
+        let p2 = self.predictor.forward(z2.clone());
         let one = negative_cosine(p1, z2.clone(), self.stop_gradient);
         let other = negative_cosine(p2, z1.clone(), self.stop_gradient);
         let loss = (one + other) / 2.0;

@@ -216,7 +216,8 @@ impl fmt::Display for Interval {
             (None, _, Some(most), true) => write!(f, "below {most}")?,
             (Some(least), false, Some(most), false) => write!(f, "{least} to {most}")?,
             (Some(least), above, Some(most), below) => {
-                let (from, to) = (if above { "above" } else { "at least" }, if below { "below" } else { "at most" });
+                let from = if above { "above" } else { "at least" };
+                let to = if below { "below" } else { "at most" };
                 write!(f, "{from} {least} and {to} {most}")?;
             }
         }

@@ -141,7 +141,8 @@ fn affine(side: usize, rng: &mut Rng) -> Drawn {
 
 fn affine_maps(answers: Tensor<2>, side: usize) -> Tensor<3> {
     let number = |index: usize| answers.clone().narrow(1, index, 1); // [n, 1]
-    let (cosine, sine) = (number(0), number(1));
+    let cosine = number(0);
+    let sine = number(1);
     let centre = middle(side);
     let most = SHIFT * side as f64;
     let scale = number(4) * ((SCALES[1] - SCALES[0]) / 2.0) + (SCALES[0] + SCALES[1]) / 2.0;

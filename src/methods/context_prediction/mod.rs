@@ -134,7 +134,8 @@ impl Method for ContextPrediction {
             let numbers = views.draws[which].clone().select(0, chosen.clone());
             views.images[0].clone().clamp(0.0, 1.0).select(0, numbers)
         };
-        let (first, second) = (patch(0), patch(1));
+        let first = patch(0);
+        let second = patch(1);
         let guess = answers.clone().argmax(1).squeeze_dim::<1>(1);
         let together = |places: &Tensor<1, Int>| together(first.clone(), second.clone(), places);
         let rows = vec![
@@ -258,7 +259,8 @@ mod tests {
         let labels = views.labels.expect("labels");
         let list = |x: Tensor<1, Int>| x.into_data().iter::<i64>().map(|x| x as usize).collect::<Vec<_>>();
         let labels = list(labels);
-        let (first, second) = (list(views.draws[0].clone()), list(views.draws[1].clone()));
+        let first = list(views.draws[0].clone());
+        let second = list(views.draws[1].clone());
         let edge = |patch: usize, side: usize| {
             let along = move |i: usize| [i, (s - 1) * s + i, i * s, i * s + s - 1][side];
             (0..s).map(move |i| patch * s * s + along(i)).collect::<Vec<_>>()
@@ -269,7 +271,8 @@ mod tests {
         let mut asked = 0usize;
         for question in (0..labels.len()).filter(|&question| sides.iter().any(|side| side.0 == labels[question])) {
             let away = |own: usize, other: usize| {
-                let (own, other) = (edge(first[question], own), edge(second[question], other));
+                let own = edge(first[question], own);
+                let other = edge(second[question], other);
                 own.iter().zip(&other).map(|(&a, &b)| (pixels[a] - pixels[b]).powi(2)).sum::<f32>()
             };
             let best = sides.iter().min_by(|a, b| away(a.1, a.2).total_cmp(&away(b.1, b.2))).map(|side| side.0);

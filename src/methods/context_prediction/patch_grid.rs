@@ -317,7 +317,8 @@ mod tests {
                 }
                 let least = (layout.gap - 2 * layout.jitter) as f64;
                 for (first, second) in found.first.iter().zip(&found.second) {
-                    let (a, b) = (all[*first as usize], all[*second as usize]);
+                    let a = all[*first as usize];
+                    let b = all[*second as usize];
                     let scale = a.height / layout.patch as f64;
                     let apart = [(a.top - b.top).abs() - a.height, (a.left - b.left).abs() - a.width];
                     // at the border of the image two patches may be closer, by the jitter at most

@@ -144,7 +144,8 @@ impl Method for Exemplar {
         let both = augmented_views::both(views);
         let [n] = labels.dims();
         let z = self.neck.forward(&self.encoder, Tensor::cat(both.to_vec(), 0)); // [2n, hidden]
-        let (a, p) = (z.clone().narrow(0, 0, n), z.clone().narrow(0, n, n));
+        let a = z.clone().narrow(0, 0, n);
+        let p = z.clone().narrow(0, n, n);
         let metric = Some(partners_found(unit_rows(a.clone()), unit_rows(p.clone())));
         let embeddings = vec![a.clone().detach(), p.clone().detach()];
         let loss = match &self.head {
