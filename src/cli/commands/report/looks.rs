@@ -70,7 +70,8 @@ pub(super) fn neighbours(loaded: &Loaded, layer: &str, spinner: &Spinner) -> Out
         found.iter().zip(&asked).map(|(row, test)| row.iter().filter(|(_, row)| same(*test, *row)).count()).sum()
     });
     let total = nearest.iter().map(Vec::len).sum();
-    let rows = asked.into_iter().zip(nearest.into_iter().map(|row| row.into_iter().map(|(_, row)| gallery[row]).collect()));
+    let rows =
+        asked.into_iter().zip(nearest.into_iter().map(|row| row.into_iter().map(|(_, row)| gallery[row]).collect()));
     Ok(Neighbours { rows: rows.collect(), right, total, gallery: gallery.len() })
 }
 
