@@ -12,7 +12,8 @@ pub fn wilson(share: f64, n: usize) -> [f64; 2] {
     let spread = Z * Z / n;
     let centre = (share + spread / 2.0) / (1.0 + spread);
     let reach = Z / (1.0 + spread) * (share * (1.0 - share) / n + spread / (4.0 * n)).max(0.0).sqrt();
-    [(centre - reach).max(0.0), (centre + reach).min(1.0)]
+    // rounding must not leave the share itself out
+    [(centre - reach).max(0.0).min(share), (centre + reach).min(1.0).max(share)]
 }
 
 /// Mean of shares and, of several, the 95 % interval of the mean: `mean +- t s / sqrt(n)` with the sample's deviation s and
@@ -98,6 +99,7 @@ mod tests {
         near(wilson(0.81, 100), [0.722_22, 0.874_85]);
         near(wilson(0.0, 20), [0.0, 0.161_13]);
         near(wilson(1.0, 20), [0.838_87, 1.0]);
+        assert!((1..100).all(|n| wilson(1.0, n)[1] == 1.0 && wilson(0.0, n)[0] == 0.0), "the share itself is inside");
         near(wilson(0.885, 10_000), [0.878_59, 0.891_11]);
     }
 
