@@ -5,6 +5,7 @@ mod clips;
 mod compare;
 mod controls;
 mod crash_recovery;
+mod damage;
 mod data;
 mod devices;
 mod documents;

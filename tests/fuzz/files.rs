@@ -61,7 +61,7 @@ pub fn subjects(lab: &Path) -> Vec<Subject> {
     let mut all = vec![idx(lab), cifar(lab), tar(lab)];
     all.extend([("png", "png"), ("jpeg", "jpg"), ("webp", "webp")].map(|(name, ending)| pictures(lab, name, ending)));
     all.extend(weights(lab, &run));
-    all.extend(run_files(lab, &run));
+    all.extend(run_files(&run));
     all
 }
 
@@ -264,20 +264,13 @@ fn weights(lab: &Path, run: &Path) -> [Subject; 2] {
 }
 
 /// The files of a run's folder.
-fn run_files(lab: &Path, run: &Path) -> [Subject; 4] {
-    let unfinished = lab.join("unfinished");
-    copy_folder(run, &unfinished);
-    let checkpoints = |folder: &Path| -> Vec<String> {
-        let entries = fs::read_dir(folder.join("run/checkpoints")).expect("a folder");
-        let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
-        let mut names: Vec<String> = names.map(|name| format!("run/checkpoints/{name}")).collect();
-        names.sort();
-        names
-    };
-    // without its last checkpoint a run goes on from the one before
-    let last = checkpoints(&unfinished).pop().expect("a checkpoint");
-    fs::remove_file(unfinished.join(last)).expect("the last checkpoint");
-    let newest = checkpoints(&unfinished).pop().expect("a checkpoint");
+fn run_files(run: &Path) -> [Subject; 4] {
+    let entries = fs::read_dir(run.join("run/checkpoints")).expect("a folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+    // where the last one is damaged, the run is that of the one before
+    let mut checkpoints: Vec<String> = names.map(|name| format!("run/checkpoints/{name}")).collect();
+    checkpoints.sort();
+    assert!(checkpoints.len() > 1, "only {checkpoints:?}");
     let resume = "train --resume --out run --device cpu -q".to_string();
     let looks = ["show run", "report run --device cpu -q --out report.html", "export run --out other.safetensors"];
     let text = |name, file: &str, commands: Vec<String>| Subject {
@@ -292,17 +285,13 @@ fn run_files(lab: &Path, run: &Path) -> [Subject; 4] {
     [
         Subject {
             name: "checkpoint",
-            template: unfinished.clone(),
-            files: vec![newest],
-            commands: [strings(["show run"]), vec![resume.clone(), "export {file} --out other.safetensors".into()]]
-                .concat(),
+            template: run.to_path_buf(),
+            files: checkpoints,
+            commands: [strings(looks), vec![resume.clone(), "export {file} --out other.safetensors".into()]].concat(),
             is_text: false,
             packing: None,
         },
-        Subject {
-            template: unfinished,
-            ..text("run.toml", "run.toml", [strings(looks), vec![resume.clone(), compare.clone()]].concat())
-        },
+        text("run.toml", "run.toml", [strings(looks), vec![resume.clone(), compare.clone()]].concat()),
         text("events.jsonl", "events.jsonl", [strings(["show run", looks[1]]), vec![resume]].concat()),
         text("eval.json", "eval.json", [strings(["show run", looks[1]]), vec![compare]].concat()),
     ]

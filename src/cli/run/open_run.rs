@@ -15,6 +15,7 @@ use crate::data::{Dataset, Sequence, Spec, Split};
 use crate::device::{self, DeviceChoice, Selected};
 use crate::error::Error;
 use crate::evaluate::{AdaptedImages, Cache, ControlBudget, EncoderUnderTest, EvalRequest, Measurement};
+use crate::format;
 use crate::methods::find;
 use crate::probe::ProbeSettings;
 use crate::probe::labelled::LabelledPlan;
@@ -170,7 +171,17 @@ impl Opened {
     /// The events of the run; none for a single checkpoint.
     pub(crate) fn events(&self) -> Outcome<Vec<Event>> {
         match &self.home {
-            Home::Run(folder) => Ok(folder.events()?),
+            Home::Run(folder) => {
+                let unknown = folder.unknown_events()?;
+                if unknown > 0 {
+                    let path = folder.path().display();
+                    let lines = format::count(unknown, "line");
+                    print::err(&format!(
+                        "warning: {path}/events.jsonl: {lines} damaged or of another version, left out"
+                    ));
+                }
+                Ok(folder.events()?)
+            }
             Home::File(_) => Ok(Vec::new()),
         }
     }

@@ -93,6 +93,20 @@ impl Folder {
         }
         Ok(events)
     }
+
+    /// The number of whole lines of the events that are damaged or of another version; they are not among [`Folder::events`].
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn unknown_events(&self) -> Result<usize> {
+        let path = self.path().join(FILE);
+        if !path.exists() {
+            return Ok(0);
+        }
+        let bytes = std::fs::read(&path).map_err(Error::file(&path))?;
+        let whole = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+        Ok(whole.filter(|line| serde_json::from_slice::<Event>(line).is_err()).count())
+    }
 }
 
 /// Reads line by line until `keep` returns false; returns the offset at which the last kept line ends. A last line without a
