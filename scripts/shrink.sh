@@ -18,6 +18,7 @@ optimise() {
 }
 
 for file in "${1:?usage: shrink.sh DIR}"/*.wasm; do
-    optimise -O2 "${FEATURES[@]}" "$file" -o "$file.small"
+    # the second round finds what the first laid bare
+    optimise -O2 -O2 "${FEATURES[@]}" "$file" -o "$file.small"
     mv "$file.small" "$file"
 done
