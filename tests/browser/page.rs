@@ -134,7 +134,7 @@ async fn wrong_values_get_a_sentence() {
     page.wait_for(&["error"]).await;
     page.fill("seed", "5").await;
     page.fill("batch", "1").await;
-    page.wait_for_text("message", "must be at least 2").await;
+    page.wait_for_text("message", "2 or more images, not 1").await;
     assert_eq!(page.element("batch").await.attr("aria-invalid").await.expect("an attribute").as_deref(), Some("true"));
     page.fill("batch", "70000").await;
     page.click("start").await;
