@@ -53,7 +53,7 @@ docs: ## Build the API documentation
 
 unit: data ## Run all tests but those in the browser
 	@scripts/data.sh film
-	@scripts/setup.sh ffmpeg
+	@scripts/setup.sh ffmpeg mesa
 	cargo test --release --locked --package nolabel
 
 examples: ## Run the examples, each in seconds on images they draw themselves

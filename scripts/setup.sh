@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the named tools if they are missing: wasm trunk bindgen npm chromium ffmpeg deny reference.
+# Installs the named tools if they are missing: wasm trunk bindgen npm chromium ffmpeg mesa deny reference.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -45,6 +45,8 @@ for part in "$@"; do
         bindgen) [ "$(wasm-bindgen --version 2> /dev/null)" = "wasm-bindgen $BINDGEN" ] || install_tool wasm-bindgen-cli "$BINDGEN" ;;
         npm) command -v npm > /dev/null || packages nodejs npm ;;
         chromium) { { command -v chromium || command -v google-chrome; } && command -v chromedriver; } > /dev/null || packages chromium chromium-driver ;;
+        # plays a GPU for the tests where there is none
+        mesa) ldconfig -p 2> /dev/null | grep libEGL_mesa > /dev/null || [ "$(uname)" != Linux ] || packages libegl1 libgl1-mesa-dri ;;
         ffmpeg) command -v ffmpeg > /dev/null || packages ffmpeg ;;
         deny) [ "$(cargo deny --version 2> /dev/null)" = "cargo-deny $DENY" ] || install_tool cargo-deny "$DENY" ;;
         reference) reference ;;

@@ -14,9 +14,11 @@
 //!                |
 //! the contract  method
 //!                |
-//! parts         loss     view     net     optim     kernel
+//! parts         loss     view     net     optim     device
 //!                |
-//! foundations   data   device   config   options   rng   format   algebra   digest   pickle   platform   error
+//! kernels       kernel
+//!                |
+//! foundations   data   config   options   rng   format   algebra   digest   pickle   platform   error
 //! ```
 
 #[cfg(feature = "engine")]

@@ -19,6 +19,10 @@ const SOFTWARE: [&str; 5] = ["swiftshader", "llvmpipe", "lavapipe", "basic rende
 const TIMERS: &str = "timestamp-query";
 const CPU_NAME: &str = "CPU (one core, in this tab)";
 
+/// Kernel launches that are collected before they are submitted to the GPU. A step of the small presets is one submission between two
+/// uploads.
+const TASKS: usize = 96;
+
 type Listener = Box<dyn Fn(String)>;
 
 thread_local! {
@@ -119,7 +123,7 @@ async fn gpu(adapter: Adapter) -> Result<Selected, Obstacle> {
 async fn start(software: bool) -> Result<Device, Obstacle> {
     const REMEDY: &str = "Update the browser and the graphics driver, or choose the CPU.";
     limit_autotune(if software { 1 } else { 3 });
-    let begun = Device::wgpu_options().init_with_setup_async().await;
+    let begun = Device::wgpu_options().tasks_max(TASKS).init_with_setup_async().await;
     let (device, setup) = begun.map_err(|error| Obstacle::new(format!("it did not start ({error})"), REMEDY))?;
     setup.device.set_device_lost_callback(|_, message| {
         LISTENER.with_borrow(|listener| listener.as_ref().inspect(|listener| listener(message)).is_some());

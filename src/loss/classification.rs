@@ -1,7 +1,8 @@
 //! Classification: cross-entropy and accuracy.
 
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
+
+use crate::kernel;
 
 /// Softmax cross-entropy `-mean_i log softmax(z_i)[y_i]`, in nats.
 ///
@@ -9,7 +10,7 @@ use burn::tensor::{Int, Tensor};
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [n, _] = logits.dims();
     assert_eq!(labels.dims(), [n], "cross_entropy: one label a row");
-    log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).mean().neg()
+    kernel::cross_entropy(logits, labels)
 }
 
 /// Logits are equal where they differ by less than this share of the largest one: rounding, of which products of unit rows leave
@@ -36,7 +37,8 @@ pub fn first_place(logits: Tensor<2>) -> Tensor<2> {
 pub fn accuracy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [n, _] = logits.dims();
     assert_eq!(labels.dims(), [n], "accuracy: one label a row");
-    first_place(logits).gather(1, labels.unsqueeze_dim(1)).mean()
+    kernel::accuracy(logits.clone().detach(), labels.clone(), ROUNDING)
+        .unwrap_or_else(|| first_place(logits).gather(1, labels.unsqueeze_dim(1)).mean())
 }
 
 /// The expected share of rows whose partner in the other set is the nearest by dot product: top-1 retrieval, with equal
@@ -46,7 +48,7 @@ pub fn accuracy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
 pub fn partners_found(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
     let ([n, _], device) = (a.dims(), a.device());
     let own = Tensor::<1, Int>::arange(0..n as i64, &device);
-    accuracy(a.detach().matmul(b.detach().transpose()), own)
+    accuracy(kernel::linear(a.detach(), b.detach(), None), own)
 }
 
 /// The expected share of queries whose own key is the nearest by dot product among the keys of the batch and `others`, with equal

@@ -4,6 +4,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::cosine::{similarities, unit_rows};
 use super::{accuracy, cross_entropy};
+use crate::kernel;
 
 /// Subtracted from the similarity of a row with itself: far below every other logit, and still finite in half precision.
 const SELF_MASK: f64 = 1e4;
@@ -41,7 +42,7 @@ pub fn nt_xent(a: Tensor<2>, b: Tensor<2>, tau: f64) -> Contrast {
     let device = a.device();
     let z = unit_rows(Tensor::cat(vec![a, b], 0)); // [2n, d]
     let itself = Tensor::<2>::eye(2 * n, &device.clone().inner());
-    let logits = z.clone().matmul(z.transpose()) / tau - itself * SELF_MASK;
+    let logits = kernel::linear(z.clone(), z, None) / tau - itself * SELF_MASK;
     let positives: Vec<i32> = (0..2 * n).map(|i| ((i + n) % (2 * n)) as i32).collect();
     Contrast { logits, labels: Tensor::from_data(TensorData::new(positives, [2 * n]), &device) }
 }

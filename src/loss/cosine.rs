@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use crate::kernel;
+
 /// Least norm that a row is divided by.
 const SHORTEST: f64 = 1e-12;
 
@@ -27,7 +29,7 @@ pub fn cosines(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
 pub(super) fn similarities(a: Tensor<2>, b: Tensor<2>, negatives: Tensor<2>) -> Tensor<2> {
     let a = unit_rows(a);
     let own = (a.clone() * unit_rows(b)).sum_dim(1); // [n, 1]
-    Tensor::cat(vec![own, a.matmul(negatives.transpose())], 1)
+    Tensor::cat(vec![own, kernel::linear(a, negatives, None)], 1)
 }
 
 /// Negative cosine similarity, one half of SimSiam's loss: `D(p, z) = -mean_i l2(p_i) . l2(sg z_i)`, in -1 to 1.
@@ -38,8 +40,10 @@ pub(super) fn similarities(a: Tensor<2>, b: Tensor<2>, negatives: Tensor<2>) -> 
 ///
 /// `p`, `z`: `[n, d]` -> `[1]`. Chen and He 2021, equations 1 and 3.
 pub fn negative_cosine(p: Tensor<2>, z: Tensor<2>, stop_gradient: bool) -> Tensor<1> {
-    let z = if stop_gradient { z.detach() } else { z };
-    cosines(p, z).mean().neg()
+    if !stop_gradient {
+        return cosines(p, z).mean().neg();
+    }
+    kernel::negative_cosine(p.clone(), z.clone()).unwrap_or_else(|| cosines(p, z.detach()).mean().neg())
 }
 
 /// Squared distance of unit vectors, one direction of BYOL's loss: `mean_i |l2(q_i) - l2(sg z_i)|^2 = mean_i (2 - 2 cos(q_i,

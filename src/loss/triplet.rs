@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use super::unit_rows;
+use crate::kernel;
 
 /// Triplet loss `mean_i mean_{j != i} max(d(a_i, p_i) - d(a_i, p_j) + m, 0)` with `d(a, b) = 1 - cos(a, b)`: row i of p is the
 /// positive of row i of a, every other row of p a negative.
@@ -18,7 +19,7 @@ pub fn triplet(a: Tensor<2>, p: Tensor<2>, margin: f64) -> Tensor<1> {
     let p = unit_rows(p);
     let own = (a.clone() * p.clone()).sum_dim(1); // [n, 1]
     // the hinge of a row with its own positive is exactly the margin, which is taken off below
-    let hinges = relu(a.matmul(p.transpose()) - own + margin);
+    let hinges = relu(kernel::linear(a, p, None) - own + margin);
     (hinges.sum() - margin * n as f64) / (n * (n - 1)) as f64
 }
 

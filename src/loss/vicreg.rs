@@ -3,6 +3,8 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
+use crate::kernel;
+
 /// Standard deviation that every feature is to reach.
 const GAMMA: f64 = 1.0;
 /// Added to the variance under the root.
@@ -83,7 +85,8 @@ impl Moments {
 
     /// C, `[d, d]`.
     fn covariance(&self) -> Tensor<2> {
-        self.centred.clone().transpose().matmul(self.centred.clone()) / self.freedom
+        let columns = self.centred.clone().transpose();
+        kernel::linear(columns.clone(), columns, None) / self.freedom
     }
 
     /// c, `[1]`. The diagonal is taken off as a sum of squares: a mask of d^2 numbers is much where d is 8192.

@@ -176,9 +176,8 @@ pub struct LossOutput {
     pub baseline: Option<Tensor<1>>,
     /// Logits `[m, k]`, if the task has classes.
     pub answers: Option<Tensor<2>>,
-    /// Embeddings that the loss compares, a tensor for each view of the same images `[n, d]`, without gradient; they are
-    /// watched for collapse.
-    pub embeddings: Vec<Tensor<2>>,
+    /// Embeddings that the loss compares, without gradient; they are watched for collapse.
+    pub embeddings: Embeddings,
     /// Matrices for [`Method::show`], without gradient.
     pub figures: Vec<Tensor<2>>,
     /// Predictions of pixels for [`Method::show`], without gradient.
@@ -195,12 +194,44 @@ impl LossOutput {
             metric: None,
             baseline: None,
             answers: None,
-            embeddings: Vec::new(),
+            embeddings: Embeddings::default(),
             figures: Vec::new(),
             maps: Vec::new(),
             carry: Vec::new(),
         }
     }
+}
+
+/// Embeddings of the views of a batch, row i of each view from image i.
+#[derive(Clone, Debug)]
+pub enum Embeddings {
+    /// A tensor `[n, d]` for each view.
+    Separate(Vec<Tensor<2>>),
+    /// Rows of two views in turn, `[2n, d]`. They are taken apart only when they are looked at.
+    InTurn(Tensor<2>),
+}
+
+impl Default for Embeddings {
+    fn default() -> Self {
+        Self::Separate(Vec::new())
+    }
+}
+
+impl Embeddings {
+    /// A tensor `[n, d]` for each view, on the plain device.
+    pub fn views(&self) -> Vec<Tensor<2>> {
+        match self {
+            Self::Separate(views) => views.iter().map(|z| z.clone().inner()).collect(),
+            Self::InTurn(z) => apart(z.clone().inner()).into(),
+        }
+    }
+}
+
+/// Rows in turn as a tensor for each view: `[2n, d]` -> `[n, d]` twice.
+pub fn apart(z: Tensor<2>) -> [Tensor<2>; 2] {
+    let [rows, d] = z.dims();
+    let wide = z.reshape([rows / 2, 2 * d]);
+    [0, 1].map(|view| wide.clone().narrow(1, view * d, d))
 }
 
 /// Drawing of a step, still on the device.

@@ -166,7 +166,7 @@ impl<M: Method> Training for Trainer<M> {
 
     fn embeddings(&self) -> Vec<Tensor<2>> {
         let last = self.last.as_ref();
-        last.map_or_else(Vec::new, |(_, outcome, _)| outcome.embeddings.iter().map(|z| z.clone().inner()).collect())
+        last.map_or_else(Vec::new, |(_, outcome, _)| outcome.embeddings.views())
     }
 
     fn measure_gradient(&mut self) {

@@ -12,7 +12,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::barlow_twins;
 use crate::method::{
-    Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, DataInfo, Embeddings, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
+    Unit, Views, apart,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{Cosine, OptimizerConfig, ParamGroup, Rate, Schedule, scaled_rate};
@@ -70,6 +71,7 @@ impl Method for BarlowTwins {
 
     fn init(config: &RunConfig, options: &BarlowTwinsOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
         let augment = Augment::of_two(&options.views, data_info)?;
+        init.set_views(2);
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
         augment.fit(&encoder, config)?;
         let projector = projector(options.projector, options.depth.layers).init(encoder.width(), init);
@@ -90,11 +92,12 @@ impl Method for BarlowTwins {
     }
 
     fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
-        let [z1, z2] = augmented_views::both(views).map(|x| self.projector.forward(self.encoder.forward(x)));
-        let reduced = barlow_twins(z1.clone(), z2.clone(), self.options.lambda, self.options.scale);
+        let z = self.projector.forward(self.encoder.forward(augmented_views::in_turn(views)));
+        let [z1, z2] = apart(z.clone());
+        let reduced = barlow_twins(z1, z2, self.options.lambda, self.options.scale);
         LossOutput {
             metric: Some(reduced.diagonal),
-            embeddings: vec![z1.detach(), z2.detach()],
+            embeddings: Embeddings::InTurn(z.detach()),
             figures: vec![reduced.correlation],
             ..LossOutput::of(reduced.loss)
         }

@@ -13,7 +13,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::cosine_regression;
 use crate::method::{
-    Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, DataInfo, Embeddings, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
+    Views,
 };
 use crate::net::ema::{self, cosine_momentum, ema_update, momentum_copy};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
@@ -87,6 +88,7 @@ impl Method for Byol {
     fn init(config: &RunConfig, options: &ByolOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
         let channels = data_info.size.channels;
         let augment = Augment::of_two(&options.views, data_info)?;
+        init.set_views(2);
         let online = Branch::init(config, options, channels, init)?;
         augment.fit(&online.encoder, config)?;
         let predictor = mlp(options).init(options.width, init);
@@ -103,17 +105,15 @@ impl Method for Byol {
     }
 
     fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
-        let [x1, x2] = augmented_views::both(views);
-        let z1 = self.online.forward(x1.clone());
-        let z2 = self.online.forward(x2.clone());
-        let q1 = self.predictor.forward(z1.clone());
-        let q2 = self.predictor.forward(z2.clone());
-        let t1 = self.target.forward(x1);
-        let t2 = self.target.forward(x2);
-        let loss = cosine_regression(q1, t2, true) + cosine_regression(q2, t1, true);
+        let x = augmented_views::in_turn(views);
+        let z = self.online.forward(x.clone());
+        let q = self.predictor.forward(z.clone());
+        let t = self.target.forward(x);
+        // the sum of both directions is twice the mean over the rows of both views
+        let loss = cosine_regression(q, augmented_views::crossed(t), true) * 2.0;
         // each direction is 2 - 2 cos, so the mean cosine is 1 - L / 4
         let metric = Some(loss.clone().detach() / -4.0 + 1.0);
-        LossOutput { metric, embeddings: vec![z1.detach(), z2.detach()], ..LossOutput::of(loss) }
+        LossOutput { metric, embeddings: Embeddings::InTurn(z.detach()), ..LossOutput::of(loss) }
     }
 
     fn after_step(self, _carry: Vec<Tensor<2>>, position: &StepPosition) -> Self {

@@ -13,7 +13,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::{Contrast, info_nce, own_keys_found, unit_rows};
 use crate::method::{
-    Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, DataInfo, Embeddings, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
+    Unit, Views,
 };
 use crate::net::ema::{self, ema_update, momentum_copy};
 use crate::net::memory::KeyQueue;
@@ -126,7 +127,7 @@ impl Method for Moco {
         let k2 = key(x2.clone());
         let one = self.contrast(q1.clone(), k2.clone());
         let metric = Some(own_keys_found(q1.clone(), unit_rows(k2.clone()), self.queue.rows()));
-        let embeddings = vec![q1.detach(), k2.clone()];
+        let embeddings = Embeddings::Separate(vec![q1.detach(), k2.clone()]);
         if !self.options.symmetric {
             return LossOutput { metric, embeddings, carry: vec![k2], ..LossOutput::of(one.loss()) };
         }

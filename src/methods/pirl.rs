@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::loss::{Nce, info_nce, nce_loss, nce_partition, partners_found, unit_rows};
 use crate::method::presets::is_small;
 use crate::method::{
-    Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
-    micro_batch,
+    Batch, DataInfo, Embeddings, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
+    Views, micro_batch,
 };
 use crate::net::memory::{MemoryBank, bank_indices};
 use crate::net::tensors::int_tensor;
@@ -189,7 +189,7 @@ impl Method for Pirl {
         let carry = vec![v.clone().detach(), views.tables[0].clone(), z.unsqueeze_dim(0)];
         LossOutput {
             metric: Some(partners_found(t.clone(), v.clone())),
-            embeddings: vec![v.detach(), t.detach()],
+            embeddings: Embeddings::Separate(vec![v.detach(), t.detach()]),
             carry,
             ..LossOutput::of(loss)
         }

@@ -11,7 +11,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::{nt_xent, unit_rows};
 use crate::method::{
-    Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, DataInfo, Embeddings, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
+    Unit, Views, apart,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, Norm};
 use crate::optim::{OptimizerConfig, OptimizerKind, Schedule, scaled_rate};
@@ -70,6 +71,7 @@ impl Method for SimClr {
 
     fn init(config: &RunConfig, options: &SimClrOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
         let augment = Augment::of_two(&options.views, data_info)?;
+        init.set_views(2);
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
         augment.fit(&encoder, config)?;
         let projector = projector(options).init(encoder.width(), init);
@@ -85,12 +87,13 @@ impl Method for SimClr {
     }
 
     fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
-        let [z1, z2] = augmented_views::both(views).map(|x| self.projector.forward(self.encoder.forward(x)));
+        let z = self.projector.forward(self.encoder.forward(augmented_views::in_turn(views)));
+        let [z1, z2] = apart(z.clone());
         let contrast = nt_xent(z1.clone(), z2.clone(), self.tau);
         LossOutput {
             metric: Some(contrast.accuracy()),
             figures: vec![unit_rows(z1.clone().detach()), unit_rows(z2.clone().detach())],
-            embeddings: vec![z1.detach(), z2.detach()],
+            embeddings: Embeddings::InTurn(z.detach()),
             ..LossOutput::of(contrast.loss() * self.scale)
         }
     }

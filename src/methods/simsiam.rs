@@ -6,7 +6,6 @@
 //! `stop_gradient = false` shows it.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
 
 use super::shared::augmented_views::{self, Augment};
 use super::shared::options::{ProjectorDepth, ViewOptions};
@@ -14,7 +13,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::negative_cosine;
 use crate::method::{
-    Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, DataInfo, Embeddings, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
+    Views,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, Norm};
 use crate::optim::{OptimizerConfig, ParamGroup, Rate, Schedule, scaled_rate};
@@ -69,6 +69,7 @@ impl Method for SimSiam {
 
     fn init(config: &RunConfig, options: &SimSiamOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
         let augment = Augment::of_two(&options.views, data_info)?;
+        init.set_views(2);
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
         augment.fit(&encoder, config)?;
         let projector = projector(options.projector, options.depth.layers).init(encoder.width(), init);
@@ -91,26 +92,16 @@ impl Method for SimSiam {
     }
 
     fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
-        let [x1, x2] = augmented_views::both(views);
-        let z1 = self.project(x1);
-        let z2 = self.project(x2);
-        let p1 = self.predictor.forward(z1.clone());
-        let p2 = self.predictor.forward(z2.clone());
-        let one = negative_cosine(p1, z2.clone(), self.stop_gradient);
-        let other = negative_cosine(p2, z1.clone(), self.stop_gradient);
-        let loss = (one + other) / 2.0;
+        let z = self.projector.forward(self.encoder.forward(augmented_views::in_turn(views)));
+        let p = self.predictor.forward(z.clone());
+        // the mean over the rows of both views is D(p1, z2) / 2 + D(p2, z1) / 2
+        let loss = negative_cosine(p, augmented_views::crossed(z.clone()), self.stop_gradient);
         let metric = Some(loss.clone().detach().neg());
-        LossOutput { metric, embeddings: vec![z1.detach(), z2.detach()], ..LossOutput::of(loss) }
+        LossOutput { metric, embeddings: Embeddings::InTurn(z.detach()), ..LossOutput::of(loss) }
     }
 
     fn show(&self, views: &Views, _outcome: &LossOutput, _position: &StepPosition) -> StepDisplay {
         StepDisplay { rows: augmented_views::rows(views), ..StepDisplay::default() }
-    }
-}
-
-impl SimSiam {
-    fn project(&self, x: Tensor<4>) -> Tensor<2> {
-        self.projector.forward(self.encoder.forward(x))
     }
 }
 

@@ -13,7 +13,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{Sinkhorn, agreement, sinkhorn, sinkhorn_with_queue, swapped_prediction, unit_rows};
 use crate::method::{
-    Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, DataInfo, Embeddings, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
+    Unit, Views,
 };
 use crate::net::memory::{FeatureQueue, Prototypes};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
@@ -137,7 +138,7 @@ impl Method for Swav {
         let codes: Vec<_> = (0..CODED).map(|view| self.code(view, scores[view].clone(), position)).collect();
         LossOutput {
             metric: Some(agreement(codes[0].clone(), scores[1].clone())),
-            embeddings: z.iter().take(CODED).map(|z| z.clone().detach()).collect(),
+            embeddings: Embeddings::Separate(z.iter().take(CODED).map(|z| z.clone().detach()).collect()),
             figures: vec![codes[0].clone()],
             carry: z.iter().take(CODED).map(|z| z.clone().detach()).collect(),
             ..LossOutput::of(swapped_prediction(&scores, &codes, self.options.temperature.tau))

@@ -12,7 +12,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::{VicregWeights, vicreg};
 use crate::method::{
-    Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, DataInfo, Embeddings, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
+    Unit, Views, apart,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{Cosine, OptimizerConfig, Schedule, scaled_rate};
@@ -70,6 +71,7 @@ impl Method for Vicreg {
 
     fn init(config: &RunConfig, options: &VicregOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
         let augment = Augment::of_two(&options.views, data_info)?;
+        init.set_views(2);
         let encoder = Encoder::init(&config.encoder, data_info.size.channels, init)?;
         augment.fit(&encoder, config)?;
         let expander = expander(options.expander, options.depth.layers).init(encoder.width(), init);
@@ -86,11 +88,12 @@ impl Method for Vicreg {
     }
 
     fn loss(&self, views: &Views, _position: &StepPosition) -> LossOutput {
-        let [z1, z2] = augmented_views::both(views).map(|x| self.expander.forward(self.encoder.forward(x)));
-        let found = vicreg(z1.clone(), z2.clone(), self.weights);
+        let z = self.expander.forward(self.encoder.forward(augmented_views::in_turn(views)));
+        let [z1, z2] = apart(z.clone());
+        let found = vicreg(z1, z2, self.weights);
         LossOutput {
             metric: Some(found.agreement),
-            embeddings: vec![z1.detach(), z2.detach()],
+            embeddings: Embeddings::InTurn(z.detach()),
             figures: vec![found.covariance],
             ..LossOutput::of(found.loss)
         }

@@ -29,11 +29,11 @@ impl ConvNormAct {
 
     /// `[n, in, h, w]` -> `[n, out, h', w']`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.conv.forward(x);
-        self.activation.forward(match &self.norm {
-            Some(norm) => norm.forward(y),
-            None => y,
-        })
+        match (&self.norm, self.activation) {
+            (Some(norm), Activation::Relu) => norm.after_convolution(&self.conv, x, true, 1),
+            (Some(norm), activation) => activation.forward(norm.after_convolution(&self.conv, x, false, 1)),
+            (None, activation) => activation.forward(self.conv.forward(x)),
+        }
     }
 
     fn trace(&self, x: usize, to: &mut GraphBuilder) -> usize {

@@ -2,14 +2,12 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 
 use super::{Init, WeightInit};
 use crate::kernel::{self, ConvGeometry};
 
-/// Convolution layer: `y[n, o] = sum_i x[n, i] * w[o, i] (+ b[o])`, cross-correlated over rows and columns. It runs on
-/// [`kernel::convolve`] on the CPU and on Burn's kernels on a GPU.
+/// Convolution layer: `y[n, o] = sum_i x[n, i] * w[o, i] (+ b[o])`, cross-correlated over rows and columns
+/// ([`kernel::convolve`]).
 #[derive(Module, Debug)]
 pub struct Conv2d {
     /// `[out, in / groups, k, k]`, as in PyTorch.
@@ -78,17 +76,7 @@ impl Conv2d {
 
     /// `[n, in, h, w]` -> `[n, out, h', w']`, `h' = (h + 2 padding - d (k - 1) - 1) / stride + 1` with dilation d.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let weight = self.weight.val();
-        let bias = self.bias.as_ref().map(Param::val);
-        let ConvGeometry { stride, padding, dilation, groups } = self.geometry();
-        if !kernel::is_supported(&x.device()) {
-            return conv2d(x, weight, bias, ConvOptions::new([stride; 2], [padding; 2], [dilation; 2], groups));
-        }
-        let y = kernel::convolve(x, weight, self.geometry());
-        match bias {
-            Some(bias) => y + bias.reshape([1, -1, 1, 1]),
-            None => y,
-        }
+        kernel::convolve(x, self.weight.val(), self.bias.as_ref().map(Param::val), self.geometry())
     }
 
     /// Stride, padding, dilation and groups.

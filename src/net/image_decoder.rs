@@ -47,7 +47,8 @@ impl ImageDecoder {
         let [n, _] = x.dims();
         let [c, h, w] = self.map;
         let map = relu(self.first.forward(x)).reshape([n, c, h, w]);
-        let map = self.doublings.iter().fold(map, |map, (conv, norm)| relu(norm.forward(conv.forward(doubled(map)))));
+        let map =
+            self.doublings.iter().fold(map, |map, (conv, norm)| norm.after_convolution(conv, doubled(map), true, 1));
         // rows and columns beyond the size are cut off, if the size is no multiple of the upsampling
         sigmoid(self.last.forward(map)).narrow(2, 0, self.size[0]).narrow(3, 0, self.size[1])
     }

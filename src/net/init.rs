@@ -35,6 +35,7 @@ pub struct Init {
     rng: Rng,
     device: Device,
     norm_groups: usize,
+    views: usize,
     values: usize,
     empty: bool,
 }
@@ -42,7 +43,7 @@ pub struct Init {
 impl Init {
     /// Draws from `rng` and creates tensors on `device`, which tracks gradients if the network is to be trained.
     pub fn new(rng: Rng, device: &Device) -> Self {
-        Self { rng, device: device.clone(), norm_groups: 1, values: 0, empty: false }
+        Self { rng, device: device.clone(), norm_groups: 1, views: 1, values: 0, empty: false }
     }
 
     /// Device of the weights.
@@ -54,6 +55,16 @@ impl Init {
     /// the number before.
     pub fn replace_norm_groups(&mut self, groups: usize) -> usize {
         std::mem::replace(&mut self.norm_groups, groups)
+    }
+
+    /// Builds networks whose batches hold so many views in turn, see [`super::BatchNorm`].
+    pub fn set_views(&mut self, views: usize) {
+        self.views = views;
+    }
+
+    /// Number of views in the batches of networks built now.
+    pub fn views(&self) -> usize {
+        self.views
     }
 
     /// Number of groups of batch norms built now.

@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::{Init, WeightInit};
+use crate::kernel;
 
 /// Fully connected layer: `y = x W^T + b`.
 #[derive(Module, Debug)]
@@ -39,10 +40,6 @@ impl Linear {
 
     /// `[n, in]` -> `[n, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = x.matmul(self.weight.val().transpose());
-        match &self.bias {
-            Some(bias) => y + bias.val().unsqueeze_dim(0),
-            None => y,
-        }
+        kernel::linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
     }
 }

@@ -90,11 +90,12 @@ pub struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = self.linear.forward(x);
+    /// With ReLU after the norm if asked for.
+    fn forward(&self, x: Tensor<2>, with_relu: bool) -> Tensor<2> {
         match &self.norm {
-            Some(norm) => norm.forward(y),
-            None => y,
+            Some(norm) => norm.after_linear(&self.linear, x, with_relu),
+            None if with_relu => relu(self.linear.forward(x)),
+            None => self.linear.forward(x),
         }
     }
 }
@@ -121,10 +122,7 @@ impl Mlp {
     /// `[n, in]` -> `[n, width]`: ReLU between layers, none after the last.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let last = self.layers.len() - 1;
-        self.layers.iter().enumerate().fold(x, |x, (index, layer)| {
-            let y = layer.forward(x);
-            if index == last { y } else { relu(y) }
-        })
+        self.layers.iter().enumerate().fold(x, |x, (index, layer)| layer.forward(x, index != last))
     }
 }
 

@@ -23,6 +23,7 @@ mod mlp;
 mod norm;
 mod pixel_head;
 mod pool;
+mod running;
 pub mod tensors;
 
 pub use activation::Activation;
@@ -47,3 +48,4 @@ pub use mlp::{Mlp, MlpPlan, Norm};
 pub use norm::BatchNorm;
 pub use pixel_head::PixelHead;
 pub use pool::Pool;
+pub use running::Running;

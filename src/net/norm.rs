@@ -1,11 +1,11 @@
 //! Batch normalisation, with or without scale and shift, and with its batch split into groups.
 
-use burn::module::{Module, Param, RunningState};
-use burn::tensor::module::{BatchNormTrainOutput, batch_norm_train};
-use burn::tensor::{Device, Tensor};
+use burn::module::{Module, Param};
+use burn::tensor::module::BatchNormTrainOutput;
+use burn::tensor::{Device, Tensor, activation};
 
-use super::Init;
-use crate::kernel;
+use super::{Conv2d, Init, Linear, Running};
+use crate::kernel::{self, ConvGeometry, NormTensors, UnitConfig};
 
 /// Added to the variance under the root.
 const EPSILON: f64 = 1e-5;
@@ -22,6 +22,9 @@ const MOMENTUM: f64 = 0.1;
 /// With g groups, row i of a batch belongs to group i mod g and each group is normalised by its own statistics, as on g devices;
 /// running statistics collect the mean over the groups. MoCo needs groups: with statistics of the whole batch, a query could find
 /// its key by them.
+///
+/// With v views, row i of a batch shows view i mod v and each view is normalised on its own, as if the network saw one view after the
+/// other: running statistics move v times. One pass over both views takes half as many kernels as two passes.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     /// Scale: `[c]`; none for a scale of 1.
@@ -29,11 +32,13 @@ pub struct BatchNorm {
     /// Shift: `[c]`; none for a shift of 0.
     pub bias: Option<Param<Tensor<1>>>,
     /// Running mean: `[c]`.
-    pub running_mean: RunningState<Tensor<1>>,
+    pub running_mean: Running,
     /// Running variance, unbiased: `[c]`.
-    pub running_var: RunningState<Tensor<1>>,
+    pub running_var: Running,
     #[module(skip)]
     groups: usize,
+    #[module(skip)]
+    views: usize,
 }
 
 impl BatchNorm {
@@ -43,9 +48,10 @@ impl BatchNorm {
         Self {
             weight: affine.then(|| init.constant([channels], 1.0)),
             bias: affine.then(|| init.constant([channels], 0.0)),
-            running_mean: RunningState::new(Tensor::zeros([channels], &device)),
-            running_var: RunningState::new(Tensor::ones([channels], &device)),
-            groups: init.norm_groups(),
+            running_mean: Running::new(Tensor::zeros([channels], &device)),
+            running_var: Running::new(Tensor::ones([channels], &device)),
+            groups: init.norm_groups() * init.views(),
+            views: init.views(),
         }
     }
 
@@ -59,11 +65,54 @@ impl BatchNorm {
         if x.device().is_autodiff() { self.by_batch(x) } else { self.by_running(x) }
     }
 
+    /// Norm after a convolution, with ReLU and max pooling over `pool` x `pool` windows (1: none) if asked for:
+    /// `[n, in, h, w]` -> `[n, c, h' / pool, w' / pool]`. On a GPU training takes one kernel for all of it ([`kernel::unit`]).
+    pub fn after_convolution(&self, conv: &Conv2d, x: Tensor<4>, relu: bool, pool: usize) -> Tensor<4> {
+        let geometry = conv.geometry();
+        if conv.bias.is_some() || !kernel::has_unit(&x.device(), geometry) {
+            let y = self.forward(conv.forward(x));
+            let y = if pool == 2 { kernel::max_pool_2x2(y) } else { y };
+            return if relu { activation::relu(y) } else { y };
+        }
+        self.by_unit(x, conv.weight.val(), self.unit(geometry, relu, pool))
+    }
+
+    /// Norm after a linear layer, `w`: `[c, in]`, with ReLU if asked for: `[n, in]` -> `[n, c]`.
+    pub fn after_linear(&self, linear: &Linear, x: Tensor<2>, relu: bool) -> Tensor<2> {
+        let geometry = ConvGeometry::POINTWISE;
+        if linear.bias.is_some() || !kernel::has_unit(&x.device(), geometry) {
+            let y = self.forward(linear.forward(x));
+            return if relu { activation::relu(y) } else { y };
+        }
+        let [rows, _] = x.dims();
+        let [output, _] = linear.weight.dims();
+        let config = self.unit(geometry, relu, 1);
+        self.by_unit(kernel::pixels(x), kernel::pixels(linear.weight.val()), config).reshape([rows, output])
+    }
+
+    fn unit(&self, geometry: ConvGeometry, relu: bool, pool: usize) -> UnitConfig {
+        let Self { groups, views, .. } = *self;
+        UnitConfig { geometry, groups, views, relu, pool, epsilon: EPSILON as f32, momentum: MOMENTUM as f32 }
+    }
+
+    fn by_unit(&self, x: Tensor<4>, w: Tensor<4>, config: UnitConfig) -> Tensor<4> {
+        let groups = config.groups;
+        assert_eq!(x.dims()[0] % groups, 0, "batch norm: the batch must divide into {groups} groups");
+        let (scale, shift) = self.affine(&x.device());
+        let running_mean = self.running_mean.value();
+        let running_var = self.running_var.value();
+        let norm = NormTensors { scale, shift, running_mean, running_var };
+        let (y, [mean, var]) = kernel::unit(x, w, norm, config);
+        self.running_mean.set(mean.detach());
+        self.running_var.set(var.detach());
+        y
+    }
+
     /// Inference: running statistics, scale and shift folded into one scale and one shift a channel.
     fn by_running<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let (scale, shift) = self.affine(&x.device());
-        let scale = scale / (self.running_var.value_sync() + EPSILON).sqrt();
-        let shift = shift - self.running_mean.value_sync() * scale.clone();
+        let scale = scale / (self.running_var.value() + EPSILON).sqrt();
+        let shift = shift - self.running_mean.value() * scale.clone();
         let mut shape = [1; D];
         shape[1] = x.dims()[1];
         x * scale.reshape(shape) + shift.reshape(shape)
@@ -81,9 +130,21 @@ impl BatchNorm {
         let BatchNormTrainOutput { output, mean, variance } =
             normalise(x, repeat(scale, groups), repeat(shift, groups));
         let count = (rows * positions) as f64;
-        collect(&self.running_mean, mean_of(mean, groups));
-        collect(&self.running_var, mean_of(variance.mul_scalar(count / (count - 1.0).max(1.0)), groups));
+        self.collect(&self.running_mean, mean);
+        self.collect(&self.running_var, variance.mul_scalar(count / (count - 1.0).max(1.0)));
         output.reshape(shape)
+    }
+
+    /// Moves running statistics, once for each view, towards the mean over its groups of the batch's: `[groups * c]`.
+    fn collect(&self, running: &Running, batch: Tensor<1>) {
+        let channels = batch.dims()[0] / self.groups;
+        let inner = self.groups / self.views;
+        let batch = batch.detach().reshape([inner, self.views, channels]);
+        let moved = (0..self.views).fold(running.value(), |running, view| {
+            let batch = batch.clone().narrow(1, view, 1).mean_dim(0).reshape([channels]);
+            running.mul_scalar(1.0 - MOMENTUM) + batch.mul_scalar(MOMENTUM)
+        });
+        running.set(moved.detach());
     }
 
     /// Scale and shift, 1 and 0 if the layer has none.
@@ -97,17 +158,12 @@ impl BatchNorm {
 
 /// Normalisation by batch statistics: `[n, c, s]`, `[c]`, `[c]` -> the output, the means and the biased variances.
 ///
-/// On the CPU, maps go through [`kernel::batch_norm`] and vectors (s = 1) through elementary operations with derived gradients.
-/// Burn's own operation permutes its input four times there and takes about three times as long.
+/// On the CPU, vectors (s = 1) go through elementary operations with derived gradients. Burn's own operation permutes its input
+/// four times there and takes about three times as long.
 fn normalise(x: Tensor<3>, scale: Tensor<1>, shift: Tensor<1>) -> BatchNormTrainOutput<3> {
-    if !kernel::is_supported(&x.device()) {
-        return batch_norm_train(x, scale, shift, EPSILON);
-    }
     let [_, channels, positions] = x.dims();
-    if positions > 1 {
-        let (output, moments) = kernel::batch_norm(x, scale, shift, EPSILON);
-        let [mean, variance] = [0, 1].map(|row| moments.clone().narrow(0, row, 1).reshape([channels]));
-        return BatchNormTrainOutput { output, mean, variance };
+    if positions > 1 || !kernel::is_cpu(&x.device()) {
+        return kernel::batch_norm(x, scale, shift, EPSILON);
     }
     let mean = |x: Tensor<3>| x.mean_dim(0);
     let wide = |x: Tensor<1>| x.reshape([1, channels, 1]);
@@ -127,24 +183,11 @@ fn repeat(x: Tensor<1>, groups: usize) -> Tensor<1> {
     if groups == 1 { x } else { x.repeat(&[groups]) }
 }
 
-/// Mean over the groups: `[g * c]` -> `[c]`.
-fn mean_of(x: Tensor<1>, groups: usize) -> Tensor<1> {
-    if groups == 1 {
-        return x;
-    }
-    let channels = x.dims()[0] / groups;
-    x.reshape([groups, channels]).mean_dim(0).squeeze_dim(0)
-}
-
-fn collect(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
-    let moved = running.value_sync().mul_scalar(1.0 - MOMENTUM) + batch.detach().mul_scalar(MOMENTUM);
-    running.update(moved.detach());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::{Purpose, stream};
+    use burn::tensor::module::batch_norm_train;
     use burn::tensor::{TensorData, Tolerance};
 
     fn layer(affine: bool, device: &Device) -> BatchNorm {
@@ -160,8 +203,8 @@ mod tests {
         let expected = Tensor::<2>::from_floats([[-1.0, -1.0], [1.0, 1.0]], &device);
         y.into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-4));
         // starting at mean 0 and variance 1: 0.1 * (2, 20) and 0.9 + 0.1 * (2, 200) with the unbiased variances
-        let mean = norm.running_mean.value_sync().into_data();
-        let var = norm.running_var.value_sync().into_data();
+        let mean = norm.running_mean.value().into_data();
+        let var = norm.running_var.value().into_data();
         mean.assert_approx_eq::<f32>(
             &Tensor::<1>::from_floats([0.2, 2.0], &device).into_data(),
             Tolerance::absolute(1e-6),
@@ -183,8 +226,8 @@ mod tests {
         let expected = Tensor::<2>::from_floats([[-1.0], [-1.0], [1.0], [1.0]], &device);
         y.into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-4));
         // means 2 and 20, unbiased variances 2 and 200
-        let mean: f32 = norm.running_mean.value_sync().into_scalar();
-        let var: f32 = norm.running_var.value_sync().into_scalar();
+        let mean: f32 = norm.running_mean.value().into_scalar();
+        let var: f32 = norm.running_var.value().into_scalar();
         assert!((mean - 1.1).abs() < 1e-6 && (var - (0.9 + 10.1)).abs() < 1e-5, "{mean} {var}");
     }
 

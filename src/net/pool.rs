@@ -32,7 +32,7 @@ impl Pool {
     pub fn forward(self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Pool::None => x,
-            Pool::Max2 => max2(x),
+            Pool::Max2 => kernel::max_pool_2x2(x),
             Pool::Max3 => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
             Pool::Max3Valid => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2])),
             Pool::Max3Ceil => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_ceil_mode(true)),
@@ -61,16 +61,13 @@ impl Pool {
     }
 }
 
-/// Max pooling 2x2, stride 2: `[n, c, h, w]` -> `[n, c, h / 2, w / 2]`. It runs on [`kernel::max_pool_2x2`] on the CPU and on Burn's
-/// kernel on a GPU.
-fn max2(x: Tensor<4>) -> Tensor<4> {
-    if kernel::is_supported(&x.device()) { kernel::max_pool_2x2(x) } else { max_pool2d(x, MaxPoolOptions::new([2, 2])) }
-}
-
 /// Adaptive average pooling to a grid, flattened: `[n, c, h, w]` -> `[n, c * g * g]` with `g = min(grid, h, w)`.
 pub fn to_grid(x: Tensor<4>, grid: usize) -> Tensor<2> {
     let [_, _, height, width] = x.dims();
     let cells = grid.min(height).min(width);
+    if cells == 1 {
+        return kernel::mean_pool(x);
+    }
     adaptive_avg_pool2d(x, [cells, cells]).flatten(1, 3)
 }
 

@@ -3,6 +3,7 @@
 mod config;
 mod gradients;
 mod group;
+mod in_place;
 mod optimizer;
 mod schedule;
 mod trust;

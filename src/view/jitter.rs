@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::colour::{ColourChange, change_colours, clipped};
 use super::crop::between;
+use super::fused::ColourStep;
 use super::hue::adjust_hue;
 use crate::rng::Rng;
 
@@ -76,6 +77,25 @@ impl Jitter {
         let [n, channels, ..] = images.dims();
         let drawn: Vec<_> = (0..n).map(|_| self.draw(rng)).collect();
         run(images, drawn.iter().map(|steps| relevant(steps, channels)).collect())
+    }
+
+    /// Number of steps of each image in [`Jitter::colour_steps`].
+    pub(super) const STEPS: usize = 4;
+
+    /// The drawn steps of `n` images, [`Jitter::STEPS`] each, for one pass over all of them. Draws what [`Jitter::apply`] draws.
+    pub(super) fn colour_steps(&self, n: usize, rng: &mut Rng) -> Vec<[ColourStep; Self::STEPS]> {
+        (0..n)
+            .map(|_| {
+                let mut steps = [ColourStep::NONE; Self::STEPS];
+                for (step, drawn) in steps.iter_mut().zip(self.draw(rng)) {
+                    *step = match drawn {
+                        JitterStep::Linear(change) => ColourStep { change, is_clipped: true, ..ColourStep::NONE },
+                        JitterStep::Hue(turn) => ColourStep { turn, ..ColourStep::NONE },
+                    };
+                }
+                steps
+            })
+            .collect()
     }
 
     /// Steps of an image in their random order, none if it is not changed. Every number is drawn in either case, so that the

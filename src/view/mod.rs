@@ -13,6 +13,7 @@ mod energy;
 #[cfg(test)]
 mod fixture;
 mod frames;
+mod fused;
 mod gamut;
 mod homography;
 mod hsv_change;
@@ -35,6 +36,8 @@ mod shift;
 mod tiles;
 mod tone;
 mod warp;
+
+pub use crate::kernel::alternate;
 
 pub use blur::{Kernel, blur};
 pub use channels::{drop_colours, project_colours};

@@ -5,13 +5,15 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::blur::{Kernel, blur};
-use super::colour::gray;
+use super::colour::{ColourChange, gray};
 use super::crop::{between, random_windows};
+use super::fused::{ColourStep, FusedView};
 use super::jitter::Jitter;
 use super::resample::{Filter, resample};
 use super::shift::flip;
 use super::tiles::{arrange, permutations, tiles};
 use super::tone::{NEVER, autocontrast, posterise, sharpness, solarise};
+use crate::kernel;
 use crate::rng::Rng;
 
 /// One augmentation of a recipe. Every image draws its own random numbers.
@@ -80,17 +82,74 @@ pub enum Op {
 /// Applies the ops in order; a crop resizes to `size` pixels a side.
 ///
 /// A flip after a crop is merged into the crop, which then costs nothing: the ops between them are pointwise or symmetric, so the
-/// order does not matter.
+/// order does not matter. On a GPU a crop and the colour ops after it are one kernel.
 pub(super) fn run(ops: &[Op], images: Tensor<4>, size: usize, rng: &mut Rng) -> Tensor<4> {
     let merged = mirrored_by_crop(ops);
-    ops.iter().enumerate().fold(images, |images, (index, op)| match (op, merged) {
-        (Op::Crop { area, aspect, filter }, Some((crop, flip))) if index == crop => {
-            let Op::Flip { p } = ops[flip] else { unreachable!("this is the index of a flip") };
-            crop_to(images, size, [*area, *aspect], *filter, p, rng)
+    let mut pipeline = Pipeline::of(images);
+    for (index, op) in ops.iter().enumerate() {
+        match (op, merged) {
+            (Op::Crop { area, aspect, filter }, _) => {
+                let mirror = merged.filter(|(crop, _)| *crop == index).map_or(0.0, |(_, flip)| ops[flip].probability());
+                pipeline.crop(size, [*area, *aspect], *filter, mirror, rng);
+            }
+            (Op::Flip { .. }, Some((_, flip))) if index == flip => {}
+            _ => pipeline.apply(op, rng),
         }
-        (Op::Flip { .. }, Some((_, flip))) if index == flip => images,
-        _ => op.apply(images, size, rng),
-    })
+    }
+    pipeline.finish()
+}
+
+/// A batch on its way through the ops of a recipe. On a GPU crops and colour steps are collected and run together, as late as possible.
+struct Pipeline {
+    images: Tensor<4>,
+    collects: bool,
+    collected: Option<FusedView>,
+}
+
+impl Pipeline {
+    fn of(images: Tensor<4>) -> Self {
+        let collects = kernel::is_gpu(&images.device());
+        Self { images, collects, collected: None }
+    }
+
+    fn crop(&mut self, size: usize, [area, aspect]: [[f64; 2]; 2], filter: Filter, mirror: f64, rng: &mut Rng) {
+        self.run_collected();
+        let [n, _, h, w] = self.images.dims();
+        let mut windows = random_windows(n, [h, w], area, aspect, rng);
+        for (window, mirrored) in windows.iter_mut().zip(chosen(n, mirror, rng)) {
+            window.mirrored = mirrored;
+        }
+        if self.collects {
+            self.collected = Some(FusedView::crop(windows, filter, [size, size]));
+        } else {
+            self.images = resample(self.images.clone(), &windows, [size, size], filter);
+        }
+    }
+
+    fn apply(&mut self, op: &Op, rng: &mut Rng) {
+        let [n, ..] = self.images.dims();
+        match if self.collects { op.colour_steps(n, rng) } else { None } {
+            Some(steps) => {
+                let collected = self.collected.get_or_insert_with(|| FusedView::whole(&self.images));
+                steps.into_iter().for_each(|step| collected.push(step));
+            }
+            None => {
+                self.run_collected();
+                self.images = op.apply(self.images.clone(), rng);
+            }
+        }
+    }
+
+    fn run_collected(&mut self) {
+        if let Some(collected) = self.collected.take() {
+            self.images = collected.run(self.images.clone());
+        }
+    }
+
+    fn finish(mut self) -> Tensor<4> {
+        self.run_collected();
+        self.images
+    }
 }
 
 /// Indices of a crop and of the flip that is merged into it.
@@ -101,33 +160,42 @@ fn mirrored_by_crop(ops: &[Op]) -> Option<(usize, usize)> {
     Some((crop, crop + 1 + flip))
 }
 
-fn crop_to(
-    images: Tensor<4>,
-    size: usize,
-    [area, aspect]: [[f64; 2]; 2],
-    filter: Filter,
-    mirror: f64,
-    rng: &mut Rng,
-) -> Tensor<4> {
-    let [n, _, h, w] = images.dims();
-    let mut windows = random_windows(n, [h, w], area, aspect, rng);
-    for (window, mirrored) in windows.iter_mut().zip(chosen(n, mirror, rng)) {
-        window.mirrored = mirrored;
-    }
-    resample(images, &windows, [size, size], filter)
-}
-
 /// Random choice of images, each with probability `p`.
 fn chosen(n: usize, p: f64, rng: &mut Rng) -> Vec<bool> {
     (0..n).map(|_| rng.random::<f64>() < p).collect()
 }
 
 impl Op {
+    /// Probability of a flip.
+    fn probability(&self) -> f64 {
+        if let Op::Flip { p } = self { *p } else { 0.0 }
+    }
+
+    /// The op as colour steps for a batch of `n` images, one entry an image in each; `None`, and nothing is drawn, if it is not
+    /// pointwise.
+    fn colour_steps(&self, n: usize, rng: &mut Rng) -> Option<Vec<Vec<ColourStep>>> {
+        const GRAY: ColourChange = ColourChange { factor: 0.0, gray: 1.0, ..ColourChange::NONE };
+        let each = |on: Vec<bool>, step: ColourStep| {
+            vec![on.into_iter().map(|on| if on { step } else { ColourStep::NONE }).collect()]
+        };
+        match self {
+            Op::Jitter(jitter) => {
+                let drawn = jitter.colour_steps(n, rng);
+                Some((0..Jitter::STEPS).map(|step| drawn.iter().map(|steps| steps[step]).collect()).collect())
+            }
+            Op::Gray { p } => Some(each(chosen(n, *p, rng), ColourStep { change: GRAY, ..ColourStep::NONE })),
+            Op::Solarise { p, threshold } => {
+                Some(each(chosen(n, *p, rng), ColourStep { threshold: *threshold as f32, ..ColourStep::NONE }))
+            }
+            _ => None,
+        }
+    }
+
     /// Applies the op: `[n, c, h, w]` -> `[m, c, h', w']`, m = n but for tiles.
-    fn apply(&self, images: Tensor<4>, size: usize, rng: &mut Rng) -> Tensor<4> {
+    fn apply(&self, images: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
         let [n, ..] = images.dims();
         match self {
-            Op::Crop { area, aspect, filter } => crop_to(images, size, [*area, *aspect], *filter, 0.0, rng),
+            Op::Crop { .. } => unreachable!("the pipeline crops"),
             Op::Tiles { grid, tile, shuffle } => {
                 let cut = tiles(images, *grid, *tile, rng);
                 if *shuffle { arrange(cut, &permutations(n, grid * grid, rng)) } else { cut }

@@ -3,6 +3,7 @@
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::RngExt;
 
+use crate::kernel;
 use crate::rng::Rng;
 
 /// Rotates every image counter-clockwise by `quarters` times 90 degrees.
@@ -28,6 +29,10 @@ pub fn rotate(images: Tensor<4>, quarters: usize) -> Tensor<4> {
 /// All four rotations of every image: `[n, c, s, s]` -> `[4n, c, s, s]`, the n images at 0 degrees first, then those at 90, 180 and
 /// 270 degrees (Gidaris et al. 2018, section 3.1).
 pub fn all_rotations(images: Tensor<4>) -> Tensor<4> {
+    let [_, _, height, width] = images.dims();
+    if height == width && kernel::is_gpu(&images.device()) {
+        return kernel::quarter_turns(images);
+    }
     Tensor::cat((0..4).map(|quarters| rotate(images.clone(), quarters)).collect(), 0)
 }
 

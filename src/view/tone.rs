@@ -1,10 +1,9 @@
 //! Photometric ops that are not linear: solarise, posterise, sharpness, autocontrast (as in Pillow and torchvision).
 
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::colour::clipped;
+use crate::kernel::{self, ConvGeometry};
 
 /// Threshold above every pixel, for images that are not solarised.
 pub const NEVER: f32 = 2.0;
@@ -61,9 +60,11 @@ pub fn sharpness(images: Tensor<4>, factors: &[f32]) -> Tensor<4> {
     let device = images.device();
     let mut taps = vec![1.0f32 / 13.0; 9];
     taps[4] = 5.0 / 13.0;
-    let kernel = Tensor::<4>::from_data(TensorData::new(taps, [1, 1, 3, 3]), &device);
+    let taps = Tensor::<4>::from_data(TensorData::new(taps, [1, 1, 3, 3]), &device);
     let planes = images.clone().reshape([n * c, 1, h, w]);
-    let soft = conv2d(planes, kernel, None, ConvOptions::new([1, 1], [0, 0], [1, 1], 1)).reshape([n, c, h - 2, w - 2]);
+    let geometry = ConvGeometry { stride: 1, padding: 0, dilation: 1, groups: 1 };
+    // not by Burn's convolution, which comes out wrong on some GPUs for images of one channel
+    let soft = kernel::convolve(planes, taps, None, geometry).reshape([n, c, h - 2, w - 2]);
     let inner = images.clone().slice([0..n, 0..c, 1..h - 1, 1..w - 1]);
     let softer = each(factors.iter().map(|factor| 1.0 - factor).collect(), &device);
     let sharpened = clipped(inner.clone() + (soft - inner) * softer);

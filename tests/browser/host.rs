@@ -12,13 +12,14 @@ use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
 
 /// Variants of the page: the folder that each is served in, and the script that runs before the engine.
-const VARIANTS: [(&str, &str); 6] = [
+const VARIANTS: [(&str, &str); 7] = [
     ("no-adapter", NO_ADAPTER),
     ("no-timers", NO_TIMERS),
     ("wrong-numbers", WRONG_NUMBERS),
     ("lost", LOST),
     ("no-storage", NO_STORAGE),
     ("full", FULL),
+    ("counted", COUNTED),
 ];
 
 const NO_ADAPTER: &str = "GPU.prototype.requestAdapter = async () => null;";
@@ -64,6 +65,37 @@ StorageManager.prototype.getDirectory = async () => { throw new DOMException("no
 /// Refuses writes, as a full disk does.
 const FULL: &str = r#"
 FileSystemSyncAccessHandle.prototype.write = () => { throw new DOMException("no room", "QuotaExceededError"); };
+"#;
+
+/// Counts what the engine asks of the GPU, and reports with every step that is read, on the channel `counts`, what was asked from the
+/// message before to the first reading. That is the reading of the loss; a picture is read after it.
+const COUNTED: &str = r#"
+const counts = { dispatches: 0, submits: 0 };
+let last = { ...counts };
+let asked = null;
+const map = GPUBuffer.prototype.mapAsync;
+GPUBuffer.prototype.mapAsync = function (...range) {
+  asked ??= { dispatches: counts.dispatches - last.dispatches, submits: counts.submits - last.submits };
+  return map.apply(this, range);
+};
+const dispatch = GPUComputePassEncoder.prototype.dispatchWorkgroups;
+GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...size) {
+  counts.dispatches += 1;
+  return dispatch.apply(this, size);
+};
+const submit = GPUQueue.prototype.submit;
+GPUQueue.prototype.submit = function (...commands) {
+  counts.submits += 1;
+  return submit.apply(this, commands);
+};
+const channel = new BroadcastChannel("counts");
+const post = self.postMessage;
+self.postMessage = function (message, ...rest) {
+  post.call(self, message, ...rest);
+  if (message.Event?.event === "step") channel.postMessage(asked);
+  last = { ...counts };
+  asked = null;
+};
 "#;
 
 /// The folder of the built page.

@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::loss::{cross_entropy, partners_found, triplet, unit_rows};
 use crate::method::presets::is_small;
 use crate::method::{
-    Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, DataInfo, Embeddings, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
+    Views,
 };
 use crate::net::tensors::int_tensor;
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, Norm, dropout, dropout_mask};
@@ -147,7 +148,7 @@ impl Method for Exemplar {
         let a = z.clone().narrow(0, 0, n);
         let p = z.clone().narrow(0, n, n);
         let metric = Some(partners_found(unit_rows(a.clone()), unit_rows(p.clone())));
-        let embeddings = vec![a.clone().detach(), p.clone().detach()];
+        let embeddings = Embeddings::Separate(vec![a.clone().detach(), p.clone().detach()]);
         let loss = match &self.head {
             Some(head) => cross_entropy(head.forward(dropout(z, views.tables.first())), labels.repeat(&[2])), // [2n, N]
             None => triplet(a, p, self.options.margin),
@@ -336,7 +337,7 @@ mod tests {
     fn the_triplet_loss_needs_no_layer_of_classes() {
         let model = model::<Exemplar>(&with(&[("loss", "triplet")]));
         assert!(model.head.is_none() && encoder_gradient(&model) > 0.0);
-        assert!(model.loss(&views(&model), &POSITION).embeddings.len() == 2, "collapse is watched");
+        assert!(model.loss(&views(&model), &POSITION).embeddings.views().len() == 2, "collapse is watched");
         let wrong = build::<Exemplar>(&with(&[("loss", "hinge")])).expect_err("no such loss").to_string();
         assert!(wrong.contains("triplet"), "{wrong}");
     }

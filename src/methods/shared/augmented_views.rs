@@ -10,7 +10,10 @@ use crate::method::{Batch, DataInfo, Views};
 use crate::net::{Encoder, EncoderConfig};
 use crate::optim::{OptimizerConfig, Schedule};
 use crate::rng::Rng;
-use crate::view::recipe::{self, Recipe};
+use crate::view::{
+    self,
+    recipe::{self, Recipe},
+};
 
 /// Augmentation of a method, by its [`ViewOptions`].
 #[derive(Clone, Debug)]
@@ -102,6 +105,18 @@ pub(crate) fn advice_on_repeats(option: &str, size: usize, data_info: &DataInfo)
             size.div_ceil(images.max(1))
         )
     })
+}
+
+/// Images of the first two views in turn, for a network that is built with [`Init::set_views`](crate::net::Init::set_views):
+/// `[2n, c, h, w]`, view 1 of the first image, view 2 of the first image, view 1 of the second image, ...
+pub(crate) fn in_turn(views: &Views) -> Tensor<4> {
+    view::alternate(views.images[0].clone(), views.images[1].clone())
+}
+
+/// Each row's other view: `[2n, d]`, rows of two views in turn -> the same shape.
+pub(crate) fn crossed(z: Tensor<2>) -> Tensor<2> {
+    let [rows, d] = z.dims();
+    z.reshape([rows / 2, 2, d]).flip([1]).reshape([rows, d])
 }
 
 /// Images of the first two views.

@@ -68,14 +68,16 @@ impl Block {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let shortcut = match &self.downsample {
-            Some((conv, norm)) => norm.forward(conv.forward(x.clone())),
+            Some((conv, norm)) => norm.after_convolution(conv, x.clone(), false, 1),
             None => x.clone(),
         };
-        let y = relu(self.bn1.forward(self.conv1.forward(x)));
-        let y = self.bn2.forward(self.conv2.forward(y));
+        let y = self.bn1.after_convolution(&self.conv1, x, true, 1);
         let y = match (&self.conv3, &self.bn3) {
-            (Some(conv), Some(norm)) => norm.forward(conv.forward(relu(y))),
-            _ => y,
+            (Some(conv), Some(norm)) => {
+                let y = self.bn2.after_convolution(&self.conv2, y, true, 1);
+                norm.after_convolution(conv, y, false, 1)
+            }
+            _ => self.bn2.after_convolution(&self.conv2, y, false, 1),
         };
         relu(y + shortcut)
     }
@@ -149,7 +151,10 @@ impl ResNet {
 
     /// Calls `see` with each layer's output and returns the last one.
     pub(super) fn forward(&self, x: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> Tensor<4> {
-        let x = self.pool.after_relu(self.bn1.forward(self.conv1.forward(x)));
+        let x = match self.pool {
+            Pool::None => self.bn1.after_convolution(&self.conv1, x, true, 1),
+            pool => pool.after_relu(self.bn1.after_convolution(&self.conv1, x, false, 1)),
+        };
         see(&x);
         [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().fold(x, |x, blocks| {
             let x = blocks.iter().fold(x, |x, block| block.forward(x));
@@ -311,7 +316,7 @@ mod tests {
             let x = Tensor::<4>::from_data(expected["input"].clone(), &device).require_grad();
             let y = block.forward(x.clone());
             y.clone().into_data().assert_approx_eq::<f32>(&expected["training"], Tolerance::absolute(2e-5));
-            let variance = block.bn2.running_var.value_sync().into_data();
+            let variance = block.bn2.running_var.value().into_data();
             variance.assert_approx_eq::<f32>(&expected["running_var"], Tolerance::absolute(1e-5));
             let gradients = y.square().sum().backward();
             let close = |found: TensorData, key: &str| {

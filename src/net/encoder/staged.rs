@@ -2,7 +2,6 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 
 use crate::net::computation_graph::{GraphBuilder, Operation};
 use crate::net::{BatchNorm, Conv2d, Init, Pool, local_response_norm};
@@ -36,12 +35,13 @@ impl Unit {
         self
     }
 
-    /// Output before the ReLU.
-    fn before_relu(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.conv.forward(x);
-        match &self.norm {
-            Some(norm) => norm.forward(y),
-            None => y,
+    /// Output after ReLU and pooling.
+    fn forward(&self, x: Tensor<4>, pool: Pool) -> Tensor<4> {
+        match (&self.norm, pool) {
+            (Some(norm), Pool::None) => norm.after_convolution(&self.conv, x, true, 1),
+            (Some(norm), Pool::Max2) => norm.after_convolution(&self.conv, x, true, 2),
+            (Some(norm), _) => pool.after_relu(norm.after_convolution(&self.conv, x, false, 1)),
+            (None, _) => pool.after_relu(self.conv.forward(x)),
         }
     }
 }
@@ -68,8 +68,8 @@ impl Stage {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let (last, first) = self.units.split_last().expect("a stage has a unit");
-        let x = first.iter().fold(x, |x, unit| relu(unit.before_relu(x)));
-        let y = self.pool.after_relu(last.before_relu(x));
+        let x = first.iter().fold(x, |x, unit| unit.forward(x, Pool::None));
+        let y = last.forward(x, self.pool);
         if self.response { local_response_norm(y) } else { y }
     }
 

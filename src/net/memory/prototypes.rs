@@ -3,6 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
+use crate::kernel;
 use crate::loss::unit_rows;
 use crate::net::Init;
 
@@ -36,7 +37,7 @@ impl Prototypes {
 
     /// Scores `s = z C^T`: `[n, d]` -> `[n, K]`.
     pub fn scores(&self, z: Tensor<2>) -> Tensor<2> {
-        z.matmul(self.weight.val().transpose())
+        kernel::linear(z, self.weight.val(), None)
     }
 }
 

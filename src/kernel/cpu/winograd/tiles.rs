@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::simd::{MAX_LANES, SquareLayout};
 use super::transform::{InputTransform, OUTPUT_TILE, OutputTransform, OutputTransposed, TILE, Transform};
 use crate::algebra::Matrix;
-use crate::kernel::im2col::Im2col;
+use crate::kernel::cpu::im2col::Im2col;
 
 /// Values of a transformed tile.
 pub(super) const TILE_POINTS: usize = TILE * TILE;

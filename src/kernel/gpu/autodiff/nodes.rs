@@ -1,0 +1,303 @@
+//! The operations as nodes of Burn's autodiff graph.
+
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Autodiff, TensorMetadata};
+use burn::tensor::Shape;
+
+use crate::kernel::gpu::GpuKernels;
+use crate::kernel::{ConvGeometry, UnitConfig};
+
+type Tracked<B> = FloatTensor<Autodiff<B>>;
+
+fn dims<B: GpuKernels, const D: usize>(x: &FloatTensor<B>) -> [usize; D] {
+    x.shape().dims()
+}
+
+/// Rows and columns of a filter, `[out, in, k, k']`.
+fn kernel<B: GpuKernels>(w: &FloatTensor<B>) -> [usize; 2] {
+    let [_, _, rows, columns] = dims::<B, 4>(w);
+    [rows, columns]
+}
+
+#[derive(Debug)]
+struct ConvolutionNode;
+
+impl<B: GpuKernels> Backward<B, 2> for ConvolutionNode {
+    type State = (NodeId, NodeId, ConvGeometry);
+
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let [parent_x, parent_w] = ops.parents;
+        let g = gradients.consume::<B>(&ops.node);
+        let (x, w, geometry) = ops.state;
+        let [x, w] = [x, w].map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let kernel = kernel::<B>(&w);
+        if let Some(node) = parent_x {
+            let dx = B::input_gradient(w, g.clone(), dims::<B, 4>(&x), geometry);
+            gradients.register::<B>(node.id, dx);
+        }
+        if let Some(node) = parent_w {
+            gradients.register::<B>(node.id, B::weight_gradient(x, g, kernel, geometry));
+        }
+    }
+}
+
+/// Forward pass; the graph keeps x and w for the two gradients.
+pub(super) fn convolution<B: GpuKernels, C: CheckpointStrategy>(
+    x: Tracked<B>,
+    w: Tracked<B>,
+    geometry: ConvGeometry,
+) -> Tracked<B> {
+    let y = B::convolution(x.primitive().clone(), w.primitive().clone(), geometry);
+    match ConvolutionNode.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(mut node) => {
+            let state = (node.checkpoint(&x), node.checkpoint(&w), geometry);
+            node.finish(state, y)
+        }
+        OpsKind::UnTracked(node) => node.finish(y),
+    }
+}
+
+#[derive(Debug)]
+struct BiasedConvolutionNode;
+
+impl<B: GpuKernels> Backward<B, 3> for BiasedConvolutionNode {
+    type State = (NodeId, NodeId, ConvGeometry);
+
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let [parent_x, parent_w, parent_bias] = ops.parents;
+        let g = gradients.consume::<B>(&ops.node);
+        let (x, w, geometry) = ops.state;
+        let [x, w] = [x, w].map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let kernel = kernel::<B>(&w);
+        if let Some(node) = parent_x {
+            let dx = B::input_gradient(w, g.clone(), dims::<B, 4>(&x), geometry);
+            gradients.register::<B>(node.id, dx);
+        }
+        if parent_w.is_some() || parent_bias.is_some() {
+            let (dw, db) = B::weight_and_bias_gradient(x, g, kernel, geometry);
+            for (parent, gradient) in [(parent_w, dw), (parent_bias, db)] {
+                if let Some(node) = parent {
+                    gradients.register::<B>(node.id, gradient);
+                }
+            }
+        }
+    }
+}
+
+/// Forward pass of x, w and bias; the graph keeps x and w for the three gradients.
+pub(super) fn convolution_with_bias<B: GpuKernels, C: CheckpointStrategy>(
+    parents: [Tracked<B>; 3],
+    geometry: ConvGeometry,
+) -> Tracked<B> {
+    let [x, w, bias] = parents;
+    let y = B::convolution_with_bias(x.primitive().clone(), w.primitive().clone(), bias.primitive().clone(), geometry);
+    match BiasedConvolutionNode.prepare::<C>([x.node(), w.node(), bias.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(mut node) => {
+            let state = (node.checkpoint(&x), node.checkpoint(&w), geometry);
+            node.finish(state, y)
+        }
+        OpsKind::UnTracked(node) => node.finish(y),
+    }
+}
+
+#[derive(Debug)]
+struct UnitNode;
+
+impl<B: GpuKernels> Backward<B, 4> for UnitNode {
+    type State = ([NodeId; 2], [FloatTensor<B>; 2], UnitConfig);
+
+    fn backward(self, ops: Ops<Self::State, 4>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let [parent_x, parent_w, parent_scale, parent_shift] = ops.parents;
+        let g = gradients.consume::<B>(&ops.node);
+        let (nodes, [raw, coefficients], config) = ops.state;
+        let [x, w] = nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let kernel = kernel::<B>(&w);
+        let (draw, dscale, dshift) = B::unit_gradient(raw, coefficients, g, config);
+        if let Some(node) = parent_x {
+            let dx = B::input_gradient(w, draw.clone(), dims::<B, 4>(&x), config.geometry);
+            gradients.register::<B>(node.id, dx);
+        }
+        if let Some(node) = parent_w {
+            gradients.register::<B>(node.id, B::weight_gradient(x, draw, kernel, config.geometry));
+        }
+        for (parent, gradient) in [(parent_scale, dscale), (parent_shift, dshift)] {
+            if let Some(node) = parent {
+                gradients.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+/// Forward pass of x, w, scale and shift; the graph keeps x, w, the convolution's output and the coefficients. Only the first output
+/// has a gradient.
+#[allow(clippy::type_complexity, reason = "the outputs of the operation")]
+pub(super) fn unit<B: GpuKernels, C: CheckpointStrategy>(
+    parents: [Tracked<B>; 4],
+    running: [Tracked<B>; 2],
+    config: UnitConfig,
+) -> (Tracked<B>, Tracked<B>, Tracked<B>, Tracked<B>, Tracked<B>) {
+    let [x, w, scale, shift] = &parents;
+    let [mean, var] = running.map(Tracked::<B>::into_primitive);
+    let of = |parent: &Tracked<B>| parent.primitive().clone();
+    let (y, raw, coefficients, mean, var) = B::unit(of(x), of(w), of(scale), of(shift), mean, var, config);
+    let nodes = [x.node(), w.node(), scale.node(), shift.node()];
+    let y = match UnitNode.prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(mut node) => {
+            let nodes = [node.checkpoint(x), node.checkpoint(w)];
+            node.finish((nodes, [raw.clone(), coefficients.clone()], config), y)
+        }
+        OpsKind::UnTracked(node) => node.finish(y),
+    };
+    let constant = Tracked::<B>::new;
+    (y, constant(raw), constant(coefficients), constant(mean), constant(var))
+}
+
+#[derive(Debug)]
+struct MeanPoolNode;
+
+impl<B: GpuKernels> Backward<B, 1> for MeanPoolNode {
+    type State = [usize; 4];
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [parent] = ops.parents;
+        let g = gradients.consume::<B>(&ops.node);
+        if let Some(node) = parent {
+            gradients.register::<B>(node.id, B::mean_pool_gradient(g, ops.state));
+        }
+    }
+}
+
+/// Forward pass; the gradient needs the dimensions of x only.
+pub(super) fn mean_pool<B: GpuKernels, C: CheckpointStrategy>(x: Tracked<B>) -> Tracked<B> {
+    let dims = dims::<B, 4>(x.primitive());
+    let y = B::mean_pool(x.primitive().clone());
+    match MeanPoolNode.prepare::<C>([x.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(node) => node.finish(dims, y),
+        OpsKind::UnTracked(node) => node.finish(y),
+    }
+}
+
+/// A loss of one tensor whose gradient is known from the forward pass.
+#[derive(Debug)]
+struct LossNode;
+
+impl<B: GpuKernels> Backward<B, 1> for LossNode {
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [parent] = ops.parents;
+        let g = gradients.consume::<B>(&ops.node);
+        if let Some(node) = parent {
+            let g = B::float_reshape(g, Shape::new([1, 1]));
+            gradients.register::<B>(node.id, B::float_mul(ops.state, g));
+        }
+    }
+}
+
+/// Forward pass; the graph keeps the gradient for the logits, which the forward pass finds on its way. Only the first output has a
+/// gradient.
+pub(super) fn cross_entropy<B: GpuKernels, C: CheckpointStrategy>(
+    logits: Tracked<B>,
+    labels: IntTensor<Autodiff<B>>,
+) -> (Tracked<B>, Tracked<B>) {
+    let (loss, gradient) = B::cross_entropy(logits.primitive().clone(), labels);
+    loss_of::<B, C>(&logits, loss, gradient)
+}
+
+/// Forward pass; the graph keeps the gradient for p, as for the cross-entropy. z is a constant.
+pub(super) fn negative_cosine<B: GpuKernels, C: CheckpointStrategy>(
+    p: Tracked<B>,
+    z: Tracked<B>,
+) -> (Tracked<B>, Tracked<B>) {
+    let (loss, gradient) = B::negative_cosine(p.primitive().clone(), z.into_primitive());
+    loss_of::<B, C>(&p, loss, gradient)
+}
+
+/// A loss whose gradient for x is known.
+pub(super) fn loss_of<B: GpuKernels, C: CheckpointStrategy>(
+    x: &Tracked<B>,
+    loss: FloatTensor<B>,
+    gradient: FloatTensor<B>,
+) -> (Tracked<B>, Tracked<B>) {
+    let loss = match LossNode.prepare::<C>([x.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(node) => node.finish(gradient.clone(), loss),
+        OpsKind::UnTracked(node) => node.finish(loss),
+    };
+    (loss, Tracked::<B>::new(gradient))
+}
+
+#[derive(Debug)]
+struct StandardiseNode;
+
+impl<B: GpuKernels> Backward<B, 1> for StandardiseNode {
+    type State = [FloatTensor<B>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [parent] = ops.parents;
+        let g = gradients.consume::<B>(&ops.node);
+        if let Some(node) = parent {
+            let [y, inverse] = ops.state;
+            gradients.register::<B>(node.id, B::standardise_gradient(y, inverse, g));
+        }
+    }
+}
+
+/// Forward pass; the graph keeps the output and the inverse deviations. Only the first output has a gradient.
+pub(super) fn standardise<B: GpuKernels, C: CheckpointStrategy>(
+    x: Tracked<B>,
+    epsilon: f32,
+) -> (Tracked<B>, Tracked<B>) {
+    let (y, inverse) = B::standardise(x.primitive().clone(), epsilon);
+    let tracked = match StandardiseNode.prepare::<C>([x.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(node) => node.finish([y.clone(), inverse.clone()], y),
+        OpsKind::UnTracked(node) => node.finish(y),
+    };
+    (tracked, Tracked::<B>::new(inverse))
+}
+
+#[derive(Debug)]
+struct ColumnProductsNode;
+
+impl<B: GpuKernels> Backward<B, 2> for ColumnProductsNode {
+    type State = [NodeId; 2];
+
+    /// With the gradient G: `b G^T` for a, `a G` for b.
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let [parent_a, parent_b] = ops.parents;
+        let g = pixels::<B>(gradients.consume::<B>(&ops.node));
+        let [a, b] = ops.state.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let [n, columns_a] = dims::<B, 2>(&a);
+        let [_, columns_b] = dims::<B, 2>(&b);
+        if let Some(node) = parent_a {
+            let da = B::convolution(pixels::<B>(b), g.clone(), ConvGeometry::POINTWISE);
+            gradients.register::<B>(node.id, B::float_reshape(da, Shape::new([n, columns_a])));
+        }
+        if let Some(node) = parent_b {
+            let db = B::input_gradient(g, pixels::<B>(a), [n, columns_b, 1, 1], ConvGeometry::POINTWISE);
+            gradients.register::<B>(node.id, B::float_reshape(db, Shape::new([n, columns_b])));
+        }
+    }
+}
+
+/// `[n, c]` -> `[n, c, 1, 1]`.
+fn pixels<B: GpuKernels>(x: FloatTensor<B>) -> FloatTensor<B> {
+    let [rows, columns] = dims::<B, 2>(&x);
+    B::float_reshape(x, Shape::new([rows, columns, 1, 1]))
+}
+
+/// Forward pass of a and b; the graph keeps both.
+pub(super) fn column_products<B: GpuKernels, C: CheckpointStrategy>(a: Tracked<B>, b: Tracked<B>) -> Tracked<B> {
+    let y = B::column_products(a.primitive().clone(), b.primitive().clone());
+    match ColumnProductsNode.prepare::<C>([a.node(), b.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(mut node) => {
+            let state = [node.checkpoint(&a), node.checkpoint(&b)];
+            node.finish(state, y)
+        }
+        OpsKind::UnTracked(node) => node.finish(y),
+    }
+}

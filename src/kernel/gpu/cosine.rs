@@ -1,0 +1,92 @@
+//! Negative mean cosine of rows, and its gradient in the same pass.
+
+use burn_cubecl::cubecl::{self, prelude::*};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::tensor::CubeTensor;
+
+use super::layout::empty;
+use super::reduce::{PARTIALS, THREADS, over_lanes, summed, total};
+
+/// Least norm that a row is divided by.
+const SHORTEST: f32 = 1e-12;
+
+/// `lanes` threads a row. With `c_i = p_i . z_i / (|p_i| |z_i|)`: `gradient[i] = -(z_i / |z_i| - c_i p_i / |p_i|) / (|p_i| n)`, and
+/// `part[workgroup]`, the share of the workgroup's rows in `-mean_i c_i`.
+#[cube(launch_unchecked)]
+fn cosine_kernel(
+    p: &[f32],
+    z: &[f32],
+    gradient: &mut [f32],
+    part: &mut [f32],
+    rows: u32,
+    #[comptime] width: usize,
+    #[comptime] lanes: usize,
+) {
+    let rows = rows as usize;
+    let lane = UNIT_POS as usize % lanes;
+    let workgroups = part.len();
+    let mut scratch = Shared::<[f32]>::new_slice(THREADS);
+    let mut loss = 0.0f32;
+    for turn in 0..rows.div_ceil(workgroups * comptime!(THREADS / lanes)) {
+        let row = (turn * workgroups + CUBE_POS_X as usize) * comptime!(THREADS / lanes) + UNIT_POS as usize / lanes;
+        let first = row * width;
+        let end = select(row < rows, width, 0usize);
+        let mut product = 0.0f32;
+        let mut square_p = 0.0f32;
+        let mut square_z = 0.0f32;
+        let mut j = lane;
+        while j < end {
+            let a = p[first + j];
+            let b = z[first + j];
+            product += a * b;
+            square_p += a * a;
+            square_z += b * b;
+            j += lanes;
+        }
+        let product = over_lanes(product, &mut scratch, lanes, true);
+        let square_p = over_lanes(square_p, &mut scratch, lanes, true);
+        let square_z = over_lanes(square_z, &mut scratch, lanes, true);
+        let inverse_p = 1.0f32 / max(f32::sqrt(square_p), SHORTEST);
+        let inverse_z = 1.0f32 / max(f32::sqrt(square_z), SHORTEST);
+        let cosine = product * inverse_p * inverse_z;
+        j = lane;
+        while j < end {
+            let across = z[first + j] * inverse_z - cosine * p[first + j] * inverse_p;
+            gradient[first + j] = -across * inverse_p / f32::cast_from(rows);
+            j += lanes;
+        }
+        if lane == 0 && row < rows {
+            loss -= cosine;
+        }
+    }
+    let all = total(loss, &mut scratch);
+    if UNIT_POS == 0 {
+        part[CUBE_POS_X as usize] = all / f32::cast_from(rows);
+    }
+}
+
+/// Loss `[1]` and its gradient for p. `p`, `z`: `[n, d]`.
+pub(super) fn negative_cosine(p: CubeTensor, z: CubeTensor) -> (CubeTensor, CubeTensor) {
+    let (p, z) = (into_contiguous(p), into_contiguous(z));
+    let [rows, width] = p.meta.shape().dims();
+    let lanes = width.next_power_of_two().min(THREADS);
+    let part = empty(&p, [(rows * lanes).div_ceil(THREADS).clamp(1, PARTIALS)]);
+    let gradient = empty(&p, [rows, width]);
+    let client = p.client.clone();
+    // SAFETY: rows and columns beyond the last are skipped
+    unsafe {
+        cosine_kernel::launch_unchecked(
+            &client,
+            CubeCount::Static(part.meta.num_elements() as u32, 1, 1),
+            CubeDim::new_1d(THREADS as u32),
+            p.into_buffer_arg(),
+            z.into_buffer_arg(),
+            gradient.clone().into_buffer_arg(),
+            part.clone().into_buffer_arg(),
+            rows as u32,
+            width,
+            lanes,
+        );
+    }
+    (summed(part), gradient)
+}

@@ -1,0 +1,36 @@
+//! Convolution, batch norm, ReLU and 2x2 max pooling as one operation.
+
+use burn_cubecl::tensor::CubeTensor;
+
+use super::batch_norm::{self, Affine, NormPlan};
+use super::convolution;
+use super::layout::{nchw, nhwc};
+use crate::kernel::UnitConfig;
+
+impl UnitConfig {
+    fn plan(&self, map: [usize; 3]) -> NormPlan {
+        NormPlan { map, cell: self.pool, relu: self.relu, groups: self.groups }
+    }
+}
+
+/// Output, output of the convolution, the coefficients that the backward pass needs, and the new running mean and variance.
+pub(super) fn forward(x: CubeTensor, w: CubeTensor, affine: Affine, config: UnitConfig) -> [CubeTensor; 5] {
+    let (raw, part) = convolution::with_statistics(x, w, config.geometry, config.groups);
+    let [_, height, width, channels] = raw.meta.shape().dims();
+    let plan = config.plan([height, width, channels]);
+    let made = batch_norm::forward(&raw, part, affine, plan, config);
+    [nchw(made.y), nchw(raw), made.coefficients, made.running_mean, made.running_var]
+}
+
+/// Gradients of the convolution's output, of scale and of shift.
+pub(super) fn backward(
+    raw: CubeTensor,
+    coefficients: CubeTensor,
+    g: CubeTensor,
+    config: UnitConfig,
+) -> (CubeTensor, CubeTensor, CubeTensor) {
+    let (raw, g) = (nhwc(raw), nhwc(g));
+    let [_, height, width, channels] = raw.meta.shape().dims();
+    let (draw, dscale, dshift) = batch_norm::backward(raw, coefficients, g, config.plan([height, width, channels]));
+    (nchw(draw), dscale, dshift)
+}

@@ -1,0 +1,178 @@
+//! Optimiser steps in place: SGD with momentum on two parameters a launch, Adam and AdamW on one.
+
+use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::tensor::CubeTensor;
+
+use crate::kernel::{AdamStep, SgdStep};
+
+/// One value: `g += decay w`, `b = momentum b + g`, `w -= lr b`, or with Nesterov's momentum `w -= lr (momentum b + g)`.
+#[cube]
+fn update(w: &mut [f32], g: &[f32], b: &mut [f32], lr: f32, decay: f32, momentum: f32, #[comptime] nesterov: bool) {
+    if ABSOLUTE_POS < w.len() {
+        let weight = w[ABSOLUTE_POS];
+        let gradient = g[ABSOLUTE_POS] + decay * weight;
+        let buffer = momentum * b[ABSOLUTE_POS] + gradient;
+        b[ABSOLUTE_POS] = buffer;
+        if comptime!(nesterov) {
+            w[ABSOLUTE_POS] = weight - lr * (momentum * buffer + gradient);
+        } else {
+            w[ABSOLUTE_POS] = weight - lr * buffer;
+        }
+    }
+}
+
+/// A thread a value of each parameter.
+#[cube(launch_unchecked)]
+fn pair_kernel(
+    w1: &mut [f32],
+    g1: &[f32],
+    b1: &mut [f32],
+    w2: &mut [f32],
+    g2: &[f32],
+    b2: &mut [f32],
+    lr1: f32,
+    decay1: f32,
+    lr2: f32,
+    decay2: f32,
+    momentum: f32,
+    #[comptime] nesterov: bool,
+) {
+    update(w1, g1, b1, lr1, decay1, momentum, nesterov);
+    update(w2, g2, b2, lr2, decay2, momentum, nesterov);
+}
+
+/// A thread a value.
+#[cube(launch_unchecked)]
+fn single_kernel(
+    w: &mut [f32],
+    g: &[f32],
+    b: &mut [f32],
+    lr: f32,
+    decay: f32,
+    momentum: f32,
+    #[comptime] nesterov: bool,
+) {
+    update(w, g, b, lr, decay, momentum, nesterov);
+}
+
+/// A thread a value: `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, `w -= rate m / (sqrt(v) root + epsilon)`, with the bias
+/// corrections in `rate` and `root`. Weight decay is in the gradient, or decoupled in `keep`, the factor of w.
+#[cube(launch_unchecked)]
+fn adam_kernel(
+    w: &mut [f32],
+    g: &[f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    rate: f32,
+    root: f32,
+    keep: f32,
+    decay: f32,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+) {
+    if ABSOLUTE_POS < w.len() {
+        let weight = w[ABSOLUTE_POS];
+        let gradient = g[ABSOLUTE_POS] + decay * weight;
+        let first = beta1 * m[ABSOLUTE_POS] + (1.0f32 - beta1) * gradient;
+        let second = beta2 * v[ABSOLUTE_POS] + (1.0f32 - beta2) * gradient * gradient;
+        m[ABSOLUTE_POS] = first;
+        v[ABSOLUTE_POS] = second;
+        w[ABSOLUTE_POS] = keep * weight - rate * first / (f32::sqrt(second) * root + epsilon);
+    }
+}
+
+/// The tensor itself if nothing else refers to it, else a copy.
+fn own(x: CubeTensor) -> CubeTensor {
+    let x = into_contiguous(x);
+    if x.can_mut() { x } else { x.copy() }
+}
+
+/// New weights and momentum of one parameter.
+pub(super) fn single(w: CubeTensor, g: CubeTensor, b: CubeTensor, step: SgdStep) -> (CubeTensor, CubeTensor) {
+    let (w, g, b) = (own(w), into_contiguous(g), own(b));
+    let client = w.client.clone();
+    let units = w.meta.num_elements();
+    let dim = CubeDim::new(&client, units);
+    let count = calculate_cube_count_elemwise(&client, units, dim);
+    // SAFETY: threads beyond the last value do nothing; the three tensors have one length
+    unsafe {
+        single_kernel::launch_unchecked(
+            &client,
+            count,
+            dim,
+            w.clone().into_buffer_arg(),
+            g.into_buffer_arg(),
+            b.clone().into_buffer_arg(),
+            step.lr,
+            step.decay,
+            step.momentum,
+            step.nesterov,
+        );
+    }
+    (w, b)
+}
+
+/// New weights and momentum of two parameters; each of `first` and `second` is weights, gradient and momentum. Momentum factor and
+/// rule are those of the first step.
+pub(super) fn pair(first: [CubeTensor; 3], second: [CubeTensor; 3], steps: [SgdStep; 2]) -> [CubeTensor; 4] {
+    let [w1, g1, b1] = first;
+    let [w2, g2, b2] = second;
+    let [w1, b1, w2, b2] = [w1, b1, w2, b2].map(own);
+    let client = w1.client.clone();
+    let units = w1.meta.num_elements().max(w2.meta.num_elements());
+    let dim = CubeDim::new(&client, units);
+    let count = calculate_cube_count_elemwise(&client, units, dim);
+    // SAFETY: as for one parameter
+    unsafe {
+        pair_kernel::launch_unchecked(
+            &client,
+            count,
+            dim,
+            w1.clone().into_buffer_arg(),
+            into_contiguous(g1).into_buffer_arg(),
+            b1.clone().into_buffer_arg(),
+            w2.clone().into_buffer_arg(),
+            into_contiguous(g2).into_buffer_arg(),
+            b2.clone().into_buffer_arg(),
+            steps[0].lr,
+            steps[0].decay,
+            steps[1].lr,
+            steps[1].decay,
+            steps[0].momentum,
+            steps[0].nesterov,
+        );
+    }
+    [w1, b1, w2, b2]
+}
+
+/// New weights and moments of one parameter; `moments` are m and v.
+pub(super) fn adam(w: CubeTensor, g: CubeTensor, moments: [CubeTensor; 2], step: AdamStep) -> [CubeTensor; 3] {
+    let (w, g) = (own(w), into_contiguous(g));
+    let [m, v] = moments.map(own);
+    let client = w.client.clone();
+    let units = w.meta.num_elements();
+    let dim = CubeDim::new(&client, units);
+    let count = calculate_cube_count_elemwise(&client, units, dim);
+    // SAFETY: threads beyond the last value do nothing; the four tensors have one length
+    unsafe {
+        adam_kernel::launch_unchecked(
+            &client,
+            count,
+            dim,
+            w.clone().into_buffer_arg(),
+            g.into_buffer_arg(),
+            m.clone().into_buffer_arg(),
+            v.clone().into_buffer_arg(),
+            step.rate,
+            step.root,
+            step.keep,
+            step.decay,
+            step.beta1,
+            step.beta2,
+            step.epsilon,
+        );
+    }
+    [w, m, v]
+}
