@@ -204,6 +204,7 @@ impl LossOutput {
 
 /// Embeddings of the views of a batch, row i of each view from image i.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a step has one of them")]
 pub enum Embeddings {
     /// A tensor `[n, d]` for each view.
     Separate(Vec<Tensor<2>>),

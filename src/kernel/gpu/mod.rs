@@ -7,6 +7,14 @@
 //! Maps lie in memory as NHWC, with the strides of NCHW tensors, so that a unit takes the output of another as it is. A kernel has at
 //! most seven buffers: WebGPU guarantees eight, and CubeCL takes one for lengths and scalars.
 
+#![allow(
+    clippy::assign_op_pattern,
+    clippy::collapsible_if,
+    clippy::manual_is_multiple_of,
+    reason = "kernels are written in CubeCL's part of Rust, which has no `is_multiple_of`; an `if` on a value known when a kernel is \
+              compiled must not be joined with one on a value of its run"
+)]
+
 mod autodiff;
 mod batch_norm;
 mod classes;
