@@ -41,9 +41,11 @@ fn short_warmup(config: &RunConfig, position: &StepPosition) -> Option<String> {
     let highest = config.schedule.rate(1.0, position.total.saturating_sub(1), position.total, position.steps_per_epoch);
     (highest < REACHED).then(|| {
         format!(
-            "the warm-up of {warmup_epochs} epochs outlasts the run of {epochs:.3}: the learning rate reaches {highest:.2} of \
-             optimizer.lr at most; set schedule.warmup_epochs={:.2} or train longer",
-            epochs / 10.0
+            "the warm-up of {warmup_epochs} epochs outlasts the run of {}: the learning rate reaches {} of optimizer.lr at most; \
+             set schedule.warmup_epochs={} or train longer",
+            rounded(epochs, 3),
+            rounded(highest, 2),
+            rounded(epochs / 10.0, 2)
         )
     })
 }
@@ -59,11 +61,18 @@ fn late_steps(config: &RunConfig, position: &StepPosition) -> Option<String> {
     let first = at_epochs.iter().copied().fold(f64::INFINITY, f64::min);
     (first.is_finite() && first >= epochs).then(|| {
         format!(
-            "the learning rate never falls: it would at epoch {first}, and the run has {epochs:.3}; set \
-             schedule.at_epochs=[{:.2}] or train longer",
-            epochs / 2.0
+            "the learning rate never falls: it would at epoch {first}, and the run has {}; set schedule.at_epochs=[{}] or train \
+             longer",
+            rounded(epochs, 3),
+            rounded(epochs / 2.0, 2)
         )
     })
+}
+
+/// The number to so many significant digits, however small it is: printed, it is a setting that does what the sentence says.
+fn rounded(number: f64, digits: usize) -> f64 {
+    let decimals = digits.saturating_sub(1);
+    format!("{number:.decimals$e}").parse().unwrap_or(number)
 }
 
 /// Decoupled weight decay that removes whole weights in a step.
@@ -100,7 +109,18 @@ mod tests {
         let said = said(&config(Schedule::cosine(10.0)), 2, vec![0, 1, 2, 3]);
         assert_eq!(said.len(), 1);
         // step 19 of 100 steps of warm-up
-        assert!(said[0].contains("reaches 0.19 of") && said[0].contains("schedule.warmup_epochs=0.20"), "{said:?}");
+        assert!(said[0].contains("reaches 0.19 of") && said[0].contains("schedule.warmup_epochs=0.2 "), "{said:?}");
+    }
+
+    #[test]
+    fn what_a_warning_says_to_set_is_never_zero() {
+        let short = StepPosition { step: 0, total: 2, steps_per_epoch: 112 };
+        let warmup = short_warmup(&config(Schedule::cosine(10.0)), &short).expect("a warning");
+        assert!(warmup.contains("the run of 0.0179: the learning rate reaches 0.0018 of"), "{warmup}");
+        assert!(warmup.contains("set schedule.warmup_epochs=0.0018 or"), "{warmup}");
+        let steps = Schedule::Steps(Steps { at_epochs: vec![30.0], factor: 0.1 });
+        let fall = late_steps(&config(steps), &StepPosition { steps_per_epoch: 4000, ..short }).expect("a warning");
+        assert!(fall.contains("the run has 0.0005; set schedule.at_epochs=[0.00025] or"), "{fall}");
     }
 
     #[test]

@@ -135,24 +135,32 @@ fn statistics(first: &Rows, second: Option<&Rows>) -> Embedding {
     }
 }
 
-/// The warning for a verdict, with the numbers behind it; `None` for a healthy run.
+/// The warning for a verdict, with the numbers behind it where they were measured; `None` for a healthy run.
 fn warning(Health { step, verdict, embedding, .. }: &Health, most_used: f64) -> Option<String> {
-    let figure = |of: fn(&Embedding) -> f64| embedding.as_ref().map_or(f64::NAN, of);
+    let figure = |of: fn(&Embedding) -> f64| embedding.as_ref().map(of).filter(|value| value.is_finite());
     let spread = figure(|seen| seen.spread);
-    let rank = figure(|seen| seen.centred_rank);
+    let rank = figure(|seen| seen.centred_rank).unwrap_or(0.0);
     match verdict {
         Verdict::Healthy => None,
         Verdict::NoVariety => Some(format!(
-            "No variety at step {step}: all images say the same (spread {spread:.3}). Either the images are alike, or the network \
-             has collapsed to one answer; nothing is learned like this."
+            "No variety at step {step}: all images say the same{}. Either the images are alike, or the network has collapsed to \
+             one answer; nothing is learned like this.",
+            spread.map_or(String::new(), |spread| format!(" (spread {spread:.3})"))
         )),
-        Verdict::Collapsing => Some(format!(
-            "The representation is collapsing at step {step}: all images get nearly the same embedding (spread {spread:.3}; \
-             healthy is about 1)."
-        )),
+        Verdict::Collapsing => Some(match spread {
+            Some(spread) => format!(
+                "The representation is collapsing at step {step}: all images get nearly the same embedding (spread \
+                 {spread:.3}; healthy is about 1)."
+            ),
+            None => format!(
+                "The representation is collapsing at step {step}: its embeddings are no longer finite numbers. Try a lower \
+                 learning rate."
+            ),
+        }),
         Verdict::DimensionalCollapse => Some(format!(
             "The representation is collapsing at step {step}: images differ in ever fewer directions ({rank:.1}; it has been \
-             {most_used:.1}), though their spread is as large as before ({spread:.3})."
+             {most_used:.1}), though their spread is as large as before ({:.3}).",
+            spread.unwrap_or(0.0)
         )),
         Verdict::Stalled => Some(format!(
             "The run has stalled at step {step}: the loss is where it began. Try another learning rate; if all images are alike, \
@@ -250,6 +258,20 @@ mod tests {
         assert_eq!(seen(&mut watch, 1, 0.9, 9.0), (Verdict::NoVariety, 1), "views of equal images may differ");
         let Event::Health(health) = watch.judge(Health { step: 2, ..Health::default() }).remove(0) else { panic!() };
         assert_eq!(health.verdict, Verdict::NoVariety, "methods without embeddings too");
+    }
+
+    #[test]
+    fn a_warning_names_no_number_that_was_not_measured() {
+        let rows = Rows::new([1.0, 0.0, 0.0, 1.0], 2);
+        let diverged = Embedding { spread: f64::NAN, centred_rank: f64::NAN, ..statistics(&rows, None) };
+        let all = [Verdict::NoVariety, Verdict::Collapsing, Verdict::DimensionalCollapse, Verdict::Stalled];
+        for verdict in all {
+            for embedding in [None, Some(diverged.clone())] {
+                let said =
+                    warning(&Health { step: 1, verdict, embedding, ..Health::default() }, 9.0).expect("a warning");
+                assert!(!said.contains("NaN"), "{said}");
+            }
+        }
     }
 
     #[test]
