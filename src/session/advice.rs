@@ -116,7 +116,7 @@ mod tests {
     fn what_a_warning_says_to_set_is_never_zero() {
         let short = StepPosition { step: 0, total: 2, steps_per_epoch: 112 };
         let warmup = short_warmup(&config(Schedule::cosine(10.0)), &short).expect("a warning");
-        assert!(warmup.contains("the run of 0.0179: the learning rate reaches 0.0018 of"), "{warmup}");
+        assert!(warmup.contains("the run of 0.0179: the learning rate reaches 0.00089 of"), "{warmup}");
         assert!(warmup.contains("set schedule.warmup_epochs=0.0018 or"), "{warmup}");
         let steps = Schedule::Steps(Steps { at_epochs: vec![30.0], factor: 0.1 });
         let fall = late_steps(&config(steps), &StepPosition { steps_per_epoch: 4000, ..short }).expect("a warning");
