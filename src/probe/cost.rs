@@ -24,8 +24,12 @@ const SORTED: f64 = 40e-9;
 const LOOPED: f64 = 1.5e9;
 /// Pixel values that a forward pass is timed on.
 const TIMED: usize = 600_000;
+/// Forward passes, of which the fastest counts: the first may choose kernels.
+const PASSES: usize = 3;
 /// Side of the matrices that products are timed on.
 const SIDE: usize = 1024;
+/// Measurements of a speed. A single one of a millisecond is wrong by ten times where another program takes its turn in between.
+const LOOKS: usize = 6;
 /// Columns of thin products: about as many as there are classes.
 const THIN: usize = 10;
 /// The share of the training rows that validation rows are compared with, times that of those rows.
@@ -90,21 +94,24 @@ impl Speed {
         let wide = work * SIDE as f64 / timed(|| square.clone().matmul(square.clone())).await?;
         let thin = work * THIN as f64 / timed(|| square.clone().matmul(thin.clone())).await?;
         let side = SIDE / 2;
-        let start = platform::now();
-        let factor = Cholesky::of(side, 1.0, |i, j| f64::from(u8::from(i == j)));
-        factor.solve(&mut vec![1.0; side], 1);
-        let factor = (side as f64).powi(3) / 6.0 / (platform::now() - start).max(1e-9);
+        let factoring = (0..LOOKS).map(|_| {
+            let start = platform::now();
+            let factor = Cholesky::of(side, 1.0, |i, j| f64::from(u8::from(i == j)));
+            factor.solve(&mut vec![1.0; side], 1);
+            platform::now() - start
+        });
+        let factor = (side as f64).powi(3) / 6.0 / factoring.fold(f64::INFINITY, f64::min).max(1e-9);
         Ok(Self { wide, thin, factor })
     }
 }
 
-/// Seconds of the second of two calls: the first may choose kernels.
+/// Seconds of the fastest of [`LOOKS`] calls: the first may choose kernels, and other programs interrupt some.
 async fn timed(product: impl Fn() -> Tensor<2>) -> Result<f64> {
-    let mut seconds = 0.0;
-    for _ in 0..2 {
+    let mut seconds = f64::INFINITY;
+    for _ in 0..LOOKS {
         let start = platform::now();
         product().into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
-        seconds = platform::now() - start;
+        seconds = seconds.min(platform::now() - start);
     }
     Ok(seconds.max(1e-6))
 }
@@ -126,14 +133,14 @@ impl Passes {
     pub async fn of(encoder: &Encoder, work: &Workload<'_>, device: &Device) -> Result<Self> {
         let Size { channels, height, width } = work.size;
         let count = (TIMED / work.size.bytes().max(1)).clamp(4, 256);
-        let mut found = Self { seconds: 0.0, widths: Vec::new() };
-        for _ in 0..2 {
+        let mut found = Self { seconds: f64::INFINITY, widths: Vec::new() };
+        for _ in 0..PASSES {
             let start = platform::now();
             let layers = encoder.layers(Tensor::zeros([count, channels, height, width], device), work.settings.grid);
             found.widths = layers.iter().map(|layer| layer.dims()[1]).collect();
             let read = layers.into_iter().fold(Transaction::default(), Transaction::register);
             read.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
-            found.seconds = (platform::now() - start) / count as f64;
+            found.seconds = found.seconds.min((platform::now() - start) / count as f64);
         }
         if let Some(layer) = &work.settings.layer {
             let names = encoder.layer_names();
@@ -230,6 +237,19 @@ mod tests {
     fn work(settings: &ProbeSettings, train: usize, side: usize) -> Workload<'_> {
         let size = Size { channels: 3, height: side, width: side };
         Workload { train, test: train / 5, size, classes: 10, settings }
+    }
+
+    #[test]
+    fn a_single_interruption_does_not_slow_the_speed() {
+        let calls = std::cell::Cell::new(0);
+        let product = || {
+            calls.set(calls.get() + 1);
+            let interrupted = calls.get() == LOOKS; // as if another program took its turn
+            std::thread::sleep(std::time::Duration::from_millis(if interrupted { 200 } else { 0 }));
+            Tensor::<2>::ones([2, 2], &Device::flex())
+        };
+        let seconds = futures_lite::future::block_on(timed(product)).expect("flex reads");
+        assert!(calls.get() == LOOKS && seconds < 0.1, "{seconds} s");
     }
 
     #[test]
