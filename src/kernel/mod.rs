@@ -251,7 +251,7 @@ pub fn batch_norm(x: Tensor<3>, scale: Tensor<1>, shift: Tensor<1>, epsilon: f64
     BatchNormTrainOutput { output: Tensor::from_dispatch(y), mean, variance }
 }
 
-/// True if [`unit`] runs on this device: a GPU with autodiff, and a convolution without groups of channels.
+/// True if [`unit()`] runs on this device: a GPU with autodiff, and a convolution without groups of channels.
 pub fn has_unit(device: &Device, geometry: ConvGeometry) -> bool {
     device.is_autodiff() && is_gpu(device) && geometry.groups == 1
 }
