@@ -30,7 +30,7 @@ impl Running {
         self.value.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces the values. Clones of the layer see the change too, until they are mapped or moved.
+    /// Replaces the values, which clones of the layer share.
     pub fn set(&self, value: Tensor<1>) {
         *self.value.lock().unwrap_or_else(PoisonError::into_inner) = value;
     }
