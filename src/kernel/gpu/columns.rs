@@ -196,7 +196,8 @@ pub(super) fn redundancy(c: CubeTensor, n: f32, lambda: f32, scale: f32) -> [Cub
     let correlation = empty(&c, [width, width]);
     let gradient = empty(&c, [width, width]);
     let workgroups = (width * width).div_ceil(16 * THREADS).clamp(1, PARTIALS);
-    let (part, diagonal) = (empty(&c, [workgroups]), empty(&c, [workgroups]));
+    let part = empty(&c, [workgroups]);
+    let diagonal = empty(&c, [workgroups]);
     let client = c.client.clone();
     // SAFETY: values beyond the last are skipped
     unsafe {

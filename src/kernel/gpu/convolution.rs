@@ -367,7 +367,8 @@ pub(super) fn partial_count(workgroup: usize, workgroups: usize, pixels: usize) 
 
 /// Input gradient of a convolution whose input has the dimensions `dims` (`[n, in, h, w]`).
 pub(super) fn input_gradient(w: CubeTensor, g: CubeTensor, dims: [usize; 4], geometry: ConvGeometry) -> CubeTensor {
-    let (g, w) = (nhwc(g), into_contiguous(w));
+    let g = nhwc(g);
+    let w = into_contiguous(w);
     let [images, channels, height, width] = dims;
     let [makes, _, kernel_rows, kernel_columns] = w.meta.shape().dims();
     let [_, rows, columns, _] = g.meta.shape().dims();

@@ -67,7 +67,8 @@ fn cosine_kernel(
 
 /// Loss `[1]` and its gradient for p. `p`, `z`: `[n, d]`.
 pub(super) fn negative_cosine(p: CubeTensor, z: CubeTensor) -> (CubeTensor, CubeTensor) {
-    let (p, z) = (into_contiguous(p), into_contiguous(z));
+    let p = into_contiguous(p);
+    let z = into_contiguous(z);
     let [rows, width] = p.meta.shape().dims();
     let lanes = width.next_power_of_two().min(THREADS);
     let part = empty(&p, [(rows * lanes).div_ceil(THREADS).clamp(1, PARTIALS)]);

@@ -70,8 +70,8 @@ impl GpuKernels for CubeBackend {
     }
 
     fn column_products(a: CubeTensor, b: CubeTensor) -> CubeTensor {
-        let (a, b) = (layout::pixels(a), layout::pixels(b));
-        layout::rows(weight_gradient::weights(b, a, [1, 1], ConvGeometry::POINTWISE))
+        let products = weight_gradient::weights(layout::pixels(b), layout::pixels(a), [1, 1], ConvGeometry::POINTWISE);
+        layout::rows(products)
     }
 
     fn standardise(x: CubeTensor, epsilon: f32) -> (CubeTensor, CubeTensor) {

@@ -17,7 +17,8 @@ fn alternate_kernel(one: &[f32], other: &[f32], y: &mut [f32], #[comptime] row: 
 
 /// `[n, c, h, w]` twice -> `[2n, c, h, w]`.
 pub(super) fn alternate(one: CubeTensor, other: CubeTensor) -> CubeTensor {
-    let (one, other) = (nhwc(one), nhwc(other));
+    let one = nhwc(one);
+    let other = nhwc(other);
     let [images, height, width, channels] = one.meta.shape().dims();
     let y = empty(&one, [2 * images, height, width, channels]);
     let client = one.client.clone();

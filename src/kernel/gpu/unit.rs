@@ -29,7 +29,8 @@ pub(super) fn backward(
     g: CubeTensor,
     config: UnitConfig,
 ) -> (CubeTensor, CubeTensor, CubeTensor) {
-    let (raw, g) = (nhwc(raw), nhwc(g));
+    let raw = nhwc(raw);
+    let g = nhwc(g);
     let [_, height, width, channels] = raw.meta.shape().dims();
     let (draw, dscale, dshift) = batch_norm::backward(raw, coefficients, g, config.plan([height, width, channels]));
     (nchw(draw), dscale, dshift)

@@ -91,7 +91,9 @@ fn own(x: CubeTensor) -> CubeTensor {
 
 /// New weights and momentum of one parameter.
 pub(super) fn single(w: CubeTensor, g: CubeTensor, b: CubeTensor, step: SgdStep) -> (CubeTensor, CubeTensor) {
-    let (w, g, b) = (own(w), into_contiguous(g), own(b));
+    let w = own(w);
+    let g = into_contiguous(g);
+    let b = own(b);
     let client = w.client.clone();
     let units = w.meta.num_elements();
     let dim = CubeDim::new(&client, units);
@@ -149,7 +151,8 @@ pub(super) fn pair(first: [CubeTensor; 3], second: [CubeTensor; 3], steps: [SgdS
 
 /// New weights and moments of one parameter; `moments` are m and v.
 pub(super) fn adam(w: CubeTensor, g: CubeTensor, moments: [CubeTensor; 2], step: AdamStep) -> [CubeTensor; 3] {
-    let (w, g) = (own(w), into_contiguous(g));
+    let w = own(w);
+    let g = into_contiguous(g);
     let [m, v] = moments.map(own);
     let client = w.client.clone();
     let units = w.meta.num_elements();

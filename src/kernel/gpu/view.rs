@@ -13,7 +13,7 @@ const LUMA: [f32; 3] = [0.2989, 0.587, 0.114];
 /// Complements of red, green and blue on the colour circle, in turns: each channel is darkest there.
 const COMPLEMENTS: [f32; 3] = [1.0 / 2.0, 5.0 / 6.0, 1.0 / 6.0];
 
-/// What is known of a view when its kernel is compiled.
+/// Properties of a view that are known when its kernel is compiled.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 struct ViewPlan {
     channels: usize,

@@ -251,7 +251,8 @@ pub fn backward(
     let part = sums(&raw, &coefficients, &g, plan, lanes);
     let [_, shares, _, _] = part.meta.shape().dims();
     let draw = empty(&raw, raw.meta.shape().clone());
-    let (dscale, dshift) = (empty(&raw, [channels]), empty(&raw, [channels]));
+    let dscale = empty(&raw, [channels]);
+    let dshift = empty(&raw, [channels]);
     let [all_rows, all_columns] = plan.all_cells();
     let places = images / plan.groups * all_rows * all_columns;
     let blocks = (places * lanes).div_ceil(4 * THREADS).clamp(1, 16 * SHARES);

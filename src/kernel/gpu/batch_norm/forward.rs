@@ -124,7 +124,7 @@ pub struct Affine {
     pub running_var: CubeTensor,
 }
 
-/// What the forward pass writes.
+/// Results of the forward pass.
 pub struct Normalised {
     /// Output, NHWC.
     pub y: CubeTensor,
@@ -140,7 +140,8 @@ pub fn forward(raw: &CubeTensor, part: CubeTensor, affine: Affine, plan: NormPla
     let [groups, workgroups, _, channels] = part.meta.shape().dims();
     let client = raw.client.clone();
     let moments = empty(raw, [groups, 2, channels]);
-    let (running_mean, running_var) = (empty(raw, [channels]), empty(raw, [channels]));
+    let running_mean = empty(raw, [channels]);
+    let running_var = empty(raw, [channels]);
     // SAFETY: a workgroup a channel, and at most as many partial results as threads
     unsafe {
         merge_kernel::launch_unchecked(

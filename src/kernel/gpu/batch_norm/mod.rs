@@ -9,7 +9,7 @@ mod forward;
 pub(super) use backward::backward;
 pub(super) use forward::{Affine, forward};
 
-/// What is known of a normalisation when its kernels are compiled.
+/// Properties of a normalisation that are known when its kernels are compiled.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub(super) struct NormPlan {
     /// Rows, columns and channels of the map that is normalised.
