@@ -4,6 +4,8 @@
 //! A probe accuracy says little alone: random convolutions keep most of an image, so an encoder that learned nothing may
 //! still score high. Every number here is measured together with those of encoders that learned nothing.
 //!
+//! With an encoder `trained`:
+//!
 //! ```no_run
 //! use futures_lite::future::block_on;
 //! use nolabel::data::{Spec, store};
@@ -12,15 +14,13 @@
 //! use nolabel::net::EncoderConfig;
 //! use nolabel::probe::{ProbeSettings, Source};
 //!
-//! # fn encoder_of_mine() -> nolabel::net::Encoder { unimplemented!() }
-//! # fn main() -> nolabel::Result<()> {
+//! # fn measure(trained: &nolabel::net::Encoder) -> nolabel::Result<()> {
 //! let data = store::load(&Spec::named("fashion-mnist"), &mut |_| ())?;
 //! let selected = block_on(device::select(DeviceChoice::Auto))?;
 //! let config = EncoderConfig::small(32).normalised_for("fashion-mnist");
-//! let trained = encoder_of_mine();
 //! let untrained = evaluate::untrained(&config, 1, &data, &selected)?;
 //! let subject = EncoderUnderTest {
-//!     trained: &trained,
+//!     trained,
 //!     untrained: &untrained,
 //!     config: &config,
 //!     seed: 1,

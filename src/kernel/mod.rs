@@ -12,7 +12,7 @@ use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Int, Tensor};
 
 use self::cpu::CpuKernels;
-use self::gpu::GpuKernels;
+use self::gpu::{GpuKernels, PlainGpuKernels};
 
 /// Stride, padding, dilation and groups of a convolution, the same along both axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,7 +309,7 @@ pub fn negative_cosine(p: Tensor<2>, z: Tensor<2>) -> Option<Tensor<1>> {
     })
 }
 
-/// Barlow Twins' loss of two batches: [`crate::loss::barlow_twins`], whose formula it has.
+/// Results of [`redundancy`].
 #[derive(Clone, Debug)]
 pub struct Redundancy {
     /// Loss `[1]`.
@@ -320,7 +320,7 @@ pub struct Redundancy {
     pub correlation: Tensor<2>,
 }
 
-/// `scale (sum_i (1 - C_ii)^2 + lambda sum_{i != j} C_ij^2)` with `C = a^T b / n`, the columns of a and b first brought to mean 0 and
+/// Barlow Twins' loss: `scale (sum_i (1 - C_ii)^2 + lambda sum_{i != j} C_ij^2)` with `C = a^T b / n`, the columns of a and b first brought to mean 0 and
 /// (biased) variance 1, `epsilon` added to the variance.
 ///
 /// `a`, `b`: `[n, d]`; `None` if the device has no kernel for it.
@@ -386,12 +386,12 @@ pub fn sgd(parameters: Vec<(SgdTensors, SgdStep)>) -> Vec<(AnyRank, Tensor<1>)> 
     while let Some((one, step)) = rest.next() {
         let (w1, g1, b1) = parts(one);
         let Some((other, other_step)) = rest.next() else {
-            let (w1, b1) = <Dispatch as GpuKernels>::sgd(w1, g1, b1, step);
+            let (w1, b1) = <Dispatch as PlainGpuKernels>::sgd(w1, g1, b1, step);
             updated.push(whole(w1, b1));
             break;
         };
         let (w2, g2, b2) = parts(other);
-        let (w1, b1, w2, b2) = <Dispatch as GpuKernels>::sgd_pair(w1, g1, b1, w2, g2, b2, [step, other_step]);
+        let (w1, b1, w2, b2) = <Dispatch as PlainGpuKernels>::sgd_pair(w1, g1, b1, w2, g2, b2, [step, other_step]);
         updated.extend([whole(w1, b1), whole(w2, b2)]);
     }
     updated
@@ -409,6 +409,6 @@ pub fn adam(
     step: AdamStep,
 ) -> (AnyRank, [Tensor<1>; 2]) {
     let [m, v] = moments.map(Tensor::into_dispatch);
-    let (w, m, v) = <Dispatch as GpuKernels>::adam(weights.0, gradient.into_dispatch(), m, v, step);
+    let (w, m, v) = <Dispatch as PlainGpuKernels>::adam(weights.0, gradient.into_dispatch(), m, v, step);
     (AnyRank(w), [m, v].map(Tensor::from_dispatch))
 }

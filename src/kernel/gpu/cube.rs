@@ -5,8 +5,8 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::batch_norm::Affine;
 use super::{
-    GpuKernels, classes, columns, convolution, cosine, layout, mean_pool, rows, turns, unit, update, view,
-    weight_gradient,
+    GpuKernels, PlainGpuKernels, classes, columns, convolution, cosine, layout, mean_pool, rows, turns, unit, update,
+    view, weight_gradient,
 };
 use crate::kernel::{AdamStep, ConvGeometry, SgdStep, UnitConfig, ViewConfig};
 
@@ -17,23 +17,6 @@ impl GpuKernels for CubeBackend {
 
     fn convolution_with_bias(x: CubeTensor, w: CubeTensor, bias: CubeTensor, geometry: ConvGeometry) -> CubeTensor {
         convolution::forward(x, w, Some(bias), geometry)
-    }
-
-    fn input_gradient(w: CubeTensor, g: CubeTensor, dims: [usize; 4], geometry: ConvGeometry) -> CubeTensor {
-        convolution::input_gradient(w, g, dims, geometry)
-    }
-
-    fn weight_gradient(x: CubeTensor, g: CubeTensor, kernel: [usize; 2], geometry: ConvGeometry) -> CubeTensor {
-        weight_gradient::weights(x, g, kernel, geometry)
-    }
-
-    fn weight_and_bias_gradient(
-        x: CubeTensor,
-        g: CubeTensor,
-        kernel: [usize; 2],
-        geometry: ConvGeometry,
-    ) -> (CubeTensor, CubeTensor) {
-        weight_gradient::weights_and_bias(x, g, kernel, geometry)
     }
 
     fn unit(
@@ -48,21 +31,8 @@ impl GpuKernels for CubeBackend {
         unit::forward(x, w, Affine { scale, shift, running_mean, running_var }, config).into()
     }
 
-    fn unit_gradient(
-        raw: CubeTensor,
-        coefficients: CubeTensor,
-        g: CubeTensor,
-        config: UnitConfig,
-    ) -> (CubeTensor, CubeTensor, CubeTensor) {
-        unit::backward(raw, coefficients, g, config)
-    }
-
     fn mean_pool(x: CubeTensor) -> CubeTensor {
         mean_pool::forward(x)
-    }
-
-    fn mean_pool_gradient(g: CubeTensor, dims: [usize; 4]) -> CubeTensor {
-        mean_pool::backward(g, dims)
     }
 
     fn cross_entropy(logits: CubeTensor, labels: CubeTensor) -> (CubeTensor, CubeTensor) {
@@ -76,10 +46,6 @@ impl GpuKernels for CubeBackend {
 
     fn standardise(x: CubeTensor, epsilon: f32) -> (CubeTensor, CubeTensor) {
         columns::standardise(x, epsilon)
-    }
-
-    fn standardise_gradient(y: CubeTensor, inverse: CubeTensor, g: CubeTensor) -> CubeTensor {
-        columns::standardise_gradient(y, inverse, g)
     }
 
     fn redundancy(c: CubeTensor, n: f32, lambda: f32, scale: f32) -> (CubeTensor, CubeTensor, CubeTensor, CubeTensor) {
@@ -105,6 +71,46 @@ impl GpuKernels for CubeBackend {
     fn alternate(one: CubeTensor, other: CubeTensor) -> CubeTensor {
         rows::alternate(one, other)
     }
+}
+
+impl PlainGpuKernels for CubeBackend {
+    fn input_gradient(w: CubeTensor, g: CubeTensor, dims: [usize; 4], geometry: ConvGeometry) -> CubeTensor {
+        convolution::input_gradient(w, g, dims, geometry)
+    }
+
+    fn weight_gradient(x: CubeTensor, g: CubeTensor, kernel: [usize; 2], geometry: ConvGeometry) -> CubeTensor {
+        weight_gradient::weights(x, g, kernel, geometry)
+    }
+
+    fn weight_and_bias_gradient(
+        x: CubeTensor,
+        g: CubeTensor,
+        kernel: [usize; 2],
+        geometry: ConvGeometry,
+    ) -> (CubeTensor, CubeTensor) {
+        weight_gradient::weights_and_bias(x, g, kernel, geometry)
+    }
+
+    fn unit_gradient(
+        raw: CubeTensor,
+        coefficients: CubeTensor,
+        g: CubeTensor,
+        config: UnitConfig,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        unit::backward(raw, coefficients, g, config)
+    }
+
+    fn mean_pool_gradient(g: CubeTensor, dims: [usize; 4]) -> CubeTensor {
+        mean_pool::backward(g, dims)
+    }
+
+    fn standardise_gradient(y: CubeTensor, inverse: CubeTensor, g: CubeTensor) -> CubeTensor {
+        columns::standardise_gradient(y, inverse, g)
+    }
+
+    fn sgd(w: CubeTensor, g: CubeTensor, b: CubeTensor, step: SgdStep) -> (CubeTensor, CubeTensor) {
+        update::single(w, g, b, step)
+    }
 
     fn adam(
         w: CubeTensor,
@@ -114,10 +120,6 @@ impl GpuKernels for CubeBackend {
         step: AdamStep,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         update::adam(w, g, [m, v], step).into()
-    }
-
-    fn sgd(w: CubeTensor, g: CubeTensor, b: CubeTensor, step: SgdStep) -> (CubeTensor, CubeTensor) {
-        update::single(w, g, b, step)
     }
 
     fn sgd_pair(

@@ -46,8 +46,7 @@ fn convolved(x: &Shape, w: &Shape, geometry: &ConvGeometry) -> Shape {
     Shape::new([x[0], w[0], geometry.output_side(x[2], w[2]), geometry.output_side(x[3], w[3])])
 }
 
-/// Operations added to Burn's GPU backend, lazy under Fusion. Gradients are operations too, so that they pass through Fusion; autodiff
-/// does not differentiate them again.
+/// Operations added to Burn's GPU backend, lazy under Fusion, with and without autodiff.
 #[backend_extension(Cube, Fusion, Autodiff)]
 pub(super) trait GpuKernels: Backend {
     #[fusion(dtype = x, shape = convolved(x, w, geometry))]
@@ -60,31 +59,6 @@ pub(super) trait GpuKernels: Backend {
         bias: FloatTensor<Self>,
         geometry: ConvGeometry,
     ) -> FloatTensor<Self>;
-
-    #[fusion(dtype = g, shape = Shape::new(*dims))]
-    fn input_gradient(
-        w: FloatTensor<Self>,
-        g: FloatTensor<Self>,
-        dims: [usize; 4],
-        geometry: ConvGeometry,
-    ) -> FloatTensor<Self>;
-
-    #[fusion(dtype = g, shape = Shape::new([g[1], x[1], kernel[0], kernel[1]]))]
-    fn weight_gradient(
-        x: FloatTensor<Self>,
-        g: FloatTensor<Self>,
-        kernel: [usize; 2],
-        geometry: ConvGeometry,
-    ) -> FloatTensor<Self>;
-
-    /// Gradients of the weights and of the bias.
-    #[fusion(meta = weight_and_bias_specs)]
-    fn weight_and_bias_gradient(
-        x: FloatTensor<Self>,
-        g: FloatTensor<Self>,
-        kernel: [usize; 2],
-        geometry: ConvGeometry,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Output, output of the convolution, `[groups, 4, c]` coefficients, new running mean and variance.
     #[fusion(meta = unit_specs)]
@@ -99,20 +73,8 @@ pub(super) trait GpuKernels: Backend {
         config: UnitConfig,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Gradients of the convolution's output, scale and shift.
-    #[fusion(meta = unit_gradient_specs)]
-    fn unit_gradient(
-        raw: FloatTensor<Self>,
-        coefficients: FloatTensor<Self>,
-        g: FloatTensor<Self>,
-        config: UnitConfig,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-
     #[fusion(dtype = x, shape = Shape::new([x[0], x[1]]))]
     fn mean_pool(x: FloatTensor<Self>) -> FloatTensor<Self>;
-
-    #[fusion(dtype = g, shape = Shape::new(*dims))]
-    fn mean_pool_gradient(g: FloatTensor<Self>, dims: [usize; 4]) -> FloatTensor<Self>;
 
     /// Mean loss and its gradient for the logits.
     #[fusion(meta = |logits, _labels| (TensorSpec::new(Shape::new([1]), logits.dtype), logits.clone()))]
@@ -129,13 +91,6 @@ pub(super) trait GpuKernels: Backend {
     /// Standardised columns and their inverse deviations.
     #[fusion(meta = |x, _epsilon| (x.clone(), TensorSpec::new(Shape::new([x.shape[1]]), x.dtype)))]
     fn standardise(x: FloatTensor<Self>, epsilon: f32) -> (FloatTensor<Self>, FloatTensor<Self>);
-
-    #[fusion(dtype = g, shape = g)]
-    fn standardise_gradient(
-        y: FloatTensor<Self>,
-        inverse: FloatTensor<Self>,
-        g: FloatTensor<Self>,
-    ) -> FloatTensor<Self>;
 
     /// Loss, mean of the diagonal, correlation, and the loss's gradient for c.
     #[fusion(meta = redundancy_specs)]
@@ -162,8 +117,57 @@ pub(super) trait GpuKernels: Backend {
     /// Without gradient.
     #[fusion(dtype = one, shape = Shape::new([2 * one[0], one[1], one[2], one[3]]))]
     fn alternate(one: FloatTensor<Self>, other: FloatTensor<Self>) -> FloatTensor<Self>;
+}
 
-    /// New weights and momentum; without gradient.
+/// Operations on tensors without autodiff: what gradients and optimisers call. They are operations of the backend too, so that they pass
+/// through Fusion.
+#[backend_extension(Cube, Fusion)]
+pub(super) trait PlainGpuKernels: Backend {
+    #[fusion(dtype = g, shape = Shape::new(*dims))]
+    fn input_gradient(
+        w: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        dims: [usize; 4],
+        geometry: ConvGeometry,
+    ) -> FloatTensor<Self>;
+
+    #[fusion(dtype = g, shape = Shape::new([g[1], x[1], kernel[0], kernel[1]]))]
+    fn weight_gradient(
+        x: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        kernel: [usize; 2],
+        geometry: ConvGeometry,
+    ) -> FloatTensor<Self>;
+
+    /// Gradients of the weights and of the bias.
+    #[fusion(meta = weight_and_bias_specs)]
+    fn weight_and_bias_gradient(
+        x: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        kernel: [usize; 2],
+        geometry: ConvGeometry,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Gradients of the convolution's output, scale and shift.
+    #[fusion(meta = unit_gradient_specs)]
+    fn unit_gradient(
+        raw: FloatTensor<Self>,
+        coefficients: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        config: UnitConfig,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    #[fusion(dtype = g, shape = Shape::new(*dims))]
+    fn mean_pool_gradient(g: FloatTensor<Self>, dims: [usize; 4]) -> FloatTensor<Self>;
+
+    #[fusion(dtype = g, shape = g)]
+    fn standardise_gradient(
+        y: FloatTensor<Self>,
+        inverse: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// New weights and momentum.
     #[fusion(meta = |w, _g, b, _step| (w.clone(), b.clone()))]
     fn sgd(
         w: FloatTensor<Self>,
@@ -172,7 +176,7 @@ pub(super) trait GpuKernels: Backend {
         step: SgdStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// New weights and moments; without gradient.
+    /// New weights and moments.
     #[fusion(meta = |w, _g, m, v, _step| (w.clone(), m.clone(), v.clone()))]
     fn adam(
         w: FloatTensor<Self>,
@@ -182,7 +186,7 @@ pub(super) trait GpuKernels: Backend {
         step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// New weights and momentum of two parameters; without gradient.
+    /// New weights and momentum of two parameters.
     #[fusion(meta = sgd_pair_specs)]
     #[allow(clippy::too_many_arguments, clippy::type_complexity, reason = "the macro takes tensors one by one")]
     fn sgd_pair(

@@ -1,4 +1,4 @@
-//! The operations on tensors with autodiff: those that are differentiated are nodes of the graph, the others pass their inputs on.
+//! The operations on tensors with autodiff: those that are differentiated are nodes of the graph, the others give constants.
 
 mod nodes;
 
@@ -6,16 +6,10 @@ use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 
-use super::GpuKernels;
-use crate::kernel::{AdamStep, ConvGeometry, SgdStep, UnitConfig, ViewConfig};
+use super::{GpuKernels, PlainGpuKernels};
+use crate::kernel::{ConvGeometry, UnitConfig, ViewConfig};
 
-/// Message of an optimiser's operations.
-const UPDATE: &str = "an optimiser updates tensors without autodiff";
-/// Message of operations that only gradients call.
-const ONCE: &str = "second derivatives are not available on the GPU";
-
-#[allow(clippy::unimplemented, reason = "nothing here takes second derivatives")]
-impl<B: GpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
+impl<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
     fn convolution(x: FloatTensor<Self>, w: FloatTensor<Self>, geometry: ConvGeometry) -> FloatTensor<Self> {
         nodes::convolution::<B, C>(x, w, geometry)
     }
@@ -27,28 +21,6 @@ impl<B: GpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
         geometry: ConvGeometry,
     ) -> FloatTensor<Self> {
         nodes::convolution_with_bias::<B, C>([x, w, bias], geometry)
-    }
-
-    fn input_gradient(_: FloatTensor<Self>, _: FloatTensor<Self>, _: [usize; 4], _: ConvGeometry) -> FloatTensor<Self> {
-        unimplemented!("{ONCE}")
-    }
-
-    fn weight_gradient(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: [usize; 2],
-        _: ConvGeometry,
-    ) -> FloatTensor<Self> {
-        unimplemented!("{ONCE}")
-    }
-
-    fn weight_and_bias_gradient(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: [usize; 2],
-        _: ConvGeometry,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        unimplemented!("{ONCE}")
     }
 
     fn unit(
@@ -63,21 +35,8 @@ impl<B: GpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
         nodes::unit::<B, C>([x, w, scale, shift], [running_mean, running_var], config)
     }
 
-    fn unit_gradient(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: UnitConfig,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        unimplemented!("{ONCE}")
-    }
-
     fn mean_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
         nodes::mean_pool::<B, C>(x)
-    }
-
-    fn mean_pool_gradient(_: FloatTensor<Self>, _: [usize; 4]) -> FloatTensor<Self> {
-        unimplemented!("{ONCE}")
     }
 
     fn cross_entropy(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
@@ -90,10 +49,6 @@ impl<B: GpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
 
     fn standardise(x: FloatTensor<Self>, epsilon: f32) -> (FloatTensor<Self>, FloatTensor<Self>) {
         nodes::standardise::<B, C>(x, epsilon)
-    }
-
-    fn standardise_gradient(_: FloatTensor<Self>, _: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
-        unimplemented!("{ONCE}")
     }
 
     fn redundancy(
@@ -126,36 +81,5 @@ impl<B: GpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
 
     fn alternate(one: FloatTensor<Self>, other: FloatTensor<Self>) -> FloatTensor<Self> {
         FloatTensor::<Self>::new(B::alternate(one.into_primitive(), other.into_primitive()))
-    }
-
-    fn adam(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: AdamStep,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        unimplemented!("{UPDATE}")
-    }
-
-    fn sgd(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: SgdStep,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        unimplemented!("{UPDATE}")
-    }
-
-    fn sgd_pair(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: [SgdStep; 2],
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        unimplemented!("{UPDATE}")
     }
 }

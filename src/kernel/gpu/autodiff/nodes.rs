@@ -9,17 +9,17 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, TensorMetadata};
 use burn::tensor::Shape;
 
-use crate::kernel::gpu::GpuKernels;
+use crate::kernel::gpu::{GpuKernels, PlainGpuKernels};
 use crate::kernel::{ConvGeometry, UnitConfig};
 
 type Tracked<B> = FloatTensor<Autodiff<B>>;
 
-fn dims<B: GpuKernels, const D: usize>(x: &FloatTensor<B>) -> [usize; D] {
+fn dims<B: GpuKernels + PlainGpuKernels, const D: usize>(x: &FloatTensor<B>) -> [usize; D] {
     x.shape().dims()
 }
 
 /// Rows and columns of a filter, `[out, in, k, k']`.
-fn kernel<B: GpuKernels>(w: &FloatTensor<B>) -> [usize; 2] {
+fn kernel<B: GpuKernels + PlainGpuKernels>(w: &FloatTensor<B>) -> [usize; 2] {
     let [_, _, rows, columns] = dims::<B, 4>(w);
     [rows, columns]
 }
@@ -27,7 +27,7 @@ fn kernel<B: GpuKernels>(w: &FloatTensor<B>) -> [usize; 2] {
 #[derive(Debug)]
 struct ConvolutionNode;
 
-impl<B: GpuKernels> Backward<B, 2> for ConvolutionNode {
+impl<B: GpuKernels + PlainGpuKernels> Backward<B, 2> for ConvolutionNode {
     type State = (NodeId, NodeId, ConvGeometry);
 
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
@@ -47,7 +47,7 @@ impl<B: GpuKernels> Backward<B, 2> for ConvolutionNode {
 }
 
 /// Forward pass; the graph keeps x and w for the two gradients.
-pub(super) fn convolution<B: GpuKernels, C: CheckpointStrategy>(
+pub(super) fn convolution<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     x: Tracked<B>,
     w: Tracked<B>,
     geometry: ConvGeometry,
@@ -65,7 +65,7 @@ pub(super) fn convolution<B: GpuKernels, C: CheckpointStrategy>(
 #[derive(Debug)]
 struct BiasedConvolutionNode;
 
-impl<B: GpuKernels> Backward<B, 3> for BiasedConvolutionNode {
+impl<B: GpuKernels + PlainGpuKernels> Backward<B, 3> for BiasedConvolutionNode {
     type State = (NodeId, NodeId, ConvGeometry);
 
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
@@ -90,7 +90,7 @@ impl<B: GpuKernels> Backward<B, 3> for BiasedConvolutionNode {
 }
 
 /// Forward pass of x, w and bias; the graph keeps x and w for the three gradients.
-pub(super) fn convolution_with_bias<B: GpuKernels, C: CheckpointStrategy>(
+pub(super) fn convolution_with_bias<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     parents: [Tracked<B>; 3],
     geometry: ConvGeometry,
 ) -> Tracked<B> {
@@ -108,7 +108,7 @@ pub(super) fn convolution_with_bias<B: GpuKernels, C: CheckpointStrategy>(
 #[derive(Debug)]
 struct UnitNode;
 
-impl<B: GpuKernels> Backward<B, 4> for UnitNode {
+impl<B: GpuKernels + PlainGpuKernels> Backward<B, 4> for UnitNode {
     type State = ([NodeId; 2], [FloatTensor<B>; 2], UnitConfig);
 
     fn backward(self, ops: Ops<Self::State, 4>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
@@ -136,7 +136,7 @@ impl<B: GpuKernels> Backward<B, 4> for UnitNode {
 /// Forward pass of x, w, scale and shift; the graph keeps x, w, the convolution's output and the coefficients. Only the first output
 /// has a gradient.
 #[allow(clippy::type_complexity, reason = "the outputs of the operation")]
-pub(super) fn unit<B: GpuKernels, C: CheckpointStrategy>(
+pub(super) fn unit<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     parents: [Tracked<B>; 4],
     running: [Tracked<B>; 2],
     config: UnitConfig,
@@ -160,7 +160,7 @@ pub(super) fn unit<B: GpuKernels, C: CheckpointStrategy>(
 #[derive(Debug)]
 struct MeanPoolNode;
 
-impl<B: GpuKernels> Backward<B, 1> for MeanPoolNode {
+impl<B: GpuKernels + PlainGpuKernels> Backward<B, 1> for MeanPoolNode {
     type State = [usize; 4];
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
@@ -173,7 +173,7 @@ impl<B: GpuKernels> Backward<B, 1> for MeanPoolNode {
 }
 
 /// Forward pass; the gradient needs the dimensions of x only.
-pub(super) fn mean_pool<B: GpuKernels, C: CheckpointStrategy>(x: Tracked<B>) -> Tracked<B> {
+pub(super) fn mean_pool<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(x: Tracked<B>) -> Tracked<B> {
     let dims = dims::<B, 4>(x.primitive());
     let y = B::mean_pool(x.primitive().clone());
     match MeanPoolNode.prepare::<C>([x.node()]).compute_bound().stateful() {
@@ -186,7 +186,7 @@ pub(super) fn mean_pool<B: GpuKernels, C: CheckpointStrategy>(x: Tracked<B>) -> 
 #[derive(Debug)]
 struct LossNode;
 
-impl<B: GpuKernels> Backward<B, 1> for LossNode {
+impl<B: GpuKernels + PlainGpuKernels> Backward<B, 1> for LossNode {
     type State = FloatTensor<B>;
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
@@ -201,7 +201,7 @@ impl<B: GpuKernels> Backward<B, 1> for LossNode {
 
 /// Forward pass; the graph keeps the gradient for the logits, which the forward pass finds on its way. Only the first output has a
 /// gradient.
-pub(super) fn cross_entropy<B: GpuKernels, C: CheckpointStrategy>(
+pub(super) fn cross_entropy<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     logits: Tracked<B>,
     labels: IntTensor<Autodiff<B>>,
 ) -> (Tracked<B>, Tracked<B>) {
@@ -210,7 +210,7 @@ pub(super) fn cross_entropy<B: GpuKernels, C: CheckpointStrategy>(
 }
 
 /// Forward pass; the graph keeps the gradient for p, as for the cross-entropy. z is a constant.
-pub(super) fn negative_cosine<B: GpuKernels, C: CheckpointStrategy>(
+pub(super) fn negative_cosine<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     p: Tracked<B>,
     z: Tracked<B>,
 ) -> (Tracked<B>, Tracked<B>) {
@@ -219,7 +219,7 @@ pub(super) fn negative_cosine<B: GpuKernels, C: CheckpointStrategy>(
 }
 
 /// A loss whose gradient for x is known.
-pub(super) fn loss_of<B: GpuKernels, C: CheckpointStrategy>(
+pub(super) fn loss_of<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     x: &Tracked<B>,
     loss: FloatTensor<B>,
     gradient: FloatTensor<B>,
@@ -234,7 +234,7 @@ pub(super) fn loss_of<B: GpuKernels, C: CheckpointStrategy>(
 #[derive(Debug)]
 struct StandardiseNode;
 
-impl<B: GpuKernels> Backward<B, 1> for StandardiseNode {
+impl<B: GpuKernels + PlainGpuKernels> Backward<B, 1> for StandardiseNode {
     type State = [FloatTensor<B>; 2];
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
@@ -248,7 +248,7 @@ impl<B: GpuKernels> Backward<B, 1> for StandardiseNode {
 }
 
 /// Forward pass; the graph keeps the output and the inverse deviations. Only the first output has a gradient.
-pub(super) fn standardise<B: GpuKernels, C: CheckpointStrategy>(
+pub(super) fn standardise<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     x: Tracked<B>,
     epsilon: f32,
 ) -> (Tracked<B>, Tracked<B>) {
@@ -263,7 +263,7 @@ pub(super) fn standardise<B: GpuKernels, C: CheckpointStrategy>(
 #[derive(Debug)]
 struct ColumnProductsNode;
 
-impl<B: GpuKernels> Backward<B, 2> for ColumnProductsNode {
+impl<B: GpuKernels + PlainGpuKernels> Backward<B, 2> for ColumnProductsNode {
     type State = [NodeId; 2];
 
     /// With the gradient G: `b G^T` for a, `a G` for b.
@@ -285,13 +285,16 @@ impl<B: GpuKernels> Backward<B, 2> for ColumnProductsNode {
 }
 
 /// `[n, c]` -> `[n, c, 1, 1]`.
-fn pixels<B: GpuKernels>(x: FloatTensor<B>) -> FloatTensor<B> {
+fn pixels<B: GpuKernels + PlainGpuKernels>(x: FloatTensor<B>) -> FloatTensor<B> {
     let [rows, columns] = dims::<B, 2>(&x);
     B::float_reshape(x, Shape::new([rows, columns, 1, 1]))
 }
 
 /// Forward pass of a and b; the graph keeps both.
-pub(super) fn column_products<B: GpuKernels, C: CheckpointStrategy>(a: Tracked<B>, b: Tracked<B>) -> Tracked<B> {
+pub(super) fn column_products<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
+    a: Tracked<B>,
+    b: Tracked<B>,
+) -> Tracked<B> {
     let y = B::column_products(a.primitive().clone(), b.primitive().clone());
     match ColumnProductsNode.prepare::<C>([a.node(), b.node()]).compute_bound().stateful() {
         OpsKind::Tracked(mut node) => {
