@@ -32,6 +32,19 @@ const CASES: [Case; 15] = [
     (9, [1, 17], [28, 28], [4, 4], 3, 0, 1),
 ];
 
+/// The output y of a layer, and the gradients of a weighted sum of it for the layer's tensors.
+fn with_gradients<const D: usize>(y: Tensor<D>, x: &Tensor<D>, w: &Tensor<D>, bias: Option<&Tensor<1>>) -> Results {
+    let g = Tensor::<D>::from_data(random(4, &y.dims()), &y.device());
+    let gradients = (y.clone() * g).sum().backward();
+    let mut results = vec![
+        result("y", y),
+        result("dx", x.grad(&gradients).expect("dx")),
+        result("dw", w.grad(&gradients).expect("dw")),
+    ];
+    results.extend(bias.map(|bias| result("db", bias.grad(&gradients).expect("db"))));
+    results
+}
+
 #[test]
 fn convolutions_and_their_gradients_are_the_cpus() {
     for (n, [input, output], side, filter, stride, padding, dilation) in CASES {
@@ -44,17 +57,7 @@ fn convolutions_and_their_gradients_are_the_cpus() {
                 let w = leaf(2, [output, input, filter[0], filter[1]], device);
                 let b = leaf(3, [output], device);
                 let y = kernel::convolve(x.clone(), w.clone(), with_bias.then(|| b.clone()), geometry);
-                let g = Tensor::<4>::from_data(random(4, &y.dims()), device);
-                let gradients = (y.clone() * g).sum().backward();
-                let mut results = vec![
-                    result("y", y),
-                    result("dx", x.grad(&gradients).expect("dx")),
-                    result("dw", w.grad(&gradients).expect("dw")),
-                ];
-                if with_bias {
-                    results.push(result("db", b.grad(&gradients).expect("db")));
-                }
-                results
+                with_gradients(y, &x, &w, with_bias.then_some(&b))
             });
         }
     }
@@ -70,17 +73,7 @@ fn linear_layers_and_their_gradients_are_the_cpus() {
             let w = leaf(2, [output, input], device);
             let b = leaf(3, [output], device);
             let y = kernel::linear(x.clone(), w.clone(), with_bias.then(|| b.clone()));
-            let g = Tensor::<2>::from_data(random(4, &y.dims()), device);
-            let gradients = (y.clone() * g).sum().backward();
-            let mut results = vec![
-                result("y", y),
-                result("dx", x.grad(&gradients).expect("dx")),
-                result("dw", w.grad(&gradients).expect("dw")),
-            ];
-            if with_bias {
-                results.push(result("db", b.grad(&gradients).expect("db")));
-            }
-            results
+            with_gradients(y, &x, &w, with_bias.then_some(&b))
         });
     }
 }

@@ -6,16 +6,10 @@ use burn_cubecl::kernel::{cast, into_contiguous};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::layout::empty;
-use super::reduce::{PARTIALS, THREADS, over_lanes, summed, total};
+use super::reduce::{PARTIALS, THREADS, over_lanes, row_of_turn, summed, turns, write_share};
 
 /// Most threads for which one workgroup computes all rows, and no second launch has to sum.
 const ALONE: usize = 8192;
-
-/// Index of a row of logits in turn `turn` of a workgroup, `lanes` threads a row.
-#[cube]
-fn row_of(turn: usize, workgroups: usize, #[comptime] lanes: usize) -> usize {
-    (turn * workgroups + CUBE_POS_X as usize) * comptime!(THREADS / lanes) + UNIT_POS as usize / lanes
-}
 
 /// Largest logit of a row, for all its lanes. `end` is the number of logits, 0 beyond the last row.
 #[cube]
@@ -45,35 +39,31 @@ fn cross_entropy_kernel(
     let workgroups = part.len();
     let mut scratch = Shared::<[f32]>::new_slice(THREADS);
     let mut loss = 0.0f32;
-    for turn in 0..rows.div_ceil(workgroups * comptime!(THREADS / lanes)) {
-        let row = row_of(turn, workgroups, lanes);
-        let first = row * classes;
-        let end = select(row < rows, classes, 0usize);
-        let largest = largest_of(logits, first, end, &mut scratch, lanes);
+    for turn in 0..turns(workgroups, rows, lanes) {
+        let row = row_of_turn(turn, workgroups, rows, classes, lanes);
+        let largest = largest_of(logits, row.first, row.end, &mut scratch, lanes);
         let mut sum = 0.0f32;
         let mut j = lane;
-        while j < end {
-            sum += f32::exp(logits[first + j] - largest);
+        while j < row.end {
+            sum += f32::exp(logits[row.first + j] - largest);
             j += lanes;
         }
         let sum = over_lanes(sum, &mut scratch, lanes, true);
-        if row < rows {
-            let label = labels[row] as usize;
+        if row.index < rows {
+            let label = labels[row.index] as usize;
             j = lane;
-            while j < end {
+            while j < row.end {
                 let hit = select(j == label, 1.0f32, 0.0f32);
-                gradient[first + j] = (f32::exp(logits[first + j] - largest) / sum - hit) / f32::cast_from(rows);
+                gradient[row.first + j] =
+                    (f32::exp(logits[row.first + j] - largest) / sum - hit) / f32::cast_from(rows);
                 j += lanes;
             }
             if lane == 0 {
-                loss += f32::ln(sum) + largest - logits[first + label];
+                loss += f32::ln(sum) + largest - logits[row.first + label];
             }
         }
     }
-    let all = total(loss, &mut scratch);
-    if UNIT_POS == 0 {
-        part[CUBE_POS_X as usize] = all / f32::cast_from(rows);
-    }
+    write_share(loss, rows, part, &mut scratch);
 }
 
 /// `part[workgroup]`, the share of the workgroup's rows in the accuracy. A row counts 1/m where its label is among its m largest logits;
@@ -92,27 +82,22 @@ fn accuracy_kernel(
     let workgroups = part.len();
     let mut scratch = Shared::<[f32]>::new_slice(THREADS);
     let mut hits = 0.0f32;
-    for turn in 0..rows.div_ceil(workgroups * comptime!(THREADS / lanes)) {
-        let row = row_of(turn, workgroups, lanes);
-        let first = row * classes;
-        let end = select(row < rows, classes, 0usize);
-        let largest = largest_of(logits, first, end, &mut scratch, lanes);
+    for turn in 0..turns(workgroups, rows, lanes) {
+        let row = row_of_turn(turn, workgroups, rows, classes, lanes);
+        let largest = largest_of(logits, row.first, row.end, &mut scratch, lanes);
         let least = largest - f32::abs(largest) * rounding;
         let mut count = 0.0f32;
         let mut j = lane;
-        while j < end {
-            count += select(logits[first + j] >= least, 1.0f32, 0.0f32);
+        while j < row.end {
+            count += select(logits[row.first + j] >= least, 1.0f32, 0.0f32);
             j += lanes;
         }
         let count = over_lanes(count, &mut scratch, lanes, true);
-        if row < rows && lane == 0 {
-            hits += select(logits[first + labels[row] as usize] >= least, 1.0f32 / count, 0.0f32);
+        if row.index < rows && lane == 0 {
+            hits += select(logits[row.first + labels[row.index] as usize] >= least, 1.0f32 / count, 0.0f32);
         }
     }
-    let all = total(hits, &mut scratch);
-    if UNIT_POS == 0 {
-        part[CUBE_POS_X as usize] = all / f32::cast_from(rows);
-    }
+    write_share(hits, rows, part, &mut scratch);
 }
 
 /// Logits, labels, threads a row, and room for the partial sums.

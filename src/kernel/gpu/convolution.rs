@@ -11,7 +11,7 @@ use super::product::{DEPTH, PITCH, ROWS, ROWS_EACH, SIDE, THREADS, columns_each,
 use crate::kernel::ConvGeometry;
 
 /// Workgroups of a norm group that collect statistics; each writes one partial result.
-pub(super) const PARTIALS: usize = 64;
+pub(super) const NORM_PARTIALS: usize = 64;
 /// Workgroups along one axis of a launch; the standard allows 65,535.
 const MAX_WORKGROUPS: usize = 32_768;
 
@@ -350,7 +350,7 @@ pub(super) fn with_statistics(
     let w = into_contiguous(w);
     let (x, plan, images, y) = prepare(x, &w, geometry);
     let [rows, columns, makes] = plan.output;
-    let workgroups = tiles(images / groups * rows * columns).clamp(1, PARTIALS);
+    let workgroups = tiles(images / groups * rows * columns).clamp(1, NORM_PARTIALS);
     let part = empty(&x, [groups, workgroups, 2, makes]);
     let launch = Launch { x, w, bias: None, y, part: Some(part.clone()), images, workgroups };
     (launch.run(Plan { groups, ..plan }), part)

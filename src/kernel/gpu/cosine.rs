@@ -5,7 +5,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::layout::empty;
-use super::reduce::{PARTIALS, THREADS, over_lanes, summed, total};
+use super::reduce::{PARTIALS, THREADS, over_lanes, row_of_turn, summed, turns, write_share};
 
 /// Least norm that a row is divided by.
 const SHORTEST: f32 = 1e-12;
@@ -27,17 +27,15 @@ fn cosine_kernel(
     let workgroups = part.len();
     let mut scratch = Shared::<[f32]>::new_slice(THREADS);
     let mut loss = 0.0f32;
-    for turn in 0..rows.div_ceil(workgroups * comptime!(THREADS / lanes)) {
-        let row = (turn * workgroups + CUBE_POS_X as usize) * comptime!(THREADS / lanes) + UNIT_POS as usize / lanes;
-        let first = row * width;
-        let end = select(row < rows, width, 0usize);
+    for turn in 0..turns(workgroups, rows, lanes) {
+        let row = row_of_turn(turn, workgroups, rows, width, lanes);
         let mut product = 0.0f32;
         let mut square_p = 0.0f32;
         let mut square_z = 0.0f32;
         let mut j = lane;
-        while j < end {
-            let a = p[first + j];
-            let b = z[first + j];
+        while j < row.end {
+            let a = p[row.first + j];
+            let b = z[row.first + j];
             product += a * b;
             square_p += a * a;
             square_z += b * b;
@@ -50,19 +48,16 @@ fn cosine_kernel(
         let inverse_z = 1.0f32 / max(f32::sqrt(square_z), SHORTEST);
         let cosine = product * inverse_p * inverse_z;
         j = lane;
-        while j < end {
-            let across = z[first + j] * inverse_z - cosine * p[first + j] * inverse_p;
-            gradient[first + j] = -across * inverse_p / f32::cast_from(rows);
+        while j < row.end {
+            let across = z[row.first + j] * inverse_z - cosine * p[row.first + j] * inverse_p;
+            gradient[row.first + j] = -across * inverse_p / f32::cast_from(rows);
             j += lanes;
         }
-        if lane == 0 && row < rows {
+        if lane == 0 && row.index < rows {
             loss -= cosine;
         }
     }
-    let all = total(loss, &mut scratch);
-    if UNIT_POS == 0 {
-        part[CUBE_POS_X as usize] = all / f32::cast_from(rows);
-    }
+    write_share(loss, rows, part, &mut scratch);
 }
 
 /// Loss `[1]` and its gradient for p. `p`, `z`: `[n, d]`.

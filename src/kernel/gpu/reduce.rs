@@ -47,6 +47,42 @@ pub(super) fn total(mine: f32, scratch: &mut Shared<[f32]>) -> f32 {
     over_lanes(mine, scratch, THREADS, true)
 }
 
+/// Row of a matrix that a run of `lanes` threads works on: its values are `first` to `first + end`, and there are none beyond the last row.
+#[derive(CubeType)]
+pub(super) struct Row {
+    pub index: usize,
+    pub first: usize,
+    pub end: usize,
+}
+
+/// Row of this thread in turn `turn` of its workgroup, of `rows` with `width` values each.
+#[cube]
+pub(super) fn row_of_turn(
+    turn: usize,
+    workgroups: usize,
+    rows: usize,
+    #[comptime] width: usize,
+    #[comptime] lanes: usize,
+) -> Row {
+    let index = (turn * workgroups + CUBE_POS_X as usize) * comptime!(THREADS / lanes) + UNIT_POS as usize / lanes;
+    Row { index, first: index * width, end: select(index < rows, width, 0usize) }
+}
+
+/// Turns in which the workgroups see all rows.
+#[cube]
+pub(super) fn turns(workgroups: usize, rows: usize, #[comptime] lanes: usize) -> usize {
+    rows.div_ceil(workgroups * comptime!(THREADS / lanes))
+}
+
+/// Writes the workgroup's share of a mean over rows: the sum of `mine` over its threads, divided by the number of rows.
+#[cube]
+pub(super) fn write_share(mine: f32, rows: usize, part: &mut [f32], scratch: &mut Shared<[f32]>) {
+    let all = total(mine, scratch);
+    if UNIT_POS == 0 {
+        part[CUBE_POS_X as usize] = all / f32::cast_from(rows);
+    }
+}
+
 /// Sum of the partial results, by one workgroup.
 #[cube(launch_unchecked)]
 fn sum_kernel(part: &[f32], sum: &mut [f32]) {
