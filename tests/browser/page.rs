@@ -342,6 +342,8 @@ async fn assert_devices_agree(page: &Page, place: &str, run: &str) {
     page.wait("twenty steps", async || page.losses().await.len() >= 20).await;
     assert!(page.text("device-name").await.contains("WebGPU"));
     let gpu = page.losses().await;
+    let apart = gpu.iter().zip(&cpu).take(20).map(|(gpu, cpu)| ((gpu - cpu) / cpu).abs()).fold(0.0, f64::max);
+    println!("{run}: losses at most {apart:.1e} apart");
     for (step, (gpu, cpu)) in gpu.iter().zip(&cpu).take(20).enumerate() {
         assert!((gpu - cpu).abs() <= 1e-3 * cpu.abs(), "step {}: {gpu} on the GPU, {cpu} on the CPU", step + 1);
     }
@@ -350,8 +352,7 @@ async fn assert_devices_agree(page: &Page, place: &str, run: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn webgpu_and_cpu_agree_on_views_and_their_comparison() {
     let page = Page::open("/", &SOFTWARE_GPU).await;
-    // a small learning rate, for four images and narrow layers multiply rounding from step to step
-    let run = "method=simsiam&seed=1&batch=4&width=4&lr=0.001&steps=20&probe_every=0&read_every=1&autostart=1";
+    let run = "method=simsiam&seed=1&batch=4&width=4&steps=20&probe_every=0&read_every=1&autostart=1";
     assert_devices_agree(&page, "/", run).await;
     page.close().await;
 }
