@@ -12,6 +12,20 @@ const COLUMNS: usize = 16;
 /// Threads that share a column.
 const ROWS: usize = THREADS / COLUMNS;
 
+/// Column of a thread, and the rows that it reads of it: every 16th from `start` to `end`. There are none beyond the last column.
+#[derive(CubeType)]
+struct Place {
+    column: usize,
+    start: usize,
+    end: usize,
+}
+
+#[cube]
+fn place(rows: usize, #[comptime] width: usize) -> Place {
+    let column = CUBE_POS_X as usize * COLUMNS + UNIT_POS as usize % COLUMNS;
+    Place { column, start: UNIT_POS as usize / COLUMNS, end: select(column < width, rows, 0usize) }
+}
+
 /// Sum over the threads of a column, for all of them.
 #[cube]
 fn over_rows(mine: f32, scratch: &mut Shared<[f32]>) -> f32 {
@@ -37,32 +51,31 @@ fn standardise_kernel(
     #[comptime] width: usize,
 ) {
     let rows = rows as usize;
-    let column = CUBE_POS_X as usize * COLUMNS + UNIT_POS as usize % COLUMNS;
-    let start = UNIT_POS as usize / COLUMNS;
-    let end = select(column < width, rows, 0usize);
+    let place = place(rows, width);
+    let column = place.column;
     let mut scratch = Shared::<[f32]>::new_slice(THREADS);
     let mut sum = 0.0f32;
-    let mut row = start;
-    while row < end {
+    let mut row = place.start;
+    while row < place.end {
         sum += x[row * width + column];
         row += ROWS;
     }
     let mean = over_rows(sum, &mut scratch) / f32::cast_from(rows);
     let mut squares = 0.0f32;
-    row = start;
-    while row < end {
+    row = place.start;
+    while row < place.end {
         let off = x[row * width + column] - mean;
         squares += off * off;
         row += ROWS;
     }
     let var = over_rows(squares, &mut scratch) / f32::cast_from(rows);
     let scale = 1.0f32 / f32::sqrt(var + epsilon);
-    row = start;
-    while row < end {
+    row = place.start;
+    while row < place.end {
         y[row * width + column] = (x[row * width + column] - mean) * scale;
         row += ROWS;
     }
-    if start == 0 && column < width {
+    if place.start == 0 && column < width {
         inverse[column] = scale;
     }
 }
@@ -78,14 +91,13 @@ fn standardise_gradient_kernel(
     #[comptime] width: usize,
 ) {
     let rows = rows as usize;
-    let column = CUBE_POS_X as usize * COLUMNS + UNIT_POS as usize % COLUMNS;
-    let start = UNIT_POS as usize / COLUMNS;
-    let end = select(column < width, rows, 0usize);
+    let place = place(rows, width);
+    let column = place.column;
     let mut scratch = Shared::<[f32]>::new_slice(THREADS);
     let mut alone = 0.0f32;
     let mut product = 0.0f32;
-    let mut row = start;
-    while row < end {
+    let mut row = place.start;
+    while row < place.end {
         let at = row * width + column;
         alone += g[at];
         product += g[at] * y[at];
@@ -93,8 +105,8 @@ fn standardise_gradient_kernel(
     }
     let alone = over_rows(alone, &mut scratch) / f32::cast_from(rows);
     let product = over_rows(product, &mut scratch) / f32::cast_from(rows);
-    row = start;
-    while row < end {
+    row = place.start;
+    while row < place.end {
         let at = row * width + column;
         dx[at] = inverse[column] * (g[at] - alone - y[at] * product);
         row += ROWS;
