@@ -100,20 +100,25 @@ impl Speed {
             factor.solve(&mut vec![1.0; side], 1);
             platform::now() - start
         });
-        let factor = (side as f64).powi(3) / 6.0 / factoring.fold(f64::INFINITY, f64::min).max(1e-9);
+        let factor = (side as f64).powi(3) / 6.0 / fastest(factoring);
         Ok(Self { wide, thin, factor })
     }
 }
 
 /// Seconds of the fastest of [`LOOKS`] calls: the first may choose kernels, and other programs interrupt some.
 async fn timed(product: impl Fn() -> Tensor<2>) -> Result<f64> {
-    let mut seconds = f64::INFINITY;
+    let mut seconds = Vec::with_capacity(LOOKS);
     for _ in 0..LOOKS {
         let start = platform::now();
         product().into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
-        seconds = seconds.min(platform::now() - start);
+        seconds.push(platform::now() - start);
     }
-    Ok(seconds.max(1e-6))
+    Ok(fastest(seconds.into_iter()))
+}
+
+/// Smallest of several measured times in seconds, at least a microsecond, as clocks may be coarse.
+fn fastest(seconds: impl Iterator<Item = f64>) -> f64 {
+    seconds.fold(f64::INFINITY, f64::min).max(1e-6)
 }
 
 /// Cost of passing images through an encoder.
@@ -240,16 +245,9 @@ mod tests {
     }
 
     #[test]
-    fn a_single_interruption_does_not_slow_the_speed() {
-        let calls = std::cell::Cell::new(0);
-        let product = || {
-            calls.set(calls.get() + 1);
-            let interrupted = calls.get() == LOOKS; // as if another program took its turn
-            std::thread::sleep(std::time::Duration::from_millis(if interrupted { 200 } else { 0 }));
-            Tensor::<2>::ones([2, 2], &Device::flex())
-        };
-        let seconds = futures_lite::future::block_on(timed(product)).expect("flex reads");
-        assert!(calls.get() == LOOKS && seconds < 0.1, "{seconds} s");
+    fn interruptions_do_not_slow_the_speed() {
+        assert_eq!(fastest([0.2, 0.001, 0.3].into_iter()), 0.001);
+        assert_eq!(fastest([0.0, 0.2].into_iter()), 1e-6, "a coarse clock gives no infinite speed");
     }
 
     #[test]
