@@ -8,14 +8,17 @@ SHELL := bash
 PORT ?= 8080
 SETS ?= fashion-mnist
 DENY ?= licenses bans sources
+ADAPTER ?= swiftshader
+BATCH ?= 64,128
+JAX_JS := @jax-js/jax@0.1.25
 WASM := --target wasm32-unknown-unknown --profile web
 PAGE := --target wasm32-unknown-unknown --profile page --no-default-features --features page
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build data dist page test lint docs unit examples browser bench screenshot deny crosscheck fuzz clean
+.PHONY: help demo build data dist page test lint docs unit examples browser bench bench-web screenshot deny crosscheck fuzz clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: page ## Build the page and serve it on 127.0.0.1 (PORT=8080)
 	@echo; echo "nolabel is at http://127.0.0.1:$(PORT)/ (Ctrl-C ends it)"; echo
@@ -80,6 +83,14 @@ crosscheck: build data ## Compare with PyTorch, torchvision, scikit-learn and on
 bench: ## Time a training step of every method, and the probes
 	cargo bench --locked --bench step
 	cargo bench --locked --bench probe
+
+bench-web: ## Time a small network on WebGPU beside jax-js in headless Chromium (ADAPTER=default for this machine's GPU, BATCH=64,128)
+	@scripts/setup.sh wasm bindgen npm chromium
+	cargo build --locked $(WASM) --package bench-web
+	wasm-bindgen --target web --no-typescript --out-dir $(CARGO_TARGET_DIR)/bench-web $(CARGO_TARGET_DIR)/wasm32-unknown-unknown/web/bench_web.wasm
+	npm install --silent --no-save --prefix $(CACHE)/jax-js $(JAX_JS)
+	cargo run --release --locked --package browser-tests --bin bench_web -- --wasm $(CARGO_TARGET_DIR)/bench-web \
+	  --jax-js $(CACHE)/jax-js/node_modules/@jax-js/jax/dist --adapter $(ADAPTER) --batch $(BATCH)
 
 fuzz: ## Run the program on damaged files, minutes (SEED=1 COPIES=200 FORMATS="png pth" for others)
 	NOLABEL_FUZZ_SEED=$(SEED) NOLABEL_FUZZ_COPIES=$(COPIES) NOLABEL_FUZZ_FORMATS="$(FORMATS)" \

@@ -40,6 +40,32 @@ pub fn downloads() -> PathBuf {
     std::env::temp_dir().join(format!("nolabel-downloads-{}", std::process::id()))
 }
 
+/// A headless browser. The fields are dropped in order: first the browser, then its driver, then the turn.
+pub struct Browser {
+    /// The browser, for all operations.
+    pub driver: WebDriver,
+    chromedriver: Child,
+    turn: MutexGuard<'static, ()>,
+}
+
+impl Browser {
+    /// Starts Chromium with `flags`, on a `screen` of the form of chromedriver's `mobileEmulation`.
+    pub async fn start(flags: &[&str], screen: Option<Value>) -> Self {
+        let turn = TURN.lock().await;
+        let (chromedriver, driver_port) = chromedriver().await;
+        let mut wishes = DesiredCapabilities::chrome();
+        FLAGS.iter().chain(flags).for_each(|flag| wishes.add_arg(flag).expect("flags are text"));
+        if let Some(screen) = screen {
+            wishes.add_experimental_option("mobileEmulation", screen).expect("a plain object");
+        }
+        let folders = json!({ "download.default_directory": downloads() });
+        wishes.add_experimental_option("prefs", folders).expect("a plain object");
+        let started = WebDriver::new(format!("http://127.0.0.1:{driver_port}"), wishes).await;
+        let driver = started.expect("chromium starts: `make test` installs what is missing");
+        Self { driver, chromedriver, turn }
+    }
+}
+
 /// The page in a browser. The fields are dropped in order: first the browser, then its driver, then the turn.
 pub struct Page {
     /// The browser, for operations that have no method here.
@@ -73,18 +99,8 @@ impl Page {
     }
 
     async fn start(flags: &[&str], screen: Option<Value>, host: &str, address: &str) -> Self {
-        let turn = TURN.lock().await;
         let port = host::serve().await.port();
-        let (chromedriver, driver_port) = chromedriver().await;
-        let mut wishes = DesiredCapabilities::chrome();
-        FLAGS.iter().chain(flags).for_each(|flag| wishes.add_arg(flag).expect("flags are text"));
-        if let Some(screen) = screen {
-            wishes.add_experimental_option("mobileEmulation", screen).expect("a plain object");
-        }
-        let folders = json!({ "download.default_directory": downloads() });
-        wishes.add_experimental_option("prefs", folders).expect("a plain object");
-        let started = WebDriver::new(format!("http://127.0.0.1:{driver_port}"), wishes).await;
-        let driver = started.expect("chromium starts: `make test` installs what is missing");
+        let Browser { driver, chromedriver, turn } = Browser::start(flags, screen).await;
         let page = Self { driver, _chromedriver: chromedriver, origin: format!("http://{host}:{port}"), _turn: turn };
         page.goto(address).await;
         page
