@@ -313,7 +313,7 @@ impl Launch {
     }
 }
 
-/// Tiles of a norm group of so many pixels.
+/// Number of tiles that the `pixels` of a norm group take.
 fn tiles(pixels: usize) -> usize {
     pixels.div_ceil(ROWS)
 }

@@ -1,4 +1,4 @@
-//! Which pixels a convolution reads, as values known when a kernel is compiled.
+//! Geometry of a convolution: the pixels that it reads, from values known when a kernel is compiled.
 
 use burn_cubecl::cubecl::{self, prelude::*};
 
