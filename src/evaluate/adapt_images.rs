@@ -22,7 +22,7 @@ pub struct AdaptedImages {
 /// three channels, colour becomes luma, and another size is resampled (bilinear, antialiased) to the nearest byte.
 ///
 /// # Errors
-/// When the encoder has other channels than one or three, and the images have not those.
+/// When the encoder has neither one nor three channels, and the images do not have as many.
 pub fn adapt_images(images: Dataset, channels: usize, size: Option<[usize; 2]>) -> Result<AdaptedImages> {
     let there = images.train.size();
     let [height, width] = size.unwrap_or([there.height, there.width]);

@@ -1,4 +1,4 @@
-//! Gaussian blur with a standard deviation of its own for each image, as two matrix products an image.
+//! Gaussian blur with a standard deviation of its own for each image, as two matrix products per image.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};

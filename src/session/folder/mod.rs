@@ -1,5 +1,5 @@
 //! A run on disk: `run.toml`, `events.jsonl`, `checkpoints/`, `eval.json` once it was evaluated, and the lock file `lock`,
-//! held by the process that trains it. A checkpoint is either whole or absent, whenever the power fails.
+//! held by the process that trains it. A checkpoint is either whole or absent, even after a power failure.
 
 mod best;
 mod checkpoints;
