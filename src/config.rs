@@ -67,8 +67,8 @@ options! {
         /// Training images in use; 0 uses all of them.
         #[serde(default)]
         images: usize = 0, in 0.., unit "images";
-        /// Draw the images in use by seed 0, so that all runs learn from the same, and with the same share of each class.
-        /// Switched off, they are the first ones of the data set, as in runs of earlier versions.
+        /// Draw the images in use at random, with the same share of each class and always with seed 0, so that all runs learn
+        /// from the same images. Switched off, the first images of the data set are used, as in runs of earlier versions.
         #[serde(default)]
         draw_images: bool = true;
         /// Seed; weights, order and views follow from it.

@@ -1,4 +1,4 @@
-//! The network that the names and shapes of a file's tensors speak of.
+//! The network of a file, recognised by the names and shapes of its tensors.
 
 use std::collections::BTreeMap;
 
@@ -34,11 +34,11 @@ pub(super) fn family<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option
     FAMILIES.into_iter().find(|(_, pieces)| pieces.iter().any(&has)).map(|(family, _)| family)
 }
 
-/// The residual network that the names and shapes of the file's tensors speak of; `called` is the name that the file itself
+/// The residual network of a file, recognised by the names and shapes of its tensors; `called` is the name that the file itself
 /// gives it.
 ///
 /// # Errors
-/// When they speak of none, of one that is not known here, or of two between which they do not tell.
+/// When they are those of no residual network, of one that is not known here, or fit two that are.
 pub(super) fn guess(
     tensors: &BTreeMap<String, Array>,
     called: Option<&str>,

@@ -52,7 +52,7 @@ pub(crate) struct TrainRequest {
     pub(crate) args: RunArgs,
 }
 
-/// A run that is ready to go.
+/// A run that is ready for its first step.
 pub(crate) struct Run {
     pub(crate) session: Session,
     pub(crate) selected: Selected,
@@ -231,7 +231,7 @@ impl TrainRequest {
         )))
     }
 
-    /// The run made as long as was asked for, where that is another length than it has.
+    /// The run with the length that was asked for; `None` if it has that length already.
     fn lengthened(&self, record: &Record, step: usize) -> Outcome<Option<Record>> {
         let mut config = record.config.clone();
         self.args.budget.apply(&mut config)?;

@@ -22,7 +22,7 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// The run as the commands that evaluate see it, with its log and still locked.
+    /// The run opened for evaluation, with its log and still locked.
     pub(crate) fn opened(self) -> Outcome<(Opened, Loaded, Log)> {
         let Run { session, selected, folder, log, .. } = self.run;
         let opened = Opened::at(folder.path())?;
