@@ -18,8 +18,8 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
 const ROUNDING: f64 = 1e-5;
 
 /// Each column's chance to be picked as the largest of its row, where equal logits are in random order: 1 for a single largest
-/// logit, 1/m for each of m equal ones. So a network that gives every image the same embedding finds what chance finds, and
-/// not everything or nothing by the order of the columns.
+/// logit, 1/m for each of m equal ones. So a network that gives every image the same embedding scores at chance level, not 0 or
+/// 1 depending on the order of the columns.
 ///
 /// `logits`: `[n, k]` -> `[n, k]`, rows that sum to 1, without gradient.
 pub fn first_place(logits: Tensor<2>) -> Tensor<2> {
