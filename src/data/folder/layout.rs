@@ -51,7 +51,7 @@ pub(super) fn find(root: &Path) -> Result<Layout> {
     }
     let (tree, mut others) = Folder::read(root)?;
     let tree = tree.without_films(&mut others);
-    Plan::of(root, &Halves::of(&tree)?)?.layout(&others)
+    SplitPlan::of(root, &Halves::of(&tree)?)?.layout(&others)
 }
 
 /// The images of a half by their classes.
@@ -137,7 +137,7 @@ fn in_words(folder: &Folder) -> String {
 }
 
 /// Training images, and validation and test images if there are any.
-struct Plan<'a> {
+struct SplitPlan<'a> {
     root: &'a Path,
     train: Images,
     validation: Images,
@@ -145,7 +145,7 @@ struct Plan<'a> {
     unused: Vec<String>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> SplitPlan<'a> {
     fn of(root: &'a Path, halves: &Halves) -> Result<Self> {
         let mut unused: Vec<String> = halves.unused.iter().map(|folder| in_words(folder)).collect();
         for folder in &halves.beside {

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_follow_one_another_within_clips_and_splits_share_none() {
+    fn frames_follow_within_clips_and_splits_share_none() {
         let data = dataset(16, |count| (0..count).map(|number| clip(number, 16)).collect()).expect("a data set");
         assert_eq!([data.train.len(), data.test.len()], [FRAMES * TRAIN_CLIPS, FRAMES * TEST_CLIPS]);
         data.train.check_labels(data.classes.len()).expect("classes with names");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_changes_into_the_next_a_little_and_noise_alone_does_not() {
+    fn the_next_frame_differs_less_than_the_last_one() {
         let off =
             |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(&a, &b)| f32::from(a.abs_diff(b))).sum::<f32>() / a.len() as f32;
         for number in 0..8 {

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_wanted_files_are_written_and_only_where_they_belong() {
+    fn only_the_wanted_files_are_written_where_they_belong() {
         let wanted = [file("a.bin", b"first"), file("b.bin", b"second")];
         let packed = archive(&[
             ("set/readme.txt", EntryType::Regular, b"hello"),
