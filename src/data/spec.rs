@@ -41,7 +41,7 @@ impl FromStr for Spec {
         if name == shapes::NAME {
             return match place {
                 None => Ok(named),
-                Some(_) => Err(Error::Config(format!("{name} is made at once and lies in no folder: leave `:` out"))),
+                Some(_) => Err(Error::Config(format!("{name} is generated and lies in no folder: leave `:` out"))),
             };
         }
         if !named.is_folder() {

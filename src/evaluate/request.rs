@@ -100,7 +100,7 @@ impl EvalRequest {
         let wrong = |what: &str| Err(Error::Config(what.to_string()));
         self.settings.check()?;
         if self.few.is_some() && !self.settings.linear {
-            return wrong("few labels are read by the linear probe, which was not asked for");
+            return wrong("few labels need the linear probe, which was not asked for");
         }
         let supervised = match &self.supervised {
             SupervisedControl::Measured(plan) => Some(plan),
@@ -108,7 +108,7 @@ impl EvalRequest {
         };
         if (supervised.is_some() || self.untrained > 1) && !self.settings.reads() {
             return wrong(
-                "the supervised control and untrained encoders of other seeds are read by linear, knn or retrieval, none of \
+                "the supervised control and untrained encoders of other seeds need linear, knn or retrieval, none of \
                  which was asked for",
             );
         }

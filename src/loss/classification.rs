@@ -9,7 +9,7 @@ use crate::kernel;
 /// `logits` z: `[n, k]`; `labels` y: `[n]`, each below k -> `[1]`.
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [n, _] = logits.dims();
-    assert_eq!(labels.dims(), [n], "cross_entropy: one label a row");
+    assert_eq!(labels.dims(), [n], "cross_entropy: one label per row");
     kernel::cross_entropy(logits, labels)
 }
 
@@ -36,7 +36,7 @@ pub fn first_place(logits: Tensor<2>) -> Tensor<2> {
 /// `logits`: `[n, k]`; `labels`: `[n]` -> `[1]`, without gradient.
 pub fn accuracy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [n, _] = logits.dims();
-    assert_eq!(labels.dims(), [n], "accuracy: one label a row");
+    assert_eq!(labels.dims(), [n], "accuracy: one label per row");
     kernel::accuracy(logits.clone().detach(), labels.clone(), ROUNDING)
         .unwrap_or_else(|| first_place(logits).gather(1, labels.unsqueeze_dim(1)).mean())
 }

@@ -143,8 +143,8 @@ fn warning(Health { step, verdict, embedding, .. }: &Health, most_used: f64) -> 
     match verdict {
         Verdict::Healthy => None,
         Verdict::NoVariety => Some(format!(
-            "No variety at step {step}: all images say the same{}. Either the images are alike, or the network has collapsed to \
-             one answer; nothing is learned like this.",
+            "No variety at step {step}: all images look the same to the network{}. \
+             Either they are alike, or the network has collapsed; nothing can be learned this way.",
             spread.map_or(String::new(), |spread| format!(" (spread {spread:.3})"))
         )),
         Verdict::Collapsing => Some(match spread {

@@ -30,7 +30,7 @@ enum Border {
 /// `sigmas`: n numbers -> the same shape.
 pub fn blur(images: Tensor<4>, sigmas: &[f32], kernel: Kernel) -> Tensor<4> {
     let [n, _, height, width] = images.dims();
-    assert_eq!(sigmas.len(), n, "blur: one sigma an image");
+    assert_eq!(sigmas.len(), n, "blur: one sigma per image");
     if sigmas.iter().all(|&sigma| sigma == 0.0) {
         return images;
     }

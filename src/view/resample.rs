@@ -44,7 +44,7 @@ const AWAY: f64 = 1e6;
 /// `images`: `[n, c, h, w]`; `windows`: n -> `[n, c, size[0], size[1]]`.
 pub fn resample(images: Tensor<4>, windows: &[Window], size: [usize; 2], filter: Filter) -> Tensor<4> {
     let [n, _, height, width] = images.dims();
-    assert_eq!(windows.len(), n, "resample: one window an image");
+    assert_eq!(windows.len(), n, "resample: one window per image");
     let down: Vec<_> = windows.iter().map(|w| Span::whole(w.top, w.height, false)).collect();
     let across: Vec<_> = windows.iter().map(|w| Span::whole(w.left, w.width, w.mirrored)).collect();
     let device = images.device();

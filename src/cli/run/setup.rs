@@ -184,10 +184,7 @@ impl TrainRequest {
         let folder = Folder::create(&path, record)?;
         folder.save(session.step(), bytes)?;
         if session.step() >= session.started().total_steps {
-            warnings.push(
-                "this run is finished: all its steps were taken, and none is taken here; --epochs N trains it further"
-                    .to_string(),
-            );
+            warnings.push("this run is finished: all its steps were taken; --epochs N trains it further".to_string());
         }
         let log = folder.log()?;
         Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings })

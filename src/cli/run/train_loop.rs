@@ -182,7 +182,7 @@ impl Training {
         let step = self.session().step();
         let resume = self.resume.replace(STOP_ON_COLLAPSE, "");
         Failure::Failed(format!(
-            "the run was ended for its bad health and is saved after step {step}; to continue all the same:\n  {resume}"
+            "the run collapsed or stalled; it was saved and ended after step {step}; to continue anyway:\n  {resume}"
         ))
     }
 

@@ -201,7 +201,7 @@ impl MultiTask {
         });
         let layers = self.trunk.shares().map(|shares| Figure {
             title: "Which layers each task reads".to_string(),
-            caption: format!("A row a task ({names}), a column a layer, from pixels to head; black is 0."),
+            caption: format!("One row per task ({names}), one column per layer, from pixels to head; black is 0."),
             values: shares.abs(),
             low: 0.0,
             high: 1.0,

@@ -129,7 +129,7 @@ fn lock(path: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::Run(format!(
-            "another nolabel is at work in {}; wait for it, or choose another folder",
+            "another nolabel process is writing to {}; wait for it, or choose another folder",
             path.parent().unwrap_or(&path).display()
         ))),
         // some network file systems have no locks: then no other process can hold one either
