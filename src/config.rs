@@ -101,6 +101,9 @@ fn one() -> usize {
     1
 }
 
+/// Settings that the values of all others start from: chosen first, and not meant by a misspelt name.
+pub const CHOSEN_FIRST: [&str; 3] = ["method", "preset", "data"];
+
 impl RunConfig {
     /// The length of the run.
     pub fn budget(&self) -> Budget {
@@ -148,7 +151,10 @@ impl RunConfig {
         let short = key.strip_prefix("options.").unwrap_or(key);
         let Some(declared) = known.iter().find(|one| one.key == short) else {
             return Err(self.other_schedule(key).map_or_else(
-                || unknown(key, &known),
+                || {
+                    let later = known.iter().filter(|one| !CHOSEN_FIRST.contains(&one.key.as_str()));
+                    unknown(key, &later.cloned().collect::<Vec<_>>())
+                },
                 |kind| {
                     let kind = kind.word();
                     Error::Config(format!("`{key}` belongs to another schedule; set schedule.kind={kind} before it"))

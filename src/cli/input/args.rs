@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command};
 
 use crate::cli::output::exit::{Failure, Outcome};
-use crate::config::{Preset, RunConfig};
+use crate::config::{CHOSEN_FIRST, Preset, RunConfig};
 use crate::data::catalogue::CATALOGUE;
 use crate::data::folder::{self, clips};
 use crate::data::{Spec, shapes};
@@ -19,8 +19,6 @@ use crate::view::recipe;
 
 /// The data set of commands that need none to be named.
 pub(crate) const DEFAULT_DATA: &str = CATALOGUE[0].name;
-/// Settings with arguments of their own, which `--set` cannot change.
-pub(crate) const CHOSEN_OTHERWISE: [&str; 3] = ["method", "preset", "data"];
 
 /// Parser of method ids; the help lists them with their tasks.
 pub(crate) fn methods() -> PossibleValuesParser {
@@ -333,7 +331,7 @@ impl MannerArgs {
 
 /// Changes a setting; an unknown key is answered with the nearest one, a wrong value with the range.
 pub(crate) fn set(config: &mut RunConfig, key: &str, value: &str) -> Outcome {
-    if CHOSEN_OTHERWISE.contains(&key) {
+    if CHOSEN_FIRST.contains(&key) {
         return Err(Failure::Usage(format!("`{key}` cannot be changed with --set; it has an argument of its own")));
     }
     let options = find(&config.method)?.options();
@@ -370,6 +368,8 @@ mod tests {
             assert!(said.contains(&format!("did you mean {meant}; ")), "{said}");
         }
         assert!(!refused("zzzzzzzz", "1").contains("did you mean"));
+        // an option of other methods, nearest to the name of an argument
+        assert!(!refused("projector", "1").contains("preset"));
         assert!(refused("data", "cifar-10").contains("an argument of its own"));
         assert!(refused("schedule.at_epochs", "2").contains("set schedule.kind=steps before it"));
         assert!(refused("batch", "many").contains("`batch` must be a whole number, 2 or more images, not many"));
