@@ -15,7 +15,7 @@ WASM := --target wasm32-unknown-unknown --profile web
 PAGE := --target wasm32-unknown-unknown --profile page --no-default-features --features page
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build data dist page test lint docs unit examples browser bench bench-web screenshot deny crosscheck fuzz clean
+.PHONY: help demo build data dist page test lint docs unit examples browser budget bench bench-web screenshot deny crosscheck fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,7 @@ dist: page ## Build the page into dist/, small enough to deploy
 	@scripts/setup.sh npm
 	scripts/shrink.sh dist
 
-test: lint docs unit examples dist browser ## Run all checks but deny and crosscheck
-	scripts/budget.sh dist
+test: lint docs unit examples dist browser budget ## Run all checks but bench, deny, crosscheck and fuzz
 
 lint: ## Check format and lints, native and wasm
 	@scripts/setup.sh wasm
@@ -79,6 +78,9 @@ deny: ## Check licences and sources of dependencies (DENY="advisories licenses b
 crosscheck: build data ## Compare with PyTorch, torchvision, scikit-learn and onnxruntime, in a virtual environment
 	@scripts/setup.sh reference
 	@PYTHONDONTWRITEBYTECODE=1 $(CACHE)/reference/bin/python tests/reference/crosscheck.py $(CARGO_TARGET_DIR)/release/nolabel
+
+budget: ## Print what a visitor of the page downloads; fails above the budget (needs dist/)
+	scripts/budget.sh dist
 
 bench: ## Time a training step of every method, and the probes
 	cargo bench --locked --bench step

@@ -67,8 +67,8 @@ options! {
         /// Training images in use; 0 uses all of them.
         #[serde(default)]
         images: usize = 0, in 0.., unit "images";
-        /// Draw the images in use by seed 0, so that all runs learn from the same, and with the same share of each class.
-        /// Switched off, they are the first ones of the data set, as in runs of earlier versions.
+        /// Draw the images in use at random, with the same share of each class and always with seed 0, so that all runs learn
+        /// from the same images. Switched off, the first images of the data set are used, as in runs of earlier versions.
         #[serde(default)]
         draw_images: bool = true;
         /// Seed; weights, order and views follow from it.
@@ -100,6 +100,9 @@ options! {
 fn one() -> usize {
     1
 }
+
+/// Settings that the values of all others start from: chosen first, and not meant by a misspelt name.
+pub const CHOSEN_FIRST: [&str; 3] = ["method", "preset", "data"];
 
 impl RunConfig {
     /// The length of the run.
@@ -148,7 +151,10 @@ impl RunConfig {
         let short = key.strip_prefix("options.").unwrap_or(key);
         let Some(declared) = known.iter().find(|one| one.key == short) else {
             return Err(self.other_schedule(key).map_or_else(
-                || unknown(key, &known),
+                || {
+                    let later = known.iter().filter(|one| !CHOSEN_FIRST.contains(&one.key.as_str()));
+                    unknown(key, &later.cloned().collect::<Vec<_>>())
+                },
                 |kind| {
                     let kind = kind.word();
                     Error::Config(format!("`{key}` belongs to another schedule; set schedule.kind={kind} before it"))

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const README_LINES: usize = 150;
-/// What begins a path within the repository.
+/// First folders of paths within the repository.
 const FOLDERS: [&str; 6] = ["src/", "tests/", "scripts/", "docs/", "examples/", ".github/"];
 
 /// One page: its path within the repository and its text.

@@ -90,13 +90,25 @@ fn layer(path: &Path) -> String {
 /// Source text in which comments, strings and characters are blanked, line breaks aside, so that braces and paths in what
 /// is left are those of the code.
 fn code_only(text: &str) -> String {
+    blanked(text, |_| false)
+}
+
+/// The same with the strings, less the brackets and semicolons in them, so that those that are left are still the code's.
+fn code_and_strings(text: &str) -> String {
+    blanked(text, |literal| literal.starts_with('"'))
+}
+
+/// Source text in which comments, strings and characters are blanked, except for those that `keep` is true for.
+fn blanked(text: &str, keep: impl Fn(&str) -> bool) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let length = literal_length(rest, code.chars().next_back());
         let (skipped, after) = rest.split_at(length.unwrap_or(first.len_utf8()));
         if length.is_some() {
-            code.extend(skipped.chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+            let kept = keep(skipped);
+            let is_shown = |c: char| c == '\n' || kept && !"()[]{};".contains(c);
+            code.extend(skipped.chars().map(|c| if is_shown(c) { c } else { ' ' }));
         } else {
             code.push_str(skipped);
         }
@@ -252,6 +264,19 @@ fn code_after_a_test_item_is_seen() {
 }
 
 #[test]
+fn strings_after_a_test_item_are_seen() {
+    let text = r##"
+        #[cfg(test)]
+        fn helper() -> &'static str { "a }" }
+        const ID: &str = "b {"; // "c"
+        #[cfg(test)]
+        mod tests { const ID: &str = "d"; }
+    "##;
+    let seen = without_tests(&code_and_strings(text));
+    assert_eq!(["a", "b", "c", "d"].map(|id| seen.contains(&format!("\"{id}"))), [false, true, false, false]);
+}
+
+#[test]
 fn every_module_has_its_layer() {
     let known: Vec<_> = LAYERS.iter().map(|(name, _)| *name).collect();
     for (path, _) in sources() {
@@ -329,7 +354,7 @@ fn no_method_is_named_outside_of_methods() {
         }
         // a text that is an id is a name; texts of help may give examples
         let ids = METHODS.iter().map(|entry| format!("\"{}\"", entry.info().id));
-        let shown = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let shown = without_tests(&code_and_strings(&text));
         wrong.extend(ids.filter(|id| shown.contains(id)).map(|id| format!("{}: {id}", path.display())));
     }
     assert!(wrong.is_empty(), "methods are named:\n{}", wrong.join("\n"));

@@ -26,7 +26,7 @@ Start here:
 
 `nolabel help COMMAND` explains a command and gives examples.";
 
-/// Trains image encoders without labels, on the GPU or CPU that is there.
+/// Trains image encoders without labels, on a GPU or on the CPU.
 ///
 /// The network is given a task that needs no labels, for example to predict by which angle an image was rotated. Its features
 /// are then measured with labels that it was never shown, beside controls that learned nothing.

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 pub struct Entry {
     /// The name on the command line and in links.
     pub name: &'static str,
-    /// The title as its makers write it.
+    /// The title as its authors write it.
     pub title: &'static str,
     /// The size of its images.
     pub size: Size,
@@ -20,7 +20,7 @@ pub struct Entry {
     pub files: &'static [File],
     /// The address under which its makers offer the files.
     pub official: &'static str,
-    /// The packed archive there that holds all files. Without one each file is packed by itself.
+    /// The archive there that holds all files; without one each file is compressed by itself.
     pub archive: Option<&'static str>,
     /// The licence its makers give.
     pub licence: &'static str,
@@ -37,7 +37,7 @@ pub struct File {
     pub name: &'static str,
     /// Bytes, unpacked.
     pub bytes: u64,
-    /// SHA-256 of the unpacked bytes: packers differ, contents must not.
+    /// SHA-256 of the unpacked bytes, because copies may be compressed in different ways.
     pub sha256: &'static str,
 }
 
@@ -74,20 +74,20 @@ pub enum Holds {
 }
 
 impl Entry {
-    /// The first file of this part with this content.
+    /// The first file of this split with this content.
     pub fn file(&self, part: Part, holds: Holds) -> &'static File {
         let mut files = self.files.iter();
         files.find(|file| file.part == part && file.holds == holds).expect("a format is asked only for what it has")
     }
 }
 
-/// Digests as `sha256sum` writes them, one list a data set. Scripts that fetch data check against the same lists.
+/// Digests as `sha256sum` writes them, one list per data set. Scripts that fetch data check against the same lists.
 const FASHION_MNIST_DIGESTS: &str = include_str!("fashion-mnist.sha256");
 const MNIST_DIGESTS: &str = include_str!("mnist.sha256");
 const CIFAR_10_DIGESTS: &str = include_str!("cifar-10.sha256");
 const CIFAR_100_DIGESTS: &str = include_str!("cifar-100.sha256");
 
-/// A line a data set, in the order of [`CATALOGUE`]: its name, the address under which its makers offer the files, and the
+/// One line per data set, in the order of [`CATALOGUE`]: its name, the address under which its makers offer the files, and the
 /// archive there that holds all of them, or a dash. Scripts that fetch data read the same lines.
 const SOURCES: &str = include_str!("sources.txt");
 

@@ -46,7 +46,7 @@ impl Split {
     /// A complete split.
     ///
     /// # Errors
-    /// When the pixels are not one image a label.
+    /// When there is not one image per label.
     pub fn new(size: Size, pixels: Vec<u8>, labels: Vec<u16>) -> Result<Self> {
         let count = labels.len();
         let split = Self { labels, ..Self::unlabelled(size, pixels)? };

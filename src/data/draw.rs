@@ -1,7 +1,7 @@
 //! Stratified draws: some images of a split, or some set aside from others, with the same share of each class.
 //!
-//! An image is drawn by a digest of the seed and its pixels, not by its place. So the order of the files decides nothing: a set
-//! sorted by class and the same set shuffled give the same images.
+//! An image is drawn by a digest of the seed and its pixels, not by its index, so that the draw does not depend on the order of
+//! the files: a set sorted by class and the same set shuffled give the same images.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ struct Unit {
 }
 
 impl Split {
-    /// Draws `count` images without replacement: their places in rising order; all places where there are no more images.
+    /// Draws `count` images without replacement, or all if there are no more: their indices in rising order.
     /// Each class gets its share of `count` (largest remainders); a split without labels is one class.
     pub fn draw(&self, count: usize, seed: u64) -> Vec<usize> {
         self.draw_from(&(0..self.len()).collect::<Vec<_>>(), count, seed)

@@ -1,4 +1,4 @@
-//! Images: where they lie, how they are read, and how a run holds them.
+//! Images: their places on disk, their formats, and the splits that a run holds in memory.
 
 pub mod catalogue;
 pub mod dataset;

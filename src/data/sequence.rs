@@ -1,4 +1,4 @@
-//! The order of frames in clips: for each frame the one it is compared with.
+//! The order of frames in clips: the successor of each frame.
 
 /// The name of the data set of the user's own clips.
 pub const CLIPS: &str = "clips";

@@ -1,4 +1,4 @@
-//! Data sets as they are asked for: `NAME`, `NAME:DIR`, or `folder:DIR,size=64` for images of the user's own and
+//! Names of data sets on the command line: `NAME`, `NAME:DIR`, or `folder:DIR,size=64` for images of the user's own and
 //! `clips:DIR,size=64` for clips. `?size=64` means the same, but shells take the question mark for a pattern.
 
 use std::fmt;
@@ -16,7 +16,7 @@ pub struct Spec {
     pub name: String,
     /// The folder it lies in; by default one of the usual ones.
     pub folder: Option<PathBuf>,
-    /// Pixels of a side that images of one's own are brought to [default: [`folder::SIDE`]].
+    /// Side in pixels that the user's own images are resized to [default: [`folder::SIDE`]].
     pub size: Option<usize>,
 }
 
@@ -41,7 +41,7 @@ impl FromStr for Spec {
         if name == shapes::NAME {
             return match place {
                 None => Ok(named),
-                Some(_) => Err(Error::Config(format!("{name} is made at once and lies in no folder: leave `:` out"))),
+                Some(_) => Err(Error::Config(format!("{name} is generated and lies in no folder: leave `:` out"))),
             };
         }
         if !named.is_folder() {
@@ -66,7 +66,7 @@ impl FromStr for Spec {
 /// The spellings of a size, that of [`Spec`]'s display first.
 const SIZES: [&str; 2] = [",size=", "?size="];
 
-/// The path with the home folder for a `~` at its start, which no shell puts there within a word.
+/// The path with `~` at its start replaced by the home folder; shells do not expand it within a word.
 fn at_home(path: &str) -> PathBuf {
     let inside = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\']));
     match (inside, dirs::home_dir()) {

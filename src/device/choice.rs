@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// A request for a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeviceChoice {
-    /// A hardware GPU, and the CPU where there is none.
+    /// A hardware GPU if there is one, else the CPU.
     #[default]
     Auto,
     /// A GPU by its index in the list. Software adapters are used only when they are named here.

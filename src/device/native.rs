@@ -68,7 +68,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected> {
             let adapters = adapters().await;
             let adapter = adapters.usable.get(wanted.unwrap_or(0)).ok_or_else(|| absent(wanted, &adapters))?;
             let why = if adapter.is_software() {
-                "you chose it; it is no real GPU: the CPU plays one, which takes many times longer than the CPU itself"
+                "you chose it; it is emulated by the CPU, which takes many times longer than the CPU itself"
             } else {
                 "you chose it, and it passed a test calculation"
             };

@@ -22,7 +22,7 @@ pub struct AdaptedImages {
 /// three channels, colour becomes luma, and another size is resampled (bilinear, antialiased) to the nearest byte.
 ///
 /// # Errors
-/// When the encoder has other channels than one or three, and the images have not those.
+/// When the encoder has neither one nor three channels, and the images do not have as many.
 pub fn adapt_images(images: Dataset, channels: usize, size: Option<[usize; 2]>) -> Result<AdaptedImages> {
     let there = images.train.size();
     let [height, width] = size.unwrap_or([there.height, there.width]);
@@ -33,15 +33,15 @@ pub fn adapt_images(images: Dataset, channels: usize, size: Option<[usize; 2]>) 
     let mut done = Vec::new();
     match (there.channels, channels) {
         (from, to) if from == to => {}
-        (1, 3) => done.push("gray taken for all three colours".to_string()),
-        (3, 1) => done.push("colours turned gray (0.299 red, 0.587 green, 0.114 blue)".to_string()),
+        (1, 3) => done.push("gray repeated in all three channels".to_string()),
+        (3, 1) => done.push("colours converted to gray (0.299 red, 0.587 green, 0.114 blue)".to_string()),
         (from, to) => {
             return Err(Error::Data(format!("the encoder reads images of {to} channels, but these have {from}")));
         }
     }
     if (there.height, there.width) != (height, width) {
         let from = format!("{}x{}", there.width, there.height);
-        done.push(format!("{from} px brought to {width}x{height} (bilinear, antialiased)"));
+        done.push(format!("{from} px resized to {width}x{height} (bilinear, antialiased)"));
     }
     let images = Dataset {
         train: split_as(&images.train, wanted)?,
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(images.train.image(0), [153; 6]);
         assert_eq!(images.train.labels(), [0]);
         let how = how.expect("something was done");
-        assert!(how.contains("turned gray") && how.contains("4x4 px brought to 3x2"), "{how}");
+        assert!(how.contains("converted to gray") && how.contains("4x4 px resized to 3x2"), "{how}");
         // two columns of one shade, two of another: halves of the width keep both
         let edge: Vec<u8> = (0..16).map(|at| if at % 4 < 2 { 40 } else { 200 }).collect();
         let images = dataset(Size { channels: 1, height: 4, width: 4 }, edge);

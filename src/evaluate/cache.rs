@@ -1,5 +1,5 @@
 //! A cache of measured controls on disk: one small file an entry, named by the digest of its key. A file that is damaged or
-//! belongs to another key is a miss; an entry that cannot be written costs time and nothing else.
+//! belongs to another key is a miss; an entry that cannot be written is measured again the next time.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ const VERSION: u32 = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
     folder: Option<PathBuf>,
-    /// Entries are written and not read.
+    /// True if entries are written but not read.
     fresh: bool,
 }
 
@@ -46,7 +46,7 @@ impl Cache {
         Self { folder: dirs::cache_dir().map(|caches| caches.join("nolabel").join("controls")), fresh: false }
     }
 
-    /// The same cache, written and not read where `fresh`: controls are measured again and their entries replaced.
+    /// The same cache; with `fresh` it is written but not read: controls are measured again and their entries replaced.
     pub fn fresh(self, fresh: bool) -> Self {
         Self { fresh, ..self }
     }

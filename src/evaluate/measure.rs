@@ -38,8 +38,8 @@ impl Measurement {
 }
 
 impl EncoderUnderTest<'_> {
-    /// Measures the encoder and its controls alike: the same images, layers, readers and settings. `tell` hears what is being
-    /// measured.
+    /// Measures the encoder and its controls alike: the same images, layers, probes and settings. `tell` receives the name of
+    /// each part as it begins.
     ///
     /// # Errors
     /// When the request contradicts itself, a layer does not exist, labels are missing, or the device is lost.

@@ -1,4 +1,4 @@
-//! The request: probes, controls and how much time they may take.
+//! The request: probes, controls and the time they may take.
 
 use super::cache::Cache;
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ const UNASKED_SECONDS: f64 = 30.0 * 60.0;
 /// Everything that is to be measured of an encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvalRequest {
-    /// Readers, layers and numbers of images.
+    /// Probes, layers and numbers of images.
     pub settings: ProbeSettings,
     /// The linear probe with few labels a class, too.
     pub few: Option<FewSettings>,
@@ -40,7 +40,7 @@ pub enum SupervisedControl {
     No,
     /// Shown where the cache has it.
     Known(LabelledPlan),
-    /// Measured where the cache has it not.
+    /// Measured if the cache lacks it.
     Measured(LabelledPlan),
 }
 
@@ -76,7 +76,7 @@ impl ControlBudget {
     }
 }
 
-/// The readers of `settings` beside one untrained encoder, pixels and their principal components, without a cache.
+/// The probes of `settings` beside one untrained encoder, pixels and their principal components, without a cache.
 impl From<ProbeSettings> for EvalRequest {
     fn from(settings: ProbeSettings) -> Self {
         Self {
@@ -95,12 +95,12 @@ impl EvalRequest {
     /// Refuses a request that contradicts itself before minutes are spent on it.
     ///
     /// # Errors
-    /// When few labels or further controls are asked for without the probe that reads them, or a plan is impossible.
+    /// When few labels or further controls are asked for without the probe that they need, or a plan is impossible.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: &str| Err(Error::Config(what.to_string()));
         self.settings.check()?;
         if self.few.is_some() && !self.settings.linear {
-            return wrong("few labels are read by the linear probe, which was not asked for");
+            return wrong("few labels need the linear probe, which was not asked for");
         }
         let supervised = match &self.supervised {
             SupervisedControl::Measured(plan) => Some(plan),
@@ -108,7 +108,7 @@ impl EvalRequest {
         };
         if (supervised.is_some() || self.untrained > 1) && !self.settings.reads() {
             return wrong(
-                "the supervised control and untrained encoders of other seeds are read by linear, knn or retrieval, none of \
+                "the supervised control and untrained encoders of other seeds need linear, knn or retrieval, none of \
                  which was asked for",
             );
         }

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::net::{Encoder, EncoderConfig, Init};
 use crate::rng::{Purpose, stream};
 
-/// Hears which part of a measurement begins, for example `trained encoder: block2`.
+/// Receives the name of each part of a measurement as it begins, for example `trained encoder: block2`.
 pub type Tell<'a> = dyn FnMut(&str) + 'a;
 
 /// An encoder to be measured, with everything its controls are built from.

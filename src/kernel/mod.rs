@@ -89,10 +89,10 @@ pub struct AdamStep {
     pub epsilon: f32,
 }
 
-/// Numbers of a window in [`view`]: first row, first column, rows, columns, and 1 if the result is mirrored.
+/// Parameters of a window in [`view`]: first row, first column, rows, columns, and 1 if the result is mirrored.
 pub const WINDOW_NUMBERS: usize = 5;
-/// Numbers of a colour step in [`view`]: factors of the pixel, of its gray, of the mean pixel's gray and of the mean pixel, a summand,
-/// 1 if the result is clipped to 0 to 1, turns of the hue, and the least brightness that is inverted.
+/// Parameters of a colour step in [`view`]: factors of the pixel, of its gray, of the mean pixel's gray and of the mean pixel,
+/// a summand, 1 if the result is clipped to 0 to 1, turns of the hue, and the least brightness that is inverted.
 pub const STEP_NUMBERS: usize = 8;
 
 /// Configuration of [`view`].
@@ -107,7 +107,7 @@ pub struct ViewConfig {
 }
 
 impl ViewConfig {
-    /// Numbers of an image.
+    /// Parameters of an image.
     pub const fn numbers(&self) -> usize {
         WINDOW_NUMBERS + self.steps * STEP_NUMBERS
     }
@@ -301,7 +301,7 @@ pub fn accuracy(logits: Tensor<2>, labels: Tensor<1, Int>, rounding: f64) -> Opt
 
 /// Negative mean cosine of the rows of p and of the constant z: `-mean_i p_i . z_i / (|p_i| |z_i|)`, norms of at least 1e-12.
 ///
-/// `p`, `z`: `[n, d]` -> `[1]`, with a gradient for p only; `None` if the device has no kernel for it.
+/// `p`, `z`: `[n, d]` -> `[1]`, with a gradient with respect to p only; `None` if the device has no kernel for it.
 pub fn negative_cosine(p: Tensor<2>, z: Tensor<2>) -> Option<Tensor<1>> {
     is_gpu(&p.device()).then(|| {
         let (loss, _) = <Dispatch as GpuKernels>::negative_cosine(p.into_dispatch(), z.detach().into_dispatch());
@@ -320,8 +320,8 @@ pub struct Redundancy {
     pub correlation: Tensor<2>,
 }
 
-/// Barlow Twins' loss: `scale (sum_i (1 - C_ii)^2 + lambda sum_{i != j} C_ij^2)` with `C = a^T b / n`, the columns of a and b first brought to mean 0 and
-/// (biased) variance 1, `epsilon` added to the variance.
+/// Barlow Twins' loss: `scale (sum_i (1 - C_ii)^2 + lambda sum_{i != j} C_ij^2)` with `C = a^T b / n`, the columns of a and b
+/// first standardised to mean 0 and (biased) variance 1, with `epsilon` added to the variance.
 ///
 /// `a`, `b`: `[n, d]`; `None` if the device has no kernel for it.
 pub fn redundancy(a: Tensor<2>, b: Tensor<2>, [lambda, scale, epsilon]: [f64; 3]) -> Option<Redundancy> {
@@ -337,8 +337,8 @@ pub fn redundancy(a: Tensor<2>, b: Tensor<2>, [lambda, scale, epsilon]: [f64; 3]
     Some(Redundancy { loss, diagonal, correlation: Tensor::from_dispatch(correlation) })
 }
 
-/// Views of a batch on the GPU, in one launch: crops a window out of each image, resizes it with antialiasing, and applies colour steps in
-/// order, each with numbers of its own for every image.
+/// Views of a batch on the GPU, in one launch: crops a window out of each image, resizes it with antialiasing, and applies
+/// colour steps in order, each with parameters of its own for every image.
 ///
 /// `images`: `[n, c, h, w]` in 0 to 1, c = 1 or 3; `numbers`: `[n, p]`, [`WINDOW_NUMBERS`] and then [`STEP_NUMBERS`] for each step
 /// -> `[n, c, h', w']`, without gradient.
@@ -371,8 +371,8 @@ pub fn quarter_turns(images: Tensor<4>) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as GpuKernels>::quarter_turns(images.into_dispatch()))
 }
 
-/// A step of SGD for each parameter, on the GPU, two parameters a launch: returns the new weights and momentum buffers in the same order.
-/// Tensors to which nothing else refers are updated in place.
+/// A step of SGD for each parameter, on the GPU, two parameters per launch: returns the new weights and momentum buffers in the
+/// same order. Tensors to which nothing else refers are updated in place.
 ///
 /// # Panics
 /// If [`is_gpu`] is false.

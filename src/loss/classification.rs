@@ -9,7 +9,7 @@ use crate::kernel;
 /// `logits` z: `[n, k]`; `labels` y: `[n]`, each below k -> `[1]`.
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [n, _] = logits.dims();
-    assert_eq!(labels.dims(), [n], "cross_entropy: one label a row");
+    assert_eq!(labels.dims(), [n], "cross_entropy: one label per row");
     kernel::cross_entropy(logits, labels)
 }
 
@@ -18,8 +18,8 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
 const ROUNDING: f64 = 1e-5;
 
 /// Each column's chance to be picked as the largest of its row, where equal logits are in random order: 1 for a single largest
-/// logit, 1/m for each of m equal ones. So a network that gives every image the same embedding finds what chance finds, and
-/// not everything or nothing by the order of the columns.
+/// logit, 1/m for each of m equal ones. So a network that gives every image the same embedding scores at chance level, not 0 or
+/// 1 depending on the order of the columns.
 ///
 /// `logits`: `[n, k]` -> `[n, k]`, rows that sum to 1, without gradient.
 pub fn first_place(logits: Tensor<2>) -> Tensor<2> {
@@ -36,7 +36,7 @@ pub fn first_place(logits: Tensor<2>) -> Tensor<2> {
 /// `logits`: `[n, k]`; `labels`: `[n]` -> `[1]`, without gradient.
 pub fn accuracy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [n, _] = logits.dims();
-    assert_eq!(labels.dims(), [n], "accuracy: one label a row");
+    assert_eq!(labels.dims(), [n], "accuracy: one label per row");
     kernel::accuracy(logits.clone().detach(), labels.clone(), ROUNDING)
         .unwrap_or_else(|| first_place(logits).gather(1, labels.unsqueeze_dim(1)).mean())
 }

@@ -9,7 +9,7 @@ const NO_VARIANCE: f64 = 1e-12;
 ///
 /// `prediction` p, `target` t: `[n, d]` -> `[1]`.
 pub fn squared_error(prediction: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
-    assert_eq!(prediction.dims(), target.dims(), "squared_error: one prediction a target");
+    assert_eq!(prediction.dims(), target.dims(), "squared_error: one prediction per target");
     (prediction - target).square().mean()
 }
 

@@ -23,7 +23,7 @@ pub struct VicregWeights {
     pub covariance: f64,
 }
 
-/// The loss with what it is made of.
+/// The loss, and two values that show how the run goes.
 #[derive(Clone, Debug)]
 pub struct Vicreg {
     /// The loss `[1]`.

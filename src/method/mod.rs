@@ -208,7 +208,7 @@ impl LossOutput {
 pub enum Embeddings {
     /// A tensor `[n, d]` for each view.
     Separate(Vec<Tensor<2>>),
-    /// Rows of two views in turn, `[2n, d]`. They are taken apart only when they are looked at.
+    /// Rows of two views in turn, `[2n, d]`. They are split only when they are measured.
     InTurn(Tensor<2>),
 }
 

@@ -1,4 +1,4 @@
-//! VICReg: both views of an image get like embeddings, every feature varies over the batch, and no two features vary together.
+//! VICReg: both views of an image get similar embeddings, every feature varies over the batch, and no two features vary together.
 //!
 //! `L = l s(z1, z2) + m (v(z1) + v(z2)) + n (c(z1) + c(z2))` with `z = h(f(x))`, s the mean square between the views, v the
 //! deviations missing to 1, c the covariances of different features. Bardes, Ponce and LeCun 2022, equation 6.

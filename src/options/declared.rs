@@ -62,8 +62,13 @@ impl Declared {
     }
 
     fn refusal(&self, value: &str) -> Error {
+        Error::Config(format!("`{}` must be {}, not {value}", self.key, self.allowed()))
+    }
+
+    /// The range in a sentence: `a whole number, 1 to 65536`.
+    fn allowed(&self) -> String {
         let whole = if self.range.is_whole() { "a whole number, " } else { "" };
-        Error::Config(format!("`{}` must be {whole}{}, not {value}", self.key, self.range))
+        format!("{whole}{}", self.range)
     }
 }
 
@@ -72,14 +77,15 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), |text| format!("`{text}`"))
 }
 
-/// The sentence for a name that is none of these, with the nearest that is.
+/// The sentence for a name that is none of these, with the nearest that is and its range.
 pub fn unknown(key: &str, known: &[Declared]) -> Error {
     let names = known.iter().map(|one| one.key.as_str());
-    let hint = match nearest(key, names.clone()) {
-        Some(near) => format!("; did you mean `{near}`?"),
-        None => format!("; there are: {}", names.collect::<Vec<_>>().join(", ")),
+    let near = nearest(key, names.clone()).and_then(|near| known.iter().find(|one| one.key == near));
+    let hint = match near {
+        Some(near) => format!("did you mean `{}`? It must be {}", near.key, near.allowed()),
+        None => format!("there are: {}", names.collect::<Vec<_>>().join(", ")),
     };
-    Error::Config(format!("there is no setting `{key}`{hint}"))
+    Error::Config(format!("there is no setting `{key}`; {hint}"))
 }
 
 /// The name that `wanted` is most likely meant to be, written out or without the part before its last dot.
@@ -163,7 +169,9 @@ mod tests {
         assert_eq!(refused("size", json!(7)), "`size` must be a whole number, 8 to 2048 px, or 0, not 7");
         assert_eq!(refused("tau", json!(0.0)), "`tau` must be above 0, not 0.0");
         assert_eq!(refused("side", json!("up")), "`side` must be left or right, not `up`");
-        assert_eq!(refused("projecter", json!(1)), "there is no setting `projecter`; did you mean `projector`?");
+        let misspelt =
+            "there is no setting `projecter`; did you mean `projector`? It must be a whole number, 1 to 65536";
+        assert_eq!(refused("projecter", json!(1)), misspelt);
         assert!(refused("zzzz", json!(1)).ends_with("there are: size, projector, tau, side, flip"));
         let wrong = Every { tau: f64::NAN, ..Every::default() };
         assert!(wrong.check_ranges("my.").expect_err("no number").to_string().starts_with("`my.tau` must be above 0"));

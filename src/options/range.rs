@@ -194,7 +194,8 @@ impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Interval(interval) => interval.fmt(f),
-            Self::List(interval) => write!(f, "list of numbers, each {interval}"),
+            Self::List(interval) if *interval == Interval::default() => f.write_str("a list of numbers"),
+            Self::List(interval) => write!(f, "a list of numbers, each {interval}"),
             Self::Switch => f.write_str("true or false"),
             Self::Words(words) => match words.split_last() {
                 Some((last, [])) => f.write_str(last),
@@ -244,7 +245,8 @@ mod tests {
             (Range::number(), "any number", json!(-5.5), json!("1")),
             (Range::Switch, "true or false", json!(true), json!("true")),
             (Range::words(["keep", "drop", "project"]), "keep, drop or project", json!("drop"), json!("green")),
-            (Range::list().within(above(0.0)), "list of numbers, each above 0", json!([0.1, 2]), json!([0.1, 0.0])),
+            (Range::list().within(above(0.0)), "a list of numbers, each above 0", json!([0.1, 2]), json!([0.1, 0.0])),
+            (Range::list(), "a list of numbers", json!([0.1, -2]), json!([0.1, "2"])),
         ];
         for (range, text, inside, outside) in cases {
             assert_eq!(range.to_string(), text);

@@ -1,8 +1,8 @@
-//! Logistic regression in as few dimensions as it has: its cost grows with the smaller of rows and features.
+//! Logistic regression over the smaller of rows and features, so that its cost grows with the smaller number.
 //!
-//! The best weights are a sum of the rows they are fitted to. So nothing is lost where fewer rows than features are looked at
-//! in coordinates of the space that they span: with `X X^T = L L^T` the rows of L have the inner products of those of X, and
-//! weights V that fit L stand for `X^T L^-T V`. Ten images of 150,528 pixels make a problem of ten features.
+//! The best weights are a weighted sum of the rows they are fitted to. With fewer rows than features, nothing is therefore lost
+//! by taking coordinates in the space that the rows span: with `X X^T = L L^T` the rows of L have the inner products of those
+//! of X, and weights V that fit L stand for `X^T L^-T V`. Ten images of 150,528 pixels make a problem of ten features.
 
 use burn::tensor::Device;
 
@@ -83,7 +83,7 @@ impl<'a> Compact<'a> {
         let curvature = match (curvature, space) {
             (Some(known), _) => known,
             (None, Space::Sampled) => {
-                // evenly spread, for they may be sorted
+                // evenly spread, because they may be sorted
                 let count = known.rows.len().min(SAMPLED);
                 let some: Vec<usize> = (0..count).map(|place| known.rows[place * known.rows.len() / count]).collect();
                 Curvature::Sampled { rows: Known { rows: &some, ..known }.values(), width }
@@ -126,8 +126,8 @@ impl<'a> Compact<'a> {
         minimise(theta, TOLERANCE, evaluate, |slopes: &mut [f64]| inverse.apply(slopes, self.problem.classes)).await
     }
 
-    /// Fits probes with these penalties, from strong to weak, for each starts from the one before it; the one that classifies
-    /// most of the rows set `aside` is chosen, the stronger where two tie.
+    /// Fits a probe for each penalty, from strong to weak, each starting from the weights of the one before. The penalty that
+    /// classifies most of the rows set `aside` is chosen, the stronger of two that tie.
     ///
     /// # Errors
     /// When the device is lost.

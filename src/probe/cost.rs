@@ -1,4 +1,4 @@
-//! Expected time and memory of probes, known before hours have passed.
+//! Expected time and memory of probes, estimated before they start.
 //!
 //! Both follow from sizes alone; the speeds of the device are measured with a product or two. Solvers take as many iterations
 //! as the data make them, so the time is right to within a factor of two or so.
@@ -17,10 +17,10 @@ use crate::platform;
 
 /// Evaluations of the objective for one penalty; `cargo bench --bench probe` prints them.
 const EVALUATIONS: f64 = 100.0;
-/// Seconds for one similarity: neighbours are kept in one pass, ranks are sorted.
+/// Seconds per similarity: kNN keeps the nearest in one pass, retrieval sorts all.
 const SCANNED: f64 = 1.5e-9;
 const SORTED: f64 = 40e-9;
-/// Multiply-adds of vectors of directions at right angles, a second: a loop on the host.
+/// Multiply-adds a second of the orthonormalisation, a loop on the host.
 const LOOPED: f64 = 1.5e9;
 /// Pixel values that a forward pass is timed on.
 const TIMED: usize = 600_000;
@@ -28,11 +28,11 @@ const TIMED: usize = 600_000;
 const PASSES: usize = 3;
 /// Side of the matrices that products are timed on.
 const SIDE: usize = 1024;
-/// Measurements of a speed. A single one of a millisecond is wrong by ten times where another program takes its turn in between.
+/// Measurements of a speed. A single one takes a millisecond and is off by a factor of ten when another program interrupts it.
 const LOOKS: usize = 6;
 /// Columns of thin products: about as many as there are classes.
 const THIN: usize = 10;
-/// The share of the training rows that validation rows are compared with, times that of those rows.
+/// Similarities of the validation, as a share of all pairs of training rows: one sixth of the rows, with the other five sixths.
 const VALIDATED: f64 = 5.0 / 36.0;
 
 /// Sizes that the cost of probes depends on.

@@ -1,9 +1,9 @@
 //! Accuracy with few labels: the linear probe with a limited number of labelled images of each class.
 //!
-//! Each draw takes random training images of every class, the same for every source, and larger sets contain the smaller ones. Features are standardised with mean and deviation of 2,000 training images, drawn as for
-//! the other probes. The penalty is chosen by the drawn images alone: from five labels a class on by
-//! five-fold cross-validation, from 100 on by a fifth set aside; with fewer it is 1 / (labelled images), which is
-//! scikit-learn's default C = 1.
+//! Each draw takes random training images of every class, the same for every source, and larger sets contain the smaller ones.
+//! Features are standardised with the mean and deviation of 2,000 training images, drawn as for the other probes. The penalty
+//! is chosen by the drawn images alone: from five labels a class on by five-fold cross-validation, from 100 on by a fifth set
+//! aside; with fewer it is 1 / (labelled images), which is scikit-learn's default C = 1.
 
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -83,7 +83,7 @@ pub struct Draws<'a> {
     drawn: Vec<Vec<Vec<usize>>>,
     /// Images whose features are needed, in order.
     needed: Vec<usize>,
-    /// Positions in `needed` of the images by which features are scaled.
+    /// Positions in `needed` of the images whose mean and deviation standardise the features.
     pool: Vec<usize>,
 }
 

@@ -5,8 +5,8 @@ const Z: f64 = 1.959_963_984_540_054;
 /// Student's t at 97.5 % for 1 to 10 degrees of freedom.
 const T: [f64; 10] = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281];
 
-/// The 95 % interval of a share counted on `n` things that are alike and independent (Wilson 1927): those shares that would
-/// not be surprised by what was counted. Unlike `p +- 1.96 sqrt(p (1 - p) / n)` it stays within 0 and 1 and holds near both.
+/// The 95 % interval of a share counted on `n` things that are alike and independent (Wilson 1927): the shares under which the
+/// count would not be surprising. Unlike `p +- 1.96 sqrt(p (1 - p) / n)` it stays within 0 and 1 and holds near both.
 pub fn wilson(share: f64, n: usize) -> [f64; 2] {
     let n = n.max(1) as f64;
     let spread = Z * Z / n;
@@ -50,9 +50,9 @@ pub fn of_accuracies(accuracies: &[f64], n: usize) -> (f64, Option<[f64; 2]>) {
     (mean, interval.map(|[low, high]| [low.min(least), high.max(most)]))
 }
 
-/// The 95 % interval of the difference `a - b` between two shares with the counts they were taken on (Newcombe 1998, method 10):
-/// from Wilson's intervals of both. For two classifiers on the same images it is on the safe side, for their errors go
-/// together.
+/// The 95 % interval of the difference `a - b` between two shares with the counts they were taken on (Newcombe 1998, method
+/// 10): from Wilson's intervals of both. For two classifiers on the same images it is on the safe side, because their errors
+/// are correlated.
 pub fn difference((a, n): (f64, usize), (b, m): (f64, usize)) -> [f64; 2] {
     let [low_a, high_a] = wilson(a, n);
     let [low_b, high_b] = wilson(b, m);
@@ -60,8 +60,8 @@ pub fn difference((a, n): (f64, usize), (b, m): (f64, usize)) -> [f64; 2] {
     [a - b - reach(a - low_a, high_b - b), a - b + reach(high_a - a, b - low_b)]
 }
 
-/// Images by which two classifiers must differ before a difference means anything, however they fall: with five the exact sign
-/// test (McNemar) cannot reach 5 %, for 2 / 2^5 > 0.05 > 2 / 2^6.
+/// Images on which two classifiers must differ before a difference can be significant: with five, even if all speak for the
+/// same classifier, the exact sign test (McNemar) cannot reach 5 %, because 2 / 2^5 > 0.05 > 2 / 2^6.
 const FEWEST: f64 = 6.0;
 
 /// True if two shares that were counted on the same `n` images differ: 0 lies outside of [`difference`], and at least six more

@@ -20,8 +20,8 @@ pub struct Votes {
     pub classes: usize,
 }
 
-/// Predicts a class for every test row by the votes of its k nearest training rows. Rows that are as near as the k-th share the
-/// votes that are left for them, so that the order of the training rows decides nothing.
+/// Predicts a class for every test row by the votes of its k nearest training rows. Rows as near as the k-th share the
+/// remaining votes, so that the result does not depend on the order of the training rows.
 ///
 /// # Errors
 /// When the device is lost.
@@ -73,7 +73,7 @@ pub(super) async fn similarities(
     Ok(())
 }
 
-/// Rows `start` to `end` at length 1, `[end - start, d]`. Divided on the host, so that the device holds one copy of them.
+/// Rows `start` to `end` at length 1, `[end - start, d]`. They are divided on the host, so that the device holds a single copy.
 fn unit_features(features: &Features, start: usize, end: usize, device: &Device) -> Tensor<2> {
     let mut values = Vec::with_capacity((end - start) * features.width);
     for row in features.rows().skip(start).take(end - start) {

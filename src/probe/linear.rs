@@ -30,8 +30,8 @@ pub struct Fit {
     classes: usize,
 }
 
-/// Fits a probe. Of several penalties the one that classifies most of the validation rows correctly is chosen (the stronger,
-/// where two tie) and the first `learned` rows are fitted anew with it. Without validation rows it is 1 / n, scikit-learn's
+/// Fits a probe. Of several penalties the one that classifies most of the validation rows correctly is chosen (the stronger of
+/// two that tie), and the first `learned` rows are fitted again with it. Without validation rows it is 1 / n, scikit-learn's
 /// default.
 ///
 /// # Errors
@@ -66,7 +66,7 @@ pub async fn fit(
     let (l2, start, validation) = match choice {
         Some((Choice { l2, theta, right }, aside)) => {
             let most = right.into_iter().max().unwrap_or(0);
-            // weights of the features are no start in the space of the rows
+            // weights over features cannot start a fit over rows
             let start = if space == Space::Rows { compact.start() } else { theta };
             (l2, start, Some(most as f64 / aside as f64))
         }

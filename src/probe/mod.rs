@@ -1,5 +1,4 @@
-//! Probes: how well simple classifiers on frozen features name the classes, beside controls that learned nothing, measured
-//! alike.
+//! Probes: accuracy of simple classifiers on frozen features, beside controls that learned nothing, all measured in the same way.
 
 mod compact;
 pub mod confusion;

@@ -11,7 +11,7 @@ use crate::rng::{Purpose, normal, stream};
 pub(super) const MOST_COMPONENTS: usize = 256;
 /// Rows on the device at once.
 const CHUNK: usize = 2000;
-/// Directions beyond those that are wanted: they let the last of those settle.
+/// Extra directions in the iteration, which let the last of the wanted ones converge.
 const SPARE: usize = 16;
 /// Multiplications by a matrix of all pairs.
 pub(super) const ROUNDS: usize = 40;
@@ -37,9 +37,9 @@ pub(super) fn layer(of: &str) -> String {
 }
 
 impl Components {
-    /// The first `width` of these rows (fewer, where there are not so many features), by multiplying a few more directions
-    /// than are wanted by the covariance over and over, always kept at right angles (subspace iteration; Golub and Van Loan
-    /// 2013, section 8.2.4), and turning them at last so that the covariance between them vanishes.
+    /// The first `width` principal components of these rows (fewer, if there are fewer features) by subspace iteration (Golub
+    /// and Van Loan 2013, section 8.2.4): a few more directions than needed are multiplied by the covariance again and again
+    /// and orthonormalised each time; a last rotation makes the covariance between them 0.
     ///
     /// With fewer rows than features the directions are sums of rows: the iteration then finds their weights, with the inner
     /// products of the rows in place of the covariance. Its cost grows with the smaller of rows and features.
@@ -132,7 +132,7 @@ impl Spread {
         Ok(Spread::Rows(x))
     }
 
-    /// Numbers a direction has while it is sought: one a feature, or one a row where those are fewer.
+    /// Length of a direction during the iteration: the number of features, or of rows if those are fewer.
     fn side(&self, rows: &Features) -> usize {
         match self {
             Spread::Covariance(_) => rows.width,
@@ -214,12 +214,12 @@ async fn covariance(rows: &Features, mean: &[f64], device: &Device) -> Result<Te
     Ok(sum / rows.len().max(1) as f64)
 }
 
-/// Gram and Schmidt's way, each column against those before it.
+/// Gram-Schmidt orthonormalisation, each column against those before it.
 fn orthonormalise(columns: &mut [Vec<f64>]) {
     for place in 0..columns.len() {
         let (before, rest) = columns.split_at_mut(place);
         let column = &mut rest[0];
-        // once more for what rounding left over
+        // twice, because rounding leaves a remainder
         for _ in 0..2 {
             for other in before.iter() {
                 let along = dot(column, other);

@@ -43,7 +43,7 @@ struct Rows {
 }
 
 impl Probing<'_> {
-    /// Probes an encoder layer by layer, from pixels to head. `tell` hears what is being done.
+    /// Probes an encoder layer by layer, from pixels to head. `tell` receives progress messages.
     ///
     /// # Errors
     /// When the layer does not exist or the device is lost.
@@ -73,7 +73,7 @@ impl Probing<'_> {
             let grid = settings.grid;
             let train = features::of_encoder(encoder, &data.train, &sample.train, grid, &layers, device).await?;
             let test = features::of_encoder(encoder, &data.test, &sample.test, grid, &layers, device).await?;
-            // the features of a layer go once it is probed
+            // the features of a layer are dropped once it is probed
             let half = match self.half() {
                 Some((split, images)) => {
                     let half = features::of_encoder(encoder, split, images, grid, &layers, device).await?;
@@ -177,7 +177,7 @@ impl Probing<'_> {
         let Self { data, settings, sample, device } = self;
         let train_labels = sample.train_labels(data);
         let test_labels = sample.test_labels(data);
-        // the rows that the validation speaks of
+        // the rows that the validation indexes
         let pool = half.as_ref().map_or(Cow::Borrowed(train), |half| Cow::Owned(train.with(half)));
         let pool_labels = if half.is_some() { sample.row_labels(data) } else { train_labels.clone() };
         let classes = data.classes.len();

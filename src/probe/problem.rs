@@ -28,7 +28,7 @@ impl Scale {
         let n = rows.len().max(1) as f64;
         let mean: Vec<f64> = sum.iter().map(|sum| sum / n).collect();
         let spread = mean.iter().zip(&squares).map(|(mean, square)| (square / n - mean * mean).max(0.0).sqrt());
-        // a feature that never changes says nothing; dividing it by 1 leaves it at 0
+        // a constant feature carries no information; dividing it by 1 leaves it at 0
         let std = spread.map(|std| if std > 1e-8 { std } else { 1.0 }).collect();
         Self { mean, std }
     }
@@ -55,7 +55,7 @@ pub(super) struct Known<'a> {
     pub(super) features: &'a Features,
     /// A label for each row of the features.
     pub(super) labels: &'a [u16],
-    /// The rows that count.
+    /// Indices of the rows in use.
     pub(super) rows: &'a [usize],
     /// Brings features to mean 0 and deviation 1.
     pub(super) scale: &'a Scale,

@@ -1,4 +1,4 @@
-//! Image retrieval: what lies nearest to a test image among the training images, and how much of it is of its class.
+//! Image retrieval: the training images nearest to a test image, and the share of them that have its class.
 //!
 //! Training images are ranked by the cosine of their features with those of the test image. Precision at k is the share of
 //! the first k that are of its class. Average precision is the mean of the precisions at the places of all R training
@@ -62,10 +62,11 @@ pub async fn measure(
     }))
 }
 
-/// All places from the nearest to the furthest, as numbers that sort quickly: similarity turned round above, place below.
+/// All training rows from the nearest to the farthest, as integers that sort quickly: the inverted similarity in the high bits,
+/// the row in the low bits.
 fn rank(similarities: &[f32], keys: &mut Vec<u64>) {
     let falling = |value: f32| {
-        // the order of floats as that of whole numbers: negative ones are turned round, the others put above them
+        // maps floats to integers of the same order: negative ones are inverted, the others get the sign bit
         let bits = value.to_bits();
         let rising = if bits >> 31 == 1 { !bits } else { bits | (1 << 31) };
         u64::from(!rising)

@@ -44,7 +44,7 @@ pub struct ProbeRow {
     pub probe: String,
     /// Test accuracy, 0 to 1; for retrieval the mean over test images.
     pub accuracy: f64,
-    /// The 95 % interval of it, for so many test images; see [`super::interval::wilson`], and
+    /// Its 95 % interval for the number of test images; see [`super::interval::wilson`], and
     /// [`super::interval::of_bounded`] for means.
     pub interval: [f64; 2],
     /// The L2 penalty in use; linear probe only.
@@ -52,8 +52,8 @@ pub struct ProbeRow {
     /// The learning rate in use; only where something was trained with labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lr: Option<f64>,
-    /// The same of the last sixth of the training images when the reader knows the others alone: what the best layer is
-    /// chosen by. Nothing where no images were set aside for choosing.
+    /// Accuracy on the validation images of a probe fitted to the other training images, by which the best layer is chosen.
+    /// `None` if no images were set aside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
 }

@@ -1,10 +1,10 @@
-//! The images that probes use: those they are fitted to, those that choose, and those that are counted.
+//! The images that probes use: for fitting, for validation and for testing.
 
 use super::ProbeSettings;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 
-/// One in so many training images is set aside for validation.
+/// One training image in this many is set aside for validation.
 const PARTS: usize = 6;
 
 /// Places of images in the two splits, drawn by [`ProbeSettings::seed`]. The probes of every encoder and of every control on
@@ -39,7 +39,7 @@ impl Sample {
         Self::among(data, settings, [usize::MAX; 2])
     }
 
-    /// Draws from the first `among` training and test images: those that arrive first where images are still under way.
+    /// Draws from the first `among` training and test images: in the browser, those that have arrived.
     ///
     /// # Errors
     /// As [`Sample::of`].
@@ -58,7 +58,7 @@ impl Sample {
         Ok(sample)
     }
 
-    /// Draws without setting validation images aside, for whoever only counts.
+    /// Draws without setting validation images aside, where only the numbers of images matter.
     ///
     /// # Errors
     /// As [`Sample::of`].
@@ -97,7 +97,7 @@ impl Sample {
         self.train.iter().map(|&image| data.train.labels()[image]).collect()
     }
 
-    /// Labels of the rows that [`Validation`] speaks of.
+    /// Labels of the rows that [`Validation`] indexes.
     pub fn row_labels(&self, data: &Dataset) -> Vec<u16> {
         let mut labels = self.train_labels(data);
         labels.extend(data.validation.iter().flat_map(|half| self.half.iter().map(|&image| half.labels()[image])));

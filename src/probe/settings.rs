@@ -146,7 +146,7 @@ impl ProbeSettings {
                 };
                 format!("L2 from {last} to {first} chosen on {which}")
             }
-            _ => "L2 1 / (training images), for one image a class leaves nothing to choose by".to_string(),
+            _ => "L2 1 / (training images), because one image of each class leaves none for validation".to_string(),
         }
     }
 }

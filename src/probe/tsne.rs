@@ -9,11 +9,12 @@ use super::knn;
 use super::plane::plane;
 use crate::error::{Error, Result};
 
-/// Neighbours that each row looks at, softly counted.
+/// Perplexity: the effective number of neighbours of each row.
 pub const PERPLEXITY: usize = 30;
-/// Neighbours that are looked up for each that is softly counted (van der Maaten 2014, section 4.1).
+/// Nearest rows looked up per unit of perplexity (van der Maaten 2014, section 4.1).
 const REACH: usize = 3;
-/// Rows, softly counted, below which the PCA plane is the map; it also is where all rows point the same way.
+/// Least perplexity of a map; with fewer rows, or rows that all point the same way, the map is the plane of the first two
+/// principal components.
 const FEWEST: usize = 2;
 const NARROW: f64 = 1e-9;
 /// Rounds in which attraction is exaggerated.
@@ -22,19 +23,19 @@ const EARLY: usize = 250;
 pub const ROUNDS: usize = 750;
 /// Angle below which a group of far rows counts as one (Barnes-Hut theta).
 const THETA: f32 = 0.5;
-/// Neighbours lie at least so much farther away one after the other: where all are equally far, no width has the entropy that
-/// is asked for.
+/// Least increase of the distance from one neighbour to the next: among equally far neighbours no bandwidth gives the entropy
+/// of the perplexity.
 const APART: f32 = 1e-5;
-/// The spread that the first places are brought to.
+/// Standard deviation of the first coordinates.
 const START: f64 = 1e-4;
 
 /// Coordinates of each row, at which rows of similar direction lie together.
 ///
 /// With `p_j|i ~ exp(-b_i |x_i - x_j|^2)` over the nearest unit rows `x`, `b_i` such that the entropy is the logarithm of
-/// [`PERPLEXITY`], `p_ij = (p_j|i + p_i|j) / 2n` and `q_ij ~ 1 / (1 + |y_i - y_j|^2)`, the places `y` minimise
-/// `KL(P || Q)`, far rows taken together (Barnes-Hut: van der Maaten 2014). It begins with the plane of the widest
-/// directions (Kobak and Berens 2019) and takes steps of `n / 48`, at least 50 (Belkina et al. 2019). The same rows give
-/// the same map. Distances between far groups mean little. `tell` hears of each round.
+/// [`PERPLEXITY`], `p_ij = (p_j|i + p_i|j) / 2n` and `q_ij ~ 1 / (1 + |y_i - y_j|^2)`, the places `y` minimise `KL(P || Q)`,
+/// far rows approximated as groups (Barnes-Hut: van der Maaten 2014). It starts from the first two principal components (Kobak
+/// and Berens 2019) and takes steps of `n / 48`, at least 50 (Belkina et al. 2019). The same rows give the same map. Distances
+/// between far groups mean little. `tell` is called in each round.
 ///
 /// # Errors
 /// When the device is lost, or no thread can be had.
@@ -48,7 +49,7 @@ pub async fn tsne(features: &Features, device: &Device, tell: impl Fn(usize) + S
     let neighbours = neighbours(features, reach, device).await?;
     start.iter_mut().flatten().for_each(|x| *x *= START / widest);
     let start: Vec<f32> = start.iter().flatten().map(|&x| x as f32).collect();
-    // sums of several threads come out in any order, and the map with them
+    // on several threads the order of summation, and with it the map, would vary from run to run
     let alone = ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| Error::Run(error.to_string()))?;
     let places = alone.install(|| {
         let rows: Vec<&[f32]> = features.rows().collect();

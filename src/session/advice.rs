@@ -69,7 +69,7 @@ fn late_steps(config: &RunConfig, position: &StepPosition) -> Option<String> {
     })
 }
 
-/// The number to so many significant digits, however small it is: printed, it is a setting that does what the sentence says.
+/// Rounds to `digits` significant digits, however small the number is, so that the value in the sentence works as a setting.
 fn rounded(number: f64, digits: usize) -> f64 {
     let decimals = digits.saturating_sub(1);
     format!("{number:.decimals$e}").parse().unwrap_or(number)

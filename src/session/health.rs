@@ -8,7 +8,7 @@ use crate::health::{Rows, Spectrum, alignment, lidar, spread, uniformity};
 
 /// Images measured: enough for stable statistics, few enough for the eigenvalues.
 const ROWS: usize = 128;
-/// Spread below which embeddings are equal up to rounding: no variety at all, which can be known at the first look.
+/// Spread below which embeddings are equal up to rounding: no variety at all, which the first measurement can tell.
 const FLAT: f64 = 1e-3;
 /// Spread below which all images get nearly the same embedding.
 const COLLAPSED: f64 = 0.1;
@@ -143,8 +143,8 @@ fn warning(Health { step, verdict, embedding, .. }: &Health, most_used: f64) -> 
     match verdict {
         Verdict::Healthy => None,
         Verdict::NoVariety => Some(format!(
-            "No variety at step {step}: all images say the same{}. Either the images are alike, or the network has collapsed to \
-             one answer; nothing is learned like this.",
+            "No variety at step {step}: all images look the same to the network{}. \
+             Either they are alike, or the network has collapsed; nothing can be learned this way.",
             spread.map_or(String::new(), |spread| format!(" (spread {spread:.3})"))
         )),
         Verdict::Collapsing => Some(match spread {
@@ -184,7 +184,7 @@ impl Losses {
     const WINDOW: usize = 50;
     /// Losses before a run can count as stalled.
     const PATIENCE: usize = 200;
-    /// Measurements in a row that must agree: a loss may cross its first level on its way.
+    /// Measurements in a row that must agree: a loss may cross its first level while it moves.
     const LOOKS: usize = 3;
 
     fn hear(&mut self, loss: f64) {

@@ -58,7 +58,7 @@ pub struct Session {
     since_read: Meter,
     epoch: Means,
     read_next: bool,
-    /// Sentences to say before the first step.
+    /// Warnings to give before the first step.
     advice: Vec<String>,
 }
 

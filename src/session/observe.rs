@@ -88,7 +88,7 @@ impl Controls {
             }
         };
         let mut rows = if step == 0 {
-            // before the first step the encoder is its own control
+            // before the first step the trained encoder is the untrained one
             let own = controls.iter().filter(|row| row.source == Source::Untrained);
             own.map(|row| ProbeRow { source: Source::Trained, ..row.clone() }).collect()
         } else {

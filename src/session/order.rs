@@ -6,11 +6,11 @@ use std::cell::{OnceCell, RefCell};
 use crate::data::{Split, draw};
 use crate::rng::{Purpose, stream};
 
-/// Images of a shard, which arrive together: the first epoch shuffles within shards only, so that the page trains while later
-/// shards are still being fetched. Every later epoch shuffles all images.
+/// Size of a shard, whose images arrive together in the browser. The first epoch shuffles within shards only, so that the page
+/// trains while later shards are still being fetched. Every later epoch shuffles all images.
 pub const SHARD: usize = 5000;
 
-/// The order of the images, a function of the seed alone: steps can be asked for in any order.
+/// The order of the images, a function of the seed alone, so that the batch of any step can be computed by itself.
 #[derive(Debug)]
 pub(super) struct Order {
     seed: u64,
@@ -18,7 +18,7 @@ pub(super) struct Order {
     batch: usize,
     /// Number and order of the epoch computed last.
     latest: RefCell<Option<(usize, Vec<usize>)>>,
-    /// The places of the images in use where those are drawn: as soon as all images are there to draw from.
+    /// Indices of the images in use if those are drawn: set once all images have arrived to draw from.
     drawn: Option<OnceCell<Vec<usize>>>,
 }
 
@@ -27,12 +27,12 @@ impl Order {
         Self { seed, images, batch, latest: RefCell::new(None), drawn: None }
     }
 
-    /// Draws the images from `total`, where those are more; undrawn, they are the first ones.
+    /// Draws the images out of `total`, if there are more than are used; without `draw` they are the first ones.
     pub(super) fn among(self, total: usize, draw: bool) -> Self {
         Self { drawn: (draw && self.images < total).then(OnceCell::new), ..self }
     }
 
-    /// The places in `split` of the images that [`Order::batch`] names; nothing while they are still to come.
+    /// The indices in `split` of the images that [`Order::batch`] gives; `None` while they have not arrived.
     pub(super) fn places(&self, split: &Split, images: &[usize]) -> Option<Vec<usize>> {
         let places = match &self.drawn {
             None => images.to_vec(),

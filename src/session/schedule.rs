@@ -1,4 +1,5 @@
-//! The intervals at which a run is read back, watched and probed. None of them changes what it computes.
+//! The intervals at which a run's loss is read back, its health measured and its features probed. None of them changes the
+//! result.
 
 use super::work::Next;
 use crate::probe::ProbeSettings;
@@ -39,7 +40,7 @@ impl Pace {
 pub struct ProbePace {
     /// Steps between two rounds. Further rounds come before the first step and after the last.
     pub every: usize,
-    /// Readers, layers and images.
+    /// Probes, layers and images.
     pub settings: ProbeSettings,
     /// Training and test images that are drawn from: the first of each split. Fewer than all where images arrive while the run
     /// goes on, so that the first probe need not wait for the last of them.

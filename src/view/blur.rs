@@ -1,4 +1,4 @@
-//! Gaussian blur with a standard deviation of its own for each image, as two matrix products an image.
+//! Gaussian blur with a standard deviation of its own for each image, as two matrix products per image.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ enum Border {
 /// `sigmas`: n numbers -> the same shape.
 pub fn blur(images: Tensor<4>, sigmas: &[f32], kernel: Kernel) -> Tensor<4> {
     let [n, _, height, width] = images.dims();
-    assert_eq!(sigmas.len(), n, "blur: one sigma an image");
+    assert_eq!(sigmas.len(), n, "blur: one sigma per image");
     if sigmas.iter().all(|&sigma| sigma == 0.0) {
         return images;
     }

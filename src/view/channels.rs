@@ -15,7 +15,7 @@ const STEP: f32 = 1.0 / 255.0;
 /// one channel -> the same shape. Doersch et al. 2015, section 3, from the authors' code for brightness 0 to 255.
 pub fn drop_colours(patches: Tensor<4>, kept: &[usize], noise: Option<Tensor<4>>) -> Tensor<4> {
     let [m, c, h, w] = patches.dims();
-    assert_eq!(kept.len(), m, "drop_colours: one channel a patch");
+    assert_eq!(kept.len(), m, "drop_colours: one channel per patch");
     let mean = patches.clone().reshape([m, c, h * w]).mean_dim(2).reshape([m, c, 1, 1]);
     let centred = patches - mean;
     let Some(noise) = noise else { return centred };
@@ -30,7 +30,7 @@ pub fn drop_colours(patches: Tensor<4>, kept: &[usize], noise: Option<Tensor<4>>
 /// `images`: `[n, c, h, w]`; `chosen`: n -> the same shape. Doersch et al. 2015, section 3; Noroozi and Favaro's code.
 pub fn project_colours(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
-    assert_eq!(chosen.len(), n, "project_colours: one choice an image");
+    assert_eq!(chosen.len(), n, "project_colours: one choice per image");
     if c == 1 || !chosen.contains(&true) {
         return images;
     }

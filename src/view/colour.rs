@@ -56,7 +56,7 @@ impl ColourChange {
 /// `images`: `[n, c, h, w]`, c = 1 or 3; `changes`: n -> the same shape.
 pub fn change_colours(images: Tensor<4>, changes: &[ColourChange]) -> Tensor<4> {
     let [n, ..] = images.dims();
-    assert_eq!(changes.len(), n, "change_colours: one change an image");
+    assert_eq!(changes.len(), n, "change_colours: one change per image");
     if changes.iter().all(|change| *change == ColourChange::NONE) {
         return images;
     }

@@ -30,7 +30,7 @@ pub fn positions_by_energy(images: Tensor<4>, side: usize, draws: &[f32]) -> Ten
 /// exceeds the draw. `weights`: `[n, k]`, `draws`: n numbers in 0 to 1 -> `[n, 1]`.
 pub(super) fn drawn(weights: Tensor<2>, draws: &[f32]) -> Tensor<2> {
     let [n, k] = weights.dims();
-    assert_eq!(draws.len(), n, "drawn: one draw a row");
+    assert_eq!(draws.len(), n, "drawn: one draw per row");
     let sums = weights.cumsum(1);
     let draws = Tensor::<2>::from_data(TensorData::new(draws.to_vec(), [n, 1]), &sums.device());
     let passed = sums.clone().lower_equal((draws * sums.clone().narrow(1, k - 1, 1)).expand(sums.dims()));

@@ -36,12 +36,12 @@ pub(super) struct FusedView {
     windows: Vec<Window>,
     filter: Filter,
     size: [usize; 2],
-    /// Steps in their order, one entry an image in each.
+    /// Steps in order, each with one entry per image.
     steps: Vec<Vec<ColourStep>>,
 }
 
 impl FusedView {
-    /// A crop; `windows` has one window an image.
+    /// A crop; `windows` has one window per image.
     pub(super) fn crop(windows: Vec<Window>, filter: Filter, size: [usize; 2]) -> Self {
         Self { windows, filter, size, steps: Vec::new() }
     }
@@ -53,7 +53,7 @@ impl FusedView {
         Self::crop(vec![window; n], Filter::Bilinear, [height, width])
     }
 
-    /// Adds a step after those that are there; `step` has one entry an image.
+    /// Appends a step; `step` has one entry per image.
     pub(super) fn push(&mut self, step: Vec<ColourStep>) {
         assert_eq!(step.len(), self.windows.len(), "fused view: one step an image");
         self.steps.push(step);

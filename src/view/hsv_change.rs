@@ -55,7 +55,7 @@ const BLACK: f64 = 1e-12;
 /// "contrast 2" and "color").
 pub fn change_hsv(images: Tensor<4>, changes: &[HsvChange]) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
-    assert_eq!(changes.len(), n, "change_hsv: one change an image");
+    assert_eq!(changes.len(), n, "change_hsv: one change per image");
     if changes.iter().all(|change| *change == HsvChange::NONE) {
         return images;
     }

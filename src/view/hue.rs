@@ -14,7 +14,7 @@ const NO_RANGE: f64 = 1e-12;
 /// `images`: `[n, c, h, w]`, c = 1 or 3; `turns`: n numbers -> the same shape.
 pub fn adjust_hue(images: Tensor<4>, turns: &[f32]) -> Tensor<4> {
     let [n, c, ..] = images.dims();
-    assert_eq!(turns.len(), n, "adjust_hue: one shift an image");
+    assert_eq!(turns.len(), n, "adjust_hue: one shift per image");
     if c == 1 || turns.iter().all(|&turn| turn == 0.0) {
         return images;
     }

@@ -99,7 +99,7 @@ impl Jitter {
     }
 
     /// Steps of an image in their random order, none if it is not changed. Every number is drawn in either case, so that the
-    /// generator advances by the same amount.
+    /// random generator advances by the same amount.
     fn draw(&self, rng: &mut Rng) -> Vec<JitterStep> {
         let active = rng.random::<f64>() < self.p;
         let mut steps = self.steps(rng);

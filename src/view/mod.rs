@@ -1,8 +1,9 @@
 //! Views: augmentations and other image operations, as pure functions on batches, without gradients and with all random numbers
 //! drawn on the host.
 //!
-//! Each image draws its own random numbers. Pixels are computed on the device of the images, a batch at a time, and nothing is read
-//! back. Every op works on images of one channel too, where saturation, hue and gray change nothing but draw their numbers.
+//! Each image draws its own random numbers. Pixels are computed on the device of the images, a batch at a time, and nothing is
+//! read back. Every op works on images of one channel too; there saturation, hue and gray draw their random numbers and change
+//! nothing.
 
 mod blur;
 mod channels;

@@ -99,7 +99,7 @@ pub(super) fn run(ops: &[Op], images: Tensor<4>, size: usize, rng: &mut Rng) -> 
     pipeline.finish()
 }
 
-/// A batch on its way through the ops of a recipe. On a GPU crops and colour steps are collected and run together, as late as possible.
+/// A batch between the ops of a recipe. On a GPU crops and colour steps are collected and run together, as late as possible.
 struct Pipeline {
     images: Tensor<4>,
     collects: bool,
@@ -191,7 +191,7 @@ impl Op {
         }
     }
 
-    /// Applies the op: `[n, c, h, w]` -> `[m, c, h', w']`, m = n but for tiles.
+    /// Applies the op: `[n, c, h, w]` -> `[m, c, h', w']`, m = n except for tiles.
     fn apply(&self, images: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
         let [n, ..] = images.dims();
         match self {
@@ -235,7 +235,7 @@ fn photometric(
     let mut factors = Vec::new();
     let mut thresholds = Vec::new();
     for &on in &on {
-        // drawn in any case, so that the generator advances by the same amount
+        // drawn in any case, so that the random generator advances by the same amount
         let level = rng.random_range(bits[0]..=bits[1]);
         let factor = between(factor, rng) as f32;
         let threshold = rng.random_range(threshold[0]..=threshold[1]) as f32 / 255.0;

@@ -33,7 +33,7 @@ impl Patch {
 /// image 0 first.
 pub fn cut_patches(images: Tensor<4>, patches: &[Vec<Patch>], size: usize) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
-    assert_eq!(patches.len(), n, "cut_patches: one list an image");
+    assert_eq!(patches.len(), n, "cut_patches: one list per image");
     let device = images.device();
     let most = patches.iter().map(Vec::len).max().unwrap_or(0);
     // lists are padded to one length, and the padding is dropped at the end

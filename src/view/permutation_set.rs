@@ -31,8 +31,8 @@ static CHOSEN: LazyLock<Mutex<Chosen>> = LazyLock::new(Mutex::default);
 
 impl PermutationSet {
     /// Draws `count` permutations of `tiles` tiles greedily, each the farthest from those before it (Noroozi and Favaro 2016,
-    /// algorithm 1). The first is the identity; `rng` then relabels the tiles, which keeps all distances. The same generator gives
-    /// the same set, so a run saves only its seed.
+    /// algorithm 1). The first is the identity; `rng` then relabels the tiles, which keeps all distances. The same random
+    /// stream gives the same set, so a run saves only its seed.
     ///
     /// `None` if there are fewer permutations than `count`, or more than nine tiles.
     pub fn draw(tiles: usize, count: usize, rule: Farthest, rng: &mut Rng) -> Option<Self> {

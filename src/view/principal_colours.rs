@@ -15,7 +15,7 @@ const TINY: f64 = 1e-20;
 /// 2014, section 2.1 (their "contrast 1").
 pub fn scale_principal_colours(images: Tensor<4>, factors: &[[f32; 3]]) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
-    assert_eq!(factors.len(), n, "scale_principal_colours: three factors an image");
+    assert_eq!(factors.len(), n, "scale_principal_colours: three factors per image");
     if factors.iter().all(|own| *own == [1.0; 3]) {
         return images;
     }

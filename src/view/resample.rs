@@ -1,4 +1,4 @@
-//! Crop and resize, as two matrix products an image.
+//! Crop and resize, as two matrix products per image.
 
 use std::ops::Range;
 
@@ -39,12 +39,12 @@ const AWAY: f64 = 1e6;
 ///
 /// `y_i = R_i x_i C_i^T` for every channel, with `R_i[o, p] = k((p + 1/2 - c_o) / s) / sum_p`, where
 /// `c_o = top + (o + 1/2) height / size`, `s = max(1, height / size)`, k the filter's kernel and p inside the window; C likewise.
-/// The matrices are computed on the device from a few numbers an image.
+/// The matrices are computed on the device from a few numbers per image.
 ///
 /// `images`: `[n, c, h, w]`; `windows`: n -> `[n, c, size[0], size[1]]`.
 pub fn resample(images: Tensor<4>, windows: &[Window], size: [usize; 2], filter: Filter) -> Tensor<4> {
     let [n, _, height, width] = images.dims();
-    assert_eq!(windows.len(), n, "resample: one window an image");
+    assert_eq!(windows.len(), n, "resample: one window per image");
     let down: Vec<_> = windows.iter().map(|w| Span::whole(w.top, w.height, false)).collect();
     let across: Vec<_> = windows.iter().map(|w| Span::whole(w.left, w.width, w.mirrored)).collect();
     let device = images.device();

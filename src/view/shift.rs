@@ -15,7 +15,7 @@ pub fn random_flip(images: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
 /// Horizontal flip of the chosen images: `[n, c, h, w]` -> the same shape.
 pub fn flip(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
     let [n, _, _, w] = images.dims();
-    assert_eq!(chosen.len(), n, "flip: one choice an image");
+    assert_eq!(chosen.len(), n, "flip: one choice per image");
     let columns = selection_matrices(
         chosen,
         w,

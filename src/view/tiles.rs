@@ -53,7 +53,7 @@ pub fn permutations(n: usize, count: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
 /// `tiles`: `[n count, c, t, t]`, `orders`: n permutations of `count` -> the same shape.
 pub fn arrange(tiles: Tensor<4>, orders: &[Vec<usize>]) -> Tensor<4> {
     let [m, ..] = tiles.dims();
-    assert_eq!(orders.iter().map(Vec::len).sum::<usize>(), m, "arrange: one position a tile");
+    assert_eq!(orders.iter().map(Vec::len).sum::<usize>(), m, "arrange: one position per tile");
     let image =
         |(i, order): (usize, &Vec<usize>)| order.iter().map(|tile| (i * order.len() + tile) as i32).collect::<Vec<_>>();
     let from: Vec<i32> = orders.iter().enumerate().flat_map(image).collect();

@@ -18,7 +18,7 @@ fn each(numbers: Vec<f32>, device: &Device) -> Tensor<4> {
 ///
 /// `images`: `[n, c, h, w]` in 0 to 1; `thresholds`: n numbers -> the same shape.
 pub fn solarise(images: Tensor<4>, thresholds: &[f32]) -> Tensor<4> {
-    assert_eq!(thresholds.len(), images.dims()[0], "solarise: one threshold an image");
+    assert_eq!(thresholds.len(), images.dims()[0], "solarise: one threshold per image");
     if thresholds.iter().all(|&threshold| threshold > 1.0) {
         return images;
     }
@@ -32,7 +32,7 @@ pub fn solarise(images: Tensor<4>, thresholds: &[f32]) -> Tensor<4> {
 ///
 /// `images`: `[n, c, h, w]` in 0 to 1; `bits`: n numbers -> the same shape.
 pub fn posterise(images: Tensor<4>, bits: &[u32]) -> Tensor<4> {
-    assert_eq!(bits.len(), images.dims()[0], "posterise: one number of bits an image");
+    assert_eq!(bits.len(), images.dims()[0], "posterise: one number of bits per image");
     if bits.iter().all(|&bits| bits == 0) {
         return images;
     }
@@ -53,7 +53,7 @@ pub fn posterise(images: Tensor<4>, bits: &[u32]) -> Tensor<4> {
 /// `images`: `[n, c, h, w]` in 0 to 1; `factors`: n numbers -> the same shape.
 pub fn sharpness(images: Tensor<4>, factors: &[f32]) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
-    assert_eq!(factors.len(), n, "sharpness: one factor an image");
+    assert_eq!(factors.len(), n, "sharpness: one factor per image");
     if h <= 2 || w <= 2 || factors.iter().all(|&factor| factor == 1.0) {
         return images;
     }
@@ -76,7 +76,7 @@ pub fn sharpness(images: Tensor<4>, factors: &[f32]) -> Tensor<4> {
 /// `images`: `[n, c, h, w]` in 0 to 1; `chosen`: n -> the same shape.
 pub fn autocontrast(images: Tensor<4>, chosen: &[bool]) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
-    assert_eq!(chosen.len(), n, "autocontrast: one choice an image");
+    assert_eq!(chosen.len(), n, "autocontrast: one choice per image");
     if !chosen.contains(&true) {
         return images;
     }

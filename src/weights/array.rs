@@ -15,7 +15,7 @@ pub(super) enum Kind {
     F32,
     /// Double precision, eight bytes.
     F64,
-    /// Integers and other types that are no weights, with their bytes.
+    /// Integers and other types that cannot be weights, with their size in bytes.
     Other(usize),
 }
 

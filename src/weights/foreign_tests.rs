@@ -153,7 +153,7 @@ fn other_networks_are_refused_and_named() {
 }
 
 #[test]
-fn other_shapes_and_missing_tensors_are_refused_by_what_they_mean() {
+fn other_shapes_and_missing_tensors_are_refused_in_words() {
     let (_, eighteen) = network(EncoderKind::Resnet18);
     let (_, fifty) = network(EncoderKind::Resnet50);
     let with = |state: &State, names: &[(&str, &[usize])]| {

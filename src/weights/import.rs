@@ -20,16 +20,16 @@ const SAMPLE_WIDTH: usize = 4;
 /// Channels that images can have.
 const CHANNELS: [usize; 2] = [1, 3];
 
-/// Facts about a foreign file that the user states. Those left out are found out from the file.
+/// Facts about a foreign file that the user states; the others are read from the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImportOptions {
     /// The architecture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<EncoderKind>,
-    /// The beginning of the tensors' names.
+    /// Prefix of the tensors' names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// Subtracted from pixels in 0 to 1; ImageNet's mean where neither this nor the file says it.
+    /// Subtracted from pixels in 0 to 1; ImageNet's mean if neither this nor the file states it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<Vec<f64>>,
     /// Divides them after that; ImageNet's deviation likewise.
@@ -127,8 +127,8 @@ fn architecture(contents: &Contents, options: &ImportOptions) -> Result<EncoderC
     }
 }
 
-/// The configuration with the width of the file's first convolution, and the channels that it reads. ImageNet's means serve no
-/// gray images.
+/// The configuration with the width of the file's first convolution, and the channels that it reads. ImageNet's mean does not
+/// fit gray images.
 fn sized(config: EncoderConfig, first: &[usize]) -> Result<(EncoderConfig, usize)> {
     match *first {
         [width, channels, ..] if CHANNELS.contains(&channels) => {
@@ -169,8 +169,8 @@ impl Sample {
         Ok(Self { names, shapes, doubled: wide.into_iter().map(|tensor| tensor.shape).collect() })
     }
 
-    /// Refuses shapes that are not nearly those of an encoder of this width, before one is built: a file that has a wide
-    /// first layer alone must not make one for the others.
+    /// Refuses shapes that are not nearly those of an encoder of this width, before one is built: a file with nothing but a
+    /// wide first layer must not make the program allocate the others.
     fn compare(&self, arrays: &BTreeMap<&str, &Array>, width: usize) -> Result<()> {
         let times = width as f64 / SAMPLE_WIDTH as f64;
         let scaled =

@@ -7,7 +7,7 @@ use super::naming::Naming;
 use super::network;
 use crate::error::{Error, Result};
 
-/// Prefixes that well-known code writes, for telling whose file it is.
+/// Prefixes that well-known projects write, by which the source of a file is named.
 const PROJECTS: [(&str, &str); 12] = [
     ("state_dict.module.encoder_q.", "MoCo"),
     ("state_dict.module.base_encoder.", "MoCo v3"),
@@ -23,17 +23,17 @@ const PROJECTS: [(&str, &str); 12] = [
     ("", "torchvision, timm or Barlow Twins"),
 ];
 
-/// Words in the names of momentum encoders. Where a file holds a trained encoder and its moving average, the former is meant.
+/// Words in the names of momentum encoders. If a file holds a trained encoder and its moving average, the encoder is taken.
 const MOMENTUM: [&str; 11] =
     ["k", "m", "momentum", "target", "teacher", "ema", "key", "slow", "shadow", "average", "averaged"];
 
-/// Places that are compared to say what is missing, where no place holds a whole encoder.
+/// Most places that are compared for the tensor that is missing, if no place holds a whole encoder.
 const MAX_NEAR: usize = 64;
 
 /// The place where an encoder was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// What its tensors' names begin with.
+    /// Prefix of its tensors' names.
     pub prefix: String,
     /// The scheme of names after the prefix.
     pub naming: Naming,
@@ -99,7 +99,7 @@ fn starts<'a>(tensors: &'a BTreeMap<String, Array>, ours: &[String], prefix: Opt
     found
 }
 
-/// The place that is meant; nothing where there is none.
+/// The place to read from; `None` if there is none.
 fn choose(mut whole: Vec<Place>, tensors: &BTreeMap<String, Array>) -> Option<Result<Place>> {
     if whole.iter().any(|place| !is_momentum(&place.prefix)) {
         whole.retain(|place| !is_momentum(&place.prefix));

@@ -1,4 +1,4 @@
-//! The network that the names and shapes of a file's tensors speak of.
+//! The network of a file, recognised by the names and shapes of its tensors.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::layout::find;
 use crate::error::{Error, Result};
 use crate::net::EncoderKind;
 
-/// Networks that are not read here, by pieces of their tensors' names.
+/// Families of networks that are not read here, with substrings of their tensors' names.
 const FAMILIES: [(&str, &[&str]); 8] = [
     (
         "a vision transformer",
@@ -22,23 +22,24 @@ const FAMILIES: [(&str, &[&str]); 8] = [
     ("a quantised network", &["_packed_params", "zero_point"]),
 ];
 
-/// A ResNet-18 and a ResNet-50: blocks a stage, the third convolution of a bottleneck, the kinds with either stem.
+/// A ResNet-18 and a ResNet-50: blocks per stage, true for bottlenecks, and the kinds with the stem for large and for small
+/// images.
 const KNOWN: [([usize; 4], bool, [EncoderKind; 2]); 2] = [
     ([2, 2, 2, 2], false, [EncoderKind::Resnet18, EncoderKind::Resnet18Cifar]),
     ([3, 4, 6, 3], true, [EncoderKind::Resnet50, EncoderKind::Resnet50Cifar]),
 ];
 
-/// The family of a network that is not read here, told by its tensors' names.
+/// The family of a network that is not read here, recognised by its tensors' names.
 pub(super) fn family<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<&'static str> {
     let has = |piece: &&str| names.clone().any(|name| name.contains(piece));
     FAMILIES.into_iter().find(|(_, pieces)| pieces.iter().any(&has)).map(|(family, _)| family)
 }
 
-/// The residual network that the names and shapes of the file's tensors speak of; `called` is the name that the file itself
+/// The residual network of a file, recognised by the names and shapes of its tensors; `called` is the name that the file itself
 /// gives it.
 ///
 /// # Errors
-/// When they speak of none, of one that is not known here, or of two between which they do not tell.
+/// When they are those of no residual network, of one that is not known here, or fit two that are.
 pub(super) fn guess(
     tensors: &BTreeMap<String, Array>,
     called: Option<&str>,
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
     use crate::weights::array::Kind;
 
-    /// The names of the tensors of residual networks, as far as the guess looks at them.
+    /// The names of a residual network's tensors that `guess` reads.
     fn network(blocks: [usize; 4], bottleneck: bool, kernel: usize) -> BTreeMap<String, Array<'static>> {
         static ZEROS: [u8; 4 * 49] = [0; 4 * 49];
         let array = |kernel: usize| {

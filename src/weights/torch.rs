@@ -13,7 +13,7 @@ use crate::pickle::{Fault, Id, Pickle, Value};
 const ZIP: &[u8] = b"PK\x03\x04";
 /// The number that is the first pickle of an old file.
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
-/// Limits on nested dictionaries, on the characters of a key and on the tensors of a file, above those of any checkpoint.
+/// Limits on nested dictionaries, on the characters of a key and on the tensors of a file, all above those of real checkpoints.
 const MAX_DEPTH: usize = 8;
 const MAX_KEY: usize = 200;
 const MAX_TENSORS: usize = 100_000;

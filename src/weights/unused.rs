@@ -1,5 +1,5 @@
-//! Tensors of a foreign file that its encoder does not use: heads and moving averages are left out and said to be, but a
-//! module of the network itself makes it another network.
+//! Tensors of a foreign file that its encoder does not use: heads and moving averages are left out and reported, but a further
+//! module of the network itself means another network, which is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,7 +58,7 @@ const HEADS: [&str; 46] = [
     "metric",
 ];
 
-/// Beginnings of the names of modules that a network passes its maps through.
+/// Prefixes of the names of modules that a network passes its maps through.
 const BODY: [&str; 14] = [
     "conv",
     "bn",
@@ -88,11 +88,11 @@ const MAX_SHOWN: usize = 80;
 pub(super) struct Unused<'a> {
     tensors: &'a BTreeMap<String, Array<'a>>,
     place: &'a Place,
-    /// Names of all of them, but for counts of batches.
+    /// Names of all of them, without counts of batches (`num_batches_tracked`).
     names: Vec<&'a str>,
 }
 
-/// The part that a tensor takes in what the file's authors built.
+/// The role of a tensor in the model that was saved.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// In one of the encoder's own modules.
@@ -101,7 +101,7 @@ enum Role {
     Between,
     /// A head, a moving average, a queue, the state of an optimizer.
     Beside,
-    /// Not told by its name; it follows the encoder, or has nothing to do with it.
+    /// Unknown by its name: it follows the encoder, or has nothing to do with it.
     Unknown,
 }
 
@@ -113,8 +113,8 @@ impl<'a> Unused<'a> {
         Self { tensors, place, names: unused.filter(|name| !name.ends_with("num_batches_tracked")).collect() }
     }
 
-    /// Refuses tensors that belong to the network between its pixels and its last map; `kind` is what it was taken for. Where
-    /// the user named the architecture, only modules of the known network are looked into.
+    /// Refuses tensors that belong to the network between its pixels and its last map; `kind` is what it was taken for. If the
+    /// user named the architecture, only modules of that network are checked.
     ///
     /// # Errors
     /// When there are any: the network is another one.
@@ -160,7 +160,7 @@ impl<'a> Unused<'a> {
         }
     }
 
-    /// A sentence on what is left out; nothing where all is used.
+    /// A sentence on the tensors that are left out; `None` if all are used.
     pub(super) fn words(&self) -> Option<String> {
         let beside = self.with(Role::Beside);
         let unknown = [self.with(Role::Between), self.with(Role::Unknown)].concat();

@@ -209,7 +209,7 @@ async fn without_its_stop_gradient_simsiam_collapses_in_sight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn colour_photographs_train_while_they_arrive_and_are_missed_in_words() {
+async fn colour_photographs_train_while_they_arrive() {
     let run = "method=colorization&device=cpu&batch=16&steps=3&probe_every=0&autostart=1";
     let page = Page::open(&format!("/colour/?{run}"), &[]).await;
     page.wait_for(&["done"]).await;

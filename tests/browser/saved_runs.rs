@@ -186,7 +186,7 @@ async fn open(page: &Page, file: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_download_is_read_by_the_command_line_and_the_other_way_round() {
+async fn page_and_command_line_read_each_others_files() {
     let here = downloads();
     let data = host::dist().join("data/fashion-mnist");
     empty(&here);

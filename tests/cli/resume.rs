@@ -226,7 +226,7 @@ mod signals {
         let lab = Lab::new();
         let child = start(&lab, &format!("{TRAINING} --steps 100000 --save-every 40 --out busy"));
         signal(&lab, &child, "busy", 50, "-CONT");
-        lab.fails_with("train --resume --out busy --device cpu", 1, &["another nolabel is at work"]);
+        lab.fails_with("train --resume --out busy --device cpu", 1, &["another nolabel process is writing"]);
         signal(&lab, &child, "busy", 50, "-INT");
         assert_eq!(Said::from(child.wait_with_output().expect("ends")).code, Some(130));
     }

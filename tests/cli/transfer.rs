@@ -53,7 +53,8 @@ fn other_images_are_adapted_and_have_controls_of_their_own() {
     assert_eq!(kept(&lab).len(), 2, "nothing was left to measure");
 
     let said = lab.succeeds("eval run --probe knn --data folder:photos?size=24 --device cpu -q").out.replace('\n', " ");
-    for words in ["run did not learn from", "colours turned gray", "24x24 px brought to 16x16", "From the cache"] {
+    for words in ["run did not learn from", "colours converted to gray", "24x24 px resized to 16x16", "From the cache"]
+    {
         assert!(said.contains(words), "no `{words}` in\n{said}");
     }
     fs::write(lab.path("card.json"), other.to_string()).expect("a file");

@@ -8,7 +8,7 @@ use crate::cli::input::args;
 use crate::cli::output::exit::Outcome;
 use crate::cli::output::print;
 use crate::cli::output::table::Table;
-use crate::config::{Preset, RunConfig};
+use crate::config::{CHOSEN_FIRST, Preset, RunConfig};
 use crate::data::shapes;
 use crate::format;
 use crate::method::{Entry, Info, Needs};
@@ -198,7 +198,7 @@ fn options(entry: &Entry, data: &str) -> Vec<OptionCard> {
             declared.insert(place + 1, one);
         }
     }
-    let listed = declared.into_iter().filter(|one| !args::CHOSEN_OTHERWISE.contains(&one.key.as_str()));
+    let listed = declared.into_iter().filter(|one| !CHOSEN_FIRST.contains(&one.key.as_str()));
     let card = |one: Declared| OptionCard {
         small: small.value(&one.key),
         full: full.value(&one.key),

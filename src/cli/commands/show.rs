@@ -59,7 +59,7 @@ pub(crate) struct Show {
     #[arg(long, value_name = "KEY=VALUE", value_parser = args::key_value)]
     set: Vec<(String, String)>,
 
-    /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
+    /// auto (a GPU if there is one, else the CPU), gpu, gpu:N as `nolabel devices` lists them, or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
 

@@ -29,28 +29,35 @@ Examples:
       images of your own, resized to squares of 96 pixels (64 without a size)
   nolabel train motion --data moving-shapes
       generated clips of moving shapes; --data clips:my/videos takes your own
-  nolabel train simsiam --data cifar-10 --init resnet18.pth --set encoder.kind=resnet18 --set encoder.width=64
-      start from an encoder trained elsewhere; the untrained control in `nolabel eval` keeps random weights
+  nolabel train simsiam --data cifar-10 --init resnet18.pth --set encoder.kind=resnet18 \\
+      --set encoder.width=64
+      start from an encoder trained elsewhere; the untrained control in `nolabel eval` keeps random
+      weights
   nolabel train simclr --data cifar-10 --preset full --set micro_batches=8
-      batches of 512 images as eight micro-batches (gradient accumulation), where memory is short; the loss compares
-      the images within a micro-batch
+      batches of 512 images as eight micro-batches (gradient accumulation), where memory is short;
+      the loss compares the images within a micro-batch
   nolabel train --resume --out runs/narrow
       continue a run that was stopped; Ctrl-C saves it and prints this line
   nolabel train --from rotation-fashion-mnist-1-step-00001200.safetensors
       continue a run that was downloaded from the page, in runs/rotation-fashion-mnist-1
 
-checkpoints/ holds the last two checkpoints. Each carries its own digest; if the newest is damaged, the one before it
-is used, with a warning. With --keep-best the folder also holds the best one:
+checkpoints/ holds the last two checkpoints. Each carries its own digest; if the newest is damaged,
+the one before it is used, with a warning. With --keep-best the folder also holds the best one:
 `nolabel eval RUN/checkpoints/best.safetensors` measures it.
 
 Folders of your own hold PNG, JPEG, WebP, GIF, BMP, TIFF or PNM files, laid out as
-  train/CLASS/* and test/CLASS/*    under any usual name of the halves: Training, train2017, valid, val_images, ..
-                                    beside both, valid/CLASS/* is what L2 and layer are chosen by; alone, it is the test half
-  CLASS/*    one image in ten of each class, chosen by a hash of its path, is kept for testing
-  *          without classes: enough to train, but `nolabel eval` needs them
-One line says how the folder was understood. Files that are no images count for nothing.
-Folders of clips hold one folder of frames for each clip, in the order of their names, or films, which ffmpeg reads:
-  CLIP/* or CLASS/CLIP/*, in halves or not    one clip in ten is kept for testing, or the last tenth of a single clip";
+  train/CLASS/* and test/CLASS/*
+      under any usual name of the halves: Training, train2017, valid, val_images, ..; beside both,
+      valid/CLASS/* chooses L2 and layer; without test/, it is the test half
+  CLASS/*
+      one image in ten of each class, chosen by a hash of its path, is kept for testing
+  *
+      without classes: enough to train, but `nolabel eval` needs them
+One line says how the folder was understood. Files that are not images are ignored.
+Folders of clips hold one folder of frames for each clip, in the order of their names, or films,
+which ffmpeg reads:
+  CLIP/* or CLASS/CLIP/*, in halves or not
+      one clip in ten is kept for testing, or the last tenth of a single clip";
 
 /// Train an encoder without labels
 ///

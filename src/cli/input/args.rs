@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command};
 
 use crate::cli::output::exit::{Failure, Outcome};
-use crate::config::{Preset, RunConfig};
+use crate::config::{CHOSEN_FIRST, Preset, RunConfig};
 use crate::data::catalogue::CATALOGUE;
 use crate::data::folder::{self, clips};
 use crate::data::{Spec, shapes};
@@ -19,8 +19,6 @@ use crate::view::recipe;
 
 /// The data set of commands that need none to be named.
 pub(crate) const DEFAULT_DATA: &str = CATALOGUE[0].name;
-/// Settings with arguments of their own, which `--set` cannot change.
-pub(crate) const CHOSEN_OTHERWISE: [&str; 3] = ["method", "preset", "data"];
 
 /// Parser of method ids; the help lists them with their tasks.
 pub(crate) fn methods() -> PossibleValuesParser {
@@ -94,7 +92,7 @@ fn is_path(text: &str) -> bool {
     text.contains(['/', '\\']) || text.starts_with(['.', '~']) || Path::new(text).exists()
 }
 
-/// The sentence about a path without the name of a reader.
+/// The sentence about a path without `folder:` or `clips:` before it.
 fn bare_path(text: &str) -> String {
     let clips = format!("`{}:{text}`", clips::NAME);
     if Path::new(text).is_file() {
@@ -219,7 +217,7 @@ pub(crate) struct BudgetArgs {
 /// Device, checkpoints and progress: none of them changes the result, except for rounding on another device.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MannerArgs {
-    /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
+    /// auto (a GPU if there is one, else the CPU), gpu, gpu:N as `nolabel devices` lists them, or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
 
@@ -333,7 +331,7 @@ impl MannerArgs {
 
 /// Changes a setting; an unknown key is answered with the nearest one, a wrong value with the range.
 pub(crate) fn set(config: &mut RunConfig, key: &str, value: &str) -> Outcome {
-    if CHOSEN_OTHERWISE.contains(&key) {
+    if CHOSEN_FIRST.contains(&key) {
         return Err(Failure::Usage(format!("`{key}` cannot be changed with --set; it has an argument of its own")));
     }
     let options = find(&config.method)?.options();
@@ -358,10 +356,20 @@ mod tests {
 
     #[test]
     fn a_misspelt_setting_is_answered_by_the_nearest() {
-        assert!(refused("optimzer.lr", "1").contains("did you mean `optimizer.lr`?"));
-        assert!(refused("momentun", "1").contains("did you mean `optimizer.momentum`?"));
-        assert!(refused("flp", "true").contains("did you mean `flip`?"));
+        let misspelt = [
+            ("optimzer.lr", "`optimizer.lr`? It must be above 0"),
+            ("momentun", "`optimizer.momentum`? It must be at least 0 and below 1"),
+            ("encoder.widht", "`encoder.width`? It must be a whole number, 1 to 4096 channels"),
+            ("schedule.warmup", "`schedule.warmup_epochs`? It must be 0 or more epochs"),
+            ("flp", "`flip`? It must be true or false"),
+        ];
+        for (key, meant) in misspelt {
+            let said = refused(key, "1");
+            assert!(said.contains(&format!("did you mean {meant}; ")), "{said}");
+        }
         assert!(!refused("zzzzzzzz", "1").contains("did you mean"));
+        // an option of other methods, nearest to the name of an argument
+        assert!(!refused("projector", "1").contains("preset"));
         assert!(refused("data", "cifar-10").contains("an argument of its own"));
         assert!(refused("schedule.at_epochs", "2").contains("set schedule.kind=steps before it"));
         assert!(refused("batch", "many").contains("`batch` must be a whole number, 2 or more images, not many"));

@@ -37,12 +37,12 @@ pub(crate) struct ForeignArgs {
     #[arg(help_heading = "Weights from elsewhere")]
     pub(crate) weights: Option<PathBuf>,
 
-    /// The architecture [default: the one that names and shapes in the file speak of]
+    /// The architecture [default: recognised by the names and shapes of the tensors in the file]
     #[arg(long, value_name = "NAME", value_parser = kinds(), requires = "weights")]
     #[arg(help_heading = "Weights from elsewhere")]
     arch: Option<EncoderKind>,
 
-    /// The beginning of the names of the encoder's tensors, where the file holds several encoders
+    /// Prefix of the names of the encoder's tensors, where the file holds several encoders
     #[arg(long, value_name = "TEXT", requires = "weights", help_heading = "Weights from elsewhere")]
     prefix: Option<String>,
 
@@ -134,7 +134,7 @@ mod tests {
                 .is_err_and(|failure| matches!(failure, Failure::Failed(said) if said.contains("no file")))
         );
         assert!(bytes(&here.path().join("nothing")).is_err());
-        // a file of nothing but a size takes no room on the disk
+        // a sparse file has a size but takes no room on the disk
         let large = here.path().join("large");
         File::create(&large).and_then(|file| file.set_len(MAX_BYTES + 1)).expect("a sparse file");
         assert!(bytes(&large).is_err());

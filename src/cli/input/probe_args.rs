@@ -8,7 +8,7 @@ use crate::probe::ProbeSettings;
 pub(crate) const HOW: &str = "Measurement";
 const GRID: u64 = 3;
 
-/// A reader of frozen features.
+/// A probe of frozen features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Reader {
     /// Logistic regression on standardised features
@@ -19,10 +19,10 @@ enum Reader {
     Retrieval,
 }
 
-/// Readers, images and features of the probes.
+/// Probes, and their images and features.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ProbeArgs {
-    /// The readers, separated by commas
+    /// The probes, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PROBES", default_value = "linear,knn")]
     #[arg(help_heading = HOW)]
     probe: Vec<Reader>,
@@ -78,7 +78,7 @@ impl ProbeArgs {
 }
 
 impl WithArgs {
-    /// The settings, with the default readers.
+    /// The settings, with the default probes.
     pub(crate) fn settings(&self) -> ProbeSettings {
         ProbeSettings {
             train_images: self.images.unwrap_or(0) as usize,

@@ -16,7 +16,7 @@ const NAMED: [(&str, &str); 6] = [
     ("seed", "--seed"),
 ];
 
-/// The folder of a run that is made again in several commands, for it was made longer after its end.
+/// The folder of a run whose reproduction takes several commands, because it was made longer after its end.
 const AGAIN: &str = "runs/again";
 
 /// `nolabel train ...` with everything that differs from the preset.

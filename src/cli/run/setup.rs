@@ -52,7 +52,7 @@ pub(crate) struct TrainRequest {
     pub(crate) args: RunArgs,
 }
 
-/// A run that is ready to go.
+/// A run that is ready for its first step.
 pub(crate) struct Run {
     pub(crate) session: Session,
     pub(crate) selected: Selected,
@@ -184,10 +184,7 @@ impl TrainRequest {
         let folder = Folder::create(&path, record)?;
         folder.save(session.step(), bytes)?;
         if session.step() >= session.started().total_steps {
-            warnings.push(
-                "this run is finished: all its steps were taken, and none is taken here; --epochs N trains it further"
-                    .to_string(),
-            );
+            warnings.push("this run is finished: all its steps were taken; --epochs N trains it further".to_string());
         }
         let log = folder.log()?;
         Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings })
@@ -231,7 +228,7 @@ impl TrainRequest {
         )))
     }
 
-    /// The run made as long as was asked for, where that is another length than it has.
+    /// The run with the length that was asked for; `None` if it has that length already.
     fn lengthened(&self, record: &Record, step: usize) -> Outcome<Option<Record>> {
         let mut config = record.config.clone();
         self.args.budget.apply(&mut config)?;

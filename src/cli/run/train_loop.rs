@@ -22,7 +22,7 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// The run as the commands that evaluate see it, with its log and still locked.
+    /// The run opened for evaluation, with its log and still locked.
     pub(crate) fn opened(self) -> Outcome<(Opened, Loaded, Log)> {
         let Run { session, selected, folder, log, .. } = self.run;
         let opened = Opened::at(folder.path())?;
@@ -182,7 +182,7 @@ impl Training {
         let step = self.session().step();
         let resume = self.resume.replace(STOP_ON_COLLAPSE, "");
         Failure::Failed(format!(
-            "the run was ended for its bad health and is saved after step {step}; to continue all the same:\n  {resume}"
+            "the run collapsed or stalled; it was saved and ended after step {step}; to continue anyway:\n  {resume}"
         ))
     }
 

@@ -1,9 +1,9 @@
 //! Clips of the user's own: folders of frames, or films.
 //!
-//! Every folder that holds images is a clip, its frames in the order of their names, numbers counted (`f9` before `f10`);
-//! every film is one too. Where clips lie in folders among others that hold clips, these are classes. Halves are told by the
-//! usual names of folders. Without them one clip in ten is kept for testing, chosen by a hash of its path; of single clips
-//! the last tenth is. Frames of one clip are too much alike to be on both sides.
+//! Every folder that holds images is a clip, its frames in the order of their names, with numbers by value (`f9` before `f10`);
+//! every film is one too. Folders of several clips are classes. Halves are recognised by the usual names of folders. Without
+//! them one clip in ten is kept for testing, chosen by a hash of its path; of a single clip it is the last tenth. Frames of one
+//! clip are too similar to be in both halves.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -122,7 +122,7 @@ fn finished(classes: Vec<String>, mut halves: [Half; 3], shift: u32) -> Result<D
     Ok(Dataset { name: NAME.into(), classes, train: split(train)?, validation, test: split(test)? })
 }
 
-/// Forgets classes of which no frame could be read, with a word.
+/// Drops classes of which no frame could be read, and says so.
 fn leave_out_empty_classes(found: &mut Found, halves: &mut [Half; 3], reader: &mut Reader) {
     let has =
         |class: usize| halves.iter().any(|(images, _)| images.labels.iter().any(|&label| usize::from(label) == class));
@@ -248,7 +248,7 @@ impl Found {
         }
     }
 
-    /// Names the classes, where there are several. Clips outside of all are left out where most are in some.
+    /// Names the classes, if there are several. Clips in no class are left out if most clips have one.
     fn name_classes(&mut self) {
         let mut classes: Vec<String> = self.clips.iter().filter_map(|clip| clip.class.clone()).collect();
         classes.sort_unstable();
@@ -267,7 +267,7 @@ impl Found {
         self.classes = classes;
     }
 
-    /// Keeps clips for testing: one in ten of each class. Where every class has one clip alone, the last tenth of each is.
+    /// Keeps clips for testing: one in ten of each class, or the last tenth of every clip if every class has a single one.
     fn hold_out(&mut self, root: &Path) {
         let mut classes: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
         for (place, clip) in self.clips.iter().enumerate() {
@@ -283,7 +283,7 @@ impl Found {
         }
     }
 }
-/// By names, in which digits that stand together are a number.
+/// Order by names, in which adjacent digits are compared as a number.
 fn by_numbers(a: &Path, b: &Path) -> Ordering {
     let (a, b) = (a.to_string_lossy(), b.to_string_lossy());
     let key = |text: &str| {

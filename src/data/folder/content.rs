@@ -4,21 +4,21 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Bytes that tell every kind: two packets of a transport stream are the longest.
+/// Bytes that are enough to recognise every kind: two packets of a transport stream are the longest.
 const HEAD: u64 = 512;
-/// Ends of names that images have. A file with such a name is an image, whole or broken; it is not opened to be found.
+/// Extensions of images. A file with one of them counts as an image, whole or damaged, and is not opened to find out.
 const IMAGE_ENDS: [&str; 29] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "pbm", "pgm", "ppm",
     "pnm", "avif", "heic", "heif", "jxl", "jp2", "cr2", "cr3", "nef", "arw", "dng", "orf", "rw2", "psd",
 ];
-/// Those of cameras' raw files. They are TIFF files whose first image is a thumbnail.
+/// Extensions of cameras' raw files, which are TIFF files whose first image is a thumbnail.
 const RAW_ENDS: [&str; 7] = ["cr2", "cr3", "nef", "arw", "dng", "orf", "rw2"];
-/// Ends of names that films have and nothing else.
+/// Extensions of films alone.
 const FILM_ENDS: [&str; 25] = [
     "mp4", "m4v", "mov", "qt", "avi", "mkv", "webm", "mpg", "mpeg", "mpe", "m2v", "ogv", "ogm", "wmv", "asf", "flv",
     "f4v", "3gp", "3g2", "m2ts", "mxf", "vob", "divx", "y4m", "ivf",
 ];
-/// Files and folders that systems and programs leave behind; nobody wants to hear of them.
+/// Files and folders that operating systems and programs leave behind; they are not reported.
 const LITTER: [&str; 12] = [
     "thumbs.db",
     "ehthumbs.db",
@@ -65,12 +65,12 @@ pub(super) fn is_litter(name: &str) -> bool {
     name.starts_with('.') || LITTER.contains(&name.to_lowercase().as_str())
 }
 
-/// The end of a name in small letters, without its dot; empty where there is none.
+/// The extension of a name in lower case, without its dot; empty if there is none.
 pub(super) fn end(path: &Path) -> String {
     path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
-/// The kind of a file for the layout of a folder: by its name where that says enough, else by its first bytes.
+/// The kind of a file for the layout of a folder: by its extension if that is enough, else by its first bytes.
 pub(super) fn of_file(path: &Path) -> Content {
     let end = end(path);
     if FILM_ENDS.contains(&end.as_str()) {
@@ -115,7 +115,7 @@ fn at(head: &[u8], place: usize, word: &[u8]) -> bool {
     head.get(place..place + word.len()) == Some(word)
 }
 
-/// `BM`, then a header of one of the lengths there are: two letters alone may begin any text.
+/// `BM`, then a header of a known length, because any text may begin with two such letters.
 fn is_bmp(head: &[u8]) -> bool {
     head.starts_with(b"BM") && at(head, 15, &[0, 0, 0]) && head.get(14).is_some_and(|&length| length >= 12)
 }

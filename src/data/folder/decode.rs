@@ -1,4 +1,4 @@
-//! From a file to a square of pixels. Files are not trusted: what they announce is checked before memory is taken.
+//! From a file to a square of pixels. Files are not trusted: the sizes they state are checked before memory is allocated.
 
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -57,7 +57,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Wrong> {
     Ok(bytes)
 }
 
-/// The image as it is stored, and how it wants to be turned. The name of a file says little of what is in it.
+/// The image as it is stored, and the rotation of its EXIF data. The format is recognised by content, because extensions are
+/// often wrong.
 fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> {
     let head = &bytes[..bytes.len().min(512)];
     let format = match content::of_bytes(head) {
@@ -103,7 +104,7 @@ fn damaged(name: &str, error: &ImageError) -> Wrong {
     }
 }
 
-/// The square in the middle, cut out first, so that nothing is resized in vain.
+/// The square in the middle, cropped before resizing, so that no pixel is resized in vain.
 fn centre<P: Pixel<Subpixel = S> + 'static, S: Primitive + 'static>(
     image: &ImageBuffer<P, Vec<S>>,
     side: u32,

@@ -1,9 +1,9 @@
 //! Sixteen bits a channel, of which many files use twelve: microscopes, X-ray machines and depth cameras count from 0 to
-//! 4,095. Brought to eight bits as they are, such images would be black.
+//! 4,095. Reduced to eight bits without stretching, such images would be black.
 
-/// The share of pixels that may be brighter than the others without a word: hot pixels of a sensor.
+/// The share of pixels that may be brighter than the others without a warning: hot pixels of a sensor.
 const FEW: f64 = 1e-3;
-/// Bits between the brightest pixel and all but [`FEW`] others from which that is said.
+/// Bits between the brightest pixel and all but [`FEW`] others from which a warning is given.
 const APART: usize = 3;
 
 /// Counts of all pixels of 16-bit images by the bits they need: 0 to 16.
@@ -25,7 +25,7 @@ impl Depth {
         self.counts.iter().rposition(|&count| count > 0).unwrap_or(16).max(8)
     }
 
-    /// Places by which all values are shifted to the left, so that the brightest of the set nears white.
+    /// Bits by which all values are shifted to the left, so that the brightest of the set is nearly white.
     pub(super) fn shift(&self) -> u32 {
         if self.images == 0 { 0 } else { 16 - self.bits() as u32 }
     }

@@ -35,7 +35,7 @@ pub(super) struct Side<'a> {
     pub(super) classes: Vec<(String, &'a Folder)>,
 }
 
-/// A data set in halves. Without test half and validation half, the images are not parted yet.
+/// A data set in halves. With a training half alone, test images are still to be held out.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Halves<'a> {
     pub(super) train: Side<'a>,
@@ -52,7 +52,7 @@ impl Side<'_> {
         self.folders.is_empty() && self.classes.is_empty()
     }
 
-    /// The names of the folders, for the summary; nothing for the root.
+    /// The names of the folders, for the summary; none for the root.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.folders.iter().map(|folder| folder.name.clone()).collect();
         names.extend(self.classes.iter().map(|(_, folder)| folder.name.clone()));
@@ -64,10 +64,10 @@ impl Side<'_> {
 }
 
 impl<'a> Halves<'a> {
-    /// The halves below `root`; all of it as the training half where there are none.
+    /// The halves below `root`; without any, all of it is the training half.
     ///
     /// # Errors
-    /// When there are halves to choose and to test by and none to learn from.
+    /// When there are validation or test halves but no training half.
     pub(super) fn of(root: &'a Folder) -> Result<Self> {
         if let Some(halves) = Self::by_names(root).or_else(|| Self::by_classes(root)) {
             return Ok(halves);
@@ -95,7 +95,7 @@ impl<'a> Halves<'a> {
         Ok(Self { train: Side { folders: vec![root], ..Side::default() }, ..Self::default() })
     }
 
-    /// Folders named after halves, where one is to learn from and one to test on.
+    /// Folders named after halves, if there are one for training and one for testing.
     fn by_names(root: &'a Folder) -> Option<Self> {
         let mut groups: BTreeMap<String, BTreeMap<Half, Vec<&Folder>>> = BTreeMap::new();
         for folder in &root.folders {
@@ -181,7 +181,7 @@ impl<'a> Halves<'a> {
         self.beside.extend((!root.images.is_empty()).then_some(root));
     }
 
-    /// The same where all halves lie in one folder of `root`.
+    /// The same if all halves lie in one folder of `root`.
     fn rest_of(&mut self, root: &'a Folder, used: &Folder) {
         self.unused.extend(root.folders.iter().filter(|folder| !std::ptr::eq(*folder, used)));
         self.beside.extend((!root.images.is_empty()).then_some(root));

@@ -1,5 +1,5 @@
 //! The choice of test images where none are set apart: by a hash of their paths, so that the same images are chosen on every
-//! machine, whatever lies beside them.
+//! machine, whatever other files there are.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 /// One image in ten is kept for testing.
 pub(super) const HELD_OUT: u64 = 10;
 
-/// True for the images to test on, given the class and the hash of each: of each class those whose hash is a multiple of
-/// ten. Where that is none of at least two, it is the one with the largest hash; where it is all, that one alone.
+/// True for the test images, given the class and the hash of each: in each class those whose hash is a multiple of ten. If that
+/// is none of at least two images, or all of them, it is the one with the largest hash alone.
 pub(super) fn held_out(classes: &[u16], hashes: &[u64]) -> Vec<bool> {
     let mut places: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
     for (place, class) in classes.iter().enumerate() {

@@ -1,5 +1,4 @@
-//! JPEG files. Of a file only what stands between its first marker and its end is decoded: telephones put films and
-//! depth maps behind that.
+//! JPEG files. Only the bytes from the first marker to the end marker are decoded: phones append films and depth maps.
 
 use std::io::Cursor;
 
@@ -25,7 +24,7 @@ struct Outline {
     parted: bool,
 }
 
-/// Decodes a file, and says how the image wants to be turned.
+/// Decodes a file; also returns the rotation of its EXIF data.
 pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> {
     let mut header = JpegDecoder::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
     let (width, height) = header.dimensions();
@@ -41,8 +40,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Wrong>
     Ok((DynamicImage::from_decoder(decoder).map_err(|error| damaged(&error))?, orientation))
 }
 
-/// Decodes a sequential image of several scans, which `zune-jpeg` gets wrong without a word: it takes the chroma of 4:2:0
-/// for zero.
+/// Decodes a sequential image of several scans, which `zune-jpeg` gets wrong without an error: it takes the chroma of 4:2:0 as
+/// zero.
 fn in_parts(bytes: &[u8]) -> Result<DynamicImage, Wrong> {
     let mut decoder = jpeg_decoder::Decoder::new(Cursor::new(bytes));
     let pixels = decoder.decode().map_err(|error| damaged(&error))?;

@@ -13,11 +13,11 @@ use crate::error::{Error, Result};
 pub(super) struct Layout {
     /// The names of the classes in alphabetical order; empty where there are none.
     pub(super) classes: Vec<String>,
-    /// Files to learn from, in an order that has nothing to do with their classes.
+    /// Files to learn from, in an order that does not depend on their classes.
     pub(super) train: Vec<Item>,
-    /// Files to choose settings by, where there are test images besides.
+    /// Files for validation, if there are test images too.
     pub(super) validation: Vec<Item>,
-    /// Files to test on; none where some of those to learn from are to be held out.
+    /// Files for testing; none if some of the training files are to be held out.
     pub(super) test: Vec<Item>,
     /// The folders of the three halves in words.
     pub(super) names: [String; 3],
@@ -51,7 +51,7 @@ pub(super) fn find(root: &Path) -> Result<Layout> {
     }
     let (tree, mut others) = Folder::read(root)?;
     let tree = tree.without_films(&mut others);
-    Plan::of(root, &Halves::of(&tree)?)?.layout(&others)
+    SplitPlan::of(root, &Halves::of(&tree)?)?.layout(&others)
 }
 
 /// The images of a half by their classes.
@@ -64,7 +64,7 @@ struct Images {
 }
 
 impl Images {
-    /// The images of a half. Folders around the only folder in them are passed, but for folders of `known` classes.
+    /// The images of a half. Folders that hold a single folder are passed through, except for folders of `known` classes.
     fn of(side: &Side, known: &BTreeMap<String, Vec<PathBuf>>, unused: &mut Vec<String>) -> Self {
         let mut images = Self { names: side.names(), ..Self::default() };
         for folder in &side.folders {
@@ -80,7 +80,7 @@ impl Images {
         images
     }
 
-    /// A single class tells nothing apart.
+    /// A single class cannot be classified.
     fn is_labelled(&self) -> bool {
         self.classes.len() > 1
     }
@@ -136,8 +136,8 @@ fn in_words(folder: &Folder) -> String {
     format!("`{}` ({})", folder.name, counted(folder.all_images().len(), "image"))
 }
 
-/// Training images, and others where some are set apart.
-struct Plan<'a> {
+/// Training images, and validation and test images if there are any.
+struct SplitPlan<'a> {
     root: &'a Path,
     train: Images,
     validation: Images,
@@ -145,7 +145,7 @@ struct Plan<'a> {
     unused: Vec<String>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> SplitPlan<'a> {
     fn of(root: &'a Path, halves: &Halves) -> Result<Self> {
         let mut unused: Vec<String> = halves.unused.iter().map(|folder| in_words(folder)).collect();
         for folder in &halves.beside {
@@ -368,7 +368,7 @@ mod tests {
         let cats = train[..100].iter().filter(|item| item.class == 0).count();
         assert!((30..70).contains(&cats), "{cats} cats among the first hundred");
         assert_eq!(layout.unused, ["1 other file (1 .txt)"]);
-        // by name alone: what else lies there changes nothing
+        // by name alone, whatever other files there are
         let other = find(folder(&files[..450]).path()).expect("a layout");
         let before: Vec<u64> = test.iter().map(|item| item.hash).collect();
         assert!(parted(&other)[1].iter().all(|item| before.contains(&item.hash)));

@@ -1,11 +1,11 @@
-//! Limits of what is taken from a file that nobody vouches for.
+//! Limits for files that are not trusted.
 
 use std::sync::{Condvar, Mutex};
 
 /// The fault of a file, to be read after its name.
 pub(super) type Wrong = String;
 
-/// The words of a decoder without line breaks.
+/// The message of a decoder without line breaks.
 pub(super) fn in_a_line(said: &dyn std::fmt::Display) -> String {
     said.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -16,7 +16,7 @@ pub(super) const MAX_BYTES: u64 = 1 << 28;
 pub(super) const MAX_PIXELS: u64 = 1 << 26;
 /// Bytes a decoder may take for one image.
 pub(super) const MAX_MEMORY: u64 = 1 << 30;
-/// Memory that all images under way may take together, 2 GiB: more of them wait for their turn.
+/// Memory that all images in decoding may take together, 2 GiB; further ones wait for their turn.
 const MEMORY: u64 = 1 << 31;
 /// Memory a pixel takes while it is decoded: 16 bits of four channels, unpacked, decoded and brought to three.
 const PIXEL_BYTES: u64 = 24;
@@ -29,11 +29,11 @@ pub(super) fn check_pixels(width: u32, height: u32) -> Result<(), Wrong> {
     Err(format!("it announces {width}x{height} pixels, and no more than {MAX_PIXELS} are read"))
 }
 
-/// Memory taken by the images under way.
+/// Memory taken by the images in decoding.
 static TAKEN: Mutex<u64> = Mutex::new(0);
 static GIVEN_BACK: Condvar = Condvar::new();
 
-/// Leave to decode an image; its memory is free again when this is dropped.
+/// Permit to decode an image; its memory is free again when this is dropped.
 pub(super) struct Permit(u64);
 
 impl Permit {

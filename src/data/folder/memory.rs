@@ -1,4 +1,4 @@
-//! A limit for images in memory, asked for before the first of them is read.
+//! A limit for images in memory, checked before the first of them is read.
 
 use std::fs;
 
@@ -6,10 +6,10 @@ use crate::error::{Error, Result};
 
 /// The share of the machine's memory that images may take.
 const SHARE: f64 = 0.75;
-/// Memory of a machine whose system does not tell.
+/// Memory assumed if the system does not report it.
 const ASSUMED: u64 = 16 << 30;
 
-/// Refuses `images` in colour, `side` pixels wide, if they would fill the memory.
+/// Refuses `images` in colour, `side` pixels wide, if they would not fit into memory.
 ///
 /// # Errors
 /// When they would.
@@ -34,7 +34,7 @@ fn memory() -> u64 {
     machine.unwrap_or(ASSUMED).min(container)
 }
 
-/// The total out of Linux' table.
+/// The total in Linux's `/proc/meminfo`.
 fn total(table: &str) -> Option<u64> {
     let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)

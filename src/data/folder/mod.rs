@@ -1,8 +1,8 @@
-//! Images of the user's own: files in folders, brought to one size while they are read.
+//! Images of the user's own: files in folders, resized to one size while they are read.
 //!
-//! Halves are told by the usual names of folders (`train` with `val`, `valid`, `test`, ..), classes by the folders in them;
-//! see `halves`. Where no test images are set apart, one image in ten is, chosen by a hash of its path within the folder, so
-//! that the same images fall to the tests on every machine.
+//! Halves are recognised by the usual names of folders (`train` with `val`, `valid`, `test`, ..), classes by the folders in
+//! them; see `halves`. Without a test half, one image in ten is held out, chosen by a hash of its path within the folder, so
+//! that every machine holds out the same images.
 
 pub mod clips;
 mod content;
@@ -35,14 +35,14 @@ use summary::{Summary, untested};
 
 /// The name of such a data set on the command line.
 pub const NAME: &str = "folder";
-/// Pixels of a side where nobody says otherwise.
+/// Default side of an image in pixels.
 pub const SIDE: usize = 64;
-/// Sides that make sense: in smaller images nothing can be seen, and larger ones do not fit into memory.
+/// Allowed sides: smaller images show nothing, and larger ones do not fit into memory.
 pub const SIDES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// The manner in which images are held out.
 const HELD_OUT: &str = "held out: about one in ten of each class, by a hash of its path";
 
-/// Reads all images of a folder; the centre square of each, `side` pixels wide. Gray images stay gray if all are.
+/// Reads all images of a folder; the centre square of each, `side` pixels wide. Images are gray if all are.
 ///
 /// # Errors
 /// When there is no image that can be read, or all together do not fit into memory.
@@ -90,7 +90,7 @@ pub fn load(root: &Path, side: usize, tell: &mut dyn FnMut(Reading)) -> Result<D
     Ok(Dataset { name: NAME.into(), classes: layout.classes, train, validation, test })
 }
 
-/// A class without a readable image to learn from is none: its images in other halves are left out, with a word.
+/// A class without a readable training image is dropped: its images in other halves are left out, and a warning says so.
 fn leave_out_unread_classes(layout: &mut Layout, train: &mut Images, reader: &mut Reader) {
     let mut counts = vec![0usize; layout.classes.len()];
     if layout.classes.is_empty() {

@@ -9,7 +9,7 @@ pub(super) enum Half {
     Validation,
     /// To test on.
     Test,
-    /// To test on, or to choose settings by where there is a test half besides.
+    /// For testing, or for validation if there is a test half too.
     Evaluation,
 }
 
@@ -19,7 +19,7 @@ const VALIDATION: [&str; 9] =
     ["val", "valid", "validation", "validate", "validating", "vali", "dev", "devel", "development"];
 const TEST: [&str; 6] = ["test", "tests", "testing", "tst", "holdout", "heldout"];
 const EVALUATION: [&str; 4] = ["eval", "evaluation", "evaluate", "evaluating"];
-/// Words that say nothing of the half.
+/// Words that do not tell the half.
 const NEUTRAL: [&str; 30] = [
     "image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "pics", "set", "sets", "data",
     "dataset", "split", "splits", "folder", "dir", "part", "jpg", "jpeg", "png", "crop", "crops", "cropped", "raw",
@@ -28,8 +28,8 @@ const NEUTRAL: [&str; 30] = [
 /// Endings that are written together with the name of a half.
 const ENDINGS: [&str; 8] = ["set", "data", "dataset", "images", "image", "imgs", "img", "split"];
 
-/// The half that a folder's name speaks of, and what else the name says: `seg_train` is the training half of `seg`.
-/// Nothing for other names, and for those of two halves.
+/// The half that a folder is named after, and the rest of the name: `seg_train` is the training half of `seg`. `None` for other
+/// names, and for those of two halves.
 pub(super) fn half(name: &str) -> Option<(Half, String)> {
     let mut rest = Vec::new();
     let mut found = Vec::new();
@@ -62,12 +62,12 @@ fn of_word(word: &str) -> Option<Half> {
     halves.into_iter().find(|(_, known)| is(known)).map(|(half, _)| half)
 }
 
-/// Numbers of two digits and more: years, and sizes in pixels. A single digit counts parts.
+/// Numbers of two digits and more: years, and sizes in pixels. A single digit numbers the pieces of a half.
 fn is_size_or_year(word: &str) -> bool {
     word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The words of a name in small letters, parted where letters meet digits, signs or a capital.
+/// The words of a name in lower case, split where letters meet digits, signs or a capital.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before = ' ';

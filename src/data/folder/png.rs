@@ -25,7 +25,7 @@ struct Header {
     colour: u8,
 }
 
-/// Decodes what follows the signature of a PNG file, and says how the image wants to be turned.
+/// Decodes the chunks after the signature of a PNG file; also returns the rotation of its EXIF data.
 pub(super) fn decode(body: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> {
     let mut chunks = Chunks(body);
     let header = chunks.next().ok_or_else(cut)?;
@@ -94,7 +94,7 @@ where
 }
 
 impl Header {
-    /// Reads the first chunk and refuses what the specification has no meaning for (PNG, section 11.2.2).
+    /// Reads the first chunk and refuses values that the specification does not define (PNG, section 11.2.2).
     fn parse(chunk: &[u8]) -> Result<Self, Wrong> {
         let &[0, 0, 0, 13, b'I', b'H', b'D', b'R', ref values @ ..] = chunk else { return Err(cut()) };
         let number = |at: usize| values[at..at + 4].iter().fold(0, |number, &byte| number << 8 | u32::from(byte));

@@ -13,10 +13,10 @@ use crate::error::Result;
 
 /// Files that are named one by one when they cannot be used.
 pub(super) const NAMED: usize = 10;
-/// Files a processor between two reports.
+/// Files per processor between two reports.
 const ROUND: usize = 32;
 
-/// Reads files and keeps account of it.
+/// Reads files and counts them.
 pub(super) struct Reader<'a> {
     root: &'a Path,
     pub(super) side: usize,
@@ -24,7 +24,7 @@ pub(super) struct Reader<'a> {
     pub(super) total: usize,
     /// Sentences about files that are left out.
     pub(super) unread: Vec<String>,
-    /// The use that 16-bit images make of their bits.
+    /// Bits in use in 16-bit images.
     pub(super) depth: Depth,
     pub(super) tell: &'a mut dyn FnMut(Reading),
 }
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
         (self.tell)(Reading::Warning(sentence));
     }
 
-    /// Names the files that are left out, and says what became of 16-bit images.
+    /// Reports the files that are left out, and the stretching of 16-bit images.
     pub(super) fn report(&mut self) {
         let more = self.unread.len().saturating_sub(NAMED);
         self.unread.iter().take(NAMED).for_each(|sentence| (self.tell)(Reading::Warning(sentence.clone())));
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Images as they come in: one plane each while all are gray, three after the first that is not.
+/// Images in the order of arrival: one plane each while all are gray, three after the first that is not.
 pub(super) struct Images {
     side: usize,
     pub(super) is_gray: bool,
@@ -83,7 +83,7 @@ pub(super) struct Images {
     pub(super) labels: Vec<u16>,
     /// The file of each image within the folder.
     files: Vec<String>,
-    /// The lower bytes of 16-bit images, each with its place, until it is known how far all are stretched.
+    /// The lower bytes of 16-bit images, each with its index, kept until the stretching of all is known.
     deep: Vec<(usize, Vec<u8>)>,
 }
 
@@ -118,7 +118,7 @@ impl Images {
         self.files.push(file);
     }
 
-    /// Forgets the images from `len` on.
+    /// Drops the images from `len` on.
     pub(super) fn truncate(&mut self, len: usize) {
         self.pixels.truncate(len * self.bytes());
         self.labels.truncate(len);
@@ -138,7 +138,7 @@ impl Images {
         }
     }
 
-    /// Gives every image the class that `places` names for its own.
+    /// Replaces the class of every image by its entry in `places`.
     pub(super) fn relabel(&mut self, places: &[u16]) {
         self.labels.iter_mut().for_each(|label| *label = places[usize::from(*label)]);
     }

@@ -16,7 +16,7 @@ pub(super) fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
     [&(content.len() as u32).to_be_bytes()[..], &body, &crc.sum().to_be_bytes()].concat()
 }
 
-/// A PNG file put together by hand: `rows` are packed pixels, each row with its filter byte in front.
+/// A PNG file assembled byte by byte: `rows` are packed pixels, each row with its filter byte in front.
 pub(super) fn png(size: [u32; 2], [depth, colour, interlaced]: [u8; 3], palette: &[u8], rows: &[u8]) -> Vec<u8> {
     let [width, height] = size.map(u32::to_be_bytes);
     let header = [&width[..], &height, &[depth, colour, 0, 0, interlaced]].concat();

@@ -5,20 +5,20 @@ use std::path::Path;
 use super::halves::quoted;
 use super::layout::counted;
 
-/// Classes that are named.
+/// Most classes that are listed.
 const NAMED: usize = 6;
 
 /// The facts of the line.
 pub(super) struct Summary<'a> {
     pub(super) root: &'a Path,
     pub(super) classes: &'a [String],
-    /// Clips, where images are their frames.
+    /// Number of clips, if images are frames.
     pub(super) clips: Option<usize>,
     /// The noun of what is counted: image or frame.
     pub(super) noun: &'a str,
     /// Counts of the training, validation and test half.
     pub(super) counts: [usize; 3],
-    /// The folders of the halves in words; nothing where there are none.
+    /// The folders of the halves in words; empty if there are none.
     pub(super) names: &'a [String; 3],
     /// The manner in which test images were held out where no folder holds any.
     pub(super) held_out: &'a str,

@@ -10,7 +10,7 @@ use tiff::{ColorType, TiffError};
 
 use super::limits::{MAX_MEMORY, Permit, Wrong, in_a_line};
 
-/// Decodes a file, and says how the image wants to be turned.
+/// Decodes a file; also returns the rotation of its EXIF data.
 pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Wrong> {
     let mut limits = Limits::default();
     limits.decoding_buffer_size = MAX_MEMORY as usize;
@@ -81,7 +81,7 @@ fn of_inks(inks: &[u8]) -> [u8; 3] {
     [0, 1, 2].map(|ink| (u16::from(255 - inks[ink]) * u16::from(255 - inks[3]) / 255) as u8)
 }
 
-/// Bytes of numbers between 0 and 1. Others would have to be stretched by a range that nothing tells.
+/// Bytes of numbers between 0 and 1. Other ranges would have to be stretched, and no field states them.
 fn of_floats(values: &[f32]) -> Result<Vec<u8>, Wrong> {
     if !values.iter().all(|value| (0.0..=1.0).contains(value)) {
         return Err("its floating-point numbers are not between 0 and 1; save it with 8 or 16 bits a channel".into());

@@ -1,4 +1,4 @@
-//! The images and films below a folder. What is neither counts for nothing, and folders of nothing else are not there.
+//! The images and films below a folder. Other files, and folders without images or films, are ignored.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::content::{self, Content};
 use crate::error::{Error, Result};
 
-/// Folders within one another that are looked into.
+/// Depth of folders that are searched.
 const DEPTH: usize = 12;
-/// Ends of names that a summary counts one by one.
+/// Extensions that a summary counts one by one.
 const ENDS: usize = 4;
 
 /// A folder with its images and films, in the order of their names.
@@ -24,7 +24,7 @@ pub(super) struct Folder {
     pub(super) folders: Vec<Folder>,
 }
 
-/// Files that are not read, counted by the ends of their names.
+/// Files that are not read, counted by extension.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Others(BTreeMap<String, usize>);
 
@@ -67,7 +67,7 @@ impl Folder {
         self.images.len() + self.films.len() + self.folders.iter().map(Self::count).sum::<usize>()
     }
 
-    /// Counts the films as files that are not used and forgets them, and the folders that held nothing else.
+    /// Drops the films and the folders that hold nothing else, and counts the films among the files that are not used.
     pub(super) fn without_films(mut self, others: &mut Others) -> Self {
         self.films.drain(..).for_each(|film| others.add(&film));
         let folders = self.folders.into_iter().map(|folder| folder.without_films(others));
@@ -107,7 +107,8 @@ fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
-/// The entries of a folder in alphabetical order, hidden ones and litter left out: name, path, and true for a folder.
+/// The entries of a folder in alphabetical order, without hidden files and those that systems leave behind: name, path, and
+/// true for a folder.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, bool)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
@@ -118,7 +119,7 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, bool)>> {
         }
         let path = entry.path();
         let kind = entry.file_type().map_err(Error::file(&path))?;
-        // asking where a link leads costs time, and there can be a million files
+        // following links costs time, and there can be a million files
         let is_folder = kind.is_dir() || (kind.is_symlink() && path.is_dir());
         found.push((name, path, is_folder));
     }

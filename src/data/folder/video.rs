@@ -56,7 +56,7 @@ pub(super) fn frames(
     })
 }
 
-/// Decodes once; returns the number of frames, the words of ffmpeg, and true if it ended well.
+/// Decodes once; returns the number of frames, the messages of ffmpeg, and true if it succeeded.
 fn run(
     decoder: &str,
     path: &Path,
@@ -67,10 +67,10 @@ fn run(
     let mut child = start(decoder, path, side, options)?;
     let mut output = BufReader::new(child.stdout.take().expect("its output was asked for"));
     let mut errors = child.stderr.take().expect("its errors were asked for");
-    // read beside the frames: a full pipe would make both wait for each other
+    // read in parallel with the frames: a full pipe would block both processes
     let listener = thread::spawn(move || {
         let mut said = Vec::new();
-        // what cannot be read is not said
+        // an unreadable message is dropped
         let _ = errors.read_to_end(&mut said);
         String::from_utf8_lossy(&said).into_owned()
     });

@@ -8,7 +8,7 @@ use super::packed::take;
 use crate::error::{Error, Result};
 use crate::pickle::{Fault, Id, Pickle, Value};
 
-/// The first byte of a pickle of protocol 2 and later. No record begins with it: no label is as large.
+/// The first byte of a pickle of protocol 2 and later. No record begins with it, because labels are smaller.
 const PROTOCOL: u8 = 0x80;
 /// The keys of the labels, the finer ones first.
 const LABELS: [&str; 2] = ["fine_labels", "labels"];

@@ -10,7 +10,7 @@ use crate::data::{Size, Split};
 use crate::error::{Error, Result};
 
 const UNSIGNED_BYTES: u8 = 8;
-/// Most values of a file: a header that announces more is damaged.
+/// Most values of a file; a header that states more is damaged.
 const MAX_VALUES: usize = 1 << 31;
 /// Most pixels of an image in each direction.
 const MAX_SIDE: usize = 4096;
@@ -66,11 +66,11 @@ impl Header {
     }
 }
 
-/// A whole file: header and exactly the values it announces. Memory is taken as bytes arrive, so a false header costs
+/// A whole file: header and exactly the values it announces. Memory is allocated as bytes arrive, so that a false header costs
 /// nothing.
 ///
 /// # Errors
-/// When the file is no IDX file, is cut short, or goes on after its values.
+/// When the file is not an IDX file, is cut short, or has bytes after its values.
 pub fn read(source: impl Read) -> Result<(Header, Vec<u8>)> {
     let mut source = unpacked(source)?;
     let mut start = Vec::new();

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn five_batches_follow_one_another_and_the_last_label_byte_counts() {
+    fn five_batches_are_read_and_the_last_label_byte_counts() {
         let train = part(&CIFAR_10, Part::Train, |_, _| {}).expect("a split");
         assert_eq!((train.len(), train.size()), (10, CIFAR_10.size));
         assert_eq!(train.labels(), [7, 8, 7, 8, 7, 8, 7, 8, 7, 8]);

@@ -1,5 +1,5 @@
 //! Generated clips: textured shapes move over a textured background, under a camera that pans and zooms a little, with
-//! noise. Nothing tells a method where the shapes are; the kind of shape is the class for probes.
+//! noise. Methods are not told where the shapes are; the kind of shape is the class for probes.
 
 mod sprite;
 mod texture;
@@ -14,7 +14,7 @@ use texture::Texture;
 
 /// The name of the data set.
 pub const NAME: &str = "moving-shapes";
-/// Pixels of a side of a frame by default; speeds and sizes grow with it.
+/// Default side of a frame in pixels; speeds and sizes scale with it.
 pub const SIDE: usize = 48;
 /// Frames of a clip.
 pub const FRAMES: usize = 8;
@@ -22,7 +22,7 @@ pub const FRAMES: usize = 8;
 pub const TRAIN_CLIPS: usize = 480;
 /// Clips to test on, of scenes that are not among those to learn from.
 pub const TEST_CLIPS: usize = 80;
-/// Seed of the one data set there is, the same on every machine.
+/// Seed of the data set, the same on every machine.
 const SEED: u64 = 2017;
 /// Standard deviation of the pixel noise.
 const NOISE: f32 = 0.015;
@@ -87,7 +87,7 @@ pub fn clip(number: usize, side: usize) -> Clip {
     Clip { class: scene.class, pixels }
 }
 
-/// Coverage of each pixel of a frame by the shapes, in rows: the ground truth, which tests alone ask for.
+/// Coverage of each pixel of a frame by the shapes, row by row: the ground truth, used by tests only.
 #[cfg(test)]
 pub fn covered(number: usize, side: usize, frame: usize) -> Vec<f32> {
     let scene = Scene::draw(side, &mut stream(SEED, Purpose::Data, number as u64));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_follow_one_another_within_clips_and_splits_share_none() {
+    fn frames_follow_within_clips_and_splits_share_none() {
         let data = dataset(16, |count| (0..count).map(|number| clip(number, 16)).collect()).expect("a data set");
         assert_eq!([data.train.len(), data.test.len()], [FRAMES * TRAIN_CLIPS, FRAMES * TEST_CLIPS]);
         data.train.check_labels(data.classes.len()).expect("classes with names");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_changes_into_the_next_a_little_and_noise_alone_does_not() {
+    fn the_next_frame_differs_less_than_the_last_one() {
         let off =
             |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(&a, &b)| f32::from(a.abs_diff(b))).sum::<f32>() / a.len() as f32;
         for number in 0..8 {

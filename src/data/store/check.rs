@@ -19,7 +19,7 @@ const CHUNK: usize = 1 << 16;
 pub struct Checked {
     /// Its place, or where it should lie.
     pub path: PathBuf,
-    /// The fault of it; nothing if it is whole.
+    /// Its fault; `None` if it is whole.
     pub wrong: Option<String>,
 }
 
@@ -41,7 +41,7 @@ fn compare(path: &Path, file: &File) -> Result<()> {
     hashed(open(path)?, file, |_, _| Ok(()))
 }
 
-/// Hashes what `source` unpacks to and hands the bytes on; never more than the file should hold.
+/// Hashes the unpacked bytes of `source` and passes them on, never more than the file should hold.
 pub(super) fn hashed(source: impl Read, file: &File, mut each: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
     let mut source = unpacked(source)?.take(file.bytes + 1);
     let (mut hash, mut total, mut buffer) = (Sha256::new(), 0, vec![0; CHUNK]);

@@ -11,7 +11,7 @@ use super::check::{hashed, is_whole};
 use crate::data::catalogue::{Entry, File};
 use crate::error::{Error, Result};
 
-/// Bytes that an archive may unpack to beside the files that are wanted of it.
+/// Bytes that an archive may unpack to beyond the files that are wanted from it.
 const BESIDE: u64 = 1 << 24;
 
 /// Progress of a download.
@@ -28,7 +28,7 @@ pub struct Fetching {
 /// Downloads the files that are missing or damaged in `folder` from the makers of the data set.
 ///
 /// # Errors
-/// When a file cannot be had or is not what the catalogue says; what is whole is kept.
+/// When a file cannot be downloaded or has another digest than the catalogue states; whole files are kept.
 pub fn fetch(entry: &Entry, folder: &Path, tell: &mut dyn FnMut(Fetching)) -> Result<()> {
     fs::create_dir_all(folder).map_err(Error::file(folder))?;
     let missing = missing(entry, folder);
@@ -59,14 +59,14 @@ fn missing(entry: &Entry, folder: &Path) -> Vec<&'static File> {
 /// Takes the files that are missing or damaged in `folder` out of the packed archive that the makers of the data set offer.
 ///
 /// # Errors
-/// When the archive is damaged, or a file in it is not what the catalogue says; what is whole is kept.
+/// When the archive is damaged, or a file in it has another digest than the catalogue states; whole files are kept.
 pub fn unpack(source: impl Read, entry: &Entry, folder: &Path, tell: &mut dyn FnMut(Fetching)) -> Result<()> {
     let limit = BESIDE + entry.files.iter().map(|file| file.bytes).sum::<u64>();
     take(source, &missing(entry, folder), limit, folder, tell)
 }
 
-/// Takes the wanted files out of a packed archive that unpacks to at most `limit` bytes. Of what the archive says only the
-/// names of files are believed, and of those only the last part: nothing is written anywhere else, whatever it holds.
+/// Takes the wanted files out of a packed archive that unpacks to at most `limit` bytes. Only the last component of each name
+/// in the archive is used, so that nothing is written outside the folder, whatever the archive holds.
 fn take(
     source: impl Read,
     wanted: &[&'static File],
@@ -106,7 +106,7 @@ fn keep(source: impl Read, file: &'static File, folder: &Path, tell: &mut dyn Fn
         fs::rename(&partial, &target).map_err(Error::file(&target))
     });
     if kept.is_err() {
-        // the failure itself is what the user has to hear of
+        // the first error is the one to report
         let _ = fs::remove_file(&partial);
     }
     kept
@@ -138,7 +138,7 @@ mod tests {
             let mut header = Header::new_gnu();
             header.set_entry_type(*kind);
             header.set_size(content.len() as u64);
-            // names that lead out of the folder are refused by the builder, and by nobody who means harm
+            // the builder refuses names that lead out of the folder; a malicious archive has them nevertheless
             header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
             header.set_cksum();
             builder.append(&header, *content).expect("memory");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_wanted_files_are_written_and_only_where_they_belong() {
+    fn only_the_wanted_files_are_written_where_they_belong() {
         let wanted = [file("a.bin", b"first"), file("b.bin", b"second")];
         let packed = archive(&[
             ("set/readme.txt", EntryType::Regular, b"hello"),

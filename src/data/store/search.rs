@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::data::catalogue::{Entry, File};
 
-/// Folders within one another that are looked into.
+/// Depth of folders that are searched.
 const DEPTH: usize = 3;
-/// Folders that are looked into in all.
+/// Most folders that are searched.
 const FOLDERS: usize = 1000;
-/// The names of data sets whose files are called alike, longer names before those they contain.
+/// The names of data sets whose files have the same names, longer ones before those they contain.
 const ALIKE: [&str; 7] = ["fashionmnist", "emnist", "kmnist", "qmnist", "mnist", "cifar100", "cifar10"];
 /// Names that a sentence lists.
 const LISTED: usize = 8;
@@ -26,7 +26,7 @@ pub(super) fn find_readable(entry: &Entry, folder: &Path, file: &File) -> Option
     find(entry, folder, file).or_else(python)
 }
 
-/// The file of this name that lies least deep; among several in folders named after data sets, that of this one.
+/// The file of this name at the least depth; of several in folders named after data sets, that of this data set.
 fn named(entry: &Entry, folder: &Path, name: &str) -> Option<PathBuf> {
     let mut level = vec![folder.to_path_buf()];
     let mut looked = 0;
@@ -63,7 +63,7 @@ fn entries(folder: &Path) -> Vec<(PathBuf, bool)> {
     paths.into_iter().map(|path| (path.clone(), path.is_dir())).collect()
 }
 
-/// A name in small letters, unpacked, with dashes for dots.
+/// A name in lower case, without `.gz`, with dashes for dots.
 fn normal(name: &str) -> String {
     let name = name.to_lowercase();
     name.strip_suffix(".gz").unwrap_or(&name).replace('.', "-")

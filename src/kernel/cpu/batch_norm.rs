@@ -7,7 +7,7 @@ use burn_flex::FlexTensor;
 use super::parallel::{CHUNKS, fill_chunks, map_chunks};
 use super::tensor;
 
-/// Accumulators of a sum. Independent accumulators let the compiler use SIMD lanes, for a float sum in order could not.
+/// Accumulators of a sum. A float sum must keep its order, so only independent accumulators let the compiler use SIMD lanes.
 const LANES: usize = 16;
 
 /// Sizes of a batch `[images, channels, positions]`; positions are pixels, or 1 for features.
@@ -24,17 +24,17 @@ impl BatchShape {
         Self { images: shape[0], channels: shape[1], positions: shape[2] }
     }
 
-    /// Values an image.
+    /// Values per image.
     fn image(&self) -> usize {
         self.channels * self.positions
     }
 
-    /// Values a chunk of the batch.
+    /// Values per chunk of the batch.
     fn chunk(&self) -> usize {
         self.images.div_ceil(CHUNKS).max(1) * self.image()
     }
 
-    /// Values a channel has over the whole batch.
+    /// Values per channel over the whole batch.
     fn count(&self) -> f64 {
         (self.images * self.positions) as f64
     }
@@ -165,9 +165,9 @@ pub(super) fn forward(
     tensor(y, &[shape.images, shape.channels, shape.positions])
 }
 
-/// Gradients of the loss in x, scale and shift, given its gradient `g` in y. With `q = (x - mean) / sqrt(var + epsilon)`:
-/// `dx = scale / sqrt(var + epsilon) (g - mean(g) - q mean(g q))`, `dscale = sum(g q)`, `dshift = sum(g)`. Ioffe and Szegedy
-/// 2015, section 3.
+/// Gradients of the loss with respect to x, scale and shift, given its gradient `g` with respect to y. With `q = (x - mean) /
+/// sqrt(var + epsilon)`: `dx = scale / sqrt(var + epsilon) (g - mean(g) - q mean(g q))`, `dscale = sum(g q)`, `dshift =
+/// sum(g)`. Ioffe and Szegedy 2015, section 3.
 pub(super) fn gradients(
     x: &FlexTensor,
     scale: &FlexTensor,

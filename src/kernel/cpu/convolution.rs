@@ -63,7 +63,7 @@ pub(super) fn forward(x: &FlexTensor, w: &FlexTensor, geometry: ConvGeometry) ->
     tensor(y, &plan.shape)
 }
 
-/// Gradient of the loss in x `[n, in, h, w]`, given its gradient `g` in y: `col2im(w^T g)`.
+/// Gradient of the loss with respect to x `[n, in, h, w]`, given its gradient `g` with respect to y: `col2im(w^T g)`.
 pub(super) fn input_gradient(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, geometry: ConvGeometry) -> FlexTensor {
     let shape = x.layout().shape();
     let plan = Im2col::new(shape, w.layout().shape(), geometry);
@@ -89,7 +89,8 @@ pub(super) fn input_gradient(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, geo
     tensor(dx, shape)
 }
 
-/// Gradient of the loss in w `[out, in / groups, k, k']`, given its gradient `g` in y: `g im2col(x)^T`, summed over the images.
+/// Gradient of the loss with respect to w `[out, in / groups, k, k']`, given its gradient `g` with respect to y: `g
+/// im2col(x)^T`, summed over the images.
 pub(super) fn weight_gradient(x: &FlexTensor, w: &FlexTensor, g: &FlexTensor, geometry: ConvGeometry) -> FlexTensor {
     let shape = w.layout().shape();
     let plan = Im2col::new(x.layout().shape(), shape, geometry);

@@ -57,7 +57,7 @@ impl Im2col {
         self.input[0] / self.geometry.groups * self.kernel[0] * self.kernel[1]
     }
 
-    /// Columns an image has in the im2col matrix: the positions of the filter.
+    /// Columns of the im2col matrix per image: the positions of the filter.
     pub(super) fn positions(&self) -> usize {
         self.output[1] * self.output[2]
     }

@@ -36,8 +36,8 @@ impl PoolShape {
     }
 }
 
-/// Mask of all ones where `b` is the maximum of `a` and `b`, else 0: `b` must be larger (the first of equals wins) or not a
-/// number, which wins as in PyTorch. A mask and no branch, because a branch on which pixel is the largest cannot be predicted.
+/// Mask of all ones where `b` is the maximum of `a` and `b`, else 0. The first of equal values is the maximum; a NaN is, as in
+/// PyTorch. It is a mask and not a branch, because the processor cannot predict which pixel is the largest.
 fn beats(b: f32, a: f32) -> u32 {
     u32::from((b > a) | b.is_nan()).wrapping_neg()
 }
@@ -71,8 +71,8 @@ pub(super) fn forward(x: &FlexTensor) -> FlexTensor {
     tensor(y, &[images, channels, rows, columns])
 }
 
-/// Gradient of the loss in x `[n, c, h, w]`, given its gradient `g` in y `[n, c, h / 2, w / 2]`: the maximum of each window gets
-/// all of it.
+/// Gradient of the loss with respect to x `[n, c, h, w]`, given its gradient `g` with respect to y `[n, c, h / 2, w / 2]`: the
+/// maximum of each window gets all of it.
 pub(super) fn gradient(x: &FlexTensor, g: &FlexTensor) -> FlexTensor {
     let x = x.to_contiguous();
     let g = g.to_contiguous();

@@ -11,7 +11,7 @@
 //! thread, it took a quarter of a SimSiam step on two cores.
 //!
 //! 2x2 max pooling reads two rows at a time. Burn's pooling searches the windows of each pixel anew and keeps an index of eight
-//! bytes a pixel: once the convolutions were faster, that was a fifth of a step.
+//! bytes a pixel: beside the faster convolutions that was a fifth of a step.
 
 mod autodiff;
 mod batch_norm;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 /// of threads.
 pub(super) const CHUNKS: usize = 16;
 
-/// Values, and the number of values a chunk.
+/// Values, and the number of values per chunk.
 pub(super) type Chunked<'a> = (&'a [f32], usize);
 
 fn chunk<const N: usize>(inputs: [Chunked<'_>; N], number: usize) -> [&[f32]; N] {

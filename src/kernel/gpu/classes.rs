@@ -100,7 +100,7 @@ fn accuracy_kernel(
     write_share(hits, rows, part, &mut scratch);
 }
 
-/// Logits, labels, threads a row, and room for the partial sums.
+/// Logits, labels, threads per row, and an empty buffer for the partial sums.
 fn prepare(logits: CubeTensor, labels: CubeTensor) -> (CubeTensor, CubeTensor, usize, CubeTensor) {
     let logits = into_contiguous(logits);
     let labels = into_contiguous(cast(labels, DType::I32));
@@ -111,7 +111,7 @@ fn prepare(logits: CubeTensor, labels: CubeTensor) -> (CubeTensor, CubeTensor, u
     (logits, labels, lanes, part)
 }
 
-/// Mean loss `[1]` and its gradient for the logits. `logits`: `[n, k]`, `labels`: `[n]` integers below k.
+/// Mean loss `[1]` and its gradient with respect to the logits. `logits`: `[n, k]`, `labels`: `[n]` integers below k.
 pub(super) fn cross_entropy(logits: CubeTensor, labels: CubeTensor) -> (CubeTensor, CubeTensor) {
     let (logits, labels, lanes, part) = prepare(logits, labels);
     let [rows, classes] = logits.meta.shape().dims();

@@ -113,8 +113,8 @@ fn standardise_gradient_kernel(
     }
 }
 
-/// With `C = c / n`: `part[workgroup]`, a share of `scale (sum_i (1 - C_ii)^2 + lambda sum_{i != j} C_ij^2)`; `diagonal[workgroup]`, a
-/// share of the mean of `C_ii`; `gradient`, the loss's for c; and `correlation`, C.
+/// With `C = c / n`: `part[workgroup]`, a share of `scale (sum_i (1 - C_ii)^2 + lambda sum_{i != j} C_ij^2)`;
+/// `diagonal[workgroup]`, a share of the mean of `C_ii`; `gradient`, that of the loss with respect to c; and `correlation`, C.
 #[cube(launch_unchecked)]
 fn redundancy_kernel(
     c: &[f32],

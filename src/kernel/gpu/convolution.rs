@@ -5,9 +5,9 @@ use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::geometry::{Plan, pixel_of_group, reads};
+use super::geometry::{ConvPlan, pixel_of_group, reads};
 use super::layout::{empty, nchw, nhwc};
-use super::product::{DEPTH, PITCH, ROWS, ROWS_EACH, SIDE, THREADS, columns_each, multiply};
+use super::matmul::{DEPTH, PITCH, ROWS, ROWS_EACH, SIDE, THREADS, columns_each, multiply};
 use crate::kernel::ConvGeometry;
 
 /// Workgroups of a norm group that collect statistics; each writes one partial result.
@@ -25,7 +25,7 @@ struct Places {
 
 /// Places of rows `down + 16 i` of a tile whose first pixel is `first`.
 #[cube]
-fn places(first: usize, down: usize, group: usize, #[comptime] plan: Plan) -> Places {
+fn places(first: usize, down: usize, group: usize, #[comptime] plan: ConvPlan) -> Places {
     let [rows, columns, _] = comptime!(plan.output);
     let mut image = Array::<usize>::new(ROWS_EACH);
     let mut row = Array::<usize>::new(ROWS_EACH);
@@ -54,7 +54,7 @@ fn stage(
     first_filter: usize,
     across: usize,
     down: usize,
-    #[comptime] plan: Plan,
+    #[comptime] plan: ConvPlan,
     #[comptime] columns_each: usize,
 ) {
     let [height, width, channels] = comptime!(plan.input);
@@ -160,7 +160,7 @@ fn tile_product(
     valid: usize,
     group: usize,
     first_filter: usize,
-    #[comptime] plan: Plan,
+    #[comptime] plan: ConvPlan,
     #[comptime] columns_each: usize,
 ) {
     let across = UNIT_POS as usize % SIDE;
@@ -190,7 +190,7 @@ fn write_tile(
     valid: usize,
     group: usize,
     first_filter: usize,
-    #[comptime] plan: Plan,
+    #[comptime] plan: ConvPlan,
     #[comptime] columns_each: usize,
 ) {
     let [rows, columns, makes] = comptime!(plan.output);
@@ -223,7 +223,7 @@ fn convolution_kernel(
     part: ComptimeOption<&mut [f32]>,
     images: u32,
     workgroups: u32,
-    #[comptime] plan: Plan,
+    #[comptime] plan: ConvPlan,
     #[comptime] columns_each: usize,
 ) {
     let [rows, columns, makes] = comptime!(plan.output);
@@ -286,7 +286,7 @@ struct Launch {
 }
 
 impl Launch {
-    fn run(self, plan: Plan) -> CubeTensor {
+    fn run(self, plan: ConvPlan) -> CubeTensor {
         let client = self.x.client.clone();
         let columns_each = columns_each(plan.output[2]);
         let across = plan.output[2].div_ceil(SIDE * columns_each);
@@ -313,20 +313,20 @@ impl Launch {
     }
 }
 
-/// Tiles of a norm group of so many pixels.
+/// Number of tiles that the `pixels` of a norm group take.
 fn tiles(pixels: usize) -> usize {
     pixels.div_ceil(ROWS)
 }
 
 /// `x` in NHWC, the plan, the number of images and an empty NHWC output.
-fn prepare(x: CubeTensor, w: &CubeTensor, geometry: ConvGeometry) -> (CubeTensor, Plan, usize, CubeTensor) {
+fn prepare(x: CubeTensor, w: &CubeTensor, geometry: ConvGeometry) -> (CubeTensor, ConvPlan, usize, CubeTensor) {
     let x = nhwc(x);
     let [images, height, width, channels] = x.meta.shape().dims();
     let [makes, _, kernel_rows, kernel_columns] = w.meta.shape().dims();
     let rows = geometry.output_side(height, kernel_rows);
     let columns = geometry.output_side(width, kernel_columns);
     let plan =
-        Plan::forward([height, width, channels], [rows, columns, makes], [kernel_rows, kernel_columns], geometry);
+        ConvPlan::forward([height, width, channels], [rows, columns, makes], [kernel_rows, kernel_columns], geometry);
     let y = empty(&x, [images, rows, columns, makes]);
     (x, plan, images, y)
 }
@@ -353,7 +353,7 @@ pub(super) fn with_statistics(
     let workgroups = tiles(images / groups * rows * columns).clamp(1, NORM_PARTIALS);
     let part = empty(&x, [groups, workgroups, 2, makes]);
     let launch = Launch { x, w, bias: None, y, part: Some(part.clone()), images, workgroups };
-    (launch.run(Plan { groups, ..plan }), part)
+    (launch.run(ConvPlan { groups, ..plan }), part)
 }
 
 /// Pixels that partial result `workgroup` counts, of `workgroups` over a norm group of `pixels`.
@@ -373,7 +373,7 @@ pub(super) fn input_gradient(w: CubeTensor, g: CubeTensor, dims: [usize; 4], geo
     let [makes, _, kernel_rows, kernel_columns] = w.meta.shape().dims();
     let [_, rows, columns, _] = g.meta.shape().dims();
     let plan =
-        Plan::forward([height, width, channels], [rows, columns, makes], [kernel_rows, kernel_columns], geometry);
+        ConvPlan::forward([height, width, channels], [rows, columns, makes], [kernel_rows, kernel_columns], geometry);
     let y = empty(&g, [images, height, width, channels]);
     let workgroups = tiles(images * height * width).clamp(1, MAX_WORKGROUPS);
     nchw(Launch { x: g, w, bias: None, y, part: None, images, workgroups }.run(plan.backward()))

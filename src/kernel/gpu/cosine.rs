@@ -60,7 +60,7 @@ fn cosine_kernel(
     write_share(loss, rows, part, &mut scratch);
 }
 
-/// Loss `[1]` and its gradient for p. `p`, `z`: `[n, d]`.
+/// Loss `[1]` and its gradient with respect to p. `p`, `z`: `[n, d]`.
 pub(super) fn negative_cosine(p: CubeTensor, z: CubeTensor) -> (CubeTensor, CubeTensor) {
     let p = into_contiguous(p);
     let z = into_contiguous(z);

@@ -1,4 +1,4 @@
-//! Which pixels a convolution reads, as values known when a kernel is compiled.
+//! Geometry of a convolution: the pixels that it reads, from values known when a kernel is compiled.
 
 use burn_cubecl::cubecl::{self, prelude::*};
 
@@ -7,7 +7,7 @@ use crate::kernel::ConvGeometry;
 /// Geometry of a convolution or of its input gradient. The kernels write map `output` out of map `input`; the number of images is
 /// known at run time only, so that another batch size takes no new compilation.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct ConvPlan {
     /// Rows, columns and channels of the map that is read.
     pub input: [usize; 3],
     /// Rows, columns and channels of the map that is written.
@@ -23,7 +23,7 @@ pub(super) struct Plan {
     pub groups: usize,
 }
 
-impl Plan {
+impl ConvPlan {
     /// Plan of a convolution from `input` to `output` (rows, columns, channels).
     pub(super) fn forward(input: [usize; 3], output: [usize; 3], kernel: [usize; 2], geometry: ConvGeometry) -> Self {
         let ConvGeometry { stride, padding, dilation, .. } = geometry;
@@ -44,7 +44,12 @@ impl Plan {
 /// Row or column that point `point` of the filter reads for output position `position`, and false if there is none: it lies in the
 /// padding, or between two steps of the stride.
 #[cube]
-pub(super) fn reads(position: usize, point: usize, #[comptime] side: usize, #[comptime] plan: Plan) -> (usize, bool) {
+pub(super) fn reads(
+    position: usize,
+    point: usize,
+    #[comptime] side: usize,
+    #[comptime] plan: ConvPlan,
+) -> (usize, bool) {
     if comptime!(plan.transposed) {
         let reach = position + comptime!(plan.padding);
         let shift = point * comptime!(plan.dilation);

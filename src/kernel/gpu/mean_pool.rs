@@ -6,7 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::layout::{empty, nchw, nhwc};
 
-/// A thread an output value, `y[n, c]`.
+/// One thread per output value, `y[n, c]`.
 #[cube(launch_unchecked)]
 fn forward_kernel(x: &[f32], y: &mut [f32], #[comptime] pixels: usize, #[comptime] channels: usize) {
     if ABSOLUTE_POS < y.len() {
@@ -19,7 +19,7 @@ fn forward_kernel(x: &[f32], y: &mut [f32], #[comptime] pixels: usize, #[comptim
     }
 }
 
-/// A thread a pixel and channel.
+/// One thread per pixel and channel.
 #[cube(launch_unchecked)]
 fn backward_kernel(g: &[f32], dx: &mut [f32], #[comptime] pixels: usize, #[comptime] channels: usize) {
     if ABSOLUTE_POS < dx.len() {

@@ -1,8 +1,8 @@
 //! GPU kernels in CubeCL: one source for Vulkan (SPIR-V), Metal, DX12 and WebGPU (WGSL).
 //!
-//! Burn's GPU backend composes a convolution's gradients and batch norm of many launches and times candidates for each of them. Here a
-//! unit (convolution, batch norm, ReLU, max pooling) takes three launches forward and five backward, and no tuner: tile sizes
-//! follow from the number of channels.
+//! Burn's GPU backend runs a convolution's gradients and batch norm as many launches and, for each of them, times several
+//! candidates (autotune). Here a unit (convolution, batch norm, ReLU, max pooling) takes three launches forward and five
+//! backward without autotune: tile sizes follow from the number of channels.
 //!
 //! Maps lie in memory as NHWC, with the strides of NCHW tensors, so that a unit takes the output of another as it is. A kernel has at
 //! most seven buffers: WebGPU guarantees eight, and CubeCL takes one for lengths and scalars.
@@ -24,8 +24,8 @@ mod cosine;
 mod cube;
 mod geometry;
 mod layout;
+mod matmul;
 mod mean_pool;
-mod product;
 mod reduce;
 mod rows;
 mod turns;
@@ -76,11 +76,11 @@ pub(super) trait GpuKernels: Backend {
     #[fusion(dtype = x, shape = Shape::new([x[0], x[1]]))]
     fn mean_pool(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    /// Mean loss and its gradient for the logits.
+    /// Mean loss and its gradient with respect to the logits.
     #[fusion(meta = |logits, _labels| (TensorSpec::new(Shape::new([1]), logits.dtype), logits.clone()))]
     fn cross_entropy(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Loss and its gradient for p; z is a constant.
+    /// Loss and its gradient with respect to p; z is a constant.
     #[fusion(meta = |p, _z| (TensorSpec::new(Shape::new([1]), p.dtype), p.clone()))]
     fn negative_cosine(p: FloatTensor<Self>, z: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 
@@ -92,7 +92,7 @@ pub(super) trait GpuKernels: Backend {
     #[fusion(meta = |x, _epsilon| (x.clone(), TensorSpec::new(Shape::new([x.shape[1]]), x.dtype)))]
     fn standardise(x: FloatTensor<Self>, epsilon: f32) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Loss, mean of the diagonal, correlation, and the loss's gradient for c.
+    /// Loss, mean of the diagonal, correlation, and the gradient of the loss with respect to c.
     #[fusion(meta = redundancy_specs)]
     #[allow(clippy::type_complexity, reason = "the macro takes tuples of tensors only")]
     fn redundancy(
@@ -119,8 +119,8 @@ pub(super) trait GpuKernels: Backend {
     fn alternate(one: FloatTensor<Self>, other: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-/// Operations on tensors without autodiff: what gradients and optimisers call. They are operations of the backend too, so that they pass
-/// through Fusion.
+/// Operations on tensors without autodiff, which gradients and optimisers call. They too are operations of the backend, so that
+/// they pass through Fusion.
 #[backend_extension(Cube, Fusion)]
 pub(super) trait PlainGpuKernels: Backend {
     #[fusion(dtype = g, shape = Shape::new(*dims))]

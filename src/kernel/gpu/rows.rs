@@ -5,7 +5,7 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::layout::{empty, nchw, nhwc};
 
-/// A thread an output value.
+/// One thread per output value.
 #[cube(launch_unchecked)]
 fn alternate_kernel(one: &[f32], other: &[f32], y: &mut [f32], #[comptime] row: usize) {
     if ABSOLUTE_POS < y.len() {

@@ -5,7 +5,7 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::layout::{empty, nchw, nhwc};
 
-/// A thread an output value: turn, image, row, column and channel.
+/// One thread per output value: turn, image, row, column and channel.
 #[cube(launch_unchecked)]
 fn turns_kernel(x: &[f32], y: &mut [f32], #[comptime] side: usize, #[comptime] channels: usize) {
     if ABSOLUTE_POS < y.len() {

@@ -1,4 +1,4 @@
-//! Optimiser steps in place: SGD with momentum on two parameters a launch, Adam and AdamW on one.
+//! Optimiser steps in place: SGD with momentum on two parameters per launch, Adam and AdamW on one.
 
 use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
@@ -22,7 +22,7 @@ fn update(w: &mut [f32], g: &[f32], b: &mut [f32], lr: f32, decay: f32, momentum
     }
 }
 
-/// A thread a value of each parameter.
+/// One thread per value of the longer parameter.
 #[cube(launch_unchecked)]
 fn pair_kernel(
     w1: &mut [f32],
@@ -42,7 +42,7 @@ fn pair_kernel(
     update(w2, g2, b2, lr2, decay2, momentum, nesterov);
 }
 
-/// A thread a value.
+/// One thread per value.
 #[cube(launch_unchecked)]
 fn single_kernel(
     w: &mut [f32],
@@ -56,8 +56,9 @@ fn single_kernel(
     update(w, g, b, lr, decay, momentum, nesterov);
 }
 
-/// A thread a value: `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, `w -= rate m / (sqrt(v) root + epsilon)`, with the bias
-/// corrections in `rate` and `root`. Weight decay is in the gradient, or decoupled in `keep`, the factor of w.
+/// One thread per value: `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, `w -= rate m / (sqrt(v) root +
+/// epsilon)`, with the bias corrections in `rate` and `root`. Weight decay is in the gradient, or decoupled in `keep`, the
+/// factor of w.
 #[cube(launch_unchecked)]
 fn adam_kernel(
     w: &mut [f32],

@@ -1,4 +1,5 @@
-//! Augmented views in one launch: crop, resize, mirror, and a sequence of pointwise colour steps with numbers of its own for each image.
+//! Augmented views in one launch: crop, resize, mirror, and a sequence of pointwise colour steps with parameters of its own for
+//! each image.
 
 use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
@@ -169,7 +170,7 @@ fn step_pixel(
     }
 }
 
-/// A workgroup an image; a thread works on the same pixels throughout, so that only the image's mean crosses threads.
+/// One workgroup per image. A thread works on the same pixels throughout, so that threads exchange nothing but the image's mean.
 #[cube(launch_unchecked)]
 fn view_kernel(x: &[f32], numbers: &[f32], y: &mut [f32], #[comptime] plan: ViewPlan) {
     let channels = comptime!(plan.channels);
@@ -222,7 +223,7 @@ pub(super) fn forward(images: CubeTensor, numbers: CubeTensor, config: ViewConfi
     let [count, channels, height, width] = images.meta.shape().dims();
     let y = empty(&images, [count, config.size[0], config.size[1], channels]);
     let client = images.client.clone();
-    // SAFETY: a workgroup an image; the reach of the interpolation is cut to the window, which lies inside the image
+    // SAFETY: one workgroup per image; the reach of the interpolation is cut to the window, which lies inside the image
     unsafe {
         view_kernel::launch_unchecked(
             &client,

@@ -4,9 +4,9 @@
 use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::geometry::{Plan, reads};
+use super::geometry::{ConvPlan, reads};
 use super::layout::{empty, nhwc};
-use super::product::{DEPTH, PITCH, ROWS, ROWS_EACH, SIDE, THREADS, columns_each, multiply};
+use super::matmul::{DEPTH, PITCH, ROWS, ROWS_EACH, SIDE, THREADS, columns_each, multiply};
 use crate::kernel::ConvGeometry;
 
 /// Workgroups that keep a large GPU busy.
@@ -15,7 +15,7 @@ const BUSY: usize = 256;
 const SHARE: usize = 256;
 
 /// Columns of the product: the terms of an output value, and one for the bias.
-fn width(plan: Plan, bias: bool) -> usize {
+fn width(plan: ConvPlan, bias: bool) -> usize {
     plan.depth() + usize::from(bias)
 }
 
@@ -52,7 +52,7 @@ fn stage_input(
     first: usize,
     end: usize,
     first_column: usize,
-    #[comptime] plan: Plan,
+    #[comptime] plan: ConvPlan,
     #[comptime] columns_each: usize,
 ) {
     let [height, width, channels] = comptime!(plan.input);
@@ -95,7 +95,7 @@ fn weight_gradient_kernel(
     mut db: ComptimeOption<&mut [f32]>,
     pixels: u32,
     share: u32,
-    #[comptime] plan: Plan,
+    #[comptime] plan: ConvPlan,
     #[comptime] width: usize,
     #[comptime] columns_each: usize,
     #[comptime] is_split: bool,
@@ -212,7 +212,7 @@ fn gradient(
 ) -> CubeTensor {
     let [images, height, breadth, channels] = x.meta.shape().dims();
     let [_, rows, columns, makes] = g.meta.shape().dims();
-    let plan = Plan::forward([height, breadth, channels], [rows, columns, makes], kernel, geometry);
+    let plan = ConvPlan::forward([height, breadth, channels], [rows, columns, makes], kernel, geometry);
     let pixels = images * rows * columns;
     let width = width(plan, db.is_some());
     let columns_each = columns_each(width);

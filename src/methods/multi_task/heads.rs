@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, sigmoid};
 
 use super::options::MultiTaskOptions;
-use super::tasks::{Plan, Task};
+use super::tasks::{Task, TaskPlan};
 use super::trunk::Trunk;
 use crate::error::{Error, Result};
 use crate::loss::{
@@ -78,7 +78,7 @@ impl Heads {
     /// # Errors
     /// If the input of a task is too small for the encoder.
     pub(crate) fn init(
-        plan: &Plan,
+        plan: &TaskPlan,
         trunk: &Trunk,
         options: &MultiTaskOptions,
         data_info: &DataInfo,
@@ -110,7 +110,7 @@ impl Heads {
     }
 
     /// Result of one of the plan's tasks.
-    pub(crate) fn answer(&self, task: Task, plan: &Plan, trunk: &Trunk, views: &Views) -> Found {
+    pub(crate) fn answer(&self, task: Task, plan: &TaskPlan, trunk: &Trunk, views: &Views) -> Found {
         let index = plan.tasks.iter().position(|&other| other == task).expect("a task of the plan");
         let [image, target] = plan.places(task);
         let read = |at: usize| trunk.read(index, views.images[at].clone());

@@ -30,7 +30,7 @@ use display::{colours, questions};
 use gradient_cosine::cosines;
 use heads::{Found, Heads};
 use options::MultiTaskOptions;
-use tasks::{Plan, Task};
+use tasks::{Task, TaskPlan};
 use trunk::Trunk;
 
 /// Trunk, heads, and the agreement of the tasks.
@@ -41,7 +41,7 @@ pub struct MultiTask {
     /// Latest cosines between the tasks' gradients on the trunk `[tasks, tasks]`.
     agreement: Param<Tensor<2>>,
     #[module(skip)]
-    plan: Plan,
+    plan: TaskPlan,
     #[module(skip)]
     options: MultiTaskOptions,
 }
@@ -67,7 +67,7 @@ impl Method for MultiTask {
     type Options = MultiTaskOptions;
 
     fn init(config: &RunConfig, options: &MultiTaskOptions, data_info: &DataInfo, init: &mut Init) -> Result<Self> {
-        let plan = Plan::of(config, options, data_info)?;
+        let plan = TaskPlan::of(config, options, data_info)?;
         let count = plan.tasks.len();
         if plan.tasks.iter().all(|&task| options.weight(task) == 0.0) {
             return Err(Error::Config("the weights of all tasks are 0".into()));
@@ -201,7 +201,7 @@ impl MultiTask {
         });
         let layers = self.trunk.shares().map(|shares| Figure {
             title: "Which layers each task reads".to_string(),
-            caption: format!("A row a task ({names}), a column a layer, from pixels to head; black is 0."),
+            caption: format!("One row per task ({names}), one column per layer, from pixels to head; black is 0."),
             values: shares.abs(),
             low: 0.0,
             high: 1.0,
@@ -423,7 +423,7 @@ mod tests {
             "leaves nothing of what the task col",
         );
         let data_info = DataInfo::of(Size { channels: 3, height: 28, width: 28 }, 32);
-        let plan = Plan::of(&with(&[]), &with(&[]).read_options().expect("options"), &data_info)
+        let plan = TaskPlan::of(&with(&[]), &with(&[]).read_options().expect("options"), &data_info)
             .expect_err("single images")
             .to_string();
         assert!(plan.contains("do not follow one another"), "{plan}");

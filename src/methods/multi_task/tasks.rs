@@ -59,7 +59,7 @@ impl Task {
 
 /// Tasks of a run with their settings.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct TaskPlan {
     pub(crate) tasks: Vec<Task>,
     crop: CropFlip,
     /// Relative position sees lightness only, as colorization does.
@@ -69,7 +69,7 @@ pub(crate) struct Plan {
     pub(crate) margin: f64,
 }
 
-impl Plan {
+impl TaskPlan {
     /// Plan for these data.
     ///
     /// # Errors

@@ -14,8 +14,8 @@ options! {
     pub struct EncoderConfig {
         /// Architecture of the encoder.
         kind: EncoderKind = EncoderKind::Small;
-        /// Width of the encoder: channels of its first stage; all others are in proportion. The published width stands with
-        /// each architecture.
+        /// Width of the encoder: channels of its first stage; the other stages are in proportion. The published width is that
+        /// of the `full` preset.
         width: usize = 32, in 1..=4096, unit "channels", tiny = 4;
         /// Start residual blocks as the identity, with a scale of 0 in their last batch norm (Goyal et al. 2017).
         #[serde(default)]

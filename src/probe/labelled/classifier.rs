@@ -1,4 +1,4 @@
-//! A linear layer that names classes, on something that learns with it or stands still.
+//! A linear classifier on an encoder, which is trained with it or frozen, or on raw pixels.
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
@@ -11,9 +11,9 @@ use crate::optim::Optimizer;
 /// The trainable module.
 #[derive(Module, Debug)]
 pub(super) struct Classifier {
-    /// The encoder, where it is trained too; else the input is features.
+    /// The encoder, if it is trained too; otherwise the input is features.
     pub(super) encoder: Option<Encoder>,
-    /// Brings features that come in to one scale, without scale and shift of its own.
+    /// Batch norm without scale and shift, which brings the input features to one scale.
     pub(super) norm: Option<BatchNorm>,
     pub(super) head: Linear,
 }
@@ -32,14 +32,14 @@ impl Classifier {
     }
 }
 
-/// The frozen input of a classifier.
+/// The frozen stage in front of a classifier.
 pub(super) enum Front<'a> {
-    /// Nothing: images go through as they are.
+    /// None: the classifier reads the images themselves.
     Nothing,
     /// An encoder in inference mode, on the plain device: neither its weights nor its running statistics move.
     Layer {
         encoder: &'a Encoder,
-        /// The place of the layer among its names.
+        /// Index of the layer among the encoder's layers.
         index: usize,
         /// Maps are averaged over this many cells in each direction.
         grid: usize,
@@ -47,7 +47,7 @@ pub(super) enum Front<'a> {
 }
 
 impl Front<'_> {
-    /// Images `[n, c, h, w]` in 0 to 1 -> what the classifier is given: the images, or features as `[n, d, 1, 1]`.
+    /// Images `[n, c, h, w]` in 0 to 1 -> the classifier's input: the images, or features as `[n, d, 1, 1]`.
     pub(super) fn see(&self, images: Tensor<4>) -> Tensor<4> {
         match self {
             Front::Nothing => images,
@@ -60,7 +60,7 @@ impl Front<'_> {
     }
 }
 
-/// A classifier on its way at one learning rate.
+/// A classifier in training at one learning rate.
 pub(super) struct Candidate {
     pub(super) classifier: Classifier,
     pub(super) lr: f64,
@@ -74,7 +74,7 @@ impl Candidate {
         Self { classifier, lr, loss: None, optimizer: Optimizer::new(plan.optimizer(lr), Vec::new()) }
     }
 
-    /// Step `step` (from 0) of `total` on what was seen of a batch, on the plain device.
+    /// Step `step` (from 0) of `total` on the output of [`Front::see`] for a batch, on the plain device.
     pub(super) fn step(mut self, seen: Tensor<4>, labels: Tensor<1, Int>, step: usize, total: usize) -> Self {
         let loss = cross_entropy(self.classifier.logits(Tensor::from_inner(seen)), labels);
         self.optimizer.collect(&self.classifier, &mut loss.backward());

@@ -22,7 +22,7 @@ pub const FINETUNE: &str = "finetune";
 /// Images with labels, and how a classifier is trained on them.
 #[derive(Clone, Copy, Debug)]
 pub struct Labelled<'a> {
-    /// The images and the device; the layer and grid where an encoder stands still.
+    /// The images and the device; for a frozen encoder also the layer and the grid.
     pub probing: Probing<'a>,
     /// Plan of the training.
     pub plan: &'a LabelledPlan,
@@ -34,8 +34,8 @@ impl Labelled<'_> {
         self.probing.settings.layer.as_deref().unwrap_or(GAP)
     }
 
-    /// Trains a linear layer on a frozen encoder in inference mode: taken with `valid()` from a model in training. `tell` hears of
-    /// the progress.
+    /// Trains a linear layer on a frozen encoder in inference mode: taken with `valid()` from a model in training. `tell`
+    /// receives progress messages.
     ///
     /// # Errors
     /// When the layer does not exist, labels are missing, the rate is too high, or the device is lost.
@@ -59,8 +59,8 @@ impl Labelled<'_> {
         Ok(self.row(SGD, source, "pixels", width, &fit))
     }
 
-    /// Trains an encoder, from the weights it has, together with a linear layer on the mean over positions, and gives it back
-    /// in inference mode. The one handed in stays as it is.
+    /// Trains an encoder, from the weights it has, together with a linear layer on the mean over positions, and returns it in
+    /// inference mode. The encoder passed in is unchanged.
     ///
     /// # Errors
     /// When labels are missing, the rate is too high, or the device is lost.
@@ -72,7 +72,7 @@ impl Labelled<'_> {
         tell: &mut dyn FnMut(&str),
     ) -> Result<(ProbeRow, Encoder)> {
         let state = tensors::read(start.state()).await?.into_iter().collect();
-        // parts of a batch hide nothing from a classifier
+        // norm groups keep contrastive methods from comparing batch statistics; a classifier has no use for them
         let config = EncoderConfig { norm_groups: 1, ..config.clone() };
         let (fit, _) = self.fit(Front::Nothing, Some(Whole { config, state }), source, tell).await?;
         let row = self.row(FINETUNE, source, GAP, start.width(), &fit);
@@ -80,7 +80,7 @@ impl Labelled<'_> {
         Ok((row, encoder))
     }
 
-    /// Trains; returns the number of inputs of an image, too.
+    /// Trains; also returns the number of inputs per image.
     async fn fit(
         &self,
         front: Front<'_>,

@@ -17,7 +17,7 @@ pub struct LabelledPlan {
     pub length: Length,
     /// Batch size, one view of each image; smaller where there are fewer images.
     pub batch: usize,
-    /// Learning rates. With more than one, the last sixth of the training images chooses.
+    /// Learning rates. Of several, validation accuracy chooses one.
     pub rates: Vec<f64>,
     /// Weight decay, added to the gradient.
     pub weight_decay: f64,
@@ -38,10 +38,10 @@ pub enum Length {
 }
 
 impl LabelledPlan {
-    /// The linear protocol of MoCo, SimSiam, SwAV and Barlow Twins in small, for images of so many pixels to a side: a linear
-    /// layer on features that stand still, 1,000 steps, no weight decay. Their rates go from 0.3 to 30, for features are of
-    /// any size; here a batch norm without scale and shift brings them to one, as in Zhang, Isola and Efros 2016 and He et
-    /// al. 2022 (MAE), so that the same few rates serve trained and untrained encoders and pixels.
+    /// The linear protocol of MoCo, SimSiam, SwAV and Barlow Twins, shortened, for images of `side` pixels a side: a linear
+    /// layer on frozen features, 1,000 steps, no weight decay. Their rates go from 0.3 to 30, because features may have any
+    /// scale; here a batch norm without scale and shift brings them to one, as in Zhang, Isola and Efros 2016 and He et al.
+    /// 2022 (MAE), so that the same few rates serve trained and untrained encoders and pixels.
     pub fn linear(side: usize) -> Self {
         let rates = vec![0.01, 0.03, 0.1, 0.3];
         Self { rates, length: Length::Steps(1000), weight_decay: 0.0, ..Self::network(side) }
@@ -59,7 +59,7 @@ impl LabelledPlan {
         }
     }
 
-    /// The network of a supervised control: as many steps of as many images as its rival took without labels.
+    /// The plan of a supervised control: as many steps, with the same batch size, as the run that it is compared with.
     pub fn as_long(side: usize, steps: usize, batch: usize) -> Self {
         Self { length: Length::Steps(steps.max(1)), batch: batch.max(2), ..Self::network(side) }
     }

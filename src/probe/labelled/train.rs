@@ -16,7 +16,7 @@ use crate::probe::{Probing, share_right};
 use crate::rng::{Purpose, stream};
 use crate::view::resize;
 
-/// Images a forward pass where nothing is learned.
+/// Images in a forward pass without training.
 const BATCH: usize = 250;
 /// Number of progress reports in a training.
 const TOLD: usize = 20;
@@ -27,11 +27,11 @@ const SPREAD: f64 = 0.01;
 pub(super) struct Task<'a> {
     pub(super) on: Labelled<'a>,
     pub(super) front: Front<'a>,
-    /// The network that learns, where not the linear layer alone does.
+    /// The network to train, if it is more than the linear layer.
     pub(super) whole: Option<Whole>,
 }
 
-/// An encoder that learns: what it is, and the weights it starts from.
+/// An encoder to train: its architecture and its first weights.
 pub(super) struct Whole {
     pub(super) config: EncoderConfig,
     pub(super) state: HashMap<String, TensorData>,
@@ -42,15 +42,15 @@ pub(super) struct Fit {
     /// For inference.
     pub(super) classifier: Classifier,
     pub(super) lr: f64,
-    /// The share of the images set aside that it named rightly when it knew the others alone, where rates were chosen.
+    /// Validation accuracy of a classifier trained without the validation images; only where a rate was chosen.
     pub(super) validation: Option<f64>,
-    /// The share of so many test images.
+    /// Test accuracy.
     pub(super) accuracy: f64,
     pub(super) images: usize,
 }
 
 impl Task<'_> {
-    /// Chooses the rate, where there are several, trains on all images and asks the test images.
+    /// Chooses the rate, if there are several, trains on all training images and measures test accuracy.
     pub(super) async fn run(&self, tell: &mut dyn FnMut(&str)) -> Result<Fit> {
         let (lr, validation) = match self.on.plan.rates.as_slice() {
             [only] => (*only, None),
@@ -89,7 +89,7 @@ impl Task<'_> {
         best.map(|(lr, share)| (lr, Some(share))).ok_or_else(|| Error::Config("there is no learning rate".into()))
     }
 
-    /// Trains a classifier a rate on these images; all of them see the same views.
+    /// Trains one classifier per rate on these images; all see the same views.
     async fn train(
         &self,
         rates: &[f64],
@@ -142,7 +142,7 @@ impl Task<'_> {
         Ok(Classifier { encoder, norm, head: head.redrawn(WeightInit::Gaussian(SPREAD), &mut init) })
     }
 
-    /// Numbers that an image comes in as.
+    /// Inputs per image.
     pub(super) fn width(&self) -> usize {
         self.front.see(self.unaltered(&self.on.probing.data.train, &[0])).dims()[1..].iter().product()
     }
@@ -165,7 +165,7 @@ impl Task<'_> {
         Tensor::from_data(TensorData::new(labels, [indices.len()]), self.on.probing.device)
     }
 
-    /// The accuracy on these images, taken whole.
+    /// The accuracy on these images, without cropping.
     async fn accuracy(&self, classifier: &Classifier, split: &Split, images: &[usize]) -> Result<f64> {
         let mut named = Vec::with_capacity(images.len());
         for some in images.chunks(BATCH) {

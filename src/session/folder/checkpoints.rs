@@ -100,8 +100,8 @@ impl Folder {
         match damaged.first() {
             None => Ok(None),
             Some((path, wrong)) => Err(Error::Checkpoint(format!(
-                "{} cannot be used, nor can an earlier one: {wrong}; nothing is left to go on from, so begin the run again in \
-                 another folder",
+                "{} cannot be used, nor can an earlier one: {wrong}; there is nothing to continue from, so start the run again \
+             in another folder",
                 path.display()
             ))),
         }

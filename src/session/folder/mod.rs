@@ -1,5 +1,5 @@
 //! A run on disk: `run.toml`, `events.jsonl`, `checkpoints/`, `eval.json` once it was evaluated, and the lock file `lock`,
-//! held by the process that trains it. A checkpoint is either whole or absent, whenever the power fails.
+//! held by the process that trains it. A checkpoint is either whole or absent, even after a power failure.
 
 mod best;
 mod checkpoints;
@@ -129,7 +129,7 @@ fn lock(path: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::Run(format!(
-            "another nolabel is at work in {}; wait for it, or choose another folder",
+            "another nolabel process is writing to {}; wait for it, or choose another folder",
             path.parent().unwrap_or(&path).display()
         ))),
         // some network file systems have no locks: then no other process can hold one either

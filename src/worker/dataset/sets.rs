@@ -86,7 +86,7 @@ impl PageDataset {
         };
         let missing = missing.then(|| {
             format!(
-                "{} is not part of this site; whoever builds the page adds it with `make page SETS=\"{} {}\"`",
+                "{} is not part of this site; to add it, build the page with `make page SETS=\"{} {}\"`",
                 self.title(),
                 NAMES[0],
                 self.name

@@ -73,7 +73,7 @@ impl Folder {
     pub(super) async fn at_root(name: &str) -> Result<Self> {
         let storage = Reflect::get(&scope().navigator(), &"storage".into()).ok().filter(JsValue::is_object);
         let storage =
-            storage.ok_or_else(|| Error::Run("pages that did not come over https may store nothing".into()))?;
+            storage.ok_or_else(|| Error::Run("the browser stores data only for pages loaded over https".into()))?;
         let root = storage.unchecked_into::<Storage>().root().await.map_err(refused)?;
         Self(root.unchecked_into()).folder(name).await
     }
@@ -167,7 +167,9 @@ fn option(name: &str) -> JsValue {
 fn refused(error: JsValue) -> Error {
     Error::Run(match name_of(&error).as_str() {
         "QuotaExceededError" => FULL.into(),
-        "SecurityError" | "NotAllowedError" => "pages may store nothing here, as in a private window".into(),
+        "SecurityError" | "NotAllowedError" => {
+            "the browser does not let this page store data, as in a private window".into()
+        }
         _ => text_of(&error, "message"),
     })
 }

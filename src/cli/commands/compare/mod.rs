@@ -64,7 +64,7 @@ pub(crate) struct Compare {
     #[command(flatten)]
     measure: ProbeArgs,
 
-    /// Device that measures: auto (a GPU, and the CPU where there is none), gpu, gpu:N or cpu
+    /// Device that measures: auto (a GPU if there is one, else the CPU), gpu, gpu:N or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
 
@@ -123,7 +123,7 @@ impl Compare {
         print::out(&format!("{}: {hint}", format::quoted(&out.display().to_string())))
     }
 
-    /// Says beforehand how long it takes to measure what was not measured yet.
+    /// Prints the expected time of the measurements that are missing.
     fn tell(&self, found: &[Found], settings: &ProbeSettings) -> Outcome {
         let mut open = Vec::new();
         for Found { opened, .. } in found {

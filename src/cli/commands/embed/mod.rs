@@ -33,20 +33,23 @@ Examples:
       x and y of each image, so that images with similar features lie together
 
 Files:
-  FILE.npy      32-bit floats of shape [images, features], in the order of the data set; where the images have
-                labels, FILE-labels.npy beside it holds them as unsigned 16-bit integers; FILE-rows.csv says of each
-                row what the columns before the features of FILE.csv do
-  FILE.csv      a header, then one line for each image: its index in the split from 0, its file within the folder (a
-                column only where images are files; FILM#3 is the fourth frame of a film), its label and the label's name
-                (both empty where there are none), and the features f0, f1, ...
+  FILE.npy      32-bit floats of shape [images, features], in the order of the data set. Images with
+                labels have them in FILE-labels.npy, as unsigned 16-bit integers. FILE-rows.csv has
+                the columns of FILE.csv that come before the features
+  FILE.csv      a header, then one line for each image: its index in the split from 0, its file
+                within the folder (only where images are files; FILM#3 is the fourth frame of a
+                film), its label and the label's name (both empty where there are none), and the
+                features f0, f1, ...
   FILE.parquet  the same columns, without label and class where there are none
 
-Feature maps are averaged over a grid of cells first (--grid): feature number (c * cells + y) * cells + x is channel
-c of the cell in row y and column x. `nolabel eval` probes the same features.
+Feature maps are averaged over a grid of cells first (--grid): feature number
+(c * cells + y) * cells + x is channel c of the cell in row y and column x. `nolabel eval` probes
+the same features.
 
-With --map the columns are x and y instead of features, and the shape of the array is [images, 2]. The features
-are normalised to unit length first, as for kNN. t-SNE (perplexity 30, Barnes-Hut, initialised by PCA) gives the same
-map for the same run; all 10,000 test images take 20 seconds on two cores.";
+With --map the columns are x and y instead of features, and the shape of the array is [images, 2].
+The features are normalised to unit length first, as for kNN. t-SNE (perplexity 30, Barnes-Hut,
+initialised by PCA) gives the same map for the same run; all 10,000 test images take 20 seconds on
+two cores.";
 
 /// Rounds of t-SNE between two reports of progress.
 const TELL_EVERY: usize = 250;
@@ -90,7 +93,7 @@ pub(crate) struct Embed {
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
     data: Option<Spec>,
 
-    /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
+    /// auto (a GPU if there is one, else the CPU), gpu, gpu:N as `nolabel devices` lists them, or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
 

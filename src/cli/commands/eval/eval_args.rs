@@ -20,7 +20,7 @@ enum Probe {
     Linear,
     /// Nearest neighbours by cosine, at every layer
     Knn,
-    /// Training images ranked by cosine: precision at 1, 5 and 10 and mean average precision, at every layer
+    /// Training images ranked by cosine: precision at 1, 5 and 10, and mean average precision, at every layer
     Retrieval,
     /// A linear layer trained by SGD on augmented images, on the frozen encoder: the protocol of most papers, at the mean over
     /// positions (or at --layer). A few minutes on two CPU cores
@@ -90,7 +90,7 @@ pub(super) struct EvalArgs {
     #[arg(long, value_delimiter = ',', value_name = "RATES", value_parser = rate, help_heading = TRAINED)]
     lr: Vec<f64>,
 
-    /// Measure the controls again, also where the cache has them
+    /// Measure the controls again, even if the cache has them
     #[arg(long)]
     fresh: bool,
 }

@@ -108,19 +108,15 @@ fn how(plan: &LabelledPlan, images: usize) -> String {
     let decay =
         if plan.weight_decay > 0.0 { format!("weight decay {}", plan.weight_decay) } else { "no weight decay".into() };
     let rate = match plan.rates.as_slice() {
-        [only] => format!("rate {only}"),
+        [only] => only.to_string(),
         several => {
             let rates: Vec<String> = several.iter().map(f64::to_string).collect();
-            let rates = rates.join(", ");
-            format!(
-                "the best of the rates {rates} on the last {} training images, all of which are then trained on,",
-                images / 6
-            )
+            format!("the best of {} (chosen on validation images, then trained on all)", rates.join(", "))
         }
     };
     format!(
         "{} of {batch} views ({length}): crops of {} to 100 % of the area, half of them mirrored; SGD, momentum 0.9, {decay}; \
-         {rate} falling to 0 by a cosine. Tested on whole images.",
+         a cosine schedule to 0 from the learning rate {rate}. Tested on whole images.",
         format::count(steps, "step"),
         100.0 * plan.min_area,
     )
@@ -156,6 +152,7 @@ mod tests {
             ..Details::default()
         };
         let parts = text(&details, 6400, 200);
+        let flat = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines: Vec<&str> = parts[0].lines().collect();
         assert_eq!(lines[0], "linear layer on    layer  width  accuracy  95 % interval  rate");
         assert_eq!(lines[1], "trained encoder    gap       16    75.0 %   70.0 to 80.0   0.1");
@@ -164,19 +161,18 @@ mod tests {
             "1,000 steps of 128 views (20.0 epochs)",
             "30 to 100 %",
             "0.01, 0.03, 0.1, 0.3",
-            "last 1066",
+            "chosen on validation images",
         ] {
-            let flat = parts[0].split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(flat.contains(words), "no `{words}` in\n{}", parts[0]);
+            assert!(flat(&parts[0]).contains(words), "no `{words}` in\n{}", parts[0]);
         }
         for words in [
             "the trained encoder",
             "untrained weights (supervised)",
             "2.0 points below the supervised control",
-            "rate 0.05 falling",
+            "the learning rate 0.05. Tested",
             "weight decay 0.0001",
         ] {
-            assert!(parts[1].contains(words), "no `{words}` in\n{}", parts[1]);
+            assert!(flat(&parts[1]).contains(words), "no `{words}` in\n{}", parts[1]);
         }
         assert_eq!(parts.len(), 2, "what was not asked for is not told");
     }

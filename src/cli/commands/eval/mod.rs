@@ -47,7 +47,7 @@ Examples:
   nolabel eval runs/rotation-fashion-mnist-1 --few-labels 1,5,10,50,100,500
       accuracy with few labels: a few minutes more
   nolabel eval runs/rotation-fashion-mnist-1 --probe retrieval
-      share of the nearest training images that have the class of a test image
+      share of the nearest training images that have the test image's class
   nolabel eval runs/simsiam-cifar-10-1 --probe sgd --epochs 100
       the linear protocol of the papers at full length: for a GPU
   nolabel eval runs/rotation-fashion-mnist-1 --probe finetune --images 5000
@@ -61,13 +61,14 @@ Examples:
   nolabel eval --card card.json
       repeats the measurement, and exits with code 1 if a number differs by more than 0.1 points
   nolabel eval --weights moco_v2_800ep_pretrain.pth.tar --data cifar-10 --images 5000
-      an encoder from elsewhere, for example of torchvision, timm, MoCo, SimSiam, Barlow Twins, SwAV,
-      solo-learn or lightly; it is recognised by its tensors' names, and nothing in the file is executed
+      an encoder from elsewhere, for example of torchvision, timm, MoCo, SimSiam, Barlow Twins,
+      SwAV, solo-learn or lightly; it is recognised by its tensors' names, and nothing in the file
+      is executed
   nolabel eval --weights encoder.safetensors --data fashion-mnist
       a file written by `nolabel export`
 
-solo-learn trains ResNets whose 3x3 stem has two pixels of padding; here the stem has one, and their
-features differ a little.";
+solo-learn trains ResNets whose 3x3 stem has two pixels of padding; here the stem has one, and
+their features differ a little.";
 
 /// Measure what the encoder of a run learned
 ///
@@ -77,7 +78,7 @@ features differ a little.";
 /// fine-tuning beside the supervised control. A run that took at most half an hour is also compared with untrained encoders of
 /// three seeds and with the same encoder trained with labels for as long; a longer one only on request. Runs with the same
 /// encoder and seed share their controls, which are measured once and kept in the user's cache folder. The newest checkpoint is
-/// measured, also of a run that has not ended. The numbers are kept in the run's eval.json, with everything needed to reproduce
+/// measured; the run need not have ended. The numbers are kept in the run's eval.json, with everything needed to reproduce
 /// them. Encoders trained elsewhere are measured in the same way, beside one with random weights.
 ///
 /// --json prints an evaluation card: probes and settings, layers, seeds, digests of the images and of the checkpoint, version
@@ -107,7 +108,7 @@ pub(crate) struct Eval {
     #[command(flatten)]
     foreign: ForeignArgs,
 
-    /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
+    /// auto (a GPU if there is one, else the CPU), gpu, gpu:N as `nolabel devices` lists them, or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
 

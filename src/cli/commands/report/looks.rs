@@ -16,7 +16,7 @@ use crate::probe::knn;
 use crate::probe::plane::{Plane, plane};
 use crate::probe::tsne::tsne;
 
-/// Training images among which neighbours are searched.
+/// Training images that neighbours are searched in.
 const GALLERY: usize = 5000;
 /// Neighbours of each image.
 const NEIGHBOURS: usize = 8;

@@ -65,7 +65,7 @@ pub(crate) struct Report {
     #[arg(long, value_name = "NAME[:DIR]", value_parser = args::data_specs())]
     data: Option<Spec>,
 
-    /// auto (a GPU, and the CPU where there is none), gpu, gpu:N as `nolabel devices` lists them, or cpu
+    /// auto (a GPU if there is one, else the CPU), gpu, gpu:N as `nolabel devices` lists them, or cpu
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
 

@@ -34,18 +34,20 @@ const EXAMPLES: &str = "\
 Examples:
   nolabel sweep rotation,simsiam --data fashion-mnist --seeds 1,2,3
       six runs in runs/sweep, and a table of both methods over three seeds
-  nolabel sweep simsiam --data fashion-mnist --set optimizer.lr=0.03,0.1 --set stop_gradient=true,false
+  nolabel sweep simsiam --data fashion-mnist --set optimizer.lr=0.03,0.1 \\
+      --set stop_gradient=true,false
       every pair of values: four runs
   nolabel sweep all --data fashion-mnist --steps 500 --images 5000 --out runs/first-look
       every method that can learn from these images, for a few steps
   nolabel sweep rotation,simsiam --data fashion-mnist --seeds 1,2,3 --dry-run
       lists the runs and the state of each
 
-The same command again continues where it was stopped: finished runs are not repeated, an interrupted run is
-resumed from its checkpoint. Seeds or values may be added. A run that fails does not end the sweep; it is named
-at the end and tried again by the next command.
+The same command again continues a sweep that was stopped: finished runs are not repeated, an
+interrupted run is resumed from its checkpoint. Seeds or values may be added. A run that fails does
+not end the sweep; it is named at the end and tried again by the next command.
 
---images is the number of images to probe with, as for `nolabel eval`. To train on fewer: --set images=5000.";
+--images is the number of images to probe with, as for `nolabel eval`. To train on fewer images:
+--set images=5000.";
 
 /// Train and measure many runs, and compare them
 ///

@@ -11,14 +11,14 @@ use crate::algebra::Matrix;
 /// Values of a 3x3 filter.
 pub(super) const FILTER_POINTS: usize = FILTER * FILTER;
 
-/// Layout of filters whose values lie one after another, each of as many filters as there are SIMD lanes.
+/// Layout of a 3x3 filter in registers, row by row: each register holds the same value of several filters, one filter per lane.
 const ROWS: SquareLayout = SquareLayout { first: 0, down: FILTER, across: 1 };
 
 /// Order in which the values of a filter are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum FilterOrder {
     Stored,
-    /// Rotated by 180 degrees, as the gradient in the input takes them.
+    /// Rotated by 180 degrees, for the gradient with respect to the input.
     Rotated,
 }
 
@@ -60,7 +60,7 @@ impl TransformedFilters {
         &mut self.values[point * Self::step(self.sides)..][..output * input]
     }
 
-    /// Gradient in the filters `[out, in, 3, 3]`, where `self` is the gradient in the transformed filters.
+    /// Gradient with respect to the filters `[out, in, 3, 3]`, where `self` is that with respect to the transformed filters.
     pub(super) fn filter_gradient(&self) -> Vec<f32> {
         let [output, input] = self.sides;
         let mut w = vec![0.0; FILTER_POINTS * output * input];
@@ -69,7 +69,7 @@ impl TransformedFilters {
     }
 }
 
-/// Transforms filters `w` into `to`, a filter a SIMD lane.
+/// Transforms filters `w` into `to`, one filter per SIMD lane.
 struct Fill<'a> {
     to: &'a mut TransformedFilters,
     w: &'a [f32],
@@ -98,7 +98,8 @@ impl WithSimd for Fill<'_> {
     }
 }
 
-/// Applies the transposed transform to `from`, the gradient in the transformed filters, and writes the result into `w`.
+/// Applies the transposed transform to `from`, the gradient with respect to the transformed filters, and writes the result to
+/// `w`.
 struct Back<'a> {
     from: &'a TransformedFilters,
     w: &'a mut [f32],

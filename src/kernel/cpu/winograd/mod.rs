@@ -39,8 +39,8 @@ pub(super) fn forward(x: &FlexTensor, w: &FlexTensor, plan: &Im2col) -> FlexTens
     convolved(x.storage(), |point| filters.at(point).transposed(), plan)
 }
 
-/// Gradient of the loss in x `[n, in, h, w]`, given its gradient `g` in y: a convolution of `g` with the filters rotated by 180
-/// degrees and their input and output channels exchanged.
+/// Gradient of the loss with respect to x `[n, in, h, w]`, given its gradient `g` with respect to y: a convolution of `g` with
+/// the filters rotated by 180 degrees and their input and output channels exchanged.
 pub(super) fn input_gradient(w: &FlexTensor, g: &FlexTensor, plan: &Im2col) -> FlexTensor {
     let g = g.to_contiguous();
     let filters = TransformedFilters::of(w, FilterOrder::Rotated);
@@ -72,7 +72,7 @@ fn convolved<'a>(x: &[f32], filter: impl Fn(usize) -> Matrix<'a> + Sync + Send, 
     tensor(y, &plan.shape)
 }
 
-/// Gradient of the loss in w `[out, in, 3, 3]`, given its gradient `g` in y.
+/// Gradient of the loss with respect to w `[out, in, 3, 3]`, given its gradient `g` with respect to y.
 pub(super) fn weight_gradient(x: &FlexTensor, g: &FlexTensor, plan: &Im2col) -> FlexTensor {
     let x = x.to_contiguous();
     let g = g.to_contiguous();

@@ -7,7 +7,7 @@ use pulp::Simd;
 /// Most lanes of any processor. Buffers have a multiple of them, so that every width divides their length.
 pub(super) const MAX_LANES: usize = 16;
 
-/// One register: the same value of several channels or filters, one a lane.
+/// One register: the same value of several channels or filters, one per lane.
 #[derive(Clone, Copy)]
 pub(super) struct Lanes<S: Simd> {
     simd: S,

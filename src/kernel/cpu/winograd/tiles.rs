@@ -1,4 +1,4 @@
-//! Tiles of images and their transforms, forwards and backwards, with a channel a SIMD lane.
+//! Tiles of images and their transforms, forward and backward, with one channel per SIMD lane.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -31,7 +31,7 @@ impl TileGrid {
         self.rows * self.columns
     }
 
-    /// Pixels a row of [`PaddedPlanes`].
+    /// Pixels per row of [`PaddedPlanes`].
     fn row(self) -> usize {
         self.columns * OUTPUT_TILE + TILE - OUTPUT_TILE
     }
@@ -88,7 +88,7 @@ impl PaddedPlanes {
     }
 }
 
-/// Transformed tiles of a block of images: for each of the 36 points a matrix, a row a tile and a column a channel.
+/// Transformed tiles of a block of images: for each of the 36 points a matrix with one row per tile and one column per channel.
 pub(super) struct TransformedTiles {
     values: Vec<f32>,
     channels: usize,
@@ -124,7 +124,7 @@ impl TransformedTiles {
         });
     }
 
-    /// Transforms the gradient in the output: `[images, out, h', w']`.
+    /// Transforms the gradient with respect to the output: `[images, out, h', w']`.
     pub(super) fn fill_with_gradient(&mut self, g: &[f32], plan: &Im2col) {
         Arch::new().dispatch(Fill { to: self, x: g, size: plan.output, padding: 0, by: OutputTransposed });
     }

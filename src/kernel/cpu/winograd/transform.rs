@@ -98,7 +98,7 @@ impl Transform<TILE, OUTPUT_TILE> for OutputTransform {
     }
 }
 
-/// Transpose of [`OutputTransform`]: from the gradient in the outputs to that in the products.
+/// Transpose of [`OutputTransform`]: from the gradient with respect to the outputs to that with respect to the products.
 #[derive(Clone, Copy)]
 pub(super) struct OutputTransposed;
 
@@ -113,7 +113,7 @@ impl Transform<OUTPUT_TILE, TILE> for OutputTransposed {
     }
 }
 
-/// Transpose of [`FilterTransform`]: from the gradient in transformed filters to that in filters.
+/// Transpose of [`FilterTransform`]: from the gradient with respect to transformed filters to that with respect to filters.
 #[derive(Clone, Copy)]
 pub(super) struct FilterTransposed;
 

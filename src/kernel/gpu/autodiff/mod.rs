@@ -1,4 +1,5 @@
-//! The operations on tensors with autodiff: those that are differentiated are nodes of the graph, the others give constants.
+//! The operations on tensors with autodiff. Those with a gradient are nodes of the graph; the results of the others are
+//! constants.
 
 mod nodes;
 

@@ -199,8 +199,8 @@ impl<B: GpuKernels + PlainGpuKernels> Backward<B, 1> for LossNode {
     }
 }
 
-/// Forward pass; the graph keeps the gradient for the logits, which the forward pass finds on its way. Only the first output has a
-/// gradient.
+/// Forward pass; the graph keeps the gradient with respect to the logits, which the forward pass computes too. Only the first
+/// output has a gradient.
 pub(super) fn cross_entropy<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     logits: Tracked<B>,
     labels: IntTensor<Autodiff<B>>,
@@ -209,7 +209,7 @@ pub(super) fn cross_entropy<B: GpuKernels + PlainGpuKernels, C: CheckpointStrate
     loss_of::<B, C>(&logits, loss, gradient)
 }
 
-/// Forward pass; the graph keeps the gradient for p, as for the cross-entropy. z is a constant.
+/// Forward pass; the graph keeps the gradient with respect to p, as for the cross-entropy. z is a constant.
 pub(super) fn negative_cosine<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     p: Tracked<B>,
     z: Tracked<B>,
@@ -218,7 +218,7 @@ pub(super) fn negative_cosine<B: GpuKernels + PlainGpuKernels, C: CheckpointStra
     loss_of::<B, C>(&p, loss, gradient)
 }
 
-/// A loss whose gradient for x is known.
+/// A loss whose gradient with respect to x is known.
 pub(super) fn loss_of<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     x: &Tracked<B>,
     loss: FloatTensor<B>,

@@ -13,7 +13,7 @@ const LANES: usize = 64;
 /// Most partial results of a norm group.
 const SHARES: usize = 64;
 
-/// Pixel of a cell that carries the gradient, and its value before the normalisation; 4 where ReLU has cut all of them off.
+/// Pixel of a cell that carries the gradient, and its value before the normalisation; 4 if ReLU has zeroed all of them.
 #[cube]
 fn winner(raw: &[f32], first: usize, a: f32, b: f32, #[comptime] plan: NormPlan) -> (usize, f32) {
     let [_, width, channels] = comptime!(plan.map);

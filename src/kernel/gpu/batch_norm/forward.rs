@@ -10,8 +10,8 @@ use crate::kernel::gpu::convolution::partial_count;
 use crate::kernel::gpu::layout::empty;
 use crate::kernel::gpu::reduce::{THREADS, total};
 
-/// A workgroup a channel: mean and biased variance of every norm group out of the partial results (Chan et al.), and the running
-/// statistics, moved once for each view towards the mean over its groups.
+/// One workgroup per channel: mean and biased variance of every norm group out of the partial results (Chan et al.), and the
+/// running statistics, updated once for each view with the mean over its groups.
 #[cube(launch_unchecked)]
 fn merge_kernel(
     part: &[f32],
@@ -66,8 +66,8 @@ fn merge_kernel(
     }
 }
 
-/// A thread an output value. The first threads also write `coefficients[group, 4, c]`: mean, 1 / deviation, and the factor a and
-/// the summand b of `z = a raw + b`.
+/// One thread per output value. The first threads also write `coefficients[group, 4, c]`: mean, 1 / deviation, and the factor a
+/// and the summand b of `z = a raw + b`.
 #[cube(launch_unchecked)]
 fn apply_kernel(
     raw: &[f32],
@@ -142,7 +142,7 @@ pub fn forward(raw: &CubeTensor, part: CubeTensor, affine: Affine, plan: NormPla
     let moments = empty(raw, [groups, 2, channels]);
     let running_mean = empty(raw, [channels]);
     let running_var = empty(raw, [channels]);
-    // SAFETY: a workgroup a channel, and at most as many partial results as threads
+    // SAFETY: one workgroup per channel, and at most as many partial results as threads
     unsafe {
         merge_kernel::launch_unchecked(
             &client,

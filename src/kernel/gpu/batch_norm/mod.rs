@@ -1,7 +1,7 @@
 //! Batch normalisation by partial statistics, with ReLU and 2x2 max pooling in the same pass.
 //!
-//! A cell is the window of the pooling: one pixel, or 2x2. The last odd row or column has no whole cell: it counts in the statistics
-//! and has no part in the output.
+//! A cell is the window of the pooling: one pixel, or 2x2. The last odd row or column has no whole cell: it counts in the
+//! statistics but not in the output.
 
 mod backward;
 mod forward;

@@ -1,4 +1,4 @@
-//! Matrix product of tiles in shared memory, which convolutions and their gradients share.
+//! Matrix product of two tiles in shared memory, the inner loop of convolutions and their gradients.
 
 use burn_cubecl::cubecl::{self, prelude::*};
 
@@ -15,8 +15,8 @@ pub(super) const ROWS: usize = SIDE * ROWS_EACH;
 /// Length of a row of `DEPTH` in shared memory: a word more than a tile's rows, so that neighbours lie in different banks.
 pub(super) const PITCH: usize = ROWS + 1;
 
-/// Columns that each thread computes, for a matrix of so many columns: a tile has 16, 32 or 64 columns. Few columns take a
-/// narrow tile, for a wide one would multiply zeros.
+/// Columns that each thread computes, for a matrix of `columns`: a tile has 16, 32 or 64 columns. Few columns take a narrow
+/// tile, because a wide one would multiply zeros.
 pub(super) fn columns_each(columns: usize) -> usize {
     match columns {
         0..=16 => 1,
