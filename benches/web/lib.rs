@@ -59,7 +59,8 @@ impl Net {
 /// The network with its optimiser and its batches.
 #[wasm_bindgen]
 pub struct Training {
-    net: Net,
+    /// None only while a step updates it in place.
+    net: Option<Net>,
     optimizer: Optimizer,
     device: Device,
     batches: Vec<(Tensor<4>, Tensor<1, Int>)>,
@@ -92,7 +93,7 @@ impl Training {
         }
         let net = scatter(net, &mut values)?;
         let optimizer = Optimizer::new(OptimizerConfig::adam(RATE, 0.0), Vec::new());
-        Ok(Self { net, optimizer, device, batches: Vec::new(), loss: None, steps: 0 })
+        Ok(Self { net: Some(net), optimizer, device, batches: Vec::new(), loss: None, steps: 0 })
     }
 
     /// Puts a batch on the GPU: images `[n, 28, 28]` and a class for each.
@@ -111,13 +112,18 @@ impl Training {
     }
 
     /// Trains one step, on the batches in turn.
-    pub fn step(&mut self) {
+    ///
+    /// # Errors
+    /// If an earlier step did not end.
+    pub fn step(&mut self) -> Result<(), JsError> {
+        let net = self.net.take().ok_or_else(|| JsError::new("an earlier step did not end"))?;
         let (images, classes) = self.batches[self.steps % self.batches.len()].clone();
-        let loss = cross_entropy(self.net.forward(images), classes);
+        let loss = cross_entropy(net.forward(images), classes);
         self.loss = Some(loss.clone().inner());
-        self.optimizer.collect(&self.net, &mut loss.backward());
-        self.net = self.optimizer.step(self.net.clone(), RATE, self.steps);
+        self.optimizer.collect(&net, &mut loss.backward());
+        self.net = Some(self.optimizer.step(net, RATE, self.steps));
         self.steps += 1;
+        Ok(())
     }
 
     /// Loss of the last step.
@@ -134,7 +140,9 @@ impl Training {
     /// # Errors
     /// If the GPU is lost.
     pub async fn finish(&self) -> Result<(), JsError> {
-        self.net.output.weight.val().inner().into_data_async().await?;
+        if let Some(net) = &self.net {
+            net.output.weight.val().inner().into_data_async().await?;
+        }
         Ok(())
     }
 }

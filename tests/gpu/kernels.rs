@@ -12,7 +12,7 @@ const ALLOWED: f32 = 1e-4;
 /// Images, input and output channels, rows, columns, filter rows and columns, stride, padding, dilation.
 type Case = (usize, [usize; 2], [usize; 2], [usize; 2], usize, usize, usize);
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 18] = [
     (2, [1, 3], [6, 6], [3, 3], 1, 1, 1),
     (2, [3, 17], [7, 7], [3, 3], 2, 1, 1),
     (3, [9, 64], [7, 5], [3, 3], 1, 1, 1),
@@ -30,6 +30,10 @@ const CASES: [Case; 15] = [
     // more images than a tile or a share, and rows of the input that no filter reads
     (70, [3, 9], [4, 4], [3, 3], 1, 1, 1),
     (9, [1, 17], [28, 28], [4, 4], 3, 0, 1),
+    // so many pixels that the tiles are large: of 128 columns, of 64 and of 16
+    (43, [3, 130], [28, 28], [3, 3], 1, 1, 1),
+    (43, [2, 50], [28, 28], [1, 1], 1, 0, 1),
+    (43, [17, 5], [28, 28], [3, 3], 1, 1, 1),
 ];
 
 /// The output y of a layer, and the gradients of a weighted sum of it for the layer's tensors.

@@ -13,7 +13,7 @@ const ALLOWED: f32 = 2e-4;
 /// Images, input and output channels, rows (and columns), stride, norm groups.
 type Case = (usize, [usize; 2], usize, usize, usize);
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 10] = [
     (2, [1, 3], 6, 1, 1),
     (2, [3, 17], 7, 2, 1),
     (4, [9, 64], 7, 1, 2),
@@ -22,6 +22,9 @@ const CASES: [Case; 8] = [
     (70, [2, 9], 5, 1, 2),
     (3, [1, 32], 28, 1, 1),
     (8, [3, 70], 1, 1, 4),
+    // so many pixels that the tiles are large: of 128 columns and of 64
+    (44, [3, 128], 28, 1, 2),
+    (44, [2, 40], 28, 1, 1),
 ];
 
 #[test]

@@ -6,11 +6,9 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::geometry::{ConvPlan, reads};
 use super::layout::{empty, nhwc};
-use super::matmul::{DEPTH, PITCH, ROWS, ROWS_EACH, SIDE, THREADS, columns_each, multiply};
+use super::matmul::{BUSY, SIDE, THREADS, Tile, multiply, values_each};
 use crate::kernel::ConvGeometry;
 
-/// Workgroups that keep a large GPU busy.
-const BUSY: usize = 256;
 /// Fewest pixels of a share.
 const SHARE: usize = 256;
 
@@ -19,7 +17,7 @@ fn width(plan: ConvPlan, bias: bool) -> usize {
     plan.depth() + usize::from(bias)
 }
 
-/// Stages 16 pixels of the output's gradient for the tile's filters.
+/// Stages the next `depth` pixels of the output's gradient for the tile's filters.
 #[cube]
 fn stage_gradient(
     g: &[f32],
@@ -28,23 +26,24 @@ fn stage_gradient(
     end: usize,
     first_filter: usize,
     #[comptime] makes: usize,
+    #[comptime] tile: Tile,
 ) {
     let unit = UNIT_POS as usize;
-    let lane = unit % ROWS;
+    let lane = unit % comptime!(tile.rows());
     let o = first_filter + lane;
     #[unroll]
-    for i in 0..ROWS_EACH {
-        let slot = unit / ROWS + i * comptime!(THREADS / ROWS);
+    for i in 0..comptime!(tile.rows() * tile.depth() / THREADS) {
+        let slot = unit / comptime!(tile.rows()) + i * comptime!(THREADS / tile.rows());
         let m = first + slot;
         let mut value = 0.0f32;
         if o < makes && m < end {
             value = g[m * makes + o];
         }
-        left[slot * PITCH + lane] = value;
+        left[slot * comptime!(tile.left_pitch()) + lane] = value;
     }
 }
 
-/// Stages 16 pixels of the im2col matrix for the tile's columns; the column after the last is 1, which sums the gradient for the bias.
+/// Stages the next `depth` pixels of the im2col matrix for the tile's columns; the column after the last is 1, which sums the gradient for the bias.
 #[cube]
 fn stage_input(
     x: &[f32],
@@ -53,22 +52,21 @@ fn stage_input(
     end: usize,
     first_column: usize,
     #[comptime] plan: ConvPlan,
-    #[comptime] columns_each: usize,
+    #[comptime] tile: Tile,
 ) {
     let [height, width, channels] = comptime!(plan.input);
     let [rows, columns, _] = comptime!(plan.output);
     let depth = comptime!(plan.depth());
     let unit = UNIT_POS as usize;
-    let tile = comptime!(SIDE * columns_each);
-    let lane = unit % tile;
+    let lane = unit % comptime!(tile.columns());
     let k = first_column + lane;
     let point = k / channels;
     let channel = k % channels;
     let point_row = point / comptime!(plan.kernel[1]);
     let point_column = point % comptime!(plan.kernel[1]);
     #[unroll]
-    for i in 0..columns_each {
-        let slot = unit / tile + i * comptime!(THREADS / (SIDE * columns_each));
+    for i in 0..comptime!(tile.columns() * tile.depth() / THREADS) {
+        let slot = unit / comptime!(tile.columns()) + i * comptime!(THREADS / tile.columns());
         let m = first + slot;
         let image = m / comptime!(rows * columns);
         let (r, row_known) = reads(m / columns % rows, point_row, height, plan);
@@ -81,7 +79,7 @@ fn stage_input(
                 value = x[((image * height + r) * width + c) * channels + channel];
             }
         }
-        right[slot * PITCH + lane] = value;
+        right[slot * comptime!(tile.right_pitch()) + lane] = value;
     }
 }
 
@@ -97,36 +95,38 @@ fn weight_gradient_kernel(
     share: u32,
     #[comptime] plan: ConvPlan,
     #[comptime] width: usize,
-    #[comptime] columns_each: usize,
+    #[comptime] tile: Tile,
     #[comptime] is_split: bool,
 ) {
     let makes = comptime!(plan.output[2]);
     let channels = comptime!(plan.input[2]);
     let depth = comptime!(plan.depth());
-    let mut left = Shared::<[f32]>::new_slice(comptime!(DEPTH * PITCH));
-    let mut right = Shared::<[f32]>::new_slice(comptime!(DEPTH * PITCH));
+    let rows_each = comptime!(tile.rows_each);
+    let columns_each = comptime!(tile.columns_each);
+    let mut left = Shared::<[f32]>::new_slice(comptime!(tile.depth() * tile.left_pitch()));
+    let mut right = Shared::<[f32]>::new_slice(comptime!(tile.depth() * tile.right_pitch()));
     let unit = UNIT_POS as usize;
     let across = unit % SIDE;
     let down = unit / SIDE;
-    let first_filter = CUBE_POS_X as usize * ROWS;
-    let first_column = CUBE_POS_Y as usize * comptime!(SIDE * columns_each);
+    let first_filter = CUBE_POS_X as usize * comptime!(tile.rows());
+    let first_column = CUBE_POS_Y as usize * comptime!(tile.columns());
     let start = CUBE_POS_Z as usize * share as usize;
     let end = min(start + share as usize, pixels as usize);
-    let mut sums = Array::<f32>::new(comptime!(ROWS_EACH * columns_each));
+    let mut sums = Array::<f32>::new(comptime!(tile.rows_each * tile.columns_each));
     #[unroll]
-    for i in 0..comptime!(ROWS_EACH * columns_each) {
+    for i in 0..comptime!(tile.rows_each * tile.columns_each) {
         sums[i] = 0.0f32;
     }
-    for step in 0..(share as usize).div_ceil(DEPTH) {
-        let first = start + step * DEPTH;
-        stage_gradient(g, &mut left, first, end, first_filter, makes);
-        stage_input(x, &mut right, first, end, first_column, plan, columns_each);
+    for step in 0..(share as usize).div_ceil(comptime!(tile.depth())) {
+        let first = start + step * comptime!(tile.depth());
+        stage_gradient(g, &mut left, first, end, first_filter, makes, tile);
+        stage_input(x, &mut right, first, end, first_column, plan, tile);
         sync_cube();
-        multiply(&mut left, &mut right, &mut sums, down, across, columns_each);
+        multiply(&mut left, &mut right, &mut sums, down, across, tile);
         sync_cube();
     }
     #[unroll]
-    for i in 0..ROWS_EACH {
+    for i in 0..rows_each {
         let o = first_filter + down + i * SIDE;
         #[unroll]
         for j in 0..columns_each {
@@ -215,8 +215,8 @@ fn gradient(
     let plan = ConvPlan::forward([height, breadth, channels], [rows, columns, makes], kernel, geometry);
     let pixels = images * rows * columns;
     let width = width(plan, db.is_some());
-    let columns_each = columns_each(width);
-    let tiles = [makes.div_ceil(ROWS), width.div_ceil(SIDE * columns_each)];
+    let tile = Tile { rows_each: values_each(makes, 8), columns_each: values_each(width, 8) };
+    let tiles = [makes.div_ceil(tile.rows()), width.div_ceil(tile.columns())];
     let shares = BUSY.div_ceil(tiles[0] * tiles[1]).min(pixels.div_ceil(SHARE)).max(1);
     let share = pixels.div_ceil(shares).max(1);
     let shares = pixels.div_ceil(share).max(1);
@@ -238,7 +238,7 @@ fn gradient(
             share as u32,
             plan,
             width,
-            columns_each,
+            tile,
             is_split,
         );
     }

@@ -6,7 +6,6 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::NormPlan;
 use crate::kernel::UnitConfig;
-use crate::kernel::gpu::convolution::partial_count;
 use crate::kernel::gpu::layout::empty;
 use crate::kernel::gpu::reduce::{THREADS, total};
 
@@ -38,14 +37,14 @@ fn merge_kernel(
         let mut var_of_groups = 0.0f32;
         for own in 0..comptime!(groups / views) {
             let group = own * views + view;
-            let at = (group * workgroups + unit) * comptime!(2 * channels) + channel;
+            let at = (group * workgroups + unit) * comptime!(3 * channels) + channel;
             let mut count = 0.0f32;
             let mut mean = 0.0f32;
             let mut squares = 0.0f32;
             if unit < workgroups {
-                count = f32::cast_from(partial_count(unit, workgroups, pixels as usize));
-                mean = part[at];
-                squares = part[at + channels];
+                count = part[at];
+                mean = part[at + channels];
+                squares = part[at + comptime!(2 * channels)];
             }
             let centre = total(mean * count, &mut scratch) / f32::cast_from(pixels);
             let off = mean - centre;
@@ -134,7 +133,7 @@ pub struct Normalised {
     pub running_var: CubeTensor,
 }
 
-/// Normalises the NHWC map `raw` by the partial statistics `part`, `[groups, p, 2, c]`.
+/// Normalises the NHWC map `raw` by the partial statistics `part`, `[groups, p, 3, c]`.
 pub fn forward(raw: &CubeTensor, part: CubeTensor, affine: Affine, plan: NormPlan, config: UnitConfig) -> Normalised {
     let [images, ..] = raw.meta.shape().dims::<4>();
     let [groups, workgroups, _, channels] = part.meta.shape().dims();
