@@ -21,6 +21,12 @@ pub enum Error {
     /// The device stopped answering while in use.
     #[error("the GPU stopped answering: {0}")]
     DeviceLost(String),
+    /// A buffer of this many bytes that the device refused.
+    #[error(
+        "the GPU gives no buffer of {:.0} MB, which this takes; use smaller batches: lower `batch`, or split it with `micro_batches`",
+        *.0 as f64 / 1e6
+    )]
+    DeviceMemory(u64),
     /// A checkpoint that cannot be used.
     #[error("{0}")]
     Checkpoint(String),
@@ -48,5 +54,43 @@ impl Error {
     pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Error::File { path, source }
+    }
+
+    /// The error behind a failed read from a device: [`Error::DeviceMemory`] if it refused a buffer, else [`Error::DeviceLost`].
+    pub fn read(error: impl std::fmt::Display) -> Self {
+        let message = error.to_string();
+        match refused_buffer(&message) {
+            Some(bytes) => Error::DeviceMemory(bytes),
+            None => Error::DeviceLost(causes(&message)),
+        }
+    }
+}
+
+/// Size of the buffer that the engine could not create, if that is what its message says.
+fn refused_buffer(message: &str) -> Option<u64> {
+    let (_, size) = message.split_once("can't allocate buffer of size: ")?;
+    let digits = size.split(|letter: char| !letter.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+/// The engine's message in one line, without the headings of its chain of causes.
+fn causes(message: &str) -> String {
+    const HEADINGS: [&str; 3] = ["Caused by:", "Asked at:", "No backtrace available"];
+    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty() && !HEADINGS.contains(line));
+    lines.collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_buffer_is_not_a_lost_device() {
+        let refused = "An error happened during execution\nCaused by:\n  can't allocate buffer of size: 150994944\n";
+        assert!(matches!(Error::read(refused), Error::DeviceMemory(150_994_944)));
+        let message = Error::read(refused).to_string();
+        assert!(message.contains("151 MB") && message.contains("micro_batches"), "{message}");
+        let lost = "An error happened\nCaused by:\n  the device is gone\nNo backtrace available\n";
+        assert_eq!(Error::read(lost).to_string(), "the GPU stopped answering: An error happened: the device is gone");
     }
 }

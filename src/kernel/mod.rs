@@ -3,16 +3,23 @@
 
 mod cpu;
 mod gpu;
+mod images;
+mod losses;
+mod update;
 
-use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::activation::log_softmax;
 use burn::tensor::module::{BatchNormTrainOutput, adaptive_avg_pool2d, batch_norm_train, conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use self::cpu::CpuKernels;
-use self::gpu::{GpuKernels, PlainGpuKernels};
+use self::gpu::GpuKernels;
+pub use self::images::{STEP_NUMBERS, ViewConfig, WINDOW_NUMBERS, alternate, quarter_turns, view};
+use self::losses::SHORTEST;
+pub use self::losses::{CrossCorrelation, accuracy, cross_correlation, cross_entropy, negative_cosine, unit_rows};
+pub use self::update::{
+    AdamStep, AnyRank, LarsStep, MomentumRule, SgdStep, SgdTensors, TrustRule, adam, ema, lars, sgd,
+};
 
 /// Stride, padding, dilation and groups of a convolution, the same along both axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,91 +74,6 @@ pub struct NormTensors {
     pub running_mean: Tensor<1>,
     /// Running variance.
     pub running_var: Tensor<1>,
-}
-
-/// One parameter's step of Adam or AdamW, with g the gradient and w the weight: `g += decay w`, `m = beta1 m + (1 - beta1) g`,
-/// `v = beta2 v + (1 - beta2) g^2`, `w = keep w - rate m / (root sqrt(v) + epsilon)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamStep {
-    /// Learning rate over the bias correction of m.
-    pub rate: f32,
-    /// One over the root of the bias correction of v.
-    pub root: f32,
-    /// Factor of the weight: 1 less the decoupled weight decay.
-    pub keep: f32,
-    /// Weight decay in the gradient.
-    pub decay: f32,
-    /// Factor of m.
-    pub beta1: f32,
-    /// Factor of v.
-    pub beta2: f32,
-    /// Added to the root of v.
-    pub epsilon: f32,
-}
-
-/// Parameters of a window in [`view`]: first row, first column, rows, columns, and 1 if the result is mirrored.
-pub const WINDOW_NUMBERS: usize = 5;
-/// Parameters of a colour step in [`view`]: factors of the pixel, of its gray, of the mean pixel's gray and of the mean pixel,
-/// a summand, 1 if the result is clipped to 0 to 1, turns of the hue, and the least brightness that is inverted.
-pub const STEP_NUMBERS: usize = 8;
-
-/// Configuration of [`view`].
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub struct ViewConfig {
-    /// Rows and columns of the view.
-    pub size: [usize; 2],
-    /// Bicubic interpolation instead of bilinear.
-    pub bicubic: bool,
-    /// Colour steps.
-    pub steps: usize,
-}
-
-impl ViewConfig {
-    /// Parameters of an image.
-    pub const fn numbers(&self) -> usize {
-        WINDOW_NUMBERS + self.steps * STEP_NUMBERS
-    }
-}
-
-/// One parameter's step of SGD with momentum: `g += decay w; b = momentum b + g; w -= lr b`, with Nesterov's momentum
-/// `w -= lr (momentum b + g)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SgdStep {
-    /// Learning rate.
-    pub lr: f32,
-    /// Weight decay.
-    pub decay: f32,
-    /// Factor of the momentum.
-    pub momentum: f32,
-    /// Nesterov's momentum.
-    pub nesterov: bool,
-}
-
-/// Tensors of one parameter in a step of SGD.
-#[derive(Clone, Debug)]
-pub struct SgdTensors {
-    /// Weights, of any rank.
-    pub weights: AnyRank,
-    /// Gradient, flattened.
-    pub gradient: Tensor<1>,
-    /// Momentum buffer b, flattened.
-    pub momentum: Tensor<1>,
-}
-
-/// Tensor whose rank only its owner knows. Reshaping to a common rank and back would copy each tensor on a GPU.
-#[derive(Clone, Debug)]
-pub struct AnyRank(FloatTensor<Dispatch>);
-
-impl AnyRank {
-    /// Hides the rank.
-    pub fn of<const D: usize>(x: Tensor<D>) -> Self {
-        Self(x.into_dispatch())
-    }
-
-    /// The tensor again; D must be its rank.
-    pub fn tensor<const D: usize>(self) -> Tensor<D> {
-        Tensor::from_dispatch(self.0)
-    }
 }
 
 /// True for the CPU backend.
@@ -275,140 +197,4 @@ pub fn unit(x: Tensor<4>, w: Tensor<4>, norm: NormTensors, config: UnitConfig) -
         config,
     );
     (Tensor::from_dispatch(y), [mean, var].map(Tensor::from_dispatch))
-}
-
-/// Softmax cross-entropy `-mean_i log softmax(z_i)[y_i]`, in nats.
-///
-/// `logits` z: `[n, k]`; `labels` y: `[n]`, each below k -> `[1]`.
-pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-    if is_gpu(&logits.device()) {
-        let (loss, _) = <Dispatch as GpuKernels>::cross_entropy(logits.into_dispatch(), labels.into_dispatch());
-        return Tensor::from_dispatch(loss);
-    }
-    log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).mean().neg()
-}
-
-/// Share of rows whose largest logit is at the label. A row whose label is among m equal largest logits counts 1/m; logits within
-/// `rounding` times the largest are equal to it.
-///
-/// `logits`: `[n, k]`; `labels`: `[n]`, each below k -> `[1]`, without gradient; `None` if the device has no kernel for it.
-pub fn accuracy(logits: Tensor<2>, labels: Tensor<1, Int>, rounding: f64) -> Option<Tensor<1>> {
-    is_gpu(&logits.device()).then(|| {
-        let (logits, labels) = (logits.into_dispatch(), labels.into_dispatch());
-        Tensor::from_dispatch(<Dispatch as GpuKernels>::accuracy(logits, labels, rounding as f32))
-    })
-}
-
-/// Negative mean cosine of the rows of p and of the constant z: `-mean_i p_i . z_i / (|p_i| |z_i|)`, norms of at least 1e-12.
-///
-/// `p`, `z`: `[n, d]` -> `[1]`, with a gradient with respect to p only; `None` if the device has no kernel for it.
-pub fn negative_cosine(p: Tensor<2>, z: Tensor<2>) -> Option<Tensor<1>> {
-    is_gpu(&p.device()).then(|| {
-        let (loss, _) = <Dispatch as GpuKernels>::negative_cosine(p.into_dispatch(), z.detach().into_dispatch());
-        Tensor::from_dispatch(loss)
-    })
-}
-
-/// Results of [`redundancy`].
-#[derive(Clone, Debug)]
-pub struct Redundancy {
-    /// Loss `[1]`.
-    pub loss: Tensor<1>,
-    /// Mean of the correlations of each feature with itself `[1]`, without gradient.
-    pub diagonal: Tensor<1>,
-    /// Cross-correlation `[d, d]`, without gradient.
-    pub correlation: Tensor<2>,
-}
-
-/// Barlow Twins' loss: `scale (sum_i (1 - C_ii)^2 + lambda sum_{i != j} C_ij^2)` with `C = a^T b / n`, the columns of a and b
-/// first standardised to mean 0 and (biased) variance 1, with `epsilon` added to the variance.
-///
-/// `a`, `b`: `[n, d]`; `None` if the device has no kernel for it.
-pub fn redundancy(a: Tensor<2>, b: Tensor<2>, [lambda, scale, epsilon]: [f64; 3]) -> Option<Redundancy> {
-    if !is_gpu(&a.device()) {
-        return None;
-    }
-    let [n, _] = a.dims();
-    let [a, b] = [a, b].map(|x| <Dispatch as GpuKernels>::standardise(x.into_dispatch(), epsilon as f32).0);
-    let products = <Dispatch as GpuKernels>::column_products(a, b);
-    let (loss, diagonal, correlation, _) =
-        <Dispatch as GpuKernels>::redundancy(products, n as f32, lambda as f32, scale as f32);
-    let (loss, diagonal) = (Tensor::from_dispatch(loss), Tensor::from_dispatch(diagonal));
-    Some(Redundancy { loss, diagonal, correlation: Tensor::from_dispatch(correlation) })
-}
-
-/// Views of a batch on the GPU, in one launch: crops a window out of each image, resizes it with antialiasing, and applies
-/// colour steps in order, each with parameters of its own for every image.
-///
-/// `images`: `[n, c, h, w]` in 0 to 1, c = 1 or 3; `numbers`: `[n, p]`, [`WINDOW_NUMBERS`] and then [`STEP_NUMBERS`] for each step
-/// -> `[n, c, h', w']`, without gradient.
-///
-/// # Panics
-/// If [`is_gpu`] is false.
-pub fn view(images: Tensor<4>, numbers: Tensor<2>, config: ViewConfig) -> Tensor<4> {
-    let [_, width] = numbers.dims();
-    assert_eq!(width, config.numbers(), "view: {} numbers an image", config.numbers());
-    Tensor::from_dispatch(<Dispatch as GpuKernels>::view(images.into_dispatch(), numbers.into_dispatch(), config))
-}
-
-/// Rows of two batches in turn, without gradient: `[n, c, h, w]` twice -> `[2n, c, h, w]`, the first of both, then the second of
-/// both, and so on.
-pub fn alternate(one: Tensor<4>, other: Tensor<4>) -> Tensor<4> {
-    let [n, c, h, w] = one.dims();
-    assert_eq!(other.dims(), one.dims(), "alternate: both batches must have one shape");
-    if is_gpu(&one.device()) {
-        return Tensor::from_dispatch(<Dispatch as GpuKernels>::alternate(one.into_dispatch(), other.into_dispatch()));
-    }
-    Tensor::stack::<5>(vec![one, other], 1).reshape([2 * n, c, h, w])
-}
-
-/// All four quarter turns of square images, on the GPU: `[n, c, s, s]` -> `[4n, c, s, s]`, without gradient, the n images at 0 degrees
-/// first, then those turned counter-clockwise by 90, 180 and 270 degrees.
-///
-/// # Panics
-/// If [`is_gpu`] is false.
-pub fn quarter_turns(images: Tensor<4>) -> Tensor<4> {
-    Tensor::from_dispatch(<Dispatch as GpuKernels>::quarter_turns(images.into_dispatch()))
-}
-
-/// A step of SGD for each parameter, on the GPU, two parameters per launch: returns the new weights and momentum buffers in the
-/// same order. Tensors to which nothing else refers are updated in place.
-///
-/// # Panics
-/// If [`is_gpu`] is false.
-pub fn sgd(parameters: Vec<(SgdTensors, SgdStep)>) -> Vec<(AnyRank, Tensor<1>)> {
-    let mut updated = Vec::with_capacity(parameters.len());
-    let mut rest = parameters.into_iter();
-    let parts = |SgdTensors { weights, gradient, momentum }: SgdTensors| {
-        (weights.0, gradient.into_dispatch(), momentum.into_dispatch())
-    };
-    let whole = |w, b| (AnyRank(w), Tensor::from_dispatch(b));
-    while let Some((one, step)) = rest.next() {
-        let (w1, g1, b1) = parts(one);
-        let Some((other, other_step)) = rest.next() else {
-            let (w1, b1) = <Dispatch as PlainGpuKernels>::sgd(w1, g1, b1, step);
-            updated.push(whole(w1, b1));
-            break;
-        };
-        let (w2, g2, b2) = parts(other);
-        let (w1, b1, w2, b2) = <Dispatch as PlainGpuKernels>::sgd_pair(w1, g1, b1, w2, g2, b2, [step, other_step]);
-        updated.extend([whole(w1, b1), whole(w2, b2)]);
-    }
-    updated
-}
-
-/// A step of Adam or AdamW for one parameter, on the GPU: returns the new weights and the new moments m and v. Tensors to which nothing
-/// else refers are updated in place.
-///
-/// # Panics
-/// If [`is_gpu`] is false.
-pub fn adam(
-    weights: AnyRank,
-    gradient: Tensor<1>,
-    moments: [Tensor<1>; 2],
-    step: AdamStep,
-) -> (AnyRank, [Tensor<1>; 2]) {
-    let [m, v] = moments.map(Tensor::into_dispatch);
-    let (w, m, v) = <Dispatch as PlainGpuKernels>::adam(weights.0, gradient.into_dispatch(), m, v, step);
-    (AnyRank(w), [m, v].map(Tensor::from_dispatch))
 }

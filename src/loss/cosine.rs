@@ -4,17 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::kernel;
 
-/// Least norm that a row is divided by.
-const SHORTEST: f64 = 1e-12;
-
-/// L2 normalisation of rows, `l2(x)_i = x_i / max(|x_i|, 1e-12)`. Rows of zeros stay 0, with a finite gradient.
-///
-/// `[n, d]` -> `[n, d]`.
-pub fn unit_rows(x: Tensor<2>) -> Tensor<2> {
-    // clamped under the root, because the root's derivative at 0 is infinite
-    let squares = x.clone().square().sum_dim(1).clamp_min(SHORTEST * SHORTEST); // [n, 1]
-    x / squares.sqrt()
-}
+pub use crate::kernel::unit_rows;
 
 /// Cosine similarity of each row of `a` with the same row of `b`: `[n, d]`, `[n, d]` -> `[n, 1]`.
 pub fn cosines(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
@@ -43,7 +33,7 @@ pub fn negative_cosine(p: Tensor<2>, z: Tensor<2>, stop_gradient: bool) -> Tenso
     if !stop_gradient {
         return cosines(p, z).mean().neg();
     }
-    kernel::negative_cosine(p.clone(), z.clone()).unwrap_or_else(|| cosines(p, z.detach()).mean().neg())
+    kernel::negative_cosine(p, z)
 }
 
 /// Squared distance of unit vectors, one direction of BYOL's loss: `mean_i |l2(q_i) - l2(sg z_i)|^2 = mean_i (2 - 2 cos(q_i,

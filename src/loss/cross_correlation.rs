@@ -2,21 +2,11 @@
 
 use burn::tensor::Tensor;
 
-use crate::kernel;
+pub use crate::kernel::CrossCorrelation;
+use crate::kernel::cross_correlation;
 
 /// Added to the variance under the root, as in batch normalisation.
 const EPSILON: f64 = 1e-5;
-
-/// The loss and the cross-correlation matrix it is computed from.
-#[derive(Clone, Debug)]
-pub struct CrossCorrelation {
-    /// Loss to minimise: `[1]`.
-    pub loss: Tensor<1>,
-    /// Mean of the matrix's diagonal, without gradient: `[1]`. 1 if each feature agrees between the views.
-    pub diagonal: Tensor<1>,
-    /// Cross-correlation matrix, rows from the first view and columns from the second, without gradient: `[d, d]`.
-    pub correlation: Tensor<2>,
-}
 
 /// Barlow Twins: the correlation of each feature with itself across views goes to 1, with every other feature to 0.
 ///
@@ -25,26 +15,8 @@ pub struct CrossCorrelation {
 ///
 /// `a`, `b`: `[n, d]`, row i of both from one image. Zbontar et al. 2021, equation 1.
 pub fn barlow_twins(a: Tensor<2>, b: Tensor<2>, lambda: f64, scale: f64) -> CrossCorrelation {
-    let [n, _] = a.dims();
     assert_eq!(b.dims(), a.dims(), "barlow_twins: b must match a");
-    if let Some(found) = kernel::redundancy(a.clone(), b.clone(), [lambda, scale, EPSILON]) {
-        return CrossCorrelation { loss: found.loss, diagonal: found.diagonal, correlation: found.correlation };
-    }
-    let a = standardised(a);
-    let b = standardised(b);
-    // the diagonal is computed on its own, without a d x d mask: d may be 8192
-    let own = (a.clone() * b.clone()).mean_dim(0); // [1, d]
-    let correlation = a.transpose().matmul(b) / n as f64;
-    let off_diagonal = correlation.clone().square().sum() - own.clone().square().sum();
-    let loss = ((own.clone() - 1.0).square().sum() + off_diagonal * lambda) * scale;
-    CrossCorrelation { loss, diagonal: own.detach().mean(), correlation: correlation.detach() }
-}
-
-/// `(x - mean) / sqrt(var + 1e-5)` of each column, with its biased variance: `[n, d]` -> `[n, d]`.
-fn standardised(x: Tensor<2>) -> Tensor<2> {
-    let x = x.clone() - x.mean_dim(0);
-    let variance = x.clone().square().mean_dim(0); // [1, d]
-    x / (variance + EPSILON).sqrt()
+    cross_correlation(a, b, [lambda, scale, EPSILON])
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
+use super::in_place::{Taken, put, take};
 use super::tensors::Path;
+use crate::kernel;
 
 /// Cosine schedule of the EMA momentum, from `m0` at step `k` = 0 to 1 at step K = `total`:
 /// `m_k = 1 - (1 - m0) (cos(pi k / K) + 1) / 2`. Grill et al. 2020, section 3.3.
@@ -26,7 +28,28 @@ pub fn momentum_copy<M: Module>(online: &M) -> M {
 /// EMA update with momentum `m`: `xi <- m xi + (1 - m) theta` for every trainable theta of `online` and the parameter xi of the
 /// same name in `target`. Running statistics are not parameters: the target keeps its own.
 pub fn ema_update<M: Module>(target: M, online: &M, m: f64) -> M {
+    if online.devices().iter().all(kernel::is_gpu) {
+        return ema_in_place(target, online, m);
+    }
     target.map(&mut Follow { online: trainable(online), m, path: Path::default() })
+}
+
+/// [`ema_update`] on a GPU, in the memory of the target's weights.
+fn ema_in_place<M: Module>(target: M, online: &M, m: f64) -> M {
+    let (_, mut sources) = take(online.clone(), |_, is_trainable| is_trainable);
+    let (target, taken) = take(target, |name, _| sources.contains_key(name));
+    let mut followers = Vec::with_capacity(taken.len());
+    let mut pairs = Vec::with_capacity(taken.len());
+    for (name, Taken { weights, rank, is_trainable }) in taken {
+        let Some(source) = sources.remove(&name) else { continue };
+        pairs.push((weights, source.weights));
+        followers.push((name, rank, is_trainable));
+    }
+    let moved = followers.into_iter().zip(kernel::ema(pairs, m as f32));
+    put(
+        target,
+        moved.map(|((name, rank, is_trainable), weights)| (name, Taken { weights, rank, is_trainable })).collect(),
+    )
 }
 
 /// Lag of a momentum encoder, its relative distance from the network: `|theta - xi| / |theta|` over every trainable theta of

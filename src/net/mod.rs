@@ -13,6 +13,7 @@ mod dropout;
 pub mod ema;
 mod encoder;
 mod image_decoder;
+pub mod in_place;
 mod init;
 mod inpainting_decoder;
 mod linear;

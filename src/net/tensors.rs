@@ -51,7 +51,7 @@ pub async fn read(tensors: Vec<NamedTensor>) -> Result<Vec<(String, TensorData)>
         transaction = transaction.register(values);
         labels.push((name, shape));
     }
-    let data = transaction.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+    let data = transaction.execute_async().await.map_err(Error::read)?;
     let shaped = labels.into_iter().zip(data).map(|((name, shape), data)| {
         let (bytes, _, dtype) = data.into_parts();
         (name, TensorData::from_bytes(bytes, shape, dtype))

@@ -1,36 +1,10 @@
-//! Optimiser steps on a GPU: weights are taken out of the module, updated in place, and put back.
+//! Optimiser steps on a GPU, in the memory of the weights and moments.
 
-use std::collections::BTreeMap;
-
-use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
 
 use super::update::ParamStep;
 use super::{OptimizerConfig, OptimizerKind};
-use crate::kernel::{self, AdamStep, AnyRank, SgdStep, SgdTensors};
-use crate::net::tensors::Path;
-
-/// Takes the weights of the named parameters out of a module and leaves placeholders. What only this map refers to can be updated in
-/// place.
-pub(super) fn take<M: Module>(model: M, has: impl Fn(&str) -> bool) -> (M, BTreeMap<String, Taken>) {
-    let mut taker = Taker { has, taken: BTreeMap::new(), path: Path::default() };
-    let model = model.map(&mut taker);
-    (model, taker.taken)
-}
-
-/// Puts weights back under the names under which [`take`] took them out.
-pub(super) fn put<M: Module>(model: M, taken: BTreeMap<String, Taken>) -> M {
-    model.map(&mut Putter { taken, path: Path::default() })
-}
-
-/// Weights of a parameter, without autodiff.
-#[derive(Debug)]
-pub(super) struct Taken {
-    /// Values.
-    pub weights: AnyRank,
-    /// Number of dimensions.
-    pub rank: usize,
-}
+use crate::kernel::{self, AdamStep, AnyRank, LarsStep, MomentumRule, SgdStep, SgdTensors, TrustRule};
 
 /// A parameter before its update.
 #[derive(Debug)]
@@ -66,43 +40,71 @@ pub(super) struct Moved {
 
 /// True if [`update`] has a kernel for this rule.
 pub(super) fn has_kernel(kind: OptimizerKind) -> bool {
-    matches!(kind, OptimizerKind::Sgd | OptimizerKind::Nesterov | OptimizerKind::Adam | OptimizerKind::Adamw)
+    kind != OptimizerKind::Rmsprop
 }
 
-/// Updates parameters by the rules of [`OptimizerConfig::apply`], in the same order.
+/// Updates parameters by the rules of [`OptimizerConfig::apply`].
 pub(super) fn update(config: &OptimizerConfig, parameters: Vec<Moving>) -> Vec<Moved> {
-    match config.kind {
-        OptimizerKind::Adam | OptimizerKind::Adamw => {
-            parameters.into_iter().map(|parameter| adam(config, parameter)).collect()
-        }
-        _ => sgd(config, parameters),
+    if matches!(config.kind, OptimizerKind::Adam | OptimizerKind::Adamw) {
+        return parameters.into_iter().map(|parameter| adam(config, parameter)).collect();
+    }
+    let Some(rule) = trust_rule(config.kind) else { return sgd(config, parameters) };
+    let (adapted, others): (Vec<_>, Vec<_>) = parameters.into_iter().partition(|parameter| parameter.step.adapt);
+    let mut moved = sgd(config, others);
+    moved.extend(adapted.into_iter().map(|parameter| lars(config, parameter, rule)));
+    moved
+}
+
+fn trust_rule(kind: OptimizerKind) -> Option<TrustRule> {
+    match kind {
+        OptimizerKind::Lars => Some(TrustRule::Lars),
+        OptimizerKind::LarsRateInMomentum => Some(TrustRule::LarsRateInside),
+        OptimizerKind::Larc => Some(TrustRule::Larc),
+        OptimizerKind::LarsSolo => Some(TrustRule::LarcLimited),
+        _ => None,
     }
 }
 
 fn sgd(config: &OptimizerConfig, parameters: Vec<Moving>) -> Vec<Moved> {
+    let rule = match (config.kind, trust_rule(config.kind)) {
+        (OptimizerKind::Nesterov, _) => MomentumRule::Nesterov,
+        (_, Some(rule)) => rule.momentum(),
+        _ => MomentumRule::Plain,
+    };
     let mut named = Vec::with_capacity(parameters.len());
     let mut steps = Vec::with_capacity(parameters.len());
-    for Moving { name, rank, weights, gradient, mut slots, step } in parameters {
-        let momentum = slots.pop().unwrap_or_else(|| gradient.zeros_like());
-        let rule = SgdStep {
-            lr: step.lr as f32,
-            decay: step.decay as f32,
-            momentum: config.momentum as f32,
-            nesterov: config.kind == OptimizerKind::Nesterov,
-        };
-        steps.push((SgdTensors { weights, gradient, momentum }, rule));
-        named.push((name, rank, step.count));
+    for parameter in parameters {
+        let Moving { name, rank, step, .. } = &parameter;
+        named.push((name.clone(), *rank, step.count));
+        let step = SgdStep { lr: step.lr as f32, decay: step.decay as f32, momentum: config.momentum as f32, rule };
+        steps.push((with_momentum(parameter), step));
     }
     let updated = named.into_iter().zip(kernel::sgd(steps));
     updated
-        .map(|((name, rank, updates), (weights, momentum))| Moved {
-            name,
-            rank,
-            weights,
-            slots: vec![momentum],
-            updates,
-        })
+        .map(|((name, rank, updates), (weights, b))| Moved { name, rank, weights, slots: vec![b], updates })
         .collect()
+}
+
+fn lars(config: &OptimizerConfig, parameter: Moving, rule: TrustRule) -> Moved {
+    let Moving { name, rank, step, .. } = &parameter;
+    let (name, rank, updates) = (name.clone(), *rank, step.count);
+    let step = LarsStep {
+        lr: step.lr as f32,
+        decay: step.decay as f32,
+        momentum: config.momentum as f32,
+        trust: config.trust as f32,
+        epsilon: config.epsilon as f32,
+        rule,
+    };
+    let (weights, momentum) = kernel::lars(with_momentum(parameter), step);
+    Moved { name, rank, weights, slots: vec![momentum], updates }
+}
+
+/// Tensors of a parameter with momentum, which is 0 before the first update.
+fn with_momentum(parameter: Moving) -> SgdTensors {
+    let Moving { weights, gradient, mut slots, .. } = parameter;
+    let momentum = slots.pop().unwrap_or_else(|| gradient.zeros_like());
+    SgdTensors { weights, gradient, momentum }
 }
 
 fn adam(config: &OptimizerConfig, parameter: Moving) -> Moved {
@@ -122,52 +124,4 @@ fn adam(config: &OptimizerConfig, parameter: Moving) -> Moved {
     };
     let (weights, moments) = kernel::adam(weights, gradient, [m, v], rule);
     Moved { name, rank, weights, slots: moments.into(), updates: step.count }
-}
-
-struct Taker<F> {
-    has: F,
-    taken: BTreeMap<String, Taken>,
-    path: Path,
-}
-
-impl<F: Fn(&str) -> bool> ModuleMapper for Taker<F> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.name();
-        if !(self.has)(&name) {
-            return param;
-        }
-        param.map(|weights| {
-            let placeholder = Tensor::empty([1; D], &weights.device());
-            self.taken.insert(name, Taken { weights: AnyRank::of(weights.inner()), rank: D });
-            placeholder
-        })
-    }
-}
-
-struct Putter {
-    taken: BTreeMap<String, Taken>,
-    path: Path,
-}
-
-impl ModuleMapper for Putter {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(Taken { weights, .. }) = self.taken.remove(&self.path.name()) else { return param };
-        param.map(|_| Tensor::from_inner(weights.tensor()).require_grad())
-    }
 }

@@ -9,11 +9,12 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 use super::gradients::{GradientSum, clip, norm};
-use super::in_place::{self, Moved, Moving, Taken};
+use super::in_place::{self, Moved, Moving};
 use super::update::ParamStep;
 use super::{OptimizerConfig, ParamGroup, Rate};
 use crate::error::{Error, Result};
 use crate::kernel;
+use crate::net::in_place::{Taken, put, take};
 use crate::net::tensors::{NamedTensor, Path};
 
 /// State of one parameter: its moments, and the number of its updates.
@@ -75,19 +76,19 @@ impl Optimizer {
 
     /// [`Optimizer::step`] on a GPU, for rules with a kernel: `gradients` by name.
     fn step_in_place<M: Module>(&mut self, model: M, gradients: BTreeMap<String, Tensor<1>>, lr: f64) -> M {
-        let (model, mut taken) = in_place::take(model, |name| gradients.contains_key(name));
+        let (model, mut taken) = take(model, |name, _| gradients.contains_key(name));
         let mut moving = Vec::new();
         for (name, gradient) in gradients {
-            let Some(Taken { weights, rank }) = taken.remove(&name) else { continue };
+            let Some(Taken { weights, rank, .. }) = taken.remove(&name) else { continue };
             let Slots { tensors, updates } = self.state.remove(&name).unwrap_or_default();
             let step = self.param_step(&name, rank, lr, updates + 1);
             moving.push(Moving { name, rank, weights, gradient, slots: tensors, step });
         }
         for Moved { name, rank, weights, slots, updates } in in_place::update(&self.config, moving) {
             self.state.insert(name.clone(), Slots { tensors: slots, updates });
-            taken.insert(name, Taken { weights, rank });
+            taken.insert(name, Taken { weights, rank, is_trainable: true });
         }
-        in_place::put(model, taken)
+        put(model, taken)
     }
 
     /// Lets the next step measure its gradient norm.

@@ -110,7 +110,7 @@ async fn timed(product: impl Fn() -> Tensor<2>) -> Result<f64> {
     let mut seconds = Vec::with_capacity(LOOKS);
     for _ in 0..LOOKS {
         let start = platform::now();
-        product().into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+        product().into_data_async().await.map_err(Error::read)?;
         seconds.push(platform::now() - start);
     }
     Ok(fastest(seconds.into_iter()))
@@ -144,7 +144,7 @@ impl Passes {
             let layers = encoder.layers(Tensor::zeros([count, channels, height, width], device), work.settings.grid);
             found.widths = layers.iter().map(|layer| layer.dims()[1]).collect();
             let read = layers.into_iter().fold(Transaction::default(), Transaction::register);
-            read.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+            read.execute_async().await.map_err(Error::read)?;
             found.seconds = found.seconds.min((platform::now() - start) / count as f64);
         }
         if let Some(layer) = &work.settings.layer {

@@ -109,7 +109,7 @@ pub async fn of_encoder(
             features.width = outputs[index].dims()[1];
             transaction = transaction.register(outputs[index].clone());
         }
-        let read = transaction.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+        let read = transaction.execute_async().await.map_err(Error::read)?;
         for (features, data) in found.iter_mut().zip(read) {
             features.values.extend(floats(data)?);
         }

@@ -66,7 +66,7 @@ pub(super) async fn similarities(
     for start in (0..test.len()).step_by(CHUNK) {
         let end = (start + CHUNK).min(test.len());
         let similarities = unit_features(test, start, end, device).matmul(bank.clone()); // [m, n]
-        let data = similarities.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+        let data = similarities.into_data_async().await.map_err(Error::read)?;
         floats(data)?.chunks_exact(train.len()).for_each(&mut see);
         platform::yield_now().await;
     }

@@ -84,7 +84,7 @@ impl Components {
         for start in (0..rows.len()).step_by(CHUNK) {
             let x = centred(rows, start, &self.mean, device); // [n, d]
             let along = x.matmul(axes.clone()).into_data_async().await;
-            values.extend(floats(along.map_err(|error| Error::DeviceLost(error.to_string()))?)?);
+            values.extend(floats(along.map_err(Error::read)?)?);
         }
         Ok(Features { layer: layer(&rows.layer), width: self.width, values })
     }
@@ -161,7 +161,7 @@ impl Spread {
             }
         };
         let read = moved.into_data_async().await; // [m, side]
-        let values = floats(read.map_err(|error| Error::DeviceLost(error.to_string()))?)?;
+        let values = floats(read.map_err(Error::read)?)?;
         crate::platform::yield_now().await;
         Ok(values.chunks_exact(side).map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect())
     }
@@ -176,7 +176,7 @@ impl Spread {
         let found = match x {
             Some(x) if found.first().is_some_and(|one| one.len() < d) => {
                 let read = on_device(&found, device).matmul(x.clone()).into_data_async().await;
-                let values = floats(read.map_err(|error| Error::DeviceLost(error.to_string()))?)?;
+                let values = floats(read.map_err(Error::read)?)?;
                 let mut summed: Vec<Vec<f64>> =
                     values.chunks_exact(d).map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect();
                 let widest = summed.iter().map(|axis| dot(axis, axis).sqrt()).fold(0.0, f64::max);

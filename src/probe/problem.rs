@@ -113,7 +113,7 @@ impl Problem {
 
     pub(super) async fn predict(&self, theta: &[f64]) -> Result<Vec<u16>> {
         let best: Tensor<2, Int> = self.logits(theta).argmax(1);
-        let data = best.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+        let data = best.into_data_async().await.map_err(Error::read)?;
         Ok(data.iter::<i64>().map(|class| class as u16).collect())
     }
 
@@ -126,7 +126,7 @@ impl Problem {
         let dw = self.x.clone().transpose().matmul(slope.clone()); // [d, k]
         let read = Transaction::default().register(loss).register(dw).register(slope.sum_dim(0)).execute_async().await;
         let [loss, dw, db]: [TensorData; 3] = read
-            .map_err(|error| Error::DeviceLost(error.to_string()))?
+            .map_err(Error::read)?
             .try_into()
             .map_err(|_| Error::DeviceLost("a read came back incomplete".into()))?;
         platform::yield_now().await;
@@ -144,12 +144,12 @@ impl Problem {
     pub(super) async fn gram(&self) -> Result<Vec<f32>> {
         let n = self.x.dims()[0] as f64;
         let gram = self.x.clone().transpose().matmul(self.x.clone()) / n;
-        floats(gram.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?)
+        floats(gram.into_data_async().await.map_err(Error::read)?)
     }
 
     /// `X X^T`, `[n, n]`.
     pub(super) async fn products(&self) -> Result<Vec<f32>> {
         let products = self.x.clone().matmul(self.x.clone().transpose());
-        floats(products.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?)
+        floats(products.into_data_async().await.map_err(Error::read)?)
     }
 }

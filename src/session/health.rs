@@ -61,7 +61,7 @@ impl Watch {
             shape = [n.min(ROWS), width];
             read = read.register(embedding.slice([0..shape[0], 0..width]));
         }
-        let read = read.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+        let read = read.execute_async().await.map_err(Error::read)?;
         let mut numbers = read.into_iter().map(|data| data.iter::<f32>().collect::<Vec<f32>>());
         let lengths = numbers.next().unwrap_or_default();
         let gradient = lengths.first().map_or(f64::NAN, |&length| f64::from(length));

@@ -32,7 +32,7 @@ pub(super) struct Values {
 pub(super) async fn read(StepResult { loss, metric, baseline }: StepResult) -> Result<Values> {
     let there = [metric.is_some(), baseline.is_some()];
     let all: Vec<_> = [Some(loss), metric, baseline].into_iter().flatten().collect();
-    let data = Tensor::cat(all, 0).into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+    let data = Tensor::cat(all, 0).into_data_async().await.map_err(Error::read)?;
     let mut numbers = data.iter::<f64>();
     let loss = numbers.next().unwrap_or(f64::NAN);
     let [metric, baseline] = there.map(|there| if there { numbers.next() } else { None });
@@ -153,7 +153,7 @@ pub(super) async fn picture(step: usize, shown: Option<StepDisplay>) -> Result<P
 async fn figure(Figure { title, caption, values, low, high }: Figure) -> Result<PictureFigure> {
     let [rows, columns] = values.dims();
     let bytes = ((values - low) / (high - low)).clamp(0.0, 1.0) * 255.0;
-    let data = bytes.round().into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+    let data = bytes.round().into_data_async().await.map_err(Error::read)?;
     let cells = data.iter::<f32>().map(|value| value as u8).collect();
     Ok(PictureFigure { title, caption, columns, rows, low, high, cells })
 }
@@ -170,7 +170,7 @@ async fn row(title: String, images: Tensor<4>, verdicts: Option<&ClassPrediction
         transaction =
             transaction.register(verdicts.truth.clone().select(0, chosen.clone())).register(guess.select(0, chosen));
     }
-    let read = transaction.execute_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+    let read = transaction.execute_async().await.map_err(Error::read)?;
     let mut read = read.into_iter();
     let pixels = read.next().map(|data| data.iter::<f32>().map(|value| value as u8).collect()).unwrap_or_default();
     let captions = match (verdicts, read.next(), read.next()) {

@@ -133,6 +133,21 @@ fn cosines_and_their_gradient_are_the_cpus() {
 }
 
 #[test]
+fn unit_rows_and_their_gradient_are_the_cpus() {
+    for [rows, width] in [[1, 2], [7, 4], [300, 17], [3, 700]] {
+        assert_same(&format!("{rows} rows, {width} columns"), ALLOWED, |device| -> Results {
+            // the first row is zero
+            let mask = Tensor::<2>::ones([rows, 1], device).slice_assign([0..1, 0..1], Tensor::zeros([1, 1], device));
+            let x = leaf(1, [rows, width], device);
+            let y = kernel::unit_rows(x.clone() * mask);
+            let g = Tensor::<2>::from_data(random(4, &y.dims()), device);
+            let gradients = (y.clone() * g).sum().backward();
+            vec![result("y", y), result("dx", x.grad(&gradients).expect("dx"))]
+        });
+    }
+}
+
+#[test]
 fn accuracies_are_the_cpus() {
     for (rows, classes) in [(1, 1), (7, 4), (300, 17), (3, 700)] {
         assert_same(&format!("{rows} rows, {classes} classes"), ALLOWED, |device| -> Results {

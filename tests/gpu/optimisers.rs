@@ -1,6 +1,7 @@
 //! Optimiser steps: weights after several updates.
 
 use burn::tensor::{Device, Tensor};
+use nolabel::net::ema::{ema_update, momentum_copy};
 use nolabel::net::tensors::gather;
 use nolabel::net::{Init, Mlp, MlpPlan};
 use nolabel::optim::{Optimizer, OptimizerConfig, OptimizerKind};
@@ -26,4 +27,19 @@ fn three_steps_of_every_rule_are_the_cpus() {
             gather(&model).into_iter().map(|tensor| result(&tensor.name, tensor.values)).collect()
         });
     }
+}
+
+#[test]
+fn momentum_encoders_follow_as_on_the_cpu() {
+    assert_same("a momentum encoder", 1e-6, |device: &Device| -> Results {
+        // parameters of several lengths, more than a launch takes
+        let plan = MlpPlan { output_bias: true, ..MlpPlan::normed(vec![7, 4, 3]) };
+        let net = |seed| -> Mlp { plan.init(5, &mut Init::new(stream(seed, Purpose::Weights, 0), device)) };
+        let online = net(1);
+        let mut target = momentum_copy(&net(2));
+        for _ in 0..2 {
+            target = ema_update(target, &online, 0.9);
+        }
+        gather(&target).into_iter().map(|tensor| result(&tensor.name, tensor.values)).collect()
+    });
 }

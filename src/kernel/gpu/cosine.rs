@@ -6,9 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::layout::empty;
 use super::reduce::{PARTIALS, THREADS, over_lanes, row_of_turn, summed, turns, write_share};
-
-/// Least norm that a row is divided by.
-const SHORTEST: f32 = 1e-12;
+use crate::kernel::SHORTEST;
 
 /// `lanes` threads a row. With `c_i = p_i . z_i / (|p_i| |z_i|)`: `gradient[i] = -(z_i / |z_i| - c_i p_i / |p_i|) / (|p_i| n)`, and
 /// `part[workgroup]`, the share of the workgroup's rows in `-mean_i c_i`.

@@ -5,10 +5,10 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::batch_norm::Affine;
 use super::{
-    GpuKernels, PlainGpuKernels, classes, columns, convolution, cosine, layout, mean_pool, rows, turns, unit, update,
-    view, weight_gradient,
+    GpuKernels, PlainGpuKernels, classes, columns, convolution, cosine, ema, lars, layout, mean_pool, rows, turns,
+    unit, unit_rows, update, view, weight_gradient,
 };
-use crate::kernel::{AdamStep, ConvGeometry, SgdStep, UnitConfig, ViewConfig};
+use crate::kernel::{AdamStep, ConvGeometry, LarsStep, SgdStep, UnitConfig, ViewConfig};
 
 impl GpuKernels for CubeBackend {
     fn convolution(x: CubeTensor, w: CubeTensor, geometry: ConvGeometry) -> CubeTensor {
@@ -46,6 +46,10 @@ impl GpuKernels for CubeBackend {
 
     fn standardise(x: CubeTensor, epsilon: f32) -> (CubeTensor, CubeTensor) {
         columns::standardise(x, epsilon)
+    }
+
+    fn unit_rows(x: CubeTensor) -> (CubeTensor, CubeTensor) {
+        unit_rows::forward(x)
     }
 
     fn redundancy(c: CubeTensor, n: f32, lambda: f32, scale: f32) -> (CubeTensor, CubeTensor, CubeTensor, CubeTensor) {
@@ -106,6 +110,30 @@ impl PlainGpuKernels for CubeBackend {
 
     fn standardise_gradient(y: CubeTensor, inverse: CubeTensor, g: CubeTensor) -> CubeTensor {
         columns::standardise_gradient(y, inverse, g)
+    }
+
+    fn unit_rows_gradient(y: CubeTensor, inverse: CubeTensor, g: CubeTensor) -> CubeTensor {
+        unit_rows::backward(y, inverse, g)
+    }
+
+    fn ema(target: CubeTensor, source: CubeTensor, m: f32) -> CubeTensor {
+        ema::single(target, source, m)
+    }
+
+    fn ema_of_three(
+        target1: CubeTensor,
+        source1: CubeTensor,
+        target2: CubeTensor,
+        source2: CubeTensor,
+        target3: CubeTensor,
+        source3: CubeTensor,
+        m: f32,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        ema::three([target1, target2, target3], [source1, source2, source3], m).into()
+    }
+
+    fn lars(w: CubeTensor, g: CubeTensor, b: CubeTensor, step: LarsStep) -> (CubeTensor, CubeTensor) {
+        lars::update(w, g, b, step)
     }
 
     fn sgd(w: CubeTensor, g: CubeTensor, b: CubeTensor, step: SgdStep) -> (CubeTensor, CubeTensor) {

@@ -22,7 +22,9 @@ mod columns;
 mod convolution;
 mod cosine;
 mod cube;
+mod ema;
 mod geometry;
+mod lars;
 mod layout;
 mod matmul;
 mod mean_pool;
@@ -30,6 +32,7 @@ mod reduce;
 mod rows;
 mod turns;
 mod unit;
+mod unit_rows;
 mod update;
 mod view;
 mod weight_gradient;
@@ -39,7 +42,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, backend_extension};
 use burn::tensor::Shape;
 
-use super::{AdamStep, ConvGeometry, SgdStep, UnitConfig, ViewConfig};
+use super::{AdamStep, ConvGeometry, LarsStep, SgdStep, UnitConfig, ViewConfig};
 
 /// Shape of a convolution's output.
 fn convolved(x: &Shape, w: &Shape, geometry: &ConvGeometry) -> Shape {
@@ -91,6 +94,10 @@ pub(super) trait GpuKernels: Backend {
     /// Standardised columns and their inverse deviations.
     #[fusion(meta = |x, _epsilon| (x.clone(), TensorSpec::new(Shape::new([x.shape[1]]), x.dtype)))]
     fn standardise(x: FloatTensor<Self>, epsilon: f32) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Unit rows and the inverse of each divisor.
+    #[fusion(meta = |x| (x.clone(), TensorSpec::new(Shape::new([x.shape[0]]), x.dtype)))]
+    fn unit_rows(x: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Loss, mean of the diagonal, correlation, and the gradient of the loss with respect to c.
     #[fusion(meta = redundancy_specs)]
@@ -167,6 +174,35 @@ pub(super) trait PlainGpuKernels: Backend {
         g: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 
+    #[fusion(dtype = g, shape = g)]
+    fn unit_rows_gradient(y: FloatTensor<Self>, inverse: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `m target + (1 - m) source`.
+    #[fusion(meta = |target, _source, _m| target.clone())]
+    fn ema(target: FloatTensor<Self>, source: FloatTensor<Self>, m: f32) -> FloatTensor<Self>;
+
+    /// [`PlainGpuKernels::ema`] of three targets.
+    #[fusion(meta = three_targets)]
+    #[allow(clippy::too_many_arguments, reason = "the macro takes tensors one by one")]
+    fn ema_of_three(
+        target1: FloatTensor<Self>,
+        source1: FloatTensor<Self>,
+        target2: FloatTensor<Self>,
+        source2: FloatTensor<Self>,
+        target3: FloatTensor<Self>,
+        source3: FloatTensor<Self>,
+        m: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// New weights and momentum.
+    #[fusion(meta = |w, _g, b, _step| (w.clone(), b.clone()))]
+    fn lars(
+        w: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        step: LarsStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
     /// New weights and momentum.
     #[fusion(meta = |w, _g, b, _step| (w.clone(), b.clone()))]
     fn sgd(
@@ -198,6 +234,19 @@ pub(super) trait PlainGpuKernels: Backend {
         b2: FloatTensor<Self>,
         steps: [SgdStep; 2],
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+#[allow(clippy::too_many_arguments, reason = "the arguments of the operation")]
+fn three_targets(
+    target1: &TensorSpec,
+    _: &TensorSpec,
+    target2: &TensorSpec,
+    _: &TensorSpec,
+    target3: &TensorSpec,
+    _: &TensorSpec,
+    _: &f32,
+) -> (TensorSpec, TensorSpec, TensorSpec) {
+    (target1.clone(), target2.clone(), target3.clone())
 }
 
 #[allow(clippy::too_many_arguments, reason = "the arguments of the operation")]

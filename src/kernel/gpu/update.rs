@@ -4,21 +4,40 @@ use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use crate::kernel::{AdamStep, SgdStep};
+use crate::kernel::{AdamStep, MomentumRule, SgdStep};
 
-/// One value: `g += decay w`, `b = momentum b + g`, `w -= lr b`, or with Nesterov's momentum `w -= lr (momentum b + g)`.
+/// New weight and momentum of one value, by the formulas of [`MomentumRule`].
 #[cube]
-fn update(w: &mut [f32], g: &[f32], b: &mut [f32], lr: f32, decay: f32, momentum: f32, #[comptime] nesterov: bool) {
+pub(super) fn stepped(
+    weight: f32,
+    gradient: f32,
+    buffer: f32,
+    lr: f32,
+    momentum: f32,
+    #[comptime] rule: MomentumRule,
+) -> (f32, f32) {
+    let mut added = gradient;
+    if comptime!(rule == MomentumRule::RateInside) {
+        added = lr * gradient;
+    }
+    let buffer = momentum * buffer + added;
+    let mut change = buffer;
+    if comptime!(rule == MomentumRule::Nesterov) {
+        change = lr * (momentum * buffer + gradient);
+    } else if comptime!(rule == MomentumRule::Plain) {
+        change = lr * buffer;
+    }
+    (weight - change, buffer)
+}
+
+/// One value, with weight decay in the gradient.
+#[cube]
+fn update(w: &mut [f32], g: &[f32], b: &mut [f32], lr: f32, decay: f32, momentum: f32, #[comptime] rule: MomentumRule) {
     if ABSOLUTE_POS < w.len() {
-        let weight = w[ABSOLUTE_POS];
-        let gradient = g[ABSOLUTE_POS] + decay * weight;
-        let buffer = momentum * b[ABSOLUTE_POS] + gradient;
+        let gradient = g[ABSOLUTE_POS] + decay * w[ABSOLUTE_POS];
+        let (weight, buffer) = stepped(w[ABSOLUTE_POS], gradient, b[ABSOLUTE_POS], lr, momentum, rule);
+        w[ABSOLUTE_POS] = weight;
         b[ABSOLUTE_POS] = buffer;
-        if comptime!(nesterov) {
-            w[ABSOLUTE_POS] = weight - lr * (momentum * buffer + gradient);
-        } else {
-            w[ABSOLUTE_POS] = weight - lr * buffer;
-        }
     }
 }
 
@@ -36,10 +55,10 @@ fn pair_kernel(
     lr2: f32,
     decay2: f32,
     momentum: f32,
-    #[comptime] nesterov: bool,
+    #[comptime] rule: MomentumRule,
 ) {
-    update(w1, g1, b1, lr1, decay1, momentum, nesterov);
-    update(w2, g2, b2, lr2, decay2, momentum, nesterov);
+    update(w1, g1, b1, lr1, decay1, momentum, rule);
+    update(w2, g2, b2, lr2, decay2, momentum, rule);
 }
 
 /// One thread per value.
@@ -51,9 +70,9 @@ fn single_kernel(
     lr: f32,
     decay: f32,
     momentum: f32,
-    #[comptime] nesterov: bool,
+    #[comptime] rule: MomentumRule,
 ) {
-    update(w, g, b, lr, decay, momentum, nesterov);
+    update(w, g, b, lr, decay, momentum, rule);
 }
 
 /// One thread per value: `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, `w -= rate m / (sqrt(v) root +
@@ -85,7 +104,7 @@ fn adam_kernel(
 }
 
 /// The tensor itself if nothing else refers to it, else a copy.
-fn own(x: CubeTensor) -> CubeTensor {
+pub(super) fn own(x: CubeTensor) -> CubeTensor {
     let x = into_contiguous(x);
     if x.can_mut() { x } else { x.copy() }
 }
@@ -111,7 +130,7 @@ pub(super) fn single(w: CubeTensor, g: CubeTensor, b: CubeTensor, step: SgdStep)
             step.lr,
             step.decay,
             step.momentum,
-            step.nesterov,
+            step.rule,
         );
     }
     (w, b)
@@ -144,7 +163,7 @@ pub(super) fn pair(first: [CubeTensor; 3], second: [CubeTensor; 3], steps: [SgdS
             steps[1].lr,
             steps[1].decay,
             steps[0].momentum,
-            steps[0].nesterov,
+            steps[0].rule,
         );
     }
     [w1, b1, w2, b2]

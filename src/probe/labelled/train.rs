@@ -59,7 +59,7 @@ impl Task<'_> {
         let Probing { data, sample, .. } = self.on.probing;
         let Candidate { classifier, loss, .. } = self.train(&[lr], &sample.train, "", tell).await?.swap_remove(0);
         let loss = loss.expect("a plan takes a step").into_scalar_async::<f32>().await;
-        let loss = loss.map_err(|error| Error::DeviceLost(error.to_string()))?;
+        let loss = loss.map_err(Error::read)?;
         if !loss.is_finite() {
             return Err(Error::Config(format!("the loss is {loss} at learning rate {lr}: try a smaller one")));
         }
@@ -170,7 +170,7 @@ impl Task<'_> {
         let mut named = Vec::with_capacity(images.len());
         for some in images.chunks(BATCH) {
             let best: Tensor<2, Int> = classifier.logits(self.front.see(self.unaltered(split, some))).argmax(1);
-            let data = best.into_data_async().await.map_err(|error| Error::DeviceLost(error.to_string()))?;
+            let data = best.into_data_async().await.map_err(Error::read)?;
             named.extend(data.iter::<i64>().map(|class| class as u16));
             platform::yield_now().await;
         }

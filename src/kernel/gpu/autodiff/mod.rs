@@ -52,6 +52,10 @@ impl<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy> GpuKernels for Auto
         nodes::standardise::<B, C>(x, epsilon)
     }
 
+    fn unit_rows(x: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        nodes::unit_rows::<B, C>(x)
+    }
+
     fn redundancy(
         c: FloatTensor<Self>,
         n: f32,

@@ -231,33 +231,55 @@ pub(super) fn loss_of<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     (loss, Tracked::<B>::new(gradient))
 }
 
+/// A matrix divided by something of its own: rows by their lengths, or columns by their deviations.
 #[derive(Debug)]
-struct StandardiseNode;
+struct DividedNode;
 
-impl<B: GpuKernels + PlainGpuKernels> Backward<B, 1> for StandardiseNode {
-    type State = [FloatTensor<B>; 2];
+/// Gradient with respect to the matrix, from the output, the inverse divisors and the gradient of the output.
+type DividedGradient<B> = fn(FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) -> FloatTensor<B>;
+
+impl<B: GpuKernels + PlainGpuKernels> Backward<B, 1> for DividedNode {
+    type State = ([FloatTensor<B>; 2], DividedGradient<B>);
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let [parent] = ops.parents;
         let g = gradients.consume::<B>(&ops.node);
         if let Some(node) = parent {
-            let [y, inverse] = ops.state;
-            gradients.register::<B>(node.id, B::standardise_gradient(y, inverse, g));
+            let ([y, inverse], gradient) = ops.state;
+            gradients.register::<B>(node.id, gradient(y, inverse, g));
         }
     }
 }
 
-/// Forward pass; the graph keeps the output and the inverse deviations. Only the first output has a gradient.
+/// Output y and inverse divisors as tensors with autodiff; the graph keeps both. Only y has a gradient.
+fn divided<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
+    x: &Tracked<B>,
+    y: FloatTensor<B>,
+    inverse: FloatTensor<B>,
+    gradient: DividedGradient<B>,
+) -> (Tracked<B>, Tracked<B>) {
+    let tracked = match DividedNode.prepare::<C>([x.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(node) => node.finish(([y.clone(), inverse.clone()], gradient), y),
+        OpsKind::UnTracked(node) => node.finish(y),
+    };
+    (tracked, Tracked::<B>::new(inverse))
+}
+
+/// Forward pass of columns brought to mean 0 and deviation 1.
 pub(super) fn standardise<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     x: Tracked<B>,
     epsilon: f32,
 ) -> (Tracked<B>, Tracked<B>) {
     let (y, inverse) = B::standardise(x.primitive().clone(), epsilon);
-    let tracked = match StandardiseNode.prepare::<C>([x.node()]).compute_bound().stateful() {
-        OpsKind::Tracked(node) => node.finish([y.clone(), inverse.clone()], y),
-        OpsKind::UnTracked(node) => node.finish(y),
-    };
-    (tracked, Tracked::<B>::new(inverse))
+    divided::<B, C>(&x, y, inverse, B::standardise_gradient)
+}
+
+/// Forward pass of rows brought to length 1.
+pub(super) fn unit_rows<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
+    x: Tracked<B>,
+) -> (Tracked<B>, Tracked<B>) {
+    let (y, inverse) = B::unit_rows(x.primitive().clone());
+    divided::<B, C>(&x, y, inverse, B::unit_rows_gradient)
 }
 
 #[derive(Debug)]
