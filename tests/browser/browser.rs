@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::host;
+use crate::host::{self, Host};
 
 /// One browser at a time: two would take the processor from each other.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -46,6 +46,7 @@ pub struct Page {
     pub driver: WebDriver,
     _chromedriver: Child,
     origin: String,
+    host: Host,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -74,7 +75,8 @@ impl Page {
 
     async fn start(flags: &[&str], screen: Option<Value>, host: &str, address: &str) -> Self {
         let turn = TURN.lock().await;
-        let port = host::serve().await.port();
+        let server = host::serve().await;
+        let port = server.address.port();
         let (chromedriver, driver_port) = chromedriver().await;
         let mut wishes = DesiredCapabilities::chrome();
         FLAGS.iter().chain(flags).for_each(|flag| wishes.add_arg(flag).expect("flags are text"));
@@ -85,7 +87,8 @@ impl Page {
         wishes.add_experimental_option("prefs", folders).expect("a plain object");
         let started = WebDriver::new(format!("http://127.0.0.1:{driver_port}"), wishes).await;
         let driver = started.expect("chromium starts: `make test` installs what is missing");
-        let page = Self { driver, _chromedriver: chromedriver, origin: format!("http://{host}:{port}"), _turn: turn };
+        let origin = format!("http://{host}:{port}");
+        let page = Self { driver, _chromedriver: chromedriver, origin, host: server, _turn: turn };
         page.goto(address).await;
         page
     }
@@ -105,6 +108,11 @@ impl Page {
     pub async fn reload(&self) {
         self.driver.refresh().await.expect("the page reloads");
         self.wait_until_mounted().await;
+    }
+
+    /// Ends the server.
+    pub async fn stop_server(&mut self) {
+        self.host.stop().await;
     }
 
     /// Waits until the page's program runs. A browser reports a page as loaded before that: the program is compiled and
