@@ -144,7 +144,7 @@ impl Page {
     }
 
     /// Clicks on the first match of a CSS selector, again where the page moved or replaced it meanwhile.
-    async fn press(&self, selector: &str) {
+    pub async fn press(&self, selector: &str) {
         let start = Instant::now();
         while let Err(error) = self.find(selector).await.click().await {
             self.give_up_after(start, &format!("`{selector}` to take a click ({error})")).await;

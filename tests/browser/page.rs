@@ -2,6 +2,7 @@
 
 mod offline;
 mod saved_runs;
+mod take_away;
 
 use browser_tests::browser::{Page, SOFTWARE_GPU};
 use thirtyfour::prelude::*;

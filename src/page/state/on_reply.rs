@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::file_download::save;
 use super::store::PageState;
 use crate::page::model::failure::Failure;
 use crate::page::model::phase::{Action, Phase};
@@ -50,7 +51,7 @@ impl PageState {
                 self.save_error.set(Some(message));
                 self.resume_after_restart(false);
             }
-            Reply::File { name, bytes } => self.save_to_disk(&name, &bytes),
+            Reply::File { name, bytes } => self.report_save(save(&name, &bytes)),
             Reply::Failed { message, kind } => self.on_failure(&message, kind),
         }
     }
