@@ -6,6 +6,9 @@ import "./subgroups.js";
 // filled in by scripts/seal.py: the build, and for each data file the name that carries its digest
 const SEALED = null;
 
+// time in milliseconds that a server has to answer a question
+const PATIENCE = 5000;
+
 const program = new URL("worker_bg.wasm", self.location.href);
 
 function fail(why) {
@@ -37,14 +40,16 @@ async function keep(url, response) {
   if (await caches.has(cache)) await (await caches.open(cache)).put(url, new Response(bytes));
 }
 
-// Has the engine fetch data files by the names it knows.
+// Has the engine fetch data files by the names it knows. Its questions whether a file is there are answered by the build, or by
+// the server if that answers soon.
 function sealData() {
   const plain = self.fetch;
   self.fetch = async (address, options) => {
     const name = SEALED.data[address];
+    if (options?.method === "HEAD") {
+      return name ? new Response(null) : plain(address, { ...options, signal: AbortSignal.timeout(PATIENCE) });
+    }
     if (!name) return plain(address, options);
-    // a question: does the build have this file?
-    if (options?.method === "HEAD") return new Response(null);
     const url = new URL(name, self.location.href).href;
     const response = await plain(url);
     // a full disk, or a browser that keeps nothing, must not stop the engine

@@ -115,9 +115,9 @@ pub fn dist() -> PathBuf {
 
 /// The script of a built page that starts the engine, whose name carries a digest.
 pub fn engine_script(folder: &Path) -> PathBuf {
-    let entries = fs::read_dir(folder).expect("the folder can be read").flatten().map(|entry| entry.path());
+    let mut entries = fs::read_dir(folder).expect("the folder can be read").flatten().map(|entry| entry.path());
     let name = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("engine-"));
-    entries.filter(name).next().expect("the engine's script is part of the page")
+    entries.find(name).expect("the engine's script is part of the page")
 }
 
 /// A made-up file of CIFAR-10: stripes in a colour for each class. The first training file and the test file are served, the
@@ -134,10 +134,11 @@ async fn stripes(extract::Path(file): extract::Path<String>) -> Vec<u8> {
     (0..10_000).flat_map(record).collect()
 }
 
-/// Copies the built page to the place that is served as `/deployed/`, in place of the build there, with `prelude` before the
-/// engine's script and the names and the build that go with it.
-pub fn deploy(prelude: &str) {
-    let folder = deployed();
+/// Copies the built page to the place that is served as `/deployed/PLACE/`, in place of the build there, with `prelude` before
+/// the engine's script and the names and the build that go with it. Each test has a place of its own.
+pub fn deploy(place: &str, prelude: &str) {
+    let folder = deployed().join(place);
+    fs::create_dir_all(deployed()).expect("a folder");
     if folder.exists() {
         fs::remove_dir_all(&folder).expect("the build before can be deleted");
     }
@@ -176,7 +177,8 @@ impl Host {
 }
 
 /// Serves the page at `/`, in the depths of `/some/folder/`, each variant at `/NAME/`, without CIFAR-10 at `/gray/`, with
-/// the beginning of it at `/colour/`, and what [`deploy`] has put there at `/deployed/`.
+/// the beginning of it at `/colour/`, and what [`deploy`] has put there at
+/// `/deployed/PLACE/`.
 pub async fn serve() -> Host {
     let folder = dist();
     let script = engine_script(&folder);
