@@ -32,13 +32,15 @@ data: ## Fetch Fashion-MNIST into data/ (SETS="mnist cifar-10 cifar-100 film" fo
 	@scripts/data.sh $(SETS)
 
 page: data ## Build the page into dist/, quickly (SETS="fashion-mnist cifar-10" for colour photographs too)
-	@scripts/setup.sh wasm trunk bindgen
+	@scripts/setup.sh wasm trunk bindgen python
 	trunk build --locked
 	@scripts/page_data.sh dist
+	@scripts/seal.py dist $(ADDRESS)
 
-dist: page ## Build the page into dist/, small enough to deploy
+dist: page ## Build the page into dist/, small enough to deploy (ADDRESS=https://... for the picture of a link)
 	@scripts/setup.sh npm
 	scripts/shrink.sh dist
+	scripts/seal.py dist $(ADDRESS)
 
 test: lint docs unit examples dist browser budget ## Run all checks but bench, deny, crosscheck and fuzz
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the named tools if they are missing: wasm trunk bindgen npm chromium ffmpeg mesa deny reference.
+# Installs the named tools if they are missing: wasm trunk bindgen python npm chromium ffmpeg mesa deny reference.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -43,6 +43,7 @@ for part in "$@"; do
         wasm) rustc --print target-libdir --target wasm32-unknown-unknown | xargs test -d || rustup target add wasm32-unknown-unknown ;;
         trunk) [ "$(trunk --version 2> /dev/null)" = "trunk $TRUNK" ] || install_tool trunk "$TRUNK" ;;
         bindgen) [ "$(wasm-bindgen --version 2> /dev/null)" = "wasm-bindgen $BINDGEN" ] || install_tool wasm-bindgen-cli "$BINDGEN" ;;
+        python) command -v python3 > /dev/null || packages python3 ;;
         npm) command -v npm > /dev/null || packages nodejs npm ;;
         chromium) { { command -v chromium || command -v google-chrome; } && command -v chromedriver; } > /dev/null || packages chromium chromium-driver ;;
         # plays a GPU for the tests where there is none

@@ -3,6 +3,12 @@
 
 import "./subgroups.js";
 
+// filled in by scripts/seal.py: the build, and for each data file the name that carries its digest
+const SEALED = null;
+
+// time in milliseconds that a server has to answer a question
+const PATIENCE = 5000;
+
 const program = new URL("worker_bg.wasm", self.location.href);
 
 function fail(why) {
@@ -26,12 +32,40 @@ function counted(response) {
   return new Response(response.body.pipeThrough(count), { headers: { "content-type": "application/wasm" } });
 }
 
+// Puts a data file into the cache of this build, if there is one: the service worker makes it (www/sw.js), but does not see
+// what a worker fetches that is older than itself.
+async function keep(url, response) {
+  const bytes = await response.blob();
+  const cache = `nolabel ${new URL("./", self.location.href).pathname} ${SEALED.build}`;
+  if (await caches.has(cache)) await (await caches.open(cache)).put(url, new Response(bytes));
+}
+
+// Has the engine fetch data files by the names it knows. Its questions whether a file is there are answered by the build, or by
+// the server if that answers soon.
+function sealData() {
+  const plain = self.fetch;
+  self.fetch = async (address, options) => {
+    const name = SEALED.data[address];
+    if (options?.method === "HEAD") {
+      return name ? new Response(null) : plain(address, { ...options, signal: AbortSignal.timeout(PATIENCE) });
+    }
+    if (!name) return plain(address, options);
+    const url = new URL(name, self.location.href).href;
+    const response = await plain(url);
+    // a full disk, or a browser that keeps nothing, must not stop the engine
+    if (response.ok && self.caches && !(await caches.match(url).catch(() => true))) keep(url, response.clone()).catch(() => {});
+    return response;
+  };
+}
+
 try {
-  const response = await fetch(program, { cache: "no-cache" });
+  if (SEALED) sealData();
+  const response = await fetch(program, { cache: SEALED ? "default" : "no-cache" });
   if (response.ok) {
-    // program and script must match: the query keeps a cached script from starting a newer program
+    // program and script must match: where their names carry no digests, the query keeps a cached script from starting a
+    // newer program
     const mark = response.headers.get("etag") ?? response.headers.get("last-modified") ?? "";
-    const { default: start } = await import(`./worker.js?${encodeURIComponent(mark)}`);
+    const { default: start } = await import(SEALED ? "./worker.js" : `./worker.js?${encodeURIComponent(mark)}`);
     await start({ module_or_path: counted(response) });
   } else {
     fail(`HTTP ${response.status} for ${program.pathname}`);

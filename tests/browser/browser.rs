@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::host;
+use crate::host::{self, Host};
 
 /// One browser at a time: two would take the processor from each other.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -72,6 +72,7 @@ pub struct Page {
     pub driver: WebDriver,
     _chromedriver: Child,
     origin: String,
+    host: Host,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -99,9 +100,10 @@ impl Page {
     }
 
     async fn start(flags: &[&str], screen: Option<Value>, host: &str, address: &str) -> Self {
-        let port = host::serve().await.port();
+        let server = host::serve().await;
         let Browser { driver, chromedriver, turn } = Browser::start(flags, screen).await;
-        let page = Self { driver, _chromedriver: chromedriver, origin: format!("http://{host}:{port}"), _turn: turn };
+        let origin = format!("http://{host}:{}", server.address.port());
+        let page = Self { driver, _chromedriver: chromedriver, origin, host: server, _turn: turn };
         page.goto(address).await;
         page
     }
@@ -121,6 +123,11 @@ impl Page {
     pub async fn reload(&self) {
         self.driver.refresh().await.expect("the page reloads");
         self.wait_until_mounted().await;
+    }
+
+    /// Ends the server.
+    pub async fn stop_server(&mut self) {
+        self.host.stop().await;
     }
 
     /// Waits until the page's program runs. A browser reports a page as loaded before that: the program is compiled and
@@ -152,7 +159,7 @@ impl Page {
     }
 
     /// Clicks on the first match of a CSS selector, again where the page moved or replaced it meanwhile.
-    async fn press(&self, selector: &str) {
+    pub async fn press(&self, selector: &str) {
         let start = Instant::now();
         while let Err(error) = self.find(selector).await.click().await {
             self.give_up_after(start, &format!("`{selector}` to take a click ({error})")).await;

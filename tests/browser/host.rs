@@ -1,14 +1,17 @@
 //! A server for the built page, with variants in which the engine's worker finds another browser, or other data.
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, id};
 
 use axum::Router;
-use axum::extract::Path;
+use axum::extract;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tower_http::services::ServeDir;
 
 /// Variants of the page: the folder that each is served in, and the script that runs before the engine.
@@ -103,16 +106,23 @@ pub fn dist() -> PathBuf {
     let built = std::env::var_os("NOLABEL_DIST").map(PathBuf::from);
     let folder = built.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dist")));
     assert!(
-        folder.join("worker_bg.wasm").is_file(),
+        folder.join("sw.js").is_file(),
         "there is no built page in {}: `make test` builds it, or name its folder in NOLABEL_DIST",
         folder.display()
     );
     folder
 }
 
+/// The script of a built page that starts the engine, whose name carries a digest.
+pub fn engine_script(folder: &Path) -> PathBuf {
+    let mut entries = fs::read_dir(folder).expect("the folder can be read").flatten().map(|entry| entry.path());
+    let name = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("engine-"));
+    entries.find(name).expect("the engine's script is part of the page")
+}
+
 /// A made-up file of CIFAR-10: stripes in a colour for each class. The first training file and the test file are served, the
 /// others never arrive.
-async fn stripes(Path(file): Path<String>) -> Vec<u8> {
+async fn stripes(extract::Path(file): extract::Path<String>) -> Vec<u8> {
     if !["data_batch_1.bin", "test_batch.bin"].contains(&file.as_str()) {
         std::future::pending::<()>().await;
     }
@@ -124,27 +134,78 @@ async fn stripes(Path(file): Path<String>) -> Vec<u8> {
     (0..10_000).flat_map(record).collect()
 }
 
-/// Serves the page at `/`, in the depths of `/some/folder/`, each variant at `/NAME/`, without CIFAR-10 at `/gray/` and with
-/// the beginning of it at `/colour/`. Ends with the test's runtime.
-pub async fn serve() -> SocketAddr {
+/// Copies the built page to the place that is served as `/deployed/PLACE/`, in place of the build there, with `prelude` before
+/// the engine's script and the names and the build that go with it. Each test has a place of its own.
+pub fn deploy(place: &str, prelude: &str) {
+    let folder = deployed().join(place);
+    fs::create_dir_all(deployed()).expect("a folder");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("the build before can be deleted");
+    }
+    let copied = Command::new("cp").arg("-r").arg(dist()).arg(&folder).status();
+    assert!(copied.expect("cp runs").success(), "the page can be copied to {}", folder.display());
+    let script = engine_script(&folder);
+    let engine = fs::read_to_string(&script).expect("text");
+    fs::write(&script, format!("{prelude}\n{engine}")).expect("it can be changed");
+    let seal = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/seal.py");
+    let sealed = Command::new("python3").arg(seal).arg(&folder).status();
+    assert!(sealed.expect("python3 is installed").success(), "the changed page can be sealed");
+}
+
+fn deployed() -> PathBuf {
+    std::env::temp_dir().join(format!("nolabel-deployed-{}", id()))
+}
+
+/// A server of the page, until it is dropped.
+pub struct Host {
+    /// Its address.
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Host {
+    /// Ends the server: open connections are closed, new ones refused.
+    pub async fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // if nobody listens, it has ended already
+            let _ = stop.send(());
+        }
+        while TcpStream::connect(self.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Serves the page at `/`, in the depths of `/some/folder/`, each variant at `/NAME/`, without CIFAR-10 at `/gray/`, with
+/// the beginning of it at `/colour/`, and what [`deploy`] has put there at
+/// `/deployed/PLACE/`.
+pub async fn serve() -> Host {
     let folder = dist();
-    let engine = std::fs::read_to_string(folder.join("engine.js")).expect("engine.js is part of the page");
-    let mut router = Router::new().nest_service("/some/folder", ServeDir::new(&folder));
+    let script = engine_script(&folder);
+    let name = format!("/{}", script.file_name().expect("a file").to_string_lossy());
+    let engine = fs::read_to_string(script).expect("engine.js is part of the page");
+    let variant = |engine: String| {
+        let script = move || async move { ([(CONTENT_TYPE, "text/javascript")], engine) };
+        Router::new().route(&name, get(script)).fallback_service(ServeDir::new(&folder))
+    };
+    let mut router = Router::new()
+        .nest_service("/some/folder", ServeDir::new(&folder))
+        .nest_service("/deployed", ServeDir::new(deployed()));
     for (name, prelude) in VARIANTS {
-        let script = format!("{prelude}\n{engine}");
-        let script = move || async move { ([(CONTENT_TYPE, "text/javascript")], script) };
-        let variant = Router::new().route("/engine.js", get(script)).fallback_service(ServeDir::new(&folder));
-        router = router.nest_service(&format!("/{name}"), variant);
+        router = router.nest_service(&format!("/{name}"), variant(format!("{prelude}\n{engine}")));
     }
+    // as in a build without CIFAR-10: the engine then asks for the files by their plain names
+    let bare = engine.replace("data/cifar-10/", "data/none/");
     let photographs = "/data/cifar-10/{file}";
-    let gray = Router::new().route(photographs, get(async || StatusCode::NOT_FOUND));
-    let colour = Router::new().route(photographs, get(stripes));
-    for (name, variant) in [("/gray", gray), ("/colour", colour)] {
-        router = router.nest_service(name, variant.fallback_service(ServeDir::new(&folder)));
-    }
+    let gray = variant(bare.clone()).route(photographs, get(async || StatusCode::NOT_FOUND));
+    let colour = variant(bare).route(photographs, get(stripes));
+    let router = router.nest_service("/gray", gray).nest_service("/colour", colour);
     let router = router.fallback_service(ServeDir::new(&folder));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound port");
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
+    let (stop, stopped) = oneshot::channel::<()>();
+    // it ends with whoever holds it, too
+    let stopped = async { drop(stopped.await) };
+    tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
+    Host { address, stop: Some(stop) }
 }

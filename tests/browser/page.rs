@@ -1,6 +1,8 @@
 //! The built page in a real browser: it loads, trains, obeys, explains its failures and agrees with itself on two devices.
 
+mod offline;
 mod saved_runs;
+mod take_away;
 
 use browser_tests::browser::{Page, SOFTWARE_GPU};
 use thirtyfour::prelude::*;

@@ -2,6 +2,7 @@
 
 pub mod curve;
 pub mod dataset_choice;
+pub mod event_table;
 pub mod failure;
 pub mod load_progress;
 pub mod phase;

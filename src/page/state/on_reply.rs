@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::file_download::save;
 use super::store::PageState;
 use crate::page::model::failure::Failure;
 use crate::page::model::phase::{Action, Phase};
@@ -41,12 +42,26 @@ impl PageState {
             // until the requested run begins, reports on saving are about the run before it
             Reply::SavedRun(_) | Reply::NotSaved { .. } if self.link.with_value(|link| link.pending) => {}
             Reply::SavedRun(saved) => {
+                let is_saved = saved.is_some();
                 self.saved_run.set(saved);
                 self.save_error.set(None);
+                self.resume_after_restart(is_saved);
             }
-            Reply::NotSaved { message } => self.save_error.set(Some(message)),
-            Reply::File { name, bytes } => self.save_to_disk(&name, &bytes),
+            Reply::NotSaved { message } => {
+                self.save_error.set(Some(message));
+                self.resume_after_restart(false);
+            }
+            Reply::File { name, bytes } => self.report_save(save(&name, &bytes)),
             Reply::Failed { message, kind } => self.on_failure(&message, kind),
+        }
+    }
+
+    /// Continues the saved run if the engine was started anew for it, or else takes the old one off the page.
+    fn resume_after_restart(self, is_saved: bool) {
+        match self.link.try_update_value(|link| std::mem::take(&mut link.to_resume)) {
+            Some(true) if is_saved => self.resume_saved(),
+            Some(true) => self.clear_run(),
+            _ => {}
         }
     }
 

@@ -1,18 +1,14 @@
 //! Runs beyond the life of the page: continued or deleted in the browser's storage, saved to a file, opened from one.
 
-use js_sys::{Array, Uint8Array};
+use js_sys::Uint8Array;
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, File, HtmlAnchorElement, Url};
+use web_sys::File;
 
 use super::store::PageState;
 use crate::format;
 use crate::page::model::phase::Phase;
 use crate::worker::protocol::{Command, FailureKind, LARGEST_CHECKPOINT, RunHistory};
-
-/// Time during which a downloaded file stays in memory for the browser to read.
-const READ_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl PageState {
     /// Continues the run saved in the browser.
@@ -98,24 +94,10 @@ impl PageState {
         self.write_address();
     }
 
-    /// Hands a file to the visitor.
-    pub(crate) fn save_to_disk(self, name: &str, bytes: &[u8]) {
-        if save(name, bytes).is_none() {
+    /// Tells the visitor if a file could not be saved.
+    pub(crate) fn report_save(self, saved: Option<()>) {
+        if saved.is_none() {
             self.fail("The browser does not let the page save files.", FailureKind::Run);
         }
     }
-}
-
-/// Saves the bytes by clicking a link to them, the only way that works in every browser.
-fn save(name: &str, bytes: &[u8]) -> Option<()> {
-    let parts = Array::of1(&Uint8Array::from(bytes));
-    let blob = Blob::new_with_u8_array_sequence(&parts).ok()?;
-    let address = Url::create_object_url_with_blob(&blob).ok()?;
-    let link: HtmlAnchorElement = document().create_element("a").ok()?.unchecked_into();
-    link.set_href(&address);
-    link.set_download(name);
-    link.click();
-    // an address that cannot be revoked lives until the page closes
-    set_timeout(move || drop(Url::revoke_object_url(&address)), READ_WITHIN);
-    Some(())
 }

@@ -70,6 +70,8 @@ pub(crate) struct EngineLink {
     pub(crate) checkpoint: Option<(usize, Vec<u8>)>,
     /// The checkpoint that a new engine continues from.
     pub(crate) to_restore: Option<Vec<u8>>,
+    /// True if a new engine continues the saved run as soon as it finds it.
+    pub(crate) to_resume: bool,
     /// Name of the data set that the engine has or loads.
     pub(crate) data: String,
     /// True if a redraw is scheduled for the next animation frame.
@@ -82,6 +84,7 @@ impl EngineLink {
         self.live = false;
         self.checkpoint = None;
         self.adopt_settings = false;
+        self.to_resume = false;
         self.dropped += usize::from(std::mem::take(&mut self.pending));
     }
 }
@@ -133,7 +136,7 @@ impl PageState {
         self.phase.set(Phase::Loading);
         self.link.update_value(|link| {
             let to_restore = link.to_restore.take();
-            *link = EngineLink { to_restore, ..EngineLink::default() };
+            *link = EngineLink { to_restore, to_resume: link.to_resume, ..EngineLink::default() };
         });
         match WorkerHandle::start(move |reply| self.on_reply(reply)) {
             Ok(worker) => self.link.update_value(|link| link.worker = Some(worker)),
@@ -281,10 +284,7 @@ impl PageState {
                 self.clear_run();
                 self.prepare();
             }
-            Remedy::RestartEngine => {
-                self.clear_run();
-                self.connect();
-            }
+            Remedy::RestartEngine => self.restart_engine(),
             Remedy::UseCpu if !engine_gone => self.choose_device(DeviceChoice::Cpu),
             Remedy::UseCpu | Remedy::ContinueOnCpu { .. } => {
                 self.settings.update(|settings| settings.device = DeviceChoice::Cpu);
@@ -296,6 +296,17 @@ impl PageState {
                 self.connect();
             }
         }
+    }
+
+    /// Starts a new engine. If the run on show is saved, it stays there until the new engine continues it.
+    fn restart_engine(self) {
+        let is_saved =
+            self.run.with_untracked(|run| run.plan.is_some()) && self.saved_run.with_untracked(Option::is_some);
+        if !is_saved {
+            self.clear_run();
+        }
+        self.link.update_value(|link| link.to_resume = is_saved);
+        self.connect();
     }
 
     pub(crate) fn fail(self, message: &str, kind: FailureKind) {

@@ -1,13 +1,16 @@
 //! The page's handle of the engine's worker.
 
+use leptos::prelude::document;
 use wasm_bindgen::prelude::*;
 use web_sys::{ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use crate::worker::js_value;
 use crate::worker::protocol::{Command, FailureKind, Reply};
 
-/// The script that starts the engine, next to the page.
-const SCRIPT: &str = "engine.js";
+/// The script that starts the engine. `index.html` names it, because the name of a deployed one carries its digest.
+fn script() -> Option<String> {
+    document().query_selector("meta[name=engine]").ok()??.get_attribute("content")
+}
 
 /// A running worker. Dropping the handle terminates it.
 pub struct WorkerHandle {
@@ -21,7 +24,8 @@ impl WorkerHandle {
     pub fn start(listener: impl Fn(Reply) + Clone + 'static) -> Result<Self, Reply> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(SCRIPT, &options).map_err(|error| failed(&format!("{error:?}")))?;
+        let script = script().ok_or_else(|| failed("the page does not name its script"))?;
+        let worker = Worker::new_with_options(&script, &options).map_err(|error| failed(&format!("{error:?}")))?;
         let reply = listener.clone();
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
             reply(
@@ -31,7 +35,7 @@ impl WorkerHandle {
         });
         let on_error = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
             let said = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message).filter(|text| !text.is_empty());
-            listener(failed(&said.unwrap_or_else(|| format!("its script `{SCRIPT}` could not be fetched or run"))));
+            listener(failed(&said.unwrap_or_else(|| format!("its script `{script}` could not be fetched or run"))));
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));

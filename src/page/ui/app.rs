@@ -8,6 +8,7 @@ use super::notice::Notice;
 use super::probe_panel::Probes;
 use super::run_files::{Files, Offer};
 use super::status::Status;
+use super::take_away::Events;
 use super::task_panel::Task;
 use super::training_panel::Learning;
 use crate::format;
@@ -28,6 +29,7 @@ pub fn App() -> impl IntoView {
             <Buttons/>
             <Status/>
             <Files/>
+            <Events/>
             <Form/>
             <Data/>
         </div>

@@ -5,6 +5,7 @@ use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::axes::{Frame, draw};
+use super::take_away::ChartFiles;
 use super::use_width::use_width;
 use crate::page::model::plot::Plot;
 
@@ -31,6 +32,8 @@ pub fn Chart(
     let width = use_width(place);
     let cursor = RwSignal::new(None::<usize>);
     let frame = move || Frame::new(width.get(), HEIGHT);
+    let part = testid.clone();
+    let closed = Signal::derive(move || plot.with(|plot| plot.walk().is_empty()));
     let said = move || {
         plot.with(|plot| match cursor.get() {
             Some(at) => plot.reading(at),
@@ -48,6 +51,7 @@ pub fn Chart(
                 <Walk title plot cursor frame=Signal::derive(frame)/>
             </div>
             <p class="said">{said}</p>
+            <ChartFiles title part place closed/>
         </figure>
     }
 }

@@ -40,7 +40,7 @@ fn Table(probe: Probe, kind: String) -> impl IntoView {
     let pixels = probe_summary::best(&probe, Source::RawPixels, &kind).map(|best| best.accuracy);
     let all = rows.iter().flat_map(|row| [Some(row.trained), row.untrained]).flatten().chain(pixels);
     let low = all.fold(1.0, f64::min);
-    let bar = move |share: f64| format!("--share:{:.3}", (share - low + 0.05) / (1.05 - low));
+    let bar = move |share: f64| format!("{:.3}", (share - low + 0.05) / (1.05 - low));
     view! {
         <table>
             <caption>{probe_name(&kind)}</caption>
@@ -62,7 +62,7 @@ fn line(is_best: bool, bar: String, Layer { name, trained, untrained }: Layer) -
     view! {
         <tr class:best=is_best>
             <th scope="row">{layer_name(&name)}{is_best.then_some(" (best)")}</th>
-            <td class="bar" style=bar>{format::percent(trained)}</td>
+            <td class="bar" style=("--share", bar)>{format::percent(trained)}</td>
             <td>{untrained.map(format::percent)}</td>
             <td>{gain}</td>
         </tr>
