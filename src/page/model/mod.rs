@@ -3,7 +3,9 @@
 pub mod curve;
 pub mod dataset_choice;
 pub mod failure;
+pub mod glossary;
 pub mod load_progress;
+pub mod method_choice;
 pub mod phase;
 pub mod picture_layout;
 pub mod plot;

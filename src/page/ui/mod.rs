@@ -10,6 +10,7 @@ pub(super) mod device;
 pub(super) mod field;
 pub(super) mod form;
 pub(super) mod layer_table;
+pub(super) mod marked;
 pub(super) mod matrix;
 pub(super) mod notice;
 pub(super) mod probe_panel;
