@@ -14,3 +14,4 @@ pub mod run_state;
 pub mod saved_run_text;
 pub mod scale;
 pub mod settings;
+pub mod theme;

@@ -17,6 +17,7 @@ pub(super) mod probe_panel;
 pub(super) mod run_files;
 pub(super) mod status;
 pub(super) mod task_panel;
+pub(super) mod theme_button;
 pub(super) mod tile;
 pub(super) mod training_panel;
 pub(super) mod use_width;
