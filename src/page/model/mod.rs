@@ -8,6 +8,7 @@ pub mod load_progress;
 pub mod method_choice;
 pub mod phase;
 pub mod picture_layout;
+pub mod picture_pace;
 pub mod plot;
 pub mod probe_summary;
 pub mod run_state;
