@@ -131,7 +131,7 @@ async fn a_phone_shows_the_pictures_after_start_without_scrolling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn controls_are_large_enough_to_be_touched() {
+async fn a_phone_has_all_controls_large_enough_to_be_touched() {
     let page = Page::open_on_phone("/?method=simsiam&device=cpu").await;
     page.wait_for(&["ready"]).await;
     page.script("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })").await;
@@ -142,6 +142,9 @@ async fn controls_are_large_enough_to_be_touched() {
          }).map((control) => control.outerHTML)",
     );
     assert_eq!(small.await, json!([]));
+    for field in ["method", "data-set", "preset", "device", "seed", "option-width"] {
+        assert!(page.element(field).await.is_displayed().await.is_ok_and(|shown| shown), "{field} is out of sight");
+    }
     page.close().await;
 }
 
