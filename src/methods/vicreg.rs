@@ -76,7 +76,7 @@ impl Method for Vicreg {
         experiment: Some(Experiment {
             label: "Try it without the variance",
             key: "variance",
-            value: "0",
+            value: "0.0",
             watch: "Watch the features collapse: nothing keeps them from being the same for every image.",
         }),
         needs: Needs { colour: false, clips: false },
