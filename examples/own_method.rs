@@ -16,8 +16,8 @@ use nolabel::data::shapes;
 use nolabel::device::{self, DeviceChoice};
 use nolabel::loss::{accuracy, cross_entropy};
 use nolabel::method::{
-    Batch, ClassPredictions, DataInfo, Entry, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
-    StepPosition, Unit, Views,
+    Batch, Better, ClassPredictions, DataInfo, Entry, Group, Info, LossOutput, Method, Metric, Needs, Presets,
+    StepDisplay, StepPosition, Unit, Views,
 };
 use nolabel::net::tensors::int_tensor;
 use nolabel::net::{Encoder, EncoderConfig, Init, Mlp, MlpPlan};
@@ -59,9 +59,18 @@ impl Method for Halves {
         year: 2026,
         paper: "This example",
         url: "",
-        task: "The left and the right half of some images are exchanged; the network says of which.",
+        group: Group::Undo,
+        task: "The left and the right half of some images are exchanged; the network predicts of which.",
         lesson: "Where a shape is cut in two, its halves no longer fit: to see that, the network has to see shapes.",
-        metric: Metric { name: "accuracy", chance: Some(0.5), unit: Unit::Share },
+        loss: "0 would mean that every exchange is seen with certainty; a coin gives 0.69.",
+        metric: Metric {
+            name: "accuracy",
+            better: Better::Higher,
+            baseline: "guessing",
+            chance: Some(0.5),
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(preset, preset, preset);

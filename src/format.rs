@@ -1,6 +1,6 @@
 //! Numbers and text for people, the same in the command line and on the page.
 
-use crate::method::{Metric, Unit};
+use crate::method::{Better, Metric, Unit};
 
 /// The sign of negative numbers: as wide as a plus, unlike the hyphen.
 const MINUS: &str = "−";
@@ -113,6 +113,14 @@ pub fn measured(unit: Unit, value: f64) -> String {
     }
 }
 
+/// The value to compare a metric with, and the direction in which it improves: `Guessing: 25.0 %; higher is better.`
+pub fn baseline(words: &str, better: Better, chance: Option<f64>, unit: Unit) -> String {
+    match chance {
+        Some(chance) => format!("{}: {}; {}.", title(words), measured(unit, chance), better.words()),
+        None => format!("{}; {words}.", title(better.words())),
+    }
+}
+
 /// Text with its first letter in upper case.
 pub fn title(text: &str) -> String {
     let mut letters = text.chars();
@@ -203,10 +211,19 @@ mod tests {
 
     #[test]
     fn metrics_are_written_in_their_unit() {
-        let metric = |name, unit| Metric { name, chance: None, unit };
+        let metric = |name, unit| Metric { name, better: Better::Higher, baseline: "guessing", chance: None, unit };
         assert_eq!(measure(&metric("rotation accuracy", Unit::Share), 0.4375), "rotation accuracy 43.8 %");
         assert_eq!(measure(&metric("cosine", Unit::Number), -0.4375), "cosine −0.438");
         assert_eq!(measured(Unit::Share, -0.027), "−2.7 %");
+    }
+
+    #[test]
+    fn a_baseline_says_which_direction_is_good() {
+        let said = |chance| baseline("guessing", Better::Higher, chance, Unit::Share);
+        assert_eq!(said(Some(0.25)), "Guessing: 25.0 %; higher is better.");
+        assert_eq!(said(None), "Higher is better; guessing.");
+        let error = baseline("always giving the same answer", Better::Lower, Some(1.0), Unit::Share);
+        assert_eq!(error, "Always giving the same answer: 100.0 %; lower is better.");
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub mod device {
 #[cfg(not(feature = "engine"))]
 pub mod method {
     mod info;
-    pub use info::{Info, Metric, Needs, Unit};
+    pub use info::{Better, Experiment, Group, Info, Metric, Needs, Unit};
 }
 
 /// Configuration of encoders.

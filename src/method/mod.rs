@@ -21,7 +21,7 @@ use crate::options::Options;
 use crate::rng::Rng;
 
 pub use entry::Entry;
-pub use info::{Info, Metric, Needs, Unit};
+pub use info::{Better, Experiment, Group, Info, Metric, Needs, Unit};
 pub use presets::Presets;
 pub use trainer::{StepResult, Training};
 

@@ -12,8 +12,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::barlow_twins;
 use crate::method::{
-    Batch, DataInfo, Embeddings, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
-    Unit, Views, apart,
+    Batch, Better, DataInfo, Embeddings, Figure, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views, apart,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{Cosine, OptimizerConfig, ParamGroup, Rate, Schedule, scaled_rate};
@@ -57,11 +57,21 @@ impl Method for BarlowTwins {
         year: 2021,
         paper: "Zbontar, Jing, Misra, LeCun, Deny: Barlow Twins: Self-Supervised Learning via Redundancy Reduction",
         url: "https://arxiv.org/abs/2103.03230",
-        task: "Two views of each image: every feature has to agree across the views, and no two features may agree with each other.",
+        group: Group::Compare,
+        task: "Each image is altered twice at random; both views must get the same features, and no two features may carry \
+               the same information.",
         lesson: "Both views of an image show the same thing, so each feature should have the same value for both. If all features \
                  were copies of one, that would be easy and useless: so different features must not be correlated. In the \
                  picture, the diagonal should become bright and everything else gray.",
-        metric: Metric { name: "correlation of twin features", chance: Some(0.0), unit: Unit::Number },
+        loss: "0 would mean that each feature agrees perfectly across the views and with no other feature.",
+        metric: Metric {
+            name: "correlation of twin features",
+            better: Better::Higher,
+            baseline: "nothing in common",
+            chance: Some(0.0),
+            unit: Unit::Number,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();

@@ -13,8 +13,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::cosine_regression;
 use crate::method::{
-    Batch, DataInfo, Embeddings, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
-    Views,
+    Batch, Better, DataInfo, Embeddings, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views,
 };
 use crate::net::ema::{self, cosine_momentum, ema_update, momentum_copy};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
@@ -72,11 +72,21 @@ impl Method for Byol {
         year: 2020,
         paper: "Grill et al.: Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning",
         url: "https://arxiv.org/abs/2006.07733",
-        task: "Two views of each image: from one the network predicts how a slowly changing copy of itself describes the other.",
+        group: Group::Compare,
+        task: "Each image is altered twice at random; from one view the network predicts how a slowly changing copy of itself \
+               describes the other.",
         lesson: "The network learns from a teacher, and the teacher is its own average over the recent past. Nothing pushes \
                  different images apart; that the teacher changes slowly, and that only the student has a predictor, is enough \
                  to keep all images from being described alike.",
-        metric: Metric { name: "cosine of prediction and target", chance: None, unit: Unit::Number },
+        loss: "0 would mean that prediction and target agree completely; 4, that they have nothing in common.",
+        metric: Metric {
+            name: "cosine of prediction and target",
+            better: Better::Higher,
+            baseline: "1 is full agreement, which a collapsed network reaches too, and 0 nothing in common",
+            chance: None,
+            unit: Unit::Number,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::METHODS;
 use super::test_support::{
     IMAGES, POSITION, batch, channels, learner, learner_of, losses_of, state, step, step_on, tiny,
 };
+use super::{METHODS, STARTERS, find};
 use crate::config::{Preset, RunConfig};
-use crate::method::{Batch, StepDisplay, StepPosition, Training};
+use crate::data::catalogue::{CIFAR_10, FASHION_MNIST};
+use crate::data::shapes::SHAPES;
+use crate::method::{Batch, Better, Experiment, Info, Needs, StepDisplay, StepPosition, Training};
 use crate::rng::{Purpose, stream};
 
 #[test]
@@ -163,4 +165,44 @@ fn every_option_is_declared_with_meaning_and_range() {
             assert!(settings[..place].iter().all(|other| other.key != option.key), "{entry:?}: {} twice", option.key);
         }
     }
+}
+
+#[test]
+fn texts_say_what_the_numbers_mean() {
+    let classes: Vec<&str> =
+        [&FASHION_MNIST, &CIFAR_10].iter().flat_map(|data| data.classes).copied().chain(SHAPES).collect();
+    for entry in METHODS {
+        let Info { task, lesson, loss, metric, .. } = entry.info();
+        assert!([*task, *lesson, *loss].iter().all(|text| text.ends_with('.')), "{entry:?}");
+        assert!(!metric.baseline.is_empty() && !metric.baseline.ends_with('.'), "{entry:?}");
+        assert!(
+            metric.better == Better::Higher || metric.chance == Some(1.0),
+            "{entry:?}: an error of 100 % is no success"
+        );
+        // shown beside any data
+        let said = [*task, *lesson, *loss, metric.name, metric.baseline].join(" ").to_lowercase();
+        let words: Vec<&str> = said.split(|letter: char| !letter.is_alphabetic() && letter != '-').collect();
+        let named = classes.iter().find(|class| words.contains(&class.to_lowercase().as_str()));
+        assert_eq!(named, None, "{entry:?} names a class");
+    }
+}
+
+#[test]
+fn experiments_change_a_setting_of_their_method() {
+    assert!(METHODS.iter().any(|entry| entry.info().experiment.is_some()));
+    for entry in METHODS {
+        let Some(Experiment { key, value, watch, .. }) = entry.info().experiment else { continue };
+        let preset = entry.config(Preset::Small, "fashion-mnist");
+        let mut config = preset.clone();
+        config.set_among(&entry.options(), key, value).unwrap_or_else(|error| panic!("{entry:?}: {error}"));
+        assert_ne!(config, preset, "{entry:?}");
+        assert!(watch.starts_with("Watch ") && watch.ends_with('.'), "{entry:?}");
+    }
+}
+
+#[test]
+fn beginners_get_three_methods_of_different_groups() {
+    let [first, second, third] = STARTERS.map(|id| find(id).expect("a method").info());
+    assert!(first.group != second.group && second.group != third.group && first.group != third.group);
+    assert!([first, second, third].iter().all(|info| info.needs == Needs::default()), "any data will do");
 }

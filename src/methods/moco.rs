@@ -13,8 +13,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::{Contrast, info_nce, own_keys_found, unit_rows};
 use crate::method::{
-    Batch, DataInfo, Embeddings, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
-    Unit, Views,
+    Batch, Better, DataInfo, Embeddings, Figure, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views,
 };
 use crate::net::ema::{self, ema_update, momentum_copy};
 use crate::net::memory::KeyQueue;
@@ -79,11 +79,21 @@ impl Method for Moco {
         year: 2020,
         paper: "He, Fan, Wu, Xie, Girshick: Momentum Contrast for Unsupervised Visual Representation Learning",
         url: "https://arxiv.org/abs/1911.05722",
-        task: "Find the other view of the same image among the views of thousands of earlier images.",
+        group: Group::Compare,
+        task: "Each image is altered twice at random; from one view the network finds the other among the views of thousands \
+               of earlier images.",
         lesson: "The more images a view has to be told apart from, the more the network has to notice. Their descriptions are kept \
                  in a queue, so that they need not be computed again; a slowly changing copy of the network makes them, so that \
                  old and new ones are comparable. The picture shows the age of each place of the queue.",
-        metric: Metric { name: "own keys found", chance: None, unit: Unit::Share },
+        loss: "0 would mean that every view is matched with certainty.",
+        metric: Metric {
+            name: "matching view found",
+            better: Better::Higher,
+            baseline: "guessing is right once in as many tries as there are views to choose from",
+            chance: None,
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();

@@ -43,6 +43,10 @@ methods! {
 /// Id of the method for a first look: its task needs the fewest words, and its progress shows within seconds.
 pub const FIRST: &str = <rotation::Rotation as Method>::INFO.id;
 
+/// Ids of the methods to begin with, one of each of the larger groups: their pictures need no explanation.
+pub const STARTERS: [&str; 3] =
+    [FIRST, <context_encoder::ContextEncoder as Method>::INFO.id, <simsiam::SimSiam as Method>::INFO.id];
+
 /// Method with this id.
 ///
 /// # Errors

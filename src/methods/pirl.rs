@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::loss::{Nce, info_nce, nce_loss, nce_partition, partners_found, unit_rows};
 use crate::method::presets::is_small;
 use crate::method::{
-    Batch, DataInfo, Embeddings, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
-    Views, micro_batch,
+    Batch, Better, DataInfo, Embeddings, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views, micro_batch,
 };
 use crate::net::memory::{MemoryBank, bank_indices};
 use crate::net::tensors::int_tensor;
@@ -108,11 +108,21 @@ impl Method for Pirl {
         year: 2020,
         paper: "Misra, van der Maaten: Self-Supervised Learning of Pretext-Invariant Representations",
         url: "https://arxiv.org/abs/1912.01991",
-        task: "Describe an image and its shuffled tiles alike, and every other image differently.",
+        group: Group::Compare,
+        task: "Each image is given whole and as shuffled tiles; the network describes both alike, and every other image \
+               differently.",
         lesson: "A jigsaw puzzle asks where the tiles belong, so the answer depends on their order. Here the order must not matter \
                  at all: the network has to describe the image, however the tiles lie. A memory keeps the last description of \
                  every image of the data set, and both versions of an image have to match it.",
-        metric: Metric { name: "images known from their parts", chance: None, unit: Unit::Share },
+        loss: "0 would mean that both versions are matched with their image with certainty.",
+        metric: Metric {
+            name: "images recognised from shuffled tiles",
+            better: Better::Higher,
+            baseline: "guessing is right once in as many tries as there are images to choose from",
+            chance: None,
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, full, full);

@@ -11,8 +11,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::{nt_xent, unit_rows};
 use crate::method::{
-    Batch, DataInfo, Embeddings, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
-    Unit, Views, apart,
+    Batch, Better, DataInfo, Embeddings, Figure, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views, apart,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, Norm};
 use crate::optim::{OptimizerConfig, OptimizerKind, Schedule, scaled_rate};
@@ -57,11 +57,21 @@ impl Method for SimClr {
         year: 2020,
         paper: "Chen, Kornblith, Norouzi, Hinton: A Simple Framework for Contrastive Learning of Visual Representations",
         url: "https://arxiv.org/abs/2002.05709",
-        task: "Two views of each image: find, among the views of all images of the batch, the other view of the same image.",
+        group: Group::Compare,
+        task: "Each image is altered twice at random; from one view the network finds the other among the views of all images \
+               of the batch.",
         lesson: "Two views of one image should be alike to the network, and unlike the views of all other images. The loss pulls \
                  partners together and pushes everything else apart. In the picture, each row is view 1 of an image and each \
                  column view 2: the diagonal should stand out.",
-        metric: Metric { name: "partners found", chance: None, unit: Unit::Share },
+        loss: "0 would mean that every view is matched with certainty.",
+        metric: Metric {
+            name: "matching view found",
+            better: Better::Higher,
+            baseline: "guessing is right once in as many tries as there are views to choose from",
+            chance: None,
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();

@@ -13,8 +13,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::negative_cosine;
 use crate::method::{
-    Batch, DataInfo, Embeddings, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
-    Views,
+    Batch, Better, DataInfo, Embeddings, Experiment, Group, Info, LossOutput, Method, Metric, Needs, Presets,
+    StepDisplay, StepPosition, Unit, Views,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, Norm};
 use crate::optim::{OptimizerConfig, ParamGroup, Rate, Schedule, scaled_rate};
@@ -54,12 +54,27 @@ impl Method for SimSiam {
         year: 2021,
         paper: "Chen, He: Exploring Simple Siamese Representation Learning",
         url: "https://arxiv.org/abs/2011.10566",
-        task: "Two views of each image: from the projection of one the network predicts its projection of the other.",
-        lesson: "Cropped, mirrored and recoloured, a shoe is still the same shoe. The network is asked to describe both views \
-                 alike. It could cheat by describing every image alike; it does not, because only the predicting side gets a \
-                 gradient and the other stands still. Switch `stop_gradient` off and watch the descriptions collapse: the loss \
-                 gets better than ever while images differ in fewer and fewer directions.",
-        metric: Metric { name: "cosine of prediction and view", chance: None, unit: Unit::Number },
+        group: Group::Compare,
+        task: "Each image is altered twice at random (cropped, mirrored, recoloured); from its description of one view the \
+               network predicts its description of the other.",
+        lesson: "Cropped, mirrored and recoloured, a thing is still the same thing. The network is asked to describe both \
+                 views alike. It could cheat by describing every image alike; it does not, because only the predicting side \
+                 gets a gradient and the other stands still.",
+        loss: "−1 would mean that prediction and view agree completely; 0, that they have nothing in common.",
+        metric: Metric {
+            name: "cosine of prediction and view",
+            better: Better::Higher,
+            baseline: "1 is full agreement, which a collapsed network reaches too, and 0 nothing in common",
+            chance: None,
+            unit: Unit::Number,
+        },
+        experiment: Some(Experiment {
+            label: "Try it without the stop gradient",
+            key: "stop_gradient",
+            value: "false",
+            watch: "Watch the descriptions collapse: the loss gets better than ever while images differ in fewer and fewer \
+                    directions.",
+        }),
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();

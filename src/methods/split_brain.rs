@@ -16,7 +16,8 @@ use crate::loss::{
     unexplained_variance, weighted_squared_error,
 };
 use crate::method::{
-    Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, Better, DataInfo, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
+    Views,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Input, PixelHead};
 use crate::optim::{OptimizerConfig, ParamGroup, Schedule, Steps};
@@ -79,12 +80,22 @@ impl Method for SplitBrain {
         year: 2017,
         paper: "Zhang, Isola, Efros: Split-Brain Autoencoders: Unsupervised Learning by Cross-Channel Prediction",
         url: "https://arxiv.org/abs/1611.09842",
-        task: "One half of the network sees the lightness of an image and predicts its colours, the other the reverse; gray images \
-               are split into the coarse and the fine.",
-        lesson: "An autoencoder that has to reproduce its input can do so without understanding anything: it copies. Here each half \
-                 has to predict what only the other one sees, so there is nothing to copy. Together they have seen the whole \
-                 image, and together they are the encoder. Gray images are split into low and high frequencies instead.",
-        metric: Metric { name: "loss, as a share of one fixed answer's", chance: Some(1.0), unit: Unit::Share },
+        group: Group::FillIn,
+        task: "Each image is split into two signals that together make it up; each half of the network is given one and \
+               predicts the other.",
+        lesson: "An autoencoder that has to reproduce its input can do so without understanding anything: it copies. Here \
+                 each half has to predict what only the other one sees, so there is nothing to copy. Together they have seen \
+                 the whole image, and together they are the encoder. Images in colour are split into lightness and colours, \
+                 gray ones into coarse and fine.",
+        loss: "0 would mean that each half of the network predicts what it cannot see with certainty.",
+        metric: Metric {
+            name: "loss compared with one fixed answer",
+            better: Better::Lower,
+            baseline: "always giving the same answer",
+            chance: Some(1.0),
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, full);

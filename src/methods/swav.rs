@@ -13,8 +13,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{Sinkhorn, agreement, sinkhorn, sinkhorn_with_queue, swapped_prediction, unit_rows};
 use crate::method::{
-    Batch, DataInfo, Embeddings, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
-    Unit, Views,
+    Batch, Better, DataInfo, Embeddings, Figure, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views,
 };
 use crate::net::memory::{FeatureQueue, Prototypes};
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
@@ -74,12 +74,21 @@ impl Method for Swav {
         paper: "Caron, Misra, Mairal, Goyal, Bojanowski, Joulin: Unsupervised Learning of Visual Features by Contrasting \
                 Cluster Assignments",
         url: "https://arxiv.org/abs/2006.09882",
-        task: "Views of each image are assigned to clusters that are learned too; from one view the network predicts the cluster of \
-               another.",
+        group: Group::Compare,
+        task: "Each image is altered several times at random, and its views are put into clusters, which are learned too; \
+               from one view the network predicts the cluster of another.",
         lesson: "Nobody defines the clusters; they only have to be used about equally often, and all views of an image belong to \
                  the same one. Similar images then have to end up together. In the picture, each row is an image and each column \
                  a cluster.",
-        metric: Metric { name: "agreement on the prototype", chance: None, unit: Unit::Share },
+        loss: "The lower it is, the surer the network predicts the cluster that the other view was put into.",
+        metric: Metric {
+            name: "both views put into the same cluster",
+            better: Better::Higher,
+            baseline: "guessing is right once in as many tries as there are clusters",
+            chance: None,
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();

@@ -12,8 +12,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::{VicregWeights, vicreg};
 use crate::method::{
-    Batch, DataInfo, Embeddings, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
-    Unit, Views, apart,
+    Batch, Better, DataInfo, Embeddings, Experiment, Figure, Group, Info, LossOutput, Method, Metric, Needs, Presets,
+    StepDisplay, StepPosition, Unit, Views, apart,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan};
 use crate::optim::{Cosine, OptimizerConfig, Schedule, scaled_rate};
@@ -57,12 +57,28 @@ impl Method for Vicreg {
         year: 2022,
         paper: "Bardes, Ponce, LeCun: VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised Learning",
         url: "https://arxiv.org/abs/2105.04906",
-        task: "Two views of each image: both get the same features, and each feature has to vary and to say something of its own.",
-        lesson: "Two views of an image should get the same features. Were that all, the network would give every image the same \
-                 ones. Here nothing is compared with other images, copied or stopped to prevent it: each feature is simply \
-                 required to vary from image to image, and no two features may vary together. In the picture, everything off \
-                 the diagonal should be gray. Set `variance=0` and watch the features collapse.",
-        metric: Metric { name: "agreement of the views", chance: Some(0.0), unit: Unit::Number },
+        group: Group::Compare,
+        task: "Each image is altered twice at random; both views must get the same features, and each feature must vary and \
+               carry information of its own.",
+        lesson: "Two views of an image should get the same features. Were that all, the network would give every image the \
+                 same ones. Here nothing is compared with other images, copied or stopped to prevent it: each feature is \
+                 simply required to vary from image to image, and no two features may vary together. In the picture, \
+                 everything off the diagonal should be gray.",
+        loss: "0 would mean that both views get the same features, and that every feature varies and carries information of \
+               its own.",
+        metric: Metric {
+            name: "agreement of the views",
+            better: Better::Higher,
+            baseline: "nothing in common",
+            chance: Some(0.0),
+            unit: Unit::Number,
+        },
+        experiment: Some(Experiment {
+            label: "Try it without the variance",
+            key: "variance",
+            value: "0.0",
+            watch: "Watch the features collapse: nothing keeps them from being the same for every image.",
+        }),
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet).with_linear_rate();

@@ -143,14 +143,14 @@ fn warning(Health { step, verdict, embedding, .. }: &Health, most_used: f64) -> 
     match verdict {
         Verdict::Healthy => None,
         Verdict::NoVariety => Some(format!(
-            "No variety at step {step}: all images look the same to the network{}. \
-             Either they are alike, or the network has collapsed; nothing can be learned this way.",
+            "No variety at step {step}: there is nothing to tell the images apart by{}. Either the images are alike, or the network has \
+             collapsed to one answer; nothing is learned like this.",
             spread.map_or(String::new(), |spread| format!(" (spread {spread:.3})"))
         )),
         Verdict::Collapsing => Some(match spread {
             Some(spread) => format!(
-                "The representation is collapsing at step {step}: all images get nearly the same embedding (spread \
-                 {spread:.3}; healthy is about 1)."
+                "The representation is collapsing at step {step}: the network gives almost the same description to every \
+                 image, and no longer learns. The spread of the embeddings is {spread:.3}; healthy is about 1."
             ),
             None => format!(
                 "The representation is collapsing at step {step}: its embeddings are no longer finite numbers. Try a lower \
@@ -158,8 +158,9 @@ fn warning(Health { step, verdict, embedding, .. }: &Health, most_used: f64) -> 
             ),
         }),
         Verdict::DimensionalCollapse => Some(format!(
-            "The representation is collapsing at step {step}: images differ in ever fewer directions ({rank:.1}; it has been \
-             {most_used:.1}), though their spread is as large as before ({:.3}).",
+            "The representation is collapsing at step {step}: the network describes images in ever fewer ways, and learns ever \
+             less about them. They differ in ever fewer directions ({rank:.1}; it has been {most_used:.1}), though their spread \
+             is as large as before ({:.3}).",
             spread.unwrap_or(0.0)
         )),
         Verdict::Stalled => Some(format!(

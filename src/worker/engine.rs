@@ -6,14 +6,14 @@ use web_sys::MessageEvent;
 
 use super::dataset::{self, DatasetStore, Delivery};
 use super::inbox::{Inbox, Input};
-use super::protocol::{Command, Menu, MethodCard, ReadbackPace, Reply, RunHistory};
+use super::protocol::{Command, ExperimentCard, Menu, MethodCard, MetricCard, ReadbackPace, Reply, RunHistory};
 use super::run::{Run, Work};
 use super::run_store::RunStore;
 use super::{js_value, page};
 use crate::config::{Preset, RunConfig};
 use crate::device::{self, DeviceChoice, Kind, Selected};
 use crate::error::{Error, Result};
-use crate::method::Entry;
+use crate::method::{Entry, Experiment, Metric};
 use crate::methods::{self, METHODS};
 use crate::platform;
 use crate::session::checkpoint::{self, ImageCounts};
@@ -63,6 +63,7 @@ async fn menu() -> Menu {
     Menu {
         methods: METHODS.iter().map(card).collect(),
         default_method: methods::FIRST.into(),
+        starters: methods::STARTERS.map(String::from).to_vec(),
         datasets: dataset::cards().await,
     }
 }
@@ -86,15 +87,35 @@ fn card(entry: &Entry) -> MethodCard {
         year: info.year,
         paper: info.paper.into(),
         url: info.url.into(),
+        group: info.group,
         task: info.task.into(),
         lesson: info.lesson.into(),
-        metric: info.metric.name.into(),
-        chance: info.metric.chance,
-        unit: info.metric.unit,
+        loss: info.loss.into(),
+        metric: metric_card(&info.metric),
+        experiment: info.experiment.as_ref().map(experiment_card),
         needs: info.needs,
         options: entry.options(),
         presets: presets.collect(),
         linear_rate: entry.has_linear_rate(Preset::Full),
+    }
+}
+
+fn metric_card(metric: &Metric) -> MetricCard {
+    MetricCard {
+        name: metric.name.into(),
+        better: metric.better,
+        baseline: metric.baseline.into(),
+        chance: metric.chance,
+        unit: metric.unit,
+    }
+}
+
+fn experiment_card(experiment: &Experiment) -> ExperimentCard {
+    ExperimentCard {
+        label: experiment.label.into(),
+        key: experiment.key.into(),
+        value: experiment.value.into(),
+        watch: experiment.watch.into(),
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind, Readout};
-use crate::method::{Needs, Unit};
+use crate::method::{Better, Group, Needs, Unit};
 use crate::options::Declared;
 use crate::session::event::Event;
 use crate::session::picture::Picture;
@@ -30,16 +30,18 @@ pub struct MethodCard {
     pub paper: String,
     /// Address of the paper.
     pub url: String,
+    /// Family of its task.
+    pub group: Group,
     /// The pretext task in a sentence.
     pub task: String,
     /// The reason why the task needs no labels.
     pub lesson: String,
-    /// Name of the method's own measure.
-    pub metric: String,
-    /// Value of the measure under guessing, if that is defined.
-    pub chance: Option<f64>,
-    /// Unit of the measure.
-    pub unit: Unit,
+    /// Meaning of the loss.
+    pub loss: String,
+    /// The method's own measure.
+    pub metric: MetricCard,
+    /// A setting whose change shows why the method is made as it is.
+    pub experiment: Option<ExperimentCard>,
     /// Requirements on the data.
     pub needs: Needs,
     /// Full configurations: every preset for every data set.
@@ -48,6 +50,34 @@ pub struct MethodCard {
     pub options: Vec<Declared>,
     /// True if published learning rates follow the batch: [`RunConfig::follow_batch`].
     pub linear_rate: bool,
+}
+
+/// A method's own measure as the page shows it: the fields of its `Metric`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricCard {
+    /// Name.
+    pub name: String,
+    /// Direction of improvement.
+    pub better: Better,
+    /// The value to compare with, in words.
+    pub baseline: String,
+    /// Value of the baseline, if it is the same in every run.
+    pub chance: Option<f64>,
+    /// Unit of the values.
+    pub unit: Unit,
+}
+
+/// An experiment as the page offers it: the fields of the method's `Experiment`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExperimentCard {
+    /// Label of its button.
+    pub label: String,
+    /// Name of the setting.
+    pub key: String,
+    /// Its value in the experiment.
+    pub value: String,
+    /// The effect to look for, in a sentence.
+    pub watch: String,
 }
 
 /// A data set as the page shows it.
@@ -59,6 +89,8 @@ pub struct DatasetCard {
     pub title: String,
     /// Contents in a few words.
     pub about: String,
+    /// Names of the classes, which only the probes see.
+    pub classes: Vec<String>,
     /// True if the images have three channels.
     pub colour: bool,
     /// True if the images are frames of video clips.
@@ -74,6 +106,8 @@ pub struct Menu {
     pub methods: Vec<MethodCard>,
     /// Id of the default method.
     pub default_method: String,
+    /// Ids of the methods to begin with.
+    pub starters: Vec<String>,
     /// All data sets. The default for a method is the first that suits it.
     pub datasets: Vec<DatasetCard>,
 }

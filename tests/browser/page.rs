@@ -1,6 +1,7 @@
 //! The built page in a real browser: it loads, trains, obeys, explains its failures and agrees with itself on two devices.
 
 mod offline;
+mod reading;
 mod saved_runs;
 mod take_away;
 
@@ -52,7 +53,11 @@ async fn a_link_runs_by_itself_and_tells_its_events() {
                  return Math.max(...c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((_, at) => at % 4 < 3))";
     assert!(page.script(drawn).await.as_f64().expect("a number") > 50.0, "an image is not black");
     assert!(page.text("accuracy").await.ends_with('%'));
-    assert!(page.text("held-out").await.contains("never trained on"));
+    let held_out = page.text("held-out").await;
+    assert!(
+        held_out.contains("never trained on") && held_out.contains("Guessing: 25.0 %; higher is better"),
+        "{held_out}"
+    );
     page.close().await;
 }
 
@@ -186,6 +191,18 @@ async fn every_method_of_the_menu_trains() {
             "return [...document.querySelectorAll('[data-testid=strip] canvas')].filter((c) => c.width > 1).length";
         assert!(page.script(drawn).await.as_u64() >= Some(16), "{method} shows what its network was given");
         assert!(!page.text("task").await.is_empty());
+        let guides = "return ['loss', 'accuracy'].map((id) =>
+            document.querySelector(`[data-testid=${id}]`).closest('figure').querySelector('.guide').textContent)";
+        let guides: Vec<String> = page
+            .script(guides)
+            .await
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|text| text.as_str().map(String::from))
+            .collect();
+        assert!(guides[0].starts_with("Lower is better. "), "{method}: {}", guides[0]);
+        assert!(guides[1].to_lowercase().contains("er is better"), "{method}: {}", guides[1]);
         assert_eq!(page.text("message").await, "", "{method}");
     }
     page.close().await;

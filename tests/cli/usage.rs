@@ -22,6 +22,7 @@ fn the_list_of_methods_is_the_list_of_the_library() {
         assert_eq!(card["small"]["method"], info.id, "the preset comes with the card");
         let explained = lab.succeeds(&format!("methods {}", info.id)).out;
         assert!(explained.contains("optimizer.lr") && explained.contains(info.url), "{explained}");
+        assert!(explained.contains(&format!("Group: {}", info.group.title())), "{explained}");
     }
     // every setting with meaning, range and both values
     let card = &cards[METHODS.iter().position(|entry| entry.info().id == "simsiam").expect("a method")];
@@ -38,7 +39,9 @@ fn the_list_of_methods_is_the_list_of_the_library() {
     assert_eq!(option("encoder.kind")["full"], "resnet18-cifar");
     assert_eq!(option("schedule.per_epoch")["range"], "true or false");
     let table = lab.succeeds("methods simsiam").out;
-    for column in ["key ", "meaning", "range", "small", "full", "Stop the gradient at the target view."] {
+    for column in
+        ["key ", "meaning", "range", "small", "full", "Stop the gradient at the target view.", "stop_gradient=false"]
+    {
         assert!(table.contains(column), "no {column} in {table}");
     }
     assert!(lab.succeeds("methods motion").out.contains("Settings for moving-shapes"));

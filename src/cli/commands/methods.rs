@@ -11,7 +11,7 @@ use crate::cli::output::table::Table;
 use crate::config::{CHOSEN_FIRST, Preset, RunConfig};
 use crate::data::shapes;
 use crate::format;
-use crate::method::{Entry, Info, Needs};
+use crate::method::{Entry, Experiment, Info, Needs};
 use crate::methods::{METHODS, find};
 use crate::options::Declared;
 use crate::view::recipe;
@@ -152,19 +152,27 @@ fn needed(needs: Needs) -> &'static str {
 
 fn explain(entry: &Entry, data: &str) -> Outcome {
     let info = entry.info();
-    let chance =
-        info.metric.chance.map(|chance| format!("; guessing gives {}", format::measured(info.metric.unit, chance)));
+    let metric = &info.metric;
+    let baseline = format::baseline(metric.baseline, metric.better, metric.chance, metric.unit);
+    let measures = format!("Its loss: {} Its own measure: {}. {baseline}", info.loss, metric.name);
     let text = [
         format!("{}, {}: {}{}", info.id, info.year, info.title, needs(info)),
+        format!("Group: {}", info.group.title()),
         format::wrap(info.paper, TEXT_WIDTH),
         format!("{}\n", info.url),
         format!("{}\n", format::wrap(info.task, TEXT_WIDTH)),
         format!("{}\n", format::wrap(info.lesson, TEXT_WIDTH)),
-        format!("Its own measure: {}{}.\n", info.metric.name, chance.unwrap_or_default()),
+        format!("{}\n", format::wrap(&measures, TEXT_WIDTH)),
+        info.experiment
+            .map_or(String::new(), |experiment| format!("{}\n", format::wrap(&attempt(&experiment), TEXT_WIDTH))),
         format!("Settings for {data}; `--set KEY=VALUE` changes them:"),
         settings(entry, data).to_string(),
     ];
     print::out(&text.join("\n"))
+}
+
+fn attempt(Experiment { label, key, value, watch }: &Experiment) -> String {
+    format!("{label}: `--set {key}={value}`. {watch}")
 }
 
 fn settings(entry: &Entry, data: &str) -> Table {

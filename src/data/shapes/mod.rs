@@ -9,7 +9,8 @@ use rand::RngExt;
 use super::{Dataset, Sequence, Size, Split};
 use crate::error::Result;
 use crate::rng::{Purpose, Rng, stream};
-use sprite::{SHAPES, Sprite, direction};
+pub use sprite::SHAPES;
+use sprite::{Sprite, direction};
 use texture::Texture;
 
 /// The name of the data set.

@@ -6,7 +6,7 @@ use super::texture::Texture;
 use crate::rng::Rng;
 
 /// The shapes, which are the classes.
-pub(super) const SHAPES: [&str; 8] = ["disc", "square", "triangle", "cross", "ring", "bar", "diamond", "half moon"];
+pub const SHAPES: [&str; 8] = ["disc", "square", "triangle", "cross", "ring", "bar", "diamond", "half moon"];
 /// Samples per pixel and axis for antialiasing.
 const SAMPLES: usize = 2;
 

@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::loss::{explained_variance, squared_error};
 use crate::method::presets::is_small;
 use crate::method::{
-    Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, Better, DataInfo, Experiment, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, ImageDecoder, Init, Linear};
 use crate::optim::{OptimizerConfig, Schedule, Steps, StepsThenLine};
@@ -56,11 +57,24 @@ impl Method for Aet {
         paper: "Zhang, Qi, Wang, Luo: AET vs. AED: Unsupervised Representation Learning by Auto-Encoding Transformations \
                 rather than Data",
         url: "https://arxiv.org/abs/1901.04596",
-        task: "Each image is shown as it is and turned, zoomed and tilted; the network predicts by how much.",
-        lesson: "Rotation prediction has four classes; here the targets are numbers. To tell how a shoe was turned and tilted, the \
-                 network has to find the same parts of it in both pictures. With `target = data` it has to redraw the image \
-                 from its features instead: an autoencoder, with which the paper compares.",
-        metric: Metric { name: "variance explained", chance: Some(0.0), unit: Unit::Share },
+        group: Group::Undo,
+        task: "Each image is given twice, as it is and turned, zoomed and tilted; the network predicts by how much.",
+        lesson: "Rotation prediction has four classes; here the targets are numbers. To tell how a thing was turned and \
+                 tilted, the network has to find the same parts of it in both pictures.",
+        loss: "0 would mean that every change is told exactly.",
+        metric: Metric {
+            name: "variance explained",
+            better: Better::Higher,
+            baseline: "always giving the same answer",
+            chance: Some(0.0),
+            unit: Unit::Share,
+        },
+        experiment: Some(Experiment {
+            label: "Try it with redrawing instead",
+            key: "target",
+            value: "data",
+            watch: "Watch the network redraw each image from its features: an autoencoder, with which the paper compares.",
+        }),
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, imagenet);

@@ -18,7 +18,8 @@ use crate::loss::{
 };
 use crate::method::presets::is_small;
 use crate::method::{
-    Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, Better, DataInfo, Experiment, Figure, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Input, PixelHead};
 use crate::optim::{OptimizerConfig, ParamGroup, Schedule, Steps};
@@ -66,12 +67,27 @@ impl Method for Colorization {
         year: 2016,
         paper: "Zhang, Isola, Efros: Colorful Image Colorization",
         url: "https://arxiv.org/abs/1603.08511",
-        task: "The network sees a gray image and predicts the colour of each pixel.",
-        lesson: "Every colour photograph is a gray one with the answers at the back. To know that this patch is grass and that \
-                 one sky, one has to see what things are. Many things have several colours: so the network does not predict one \
-                 colour but the probability of each of some hundred, and rare colours count more than the gray that is everywhere. \
-                 Set `task=regression` and watch everything turn brown.",
-        metric: Metric { name: "loss, as a share of one fixed answer's", chance: Some(1.0), unit: Unit::Share },
+        group: Group::FillIn,
+        task: "Each image is given without its colours; the network predicts the colour of every pixel.",
+        lesson: "Every colour photograph is a gray one with the answers at the back. To know that this patch is grass and \
+                 that one sky, one has to see what things are. Many things have several colours: so the network does not \
+                 predict one colour but the probability of each of some hundred, and rare colours count more than the gray \
+                 that is everywhere.",
+        loss: "0 would mean that every colour is named with certainty. No network gets there: many things may have several \
+               colours.",
+        metric: Metric {
+            name: "loss compared with one fixed answer",
+            better: Better::Lower,
+            baseline: "always giving the same answer",
+            chance: Some(1.0),
+            unit: Unit::Share,
+        },
+        experiment: Some(Experiment {
+            label: "Try it with one colour a pixel",
+            key: "task",
+            value: "regression",
+            watch: "Watch everything turn brown, the mean of all colours that a thing may have.",
+        }),
         needs: Needs { colour: true, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, full, full);

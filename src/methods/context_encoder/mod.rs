@@ -14,7 +14,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{adversarial_loss, unexplained_variance, weighted_squared_error};
 use crate::method::{
-    Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, Better, DataInfo, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
+    Views,
 };
 use crate::net::ema::momentum_copy;
 use crate::net::{
@@ -50,11 +51,20 @@ impl Method for ContextEncoder {
         year: 2016,
         paper: "Pathak, Krahenbuhl, Donahue, Darrell, Efros: Context Encoders: Feature Learning by Inpainting",
         url: "https://arxiv.org/abs/1604.07379",
-        task: "Parts of each image are missing; the network paints them in.",
-        lesson: "To paint the missing sleeve one has to know that this is a shirt. Whoever cuts the hole knows what was in it, so the \
-                 target costs nothing. A squared error makes the painting right on average and blurred; a second network that \
-                 judges whether it looks real makes it sharper, and the features worse.",
-        metric: Metric { name: "error, as a share of one fixed colour's", chance: Some(1.0), unit: Unit::Share },
+        group: Group::FillIn,
+        task: "Parts of each image are missing; the network paints what was there.",
+        lesson: "To paint the missing part of a thing one has to know what the thing is. Whoever cuts the hole knows what was \
+                 in it, so the target costs nothing. A squared error makes the painting right on average and blurred; a \
+                 second network that judges whether it looks real makes it sharper, and the features worse.",
+        loss: "0 would mean that every missing pixel is painted exactly as it was.",
+        metric: Metric {
+            name: "error compared with one fixed colour",
+            better: Better::Lower,
+            baseline: "one fixed colour everywhere",
+            chance: Some(1.0),
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, cifar, full);

@@ -16,8 +16,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::Result;
 use crate::loss::{accuracy, cross_entropy};
 use crate::method::{
-    Batch, ClassPredictions, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
-    Unit, Views,
+    Batch, Better, ClassPredictions, DataInfo, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views,
 };
 use crate::net::tensors::int_tensor;
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Mlp, MlpPlan, Norm, WeightInit};
@@ -61,11 +61,21 @@ impl Method for ContextPrediction {
         year: 2015,
         paper: "Doersch, Gupta, Efros: Unsupervised Visual Representation Learning by Context Prediction",
         url: "https://arxiv.org/abs/1505.05192",
-        task: "Of two patches of an image the network predicts where the second lies relative to the first.",
-        lesson: "Shown a sleeve and a collar, you know which lies above. For that one has to recognise parts of things and to know \
-                 how they belong together. Nobody labels anything: we cut the patches out, so we know where they were. Patches \
-                 have gaps between them and are moved at random, so that no line leads from one to the other.",
-        metric: Metric { name: "places found", chance: Some(0.125), unit: Unit::Share },
+        group: Group::Undo,
+        task: "The network is given two patches of one image; it predicts where the second lies as seen from the first.",
+        lesson: "Shown two parts of a thing, you know which belongs above the other. For that one has to recognise parts of \
+                 things and to know how they belong together. Nobody labels anything: we cut the patches out, so we know \
+                 where they were. Patches have gaps between them and are moved at random, so that no line leads from one to \
+                 the other.",
+        loss: "0 would mean that every place is named with certainty; guessing among eight places gives 2.08.",
+        metric: Metric {
+            name: "places found",
+            better: Better::Higher,
+            baseline: "guessing",
+            chance: Some(0.125),
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, full, full);

@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::loss::{cross_entropy, partners_found, triplet, unit_rows};
 use crate::method::presets::is_small;
 use crate::method::{
-    Batch, DataInfo, Embeddings, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
-    Views,
+    Batch, Better, DataInfo, Embeddings, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views,
 };
 use crate::net::tensors::int_tensor;
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, Norm, dropout, dropout_mask};
@@ -95,11 +95,21 @@ impl Method for Exemplar {
         paper: "Dosovitskiy, Springenberg, Riedmiller, Brox: Discriminative Unsupervised Feature Learning with Convolutional \
                 Neural Networks",
         url: "https://arxiv.org/abs/1406.6909",
-        task: "Each image is moved, turned, enlarged and recoloured at random; the network predicts which image it was.",
+        group: Group::Compare,
+        task: "Each image is shown in versions that are moved, turned, enlarged and recoloured at random; the network \
+               predicts which image a version was made of.",
         lesson: "Every image becomes a class of its own, made of itself in many disguises. To tell thousands of such classes \
                  apart the network needs features that say much about a thing and do not change when it is moved, turned or \
                  put into another light. It is the oldest of the methods here, and the idea behind SimCLR and its kin.",
-        metric: Metric { name: "variants that find their partner", chance: None, unit: Unit::Share },
+        loss: "0 would mean that every version is matched with its image with certainty.",
+        metric: Metric {
+            name: "matching version found",
+            better: Better::Higher,
+            baseline: "guessing is right once in as many tries as there are versions to choose from",
+            chance: None,
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, full, full);

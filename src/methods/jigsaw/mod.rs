@@ -16,8 +16,8 @@ use crate::config::{Preset, RunConfig};
 use crate::error::{Error, Result};
 use crate::loss::{accuracy, cross_entropy};
 use crate::method::{
-    Batch, ClassPredictions, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition,
-    Unit, Views,
+    Batch, Better, ClassPredictions, DataInfo, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views,
 };
 use crate::net::tensors::int_tensor;
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, Linear, MlpPlan, WeightInit, dropout, dropout_mask};
@@ -66,11 +66,20 @@ impl Method for Jigsaw {
         year: 2016,
         paper: "Noroozi, Favaro: Unsupervised Learning of Visual Representations by Solving Jigsaw Puzzles",
         url: "https://arxiv.org/abs/1603.09246",
-        task: "An image is cut into tiles and shuffled; the network predicts the permutation.",
-        lesson: "To lay a puzzle of a boot one has to know that the sole is below and the shaft above. The tiles come with \
+        group: Group::Undo,
+        task: "Each image is cut into tiles, which are shuffled; the network predicts in which order they lie.",
+        lesson: "To lay a puzzle of a thing one has to know which of its parts is above and which below. The tiles come with \
                  gaps between them, each moved a little and each with its brightness set to the same, or the network would \
-                 join them by their edges, as people join a puzzle of blue sky, and learn nothing about boots.",
-        metric: Metric { name: "puzzles solved", chance: None, unit: Unit::Share },
+                 join them by their edges, as people join a puzzle of blue sky, and learn nothing about things.",
+        loss: "0 would mean that every order is named with certainty.",
+        metric: Metric {
+            name: "puzzles solved",
+            better: Better::Higher,
+            baseline: "guessing is right once in as many tries as there are orders to choose from",
+            chance: None,
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, full, full);

@@ -14,7 +14,8 @@ use crate::data::shapes;
 use crate::error::{Error, Result};
 use crate::loss::{best_fixed_iou, iou, mask_cross_entropy};
 use crate::method::{
-    Batch, DataInfo, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, Better, DataInfo, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit,
+    Views,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init, MaskHead, MaskHeadConfig};
 use crate::optim::{OptimizerConfig, Schedule};
@@ -54,12 +55,21 @@ impl Method for Motion {
         year: 2017,
         paper: "Pathak, Girshick, Dollar, Darrell, Hariharan: Learning Features by Watching Objects Move",
         url: "https://arxiv.org/abs/1612.06370",
-        task: "The network sees a single frame of a clip and predicts which pixels will move on their own.",
+        group: Group::FillIn,
+        task: "The network is given a single frame of a clip; it predicts which pixels are about to move on their own.",
         lesson: "Things that move together belong together: that is how infants learn where one thing ends and the next begins. Two \
                  frames show which pixels move differently from the background. The network sees only one of them, in which \
                  nothing moves: to mark the same pixels it has to recognise things. Masks made from motion are rough, so \
                  uncertain pixels are left out.",
-        metric: Metric { name: "overlap with what moves", chance: None, unit: Unit::Share },
+        loss: "0 would mean that every pixel is sorted with certainty into moving and still; a coin gives 0.69.",
+        metric: Metric {
+            name: "overlap with what moves",
+            better: Better::Higher,
+            baseline: "always marking the same pixels overlaps little",
+            chance: None,
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: true },
     };
     const PRESETS: Presets = Presets::new(small, full, full);

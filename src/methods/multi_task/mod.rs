@@ -21,7 +21,8 @@ use crate::config::{Preset, RunConfig};
 use crate::data::{CLIPS, catalogue, shapes};
 use crate::error::{Error, Result};
 use crate::method::{
-    Batch, DataInfo, Figure, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay, StepPosition, Unit, Views,
+    Batch, Better, DataInfo, Figure, Group, Info, LossOutput, Method, Metric, Needs, Presets, StepDisplay,
+    StepPosition, Unit, Views,
 };
 use crate::net::{Encoder, EncoderConfig, EncoderKind, Init};
 use crate::optim::{OptimizerConfig, ParamGroup, Schedule};
@@ -53,13 +54,22 @@ impl Method for MultiTask {
         year: 2017,
         paper: "Doersch, Zisserman: Multi-task Self-Supervised Visual Learning",
         url: "https://arxiv.org/abs/1708.07860",
+        group: Group::Several,
         task: "One network learns several tasks at once: where a patch lies, which colours a gray image has, which image a \
-               variant was made of, and what moves.",
+               version was made of, and what moves.",
         lesson: "Each task teaches something else: positions teach the parts of things, colours their materials, motion their \
                  outlines. A network that has to solve them all could learn from all. But tasks can conflict: one needs what \
                  another must ignore, and each sees images of another kind. The picture of cosines shows where they pull the \
                  shared weights in the same direction and where against each other.",
-        metric: Metric { name: "mean loss, as a share of that without looking", chance: Some(1.0), unit: Unit::Share },
+        loss: "The sum over the tasks, each with a scale of its own: only its fall says something.",
+        metric: Metric {
+            name: "mean loss compared with not looking",
+            better: Better::Lower,
+            baseline: "answering without looking",
+            chance: Some(1.0),
+            unit: Unit::Share,
+        },
+        experiment: None,
         needs: Needs { colour: false, clips: false },
     };
     const PRESETS: Presets = Presets::new(small, full, full);

@@ -7,6 +7,9 @@ use crate::worker::protocol::{DatasetCard, MethodCard};
 /// Short names in links, and the full ones.
 const ALIASES: [(&str, &str); 1] = [("shapes", "moving-shapes")];
 
+/// Classes that are named as examples.
+const NAMED: usize = 3;
+
 /// Full name of a data set.
 pub fn full_name(name: &str) -> &str {
     ALIASES.iter().find(|(short, _)| *short == name).map_or(name, |(_, long)| long)
@@ -55,12 +58,24 @@ pub fn advice(card: &MethodCard, datasets: &[DatasetCard], chosen: &DatasetCard)
     Some(format!("{missing}. Until then this method learns from: {}.", chosen.title))
 }
 
+/// The first classes of a data set, and the number of the others: `disc, square, triangle and 5 more`.
+pub fn class_words(dataset: &DatasetCard) -> String {
+    let shown = dataset.classes.len().min(NAMED);
+    let named = dataset.classes[..shown].join(", ");
+    match dataset.classes.len() - shown {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
     fn set(name: &str, colour: bool, clips: bool) -> DatasetCard {
-        DatasetCard { name: name.into(), title: name.into(), about: String::new(), colour, clips, missing: None }
+        let classes = ["disc", "square", "ring", "bar"].map(String::from).to_vec();
+        let (name, title, about) = (name.into(), name.into(), String::new());
+        DatasetCard { name, title, about, classes, colour, clips, missing: None }
     }
 
     /// Gray images, colour images and clips.
@@ -87,6 +102,14 @@ pub(crate) mod tests {
         assert_eq!(said, "cifar-10 is not here. Until then this method learns from: moving-shapes.");
         assert_eq!(advice(&card(false, false), &without, &without[0]), None);
         assert_eq!(advice(&card(true, false), &sets(), &sets()[1]), None);
+    }
+
+    #[test]
+    fn a_few_classes_are_named() {
+        let mut dataset = set("shapes", false, false);
+        assert_eq!(class_words(&dataset), "disc, square, ring and 1 more");
+        dataset.classes.truncate(2);
+        assert_eq!(class_words(&dataset), "disc, square");
     }
 
     #[test]

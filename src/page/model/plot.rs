@@ -5,7 +5,10 @@ use super::run_state::RunState;
 use crate::format;
 use crate::method::Unit;
 use crate::session::event::{Source, Verdict};
+use crate::worker::protocol::MetricCard;
 
+/// Summary of a chart without points.
+const NOTHING_YET: &str = "No step has been taken yet.";
 /// Smallest width of a chart in steps, so that the first ones do not look like a finished curve.
 const SHORTEST: f64 = 20.0;
 
@@ -101,17 +104,6 @@ impl Plot {
     }
 }
 
-/// A method's own measure, from its card.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Measure {
-    /// Name.
-    pub name: String,
-    /// Value under guessing, if that is defined.
-    pub chance: Option<f64>,
-    /// Unit.
-    pub unit: Unit,
-}
-
 /// Chart of the loss.
 pub fn loss(run: &RunState) -> Plot {
     let values = run.loss.points().iter().map(|point| point.1);
@@ -126,34 +118,30 @@ pub fn loss(run: &RunState) -> Plot {
                 format::number(first.1)
             )
         }
-        _ => "No step has been taken yet.".into(),
+        _ => NOTHING_YET.into(),
     };
     let series = pair("each step", &run.loss, &run.loss_mean);
     Plot { series, levels: Vec::new(), x: steps(run), y: padded(low, high), unit: Unit::Number, summary }
 }
 
 /// Chart of the method's own measure, if the method has one.
-pub fn metric(run: &RunState, measure: &Measure) -> Option<Plot> {
+pub fn metric(run: &RunState, measure: &MetricCard) -> Option<Plot> {
     if run.plan.is_some() && run.step.as_ref().is_some_and(|step| step.metric.is_none()) {
         return None;
     }
-    let Measure { name, chance, unit } = measure;
+    let MetricCard { name, baseline, chance, unit, .. } = measure;
     let values = run.metric.points().iter().map(|point| point.1).chain(*chance);
     let (low, high) = values.fold((0.0f64, 0.0f64), |(low, high), value| (low.min(value), high.max(value)));
-    let guessing = chance.map(|chance| baseline(*unit, chance)).unwrap_or_default();
     let summary = match run.metric_mean.last() {
         Some((_, value)) => {
             let steps = format::thousands(run.steps());
             let value = format::measured(*unit, value);
-            format!("{} is about {value} after {steps} steps. {guessing}", format::title(name))
+            format!("{}: about {value} after {steps} steps.", format::title(name))
         }
-        None => format!("No step has been taken yet. {guessing}"),
+        None => NOTHING_YET.into(),
     };
-    let levels = chance.map(|value| {
-        let name = if is_relative_error(*unit, value) { "one fixed answer" } else { "guessing" };
-        Level { name: name.into(), value, pattern: 0 }
-    });
-    // shares lie in 0 to 1, except for an error larger than that of one fixed answer
+    let levels = chance.map(|value| Level { name: baseline.clone(), value, pattern: 0 });
+    // shares lie in 0 to 1, except for an error larger than the baseline's
     let whole = *unit == Unit::Share && low >= 0.0 && high <= 1.0;
     let y = if whole { (0.0, 1.0) } else { padded(low, if *unit == Unit::Share { high.max(1.0) } else { high }) };
     let series = pair("each step", &run.metric, &run.metric_mean);
@@ -165,15 +153,16 @@ pub fn variety(run: &RunState) -> Option<Plot> {
     let health = run.health.as_ref()?;
     let embedding = health.embedding.as_ref()?;
     let state = match health.verdict {
-        Verdict::Healthy => "Different images get different answers",
-        Verdict::NoVariety => "All images get the same answer: there is nothing to tell apart",
-        Verdict::Collapsing => "All images get nearly the same answer: the network has collapsed",
-        Verdict::DimensionalCollapse => "Images differ in ever fewer directions: the network is collapsing",
-        Verdict::Stalled => "Different images get different answers, but the loss does not move",
+        Verdict::Healthy => "Different pictures get different descriptions",
+        Verdict::NoVariety => "All pictures get the same description: there is nothing to tell apart",
+        Verdict::Collapsing => "All pictures get nearly the same description: the network has collapsed",
+        Verdict::DimensionalCollapse => "Descriptions differ in ever fewer directions: the network is collapsing",
+        Verdict::Stalled => "Different pictures get different descriptions, but the loss does not move",
     };
     let rank = format::thousands(embedding.centred_rank.round() as usize);
     let most = format::thousands(embedding.directions());
-    let summary = format!("{state}. About {rank} of {most} directions are in use.");
+    let summary =
+        format!("{state}. Of {most} independent directions in which they could differ, about {rank} are in use.");
     let high = run.spread.points().iter().fold(1.0f64, |high, point| high.max(point.1));
     let line = |name: &str, curve: &super::curve::Curve, look| Series {
         name: name.into(),
@@ -183,7 +172,7 @@ pub fn variety(run: &RunState) -> Option<Plot> {
     let series =
         vec![line("spread", &run.spread, Look::Main), line("directions in use", &run.directions, Look::Dotted)];
     let level = |name: &str, value, pattern| Level { name: name.into(), value, pattern };
-    let levels = vec![level("evenly spread", 1.0, 0), level("all the same", 0.0, 1)];
+    let levels = vec![level("as different as can be", 1.0, 0), level("all alike (collapsed)", 0.0, 1)];
     Some(Plot { series, levels, x: steps(run), y: (0.0, high * 1.06), unit: Unit::Number, summary })
 }
 
@@ -213,21 +202,6 @@ pub fn probe(run: &RunState, kind: &str) -> Plot {
     Plot { series, levels, x: steps(run), y, unit: Unit::Share, summary }
 }
 
-/// True for an error as a share of the error of one fixed answer, where lower is better: no other share has a chance value
-/// of 1.
-fn is_relative_error(unit: Unit, chance: f64) -> bool {
-    unit == Unit::Share && chance >= 1.0
-}
-
-/// A sentence about the value that needs no learning.
-fn baseline(unit: Unit, chance: f64) -> String {
-    let value = format::measured(unit, chance);
-    if is_relative_error(unit, chance) {
-        return format!("Always giving the same answer has {value}; lower is better.");
-    }
-    format!("Guessing gives {value}.")
-}
-
 fn probe_summary(run: &RunState, kind: &str) -> Option<String> {
     let probe = run.probes.last()?;
     let of = |source| probe_summary::best(probe, source, kind);
@@ -245,7 +219,7 @@ fn probe_summary(run: &RunState, kind: &str) -> Option<String> {
     if let Some(pixels) = of(Source::RawPixels) {
         text += &format!("; raw pixels reach {}", format::percent(pixels.accuracy));
     }
-    Some(text + ".")
+    Some([text + ".", probe_summary::standing(probe, kind).unwrap_or_default()].join(" ").trim_end().to_string())
 }
 
 fn pair(name: &str, raw: &super::curve::Curve, mean: &super::curve::Curve) -> Vec<Series> {
@@ -268,12 +242,19 @@ fn padded(low: f64, high: f64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::Better;
     use crate::page::model::probe_summary::tests::round;
     use crate::page::model::run_state::tests::{plan, step};
     use crate::session::event::{Embedding, Event, Health};
 
-    fn turns() -> Measure {
-        Measure { name: "turn accuracy".into(), chance: Some(0.25), unit: Unit::Share }
+    fn turns() -> MetricCard {
+        MetricCard {
+            name: "turn accuracy".into(),
+            better: Better::Higher,
+            baseline: "guessing".into(),
+            chance: Some(0.25),
+            unit: Unit::Share,
+        }
     }
 
     fn run(steps: usize) -> RunState {
@@ -318,20 +299,8 @@ mod tests {
         assert_eq!(metric(&silent, &turns()), None);
         let spoken = metric(&run(5), &turns()).expect("it has one");
         assert_eq!((spoken.y, spoken.levels[0].value), ((0.0, 1.0), 0.25));
-        assert!(spoken.summary.ends_with("Guessing gives 25.0 %."));
+        assert_eq!(spoken.summary, "Turn accuracy: about 28.0 % after 5 steps.");
         assert_eq!(spoken.levels[0].name, "guessing");
-    }
-
-    #[test]
-    fn a_relative_error_is_better_when_lower() {
-        let error = Measure { name: "error".into(), chance: Some(1.0), unit: Unit::Share };
-        let plot = metric(&run(5), &error).expect("it has one");
-        assert!(
-            plot.summary.ends_with("Always giving the same answer has 100.0 %; lower is better."),
-            "{}",
-            plot.summary
-        );
-        assert_eq!(plot.levels[0].name, "one fixed answer");
     }
 
     #[test]
@@ -360,7 +329,12 @@ mod tests {
         let expected =
             [("spread", vec![(10.0, 0.9), (20.0, 0.8)]), ("directions in use", vec![(10.0, 0.5), (20.0, 0.125)])];
         assert_eq!(drawn, expected);
-        assert!(plot.summary.contains("is collapsing. About 8 of 64 directions"), "{}", plot.summary);
+        assert!(
+            plot.summary
+                .contains("is collapsing. Of 64 independent directions in which they could differ, about 8 are"),
+            "{}",
+            plot.summary
+        );
     }
 
     #[test]

@@ -44,6 +44,21 @@ pub fn margin(row: &ProbeRow) -> f64 {
     (row.accuracy - low).max(high - row.accuracy)
 }
 
+/// The trained features against the better control, as a sentence. Within the margin of a single accuracy the two count as level:
+/// the test is small.
+pub fn standing(probe: &Probe, kind: &str) -> Option<String> {
+    let trained = best(probe, Source::Trained, kind).filter(|_| probe.step > 0)?;
+    let controls = [Source::Untrained, Source::RawPixels].into_iter().filter_map(|source| best(probe, source, kind));
+    let highest = controls.map(|row| row.accuracy).max_by(f64::total_cmp)?;
+    let gain = trained.accuracy - highest;
+    let verdict = match margin(trained) {
+        margin if gain > margin => "the network has learned something about the pictures",
+        margin if gain < -margin => "no better than without learning",
+        _ => "too close to call with so few test images",
+    };
+    Some(format!("{} points from the higher dashed line: {verdict}.", format::points(gain)))
+}
+
 /// Sample sizes of a round and the margin of its best accuracy, as a sentence.
 pub fn precision_text(probe: &Probe) -> Option<String> {
     let best = best(probe, Source::Trained, kinds(probe).first()?)?;
@@ -139,6 +154,25 @@ pub(crate) mod tests {
         let table = layers(&round(10, 0.02), "knn");
         assert_eq!(table.iter().map(|layer| layer.name.as_str()).collect::<Vec<_>>(), ["block1", "block2", "gap"]);
         assert_eq!(table[2].untrained, Some(0.60));
+    }
+
+    #[test]
+    fn a_gain_counts_beyond_the_margin_of_the_test() {
+        let said = |step, gain, margin: f64| {
+            let mut probe = round(step, gain);
+            probe.rows.iter_mut().for_each(|row| row.interval = [row.accuracy - margin, row.accuracy + margin]);
+            standing(&probe, "linear")
+        };
+        let learned = said(10, 0.05, 0.03).expect("controls");
+        assert_eq!(
+            learned,
+            "+5.0 points from the higher dashed line: the network has learned something about the pictures."
+        );
+        assert!(
+            said(10, 0.02, 0.03).is_some_and(|said| said.contains("+2.0 points") && said.contains("too close to call"))
+        );
+        assert!(said(10, -0.04, 0.03).is_some_and(|said| said.contains("no better than without learning")));
+        assert_eq!(said(0, 0.05, 0.03), None, "nothing can be learned before the first step");
     }
 
     #[test]

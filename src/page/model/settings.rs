@@ -262,9 +262,10 @@ fn switch(key: &str, text: &str) -> Result<bool> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::method::{Needs, Unit};
+    use crate::method::{Better, Group, Needs, Unit};
     use crate::options::Range;
     use crate::page::model::run_state::tests::config;
+    use crate::worker::protocol::MetricCard;
 
     /// A method that could be any.
     pub fn card(id: &str) -> MethodCard {
@@ -274,11 +275,18 @@ pub(crate) mod tests {
             year: 2018,
             paper: String::new(),
             url: String::new(),
+            group: Group::Undo,
             task: String::new(),
             lesson: String::new(),
-            metric: "accuracy".into(),
-            chance: None,
-            unit: Unit::Share,
+            loss: String::new(),
+            metric: MetricCard {
+                name: "accuracy".into(),
+                better: Better::Higher,
+                baseline: "guessing".into(),
+                chance: None,
+                unit: Unit::Share,
+            },
+            experiment: None,
             needs: Needs::default(),
             presets: vec![RunConfig { method: id.into(), ..config() }],
             options: vec![Declared::new("flip", "Mirror half of the images.", Range::Switch)],
@@ -293,6 +301,7 @@ pub(crate) mod tests {
         Menu {
             methods: vec![card("other"), card("one"), colourful],
             default_method: "one".into(),
+            starters: Vec::new(),
             datasets: dataset_choice::tests::sets(),
         }
     }

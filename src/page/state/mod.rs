@@ -6,5 +6,6 @@ pub(super) mod on_reply;
 pub(super) mod saved_runs;
 pub(super) mod store;
 pub(super) mod test_hooks;
+pub(super) mod theme_choice;
 pub(super) mod url;
 pub(super) mod worker_handle;

@@ -5,10 +5,14 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use crate::page::ui::app::App;
+use crate::page::ui::theme_button::ThemeButton;
 
 /// Mounts the page in place of its skeleton.
 pub fn run() {
     report_panics();
+    if let Some(place) = document().get_element_by_id("theme") {
+        mount_to(place.unchecked_into(), ThemeButton).forget();
+    }
     let Some(place) = document().get_element_by_id("app") else { return };
     place.set_inner_html("");
     mount_to(place.unchecked_into(), App).forget();

@@ -69,13 +69,27 @@ impl PageState {
         self.link.with_value(|link| link.live)
     }
 
-    /// Shows the picture. That of step 0 is a sample of the data.
+    /// Shows the picture, or holds it back under reduced motion. That of step 0 is a sample of the data.
     fn on_picture(self, picture: Picture) {
         if picture.step == 0 {
             self.link.update_value(|link| link.sample = Some(picture.clone()));
         }
         if self.is_live() || picture.step == 0 {
-            self.picture.set(Some(picture));
+            let calm = self.phase.get_untracked() == Phase::Running && wants_less_motion();
+            let now = js_sys::Date::now();
+            let shown = self.link.try_update_value(|link| link.picture_pace.offer(picture, now, calm)).flatten();
+            self.show(shown);
+        }
+    }
+
+    /// Shows the picture that was held back, now that the run stands still.
+    fn show_last_picture(self) {
+        self.show(self.link.try_update_value(|link| link.picture_pace.release()).flatten());
+    }
+
+    fn show(self, picture: Option<Picture>) {
+        if picture.is_some() {
+            self.picture.set(picture);
         }
     }
 
@@ -151,6 +165,7 @@ impl PageState {
         }
         if done {
             self.phase.set(Phase::Done);
+            self.show_last_picture();
         }
     }
 
@@ -167,6 +182,9 @@ impl PageState {
     fn on_running(self, running: bool) {
         if self.is_live() && self.phase.get_untracked() != Phase::Done {
             self.phase.set(if running { Phase::Running } else { Phase::Paused });
+            if !running {
+                self.show_last_picture();
+            }
         }
     }
 
@@ -183,4 +201,10 @@ impl PageState {
         self.link.update_value(|link| link.pending = false);
         self.fail(message, kind);
     }
+}
+
+/// True if the visitor asked the system for less motion.
+fn wants_less_motion() -> bool {
+    let query = window().match_media("(prefers-reduced-motion: reduce)").ok().flatten();
+    query.is_some_and(|query| query.matches())
 }

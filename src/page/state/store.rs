@@ -9,6 +9,7 @@ use crate::device::{DeviceChoice, Kind, Readout};
 use crate::page::model::failure::{Failure, Remedy};
 use crate::page::model::load_progress::LoadProgress;
 use crate::page::model::phase::{Action, Phase};
+use crate::page::model::picture_pace::PicturePace;
 use crate::page::model::run_state::RunState;
 use crate::page::model::settings::Settings;
 use crate::session::picture::Picture;
@@ -64,6 +65,8 @@ pub(crate) struct EngineLink {
     pub(crate) adopt_settings: bool,
     /// Runs requested and dropped before their first event.
     pub(crate) dropped: usize,
+    /// Time of the latest picture, and the one held back.
+    pub(crate) picture_pace: PicturePace,
     /// Images of the data set, shown while there is no run.
     pub(crate) sample: Option<Picture>,
     /// The run's last checkpoint and its step.
@@ -83,6 +86,7 @@ impl EngineLink {
     fn drop_run(&mut self) {
         self.live = false;
         self.checkpoint = None;
+        self.picture_pace = PicturePace::default();
         self.adopt_settings = false;
         self.to_resume = false;
         self.dropped += usize::from(std::mem::take(&mut self.pending));

@@ -11,7 +11,6 @@ use super::status::Status;
 use super::take_away::Events;
 use super::task_panel::Task;
 use super::training_panel::Learning;
-use crate::format;
 use crate::page::state::store::PageState;
 use crate::page::state::test_hooks;
 
@@ -31,25 +30,11 @@ pub fn App() -> impl IntoView {
             <Files/>
             <Events/>
             <Form/>
-            <Data/>
         </div>
         <div class="lesson">
             <Task/>
             <Learning/>
             <Probes/>
         </div>
-    }
-}
-
-/// The loaded part of the data, and the size of the network.
-#[component]
-fn Data() -> impl IntoView {
-    let state = expect_context::<PageState>();
-    let words = Memo::new(move |_| state.load_progress.with(|progress| progress.data_words()));
-    let parameters =
-        Memo::new(move |_| state.run.with(|run| run.plan.as_ref().map(|plan| format::thousands(plan.parameters))));
-    view! {
-        <p class="hint" data-testid="data">{move || words.get().map(|words| format!("{words}."))}</p>
-        <p class="hint">{move || parameters.get().map(|count| format!("The network has {count} weights to learn."))}</p>
     }
 }

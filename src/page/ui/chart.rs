@@ -5,12 +5,16 @@ use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::axes::{Frame, draw};
+use super::marked::Marked;
 use super::take_away::ChartFiles;
 use super::use_width::use_width;
 use crate::page::model::plot::Plot;
 
 /// Height in pixels.
 const HEIGHT: f64 = 210.0;
+
+/// Terms that the texts above the charts have marked.
+const EARLIER: [&str; 8] = ["network", "label", "batch", "weights", "loss", "view", "features", "probe"];
 
 /// A chart with its title, its latest value and a line of text: the values under the cursor, else the summary.
 #[component]
@@ -27,6 +31,9 @@ pub fn Chart(
     /// Test id of the value.
     #[prop(into)]
     testid: String,
+    /// The meaning of the values, and which direction is good.
+    #[prop(into)]
+    guide: Signal<String>,
 ) -> impl IntoView {
     let place = NodeRef::<Div>::new();
     let width = use_width(place);
@@ -50,6 +57,7 @@ pub fn Chart(
                 {move || plot.with(|plot| draw(plot, &frame(), cursor.get()))}
                 <Walk title plot cursor frame=Signal::derive(frame)/>
             </div>
+            <p class="guide"><Marked text=guide known=&EARLIER/></p>
             <p class="said">{said}</p>
             <ChartFiles title part place closed/>
         </figure>

@@ -5,6 +5,8 @@ use leptos::prelude::*;
 use super::dataset_field::DataChoice;
 use super::device::Device;
 use super::field::Field;
+use crate::format;
+use crate::page::model::method_choice::{self, MARK};
 use crate::page::model::settings::{self, PROBE_EVERY};
 use crate::page::state::store::PageState;
 
@@ -30,7 +32,7 @@ pub fn Form() -> impl IntoView {
                     <Field key="lr" label="Learning rate"/>
                     <Field key="epochs" label="Epochs"/>
                     <Field key="steps" label="Steps" placeholder="by epochs"/>
-                    <Field key=PROBE_EVERY label="Probe every" help=PROBE_HELP placeholder="auto"/>
+                    <Field key=PROBE_EVERY label="Test every (steps)" help=PROBE_HELP placeholder="auto"/>
                 </div>
                 <More/>
             </fieldset>
@@ -39,12 +41,26 @@ pub fn Form() -> impl IntoView {
             } else {
                 "The address of this page holds all settings: share it and the same run starts elsewhere."
             }}</p>
+            <DataStatus/>
         </details>
     }
 }
 
-/// True on a wide screen. On a narrow one the settings start folded, so that the lesson is in sight.
-fn is_wide() -> bool {
+/// The loaded part of the data, and the size of the network.
+#[component]
+fn DataStatus() -> impl IntoView {
+    let state = expect_context::<PageState>();
+    let words = Memo::new(move |_| state.load_progress.with(|progress| progress.data_words()));
+    let parameters =
+        Memo::new(move |_| state.run.with(|run| run.plan.as_ref().map(|plan| format::thousands(plan.parameters))));
+    view! {
+        <p class="hint" data-testid="data">{move || words.get().map(|words| format!("{words}."))}</p>
+        <p class="hint">{move || parameters.get().map(|count| format!("The network has {count} weights to learn."))}</p>
+    }
+}
+
+/// True on a wide screen. On a narrow one the settings and the lesson's details start folded.
+pub fn is_wide() -> bool {
     let query = window().match_media("(min-width: 40rem)").ok().flatten();
     query.is_none_or(|query| query.matches())
 }
@@ -56,36 +72,48 @@ fn Method() -> impl IntoView {
         Some(card) => card.id,
         None => state.settings.with(|settings| settings.method.clone()),
     };
-    let known = move || {
-        state
-            .menu
-            .with(|menu| menu.methods.iter().map(|card| (card.id.clone(), card.title.clone())).collect::<Vec<_>>())
+    let groups = Memo::new(move |_| state.menu.with(method_choice::groups));
+    // a link may name another one
+    let unknown = move || {
+        let listed =
+            groups.with(|groups| groups.iter().flat_map(|(_, methods)| methods).any(|(id, _)| *id == chosen()));
+        (!listed).then(|| option(chosen(), chosen(), true))
     };
-    let options = move || {
-        let mut options = known();
-        if options.iter().all(|(id, _)| *id != chosen()) {
-            options.push((chosen(), chosen()));
-        }
-        options
-    };
+    let hint = format!("{MARK} marks three methods to begin with.");
     view! {
         <div class="field wide">
             <label for="method">"Method"</label>
-            <select id="method" data-testid="method" prop:value=chosen on:change=move |event| state.change("method", &event_target_value(&event))>
-                {move || options().into_iter().map(|(id, title)| {
-                    let selected = id == chosen();
-                    view! { <option value=id selected=selected>{title}</option> }
+            <select
+                id="method"
+                data-testid="method"
+                aria-describedby="help-method"
+                prop:value=chosen
+                on:change=move |event| state.change("method", &event_target_value(&event))
+            >
+                {move || groups.get().into_iter().map(|(group, methods)| {
+                    let options = methods.into_iter().map(|(id, label)| {
+                        let selected = id == chosen();
+                        option(id, label, selected)
+                    });
+                    view! { <optgroup label=group.title()>{options.collect_view()}</optgroup> }
                 }).collect_view()}
+                {unknown}
             </select>
+            <p class="hint" id="help-method">{hint}</p>
         </div>
     }
+}
+
+fn option(value: String, label: String, selected: bool) -> impl IntoView {
+    view! { <option value=value selected=selected>{label}</option> }
 }
 
 #[component]
 fn PresetChoice() -> impl IntoView {
     let state = expect_context::<PageState>();
     let chosen = move || state.settings.with(|settings| settings.preset.to_string());
-    let options = [("small", "Small: a few minutes in this tab"), ("full", "Full: as published")];
+    let options =
+        [("small", "Small: a few minutes in this tab"), ("full", "Full: as in the paper (days without a strong GPU)")];
     view! {
         <div class="field wide">
             <label for="preset">"Preset"</label>

@@ -1,11 +1,11 @@
-//! Failures and warnings.
+//! Failures, and warnings of the run.
 
 use leptos::prelude::*;
 
 use crate::format;
 use crate::page::state::store::PageState;
 
-/// Failures with their remedy, errors in the link or the settings, and warnings of the run.
+/// Failures with their remedy, and errors in the link or the settings.
 #[component]
 pub fn Notice() -> impl IntoView {
     let state = expect_context::<PageState>();
@@ -18,7 +18,6 @@ pub fn Notice() -> impl IntoView {
         let link_errors = state.link_errors.get().into_iter().chain(invalid());
         link_errors.map(|text| sentence(&text)).filter(|text| shown().as_ref() != Some(text)).collect::<Vec<_>>()
     });
-    let warnings = Memo::new(move |_| state.run.with(|run| run.warnings.clone()));
     view! {
         <div class="notices">
             <div role="alert" data-testid="message">
@@ -34,9 +33,18 @@ pub fn Notice() -> impl IntoView {
                 })}
                 {move || more.get().into_iter().map(|text| view! { <p class="notice">{text}</p> }).collect_view()}
             </div>
-            <div role="status" data-testid="warnings">
-                {move || warnings.get().into_iter().map(|text| view! { <p class="notice">{text}</p> }).collect_view()}
-            </div>
+        </div>
+    }
+}
+
+/// Warnings of the run.
+#[component]
+pub fn Warnings() -> impl IntoView {
+    let state = expect_context::<PageState>();
+    let warnings = Memo::new(move |_| state.run.with(|run| run.warnings.clone()));
+    view! {
+        <div class="notices" role="status" data-testid="warnings">
+            {move || warnings.get().into_iter().map(|text| view! { <p class="notice">{sentence(&text)}</p> }).collect_view()}
         </div>
     }
 }

@@ -4,12 +4,16 @@ use leptos::prelude::*;
 
 use super::chart::Chart;
 use super::layer_table::Layers;
+use super::marked::Marked;
 use crate::format;
+use crate::page::model::dataset_choice::class_words;
 use crate::page::model::plot;
 use crate::page::model::probe_summary::{self, probe_name};
 use crate::page::model::run_state::RunState;
 use crate::page::state::store::PageState;
 use crate::session::event::Source;
+
+const GUIDE: &str = "Share of test pictures that were named correctly; higher is better.";
 
 /// Charts of the probes with their controls, and the table layer by layer.
 #[component]
@@ -20,15 +24,11 @@ pub fn Probes() -> impl IntoView {
         let measured = state.run.with(|run| run.probes.last().map(probe_summary::kinds));
         measured.unwrap_or_else(|| vec!["linear".into(), "knn".into()])
     });
+    let introduction = Signal::derive(move || introduction(&state.dataset.get().map(|dataset| class_words(&dataset))));
     view! {
         <section class="part" aria-labelledby="part-probes">
             <h2 id="part-probes"><span class="count" aria-hidden="true">"3"</span>"Was anything learned?"</h2>
-            <p>
-                "The puzzle was only an excuse. On its way to an answer the network turns each picture into a list of numbers,
-                its "<em>"features"</em>". Are they good for something else? Every now and then the network is frozen, and a very
-                simple classifier has to name the pictures from these numbers alone. Only this test uses labels; the network
-                never sees them."
-            </p>
+            <p><Marked text=introduction known=&["network", "label", "gradient"]/></p>
             <div class="charts">
                 {move || kinds.get().into_iter().map(|kind| view! { <Kind kind/> }).collect_view()}
             </div>
@@ -37,6 +37,18 @@ pub fn Probes() -> impl IntoView {
             <Explanation/>
         </section>
     }
+}
+
+/// The test in words, with classes of the data on show.
+fn introduction(classes: &Option<String>) -> String {
+    let classes = classes.as_ref().map(|classes| format!(" ({classes})")).unwrap_or_default();
+    format!(
+        "The puzzle was only an excuse. On its way to an answer the network turns each picture into a list of numbers, its \
+         features. Are they good for something else? A probe finds out: every now and then the network is frozen, and a very \
+         simple classifier has to name the pictures{classes} from these numbers alone. Only this test uses labels; the network \
+         never sees them. The dashed lines are controls, the same test without any learning: given bare pixels, or the features \
+         of the network before its first step. What rises above every dashed line was learned."
+    )
 }
 
 #[component]
@@ -52,7 +64,7 @@ fn Kind(kind: String) -> impl IntoView {
         };
         state.run.with(best).map_or_else(|| "–".to_string(), format::percent)
     });
-    view! { <Chart title plot value testid/> }
+    view! { <Chart title plot value testid guide=GUIDE/> }
 }
 
 /// Sample sizes and margin of the accuracies.

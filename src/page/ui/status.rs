@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::marked::Marked;
 use crate::format;
 use crate::page::model::phase::Phase;
 use crate::page::state::store::PageState;
@@ -93,5 +94,5 @@ fn Numbers() -> impl IntoView {
 
 #[component]
 fn Number(name: &'static str, children: Children) -> impl IntoView {
-    view! { <div><dt>{name}</dt><dd>{children()}</dd></div> }
+    view! { <div><dt><Marked text=name/></dt><dd>{children()}</dd></div> }
 }

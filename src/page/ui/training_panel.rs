@@ -3,9 +3,17 @@
 use leptos::prelude::*;
 
 use super::chart::Chart;
+use super::marked::Marked;
+use super::notice::Warnings;
 use crate::format;
-use crate::page::model::plot::{self, Measure, Plot};
+use crate::page::model::plot::{self, Plot};
 use crate::page::state::store::PageState;
+use crate::worker::protocol::MetricCard;
+
+const INTRODUCTION: &str = "Every step shows the network one batch of pictures and nudges its weights so that its answers would \
+    have been a little better. The loss says how far they were from what the puzzle asks for.";
+const VARIETY_GUIDE: &str = "A network could make its task easy by describing every picture alike. The spread says how far \
+    descriptions differ; directions in use, in how many independent ways. Higher is better for both; near 0 is a collapse.";
 
 /// Charts of the loss, the method's own measure and the variety of the embeddings.
 #[component]
@@ -15,15 +23,16 @@ pub fn Learning() -> impl IntoView {
     let latest = Memo::new(move |_| {
         state.run.with(|run| run.step.as_ref().map_or_else(|| "–".to_string(), |step| format::number(step.loss)))
     });
+    let guide = Signal::derive(move || {
+        state.card.with(|card| card.as_ref().map(|card| format!("Lower is better. {}", card.loss)).unwrap_or_default())
+    });
     view! {
         <section class="part" aria-labelledby="part-learning">
             <h2 id="part-learning"><span class="count" aria-hidden="true">"2"</span>"Getting better at it"</h2>
-            <p>
-                "Every step shows the network one batch of images and nudges its weights so that its answers would have been a
-                little better. The loss says how far they were from what the puzzle asks for."
-            </p>
+            <Warnings/>
+            <p><Marked text=INTRODUCTION known=&["network"]/></p>
             <div class="charts">
-                <Chart title="Loss" plot=loss value=latest testid="loss"/>
+                <Chart title="Loss" plot=loss value=latest testid="loss" guide/>
                 <Metric/>
                 <Variety/>
             </div>
@@ -36,11 +45,7 @@ pub fn Learning() -> impl IntoView {
 #[component]
 fn Metric() -> impl IntoView {
     let state = expect_context::<PageState>();
-    let measure = Memo::new(move |_| {
-        state.card.with(|card| {
-            card.as_ref().map(|card| Measure { name: card.metric.clone(), chance: card.chance, unit: card.unit })
-        })
-    });
+    let measure = Memo::new(move |_| state.card.with(|card| card.as_ref().map(|card| card.metric.clone())));
     let plot = move || measure.with(|measure| state.run.with(|run| plot::metric(run, measure.as_ref()?)));
     let value = Memo::new(move |_| {
         let latest = state.run.with(|run| run.metric.last());
@@ -50,7 +55,8 @@ fn Metric() -> impl IntoView {
     let title = Signal::derive(move || {
         measure.with(|measure| measure.as_ref().map(|measure| format::title(&measure.name)).unwrap_or_default())
     });
-    view! { <Optional title plot=Signal::derive(plot) value testid="accuracy"/> }
+    let guide = Signal::derive(move || measure.with(|measure| measure.as_ref().map(baseline).unwrap_or_default()));
+    view! { <Optional title plot=Signal::derive(plot) value testid="accuracy" guide/> }
 }
 
 /// Chart of the variety of the embeddings, if the run monitors it.
@@ -61,7 +67,8 @@ fn Variety() -> impl IntoView {
     let value = Memo::new(move |_| {
         state.run.with(|run| run.directions.last().map_or_else(|| "–".to_string(), |(_, value)| format::percent(value)))
     });
-    view! { <Optional title="Variety of the answers" plot=Signal::derive(plot) value testid="variety"/> }
+    let title = "Do different pictures get different descriptions?";
+    view! { <Optional title plot=Signal::derive(plot) value testid="variety" guide=VARIETY_GUIDE/> }
 }
 
 /// A chart that is absent while there is nothing to draw.
@@ -71,10 +78,15 @@ fn Optional(
     plot: Signal<Option<Plot>>,
     #[prop(into)] value: Signal<String>,
     testid: &'static str,
+    #[prop(into)] guide: Signal<String>,
 ) -> impl IntoView {
     let has = Memo::new(move |_| plot.with(Option::is_some));
     let drawn = Signal::derive(move || plot.get().unwrap_or_else(Plot::empty));
-    move || has.get().then(|| view! { <Chart title plot=drawn value testid/> })
+    move || has.get().then(|| view! { <Chart title plot=drawn value testid guide/> })
+}
+
+fn baseline(MetricCard { better, baseline, chance, unit, .. }: &MetricCard) -> String {
+    format::baseline(baseline, *better, *chance, *unit)
 }
 
 /// The pretext task on held-out images, at the end of a run.
@@ -86,7 +98,11 @@ fn HeldOut() -> impl IntoView {
             run.pretext.as_ref().map(|pretext| {
                 let name = format::title(&pretext.name);
                 let value = format::measured(pretext.unit, pretext.value);
-                format!("{name} on {} images it never trained on: {value}.", format::thousands(pretext.images))
+                let images = format::thousands(pretext.images);
+                let metric = state.card.with(|card| card.as_ref().map(|card| card.metric.clone()));
+                // the baseline of these images, where it differs from run to run
+                let baseline = metric.map(|metric| baseline(&MetricCard { chance: pretext.chance, ..metric }));
+                format!("{name} on {images} pictures it never trained on: {value}. {}", baseline.unwrap_or_default())
             })
         })
     });

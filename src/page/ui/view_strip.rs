@@ -17,9 +17,11 @@ pub fn Strip() -> impl IntoView {
     });
     let figures =
         Memo::new(move |_| state.picture.with(|picture| picture.as_ref().map_or(0, |picture| picture.figures.len())));
+    let step =
+        Memo::new(move |_| state.picture.with(|picture| picture.as_ref().map(|picture| picture.step.to_string())));
     let score = Memo::new(move |_| state.picture.with(|picture| picture.as_ref().and_then(picture_layout::score)));
     view! {
-        <div class="strip" data-testid="strip">
+        <div class="strip" data-testid="strip" data-step=step>
             {move || groups.get().into_iter().map(|group| view! { <Tiles group/> }).collect_view()}
             <div class="matrices">{move || (0..figures.get()).map(|index| view! { <Matrix index/> }).collect_view()}</div>
             <p class="score" data-testid="score">

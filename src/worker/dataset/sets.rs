@@ -80,6 +80,10 @@ impl PageDataset {
             Source::Idx(entry) | Source::Records(entry) => (entry.size.channels == 3, false),
             Source::Generated => (true, true),
         };
+        let classes = match self.source {
+            Source::Idx(entry) | Source::Records(entry) => entry.classes,
+            Source::Generated => &shapes::SHAPES,
+        };
         let missing = match self.source {
             Source::Records(entry) => !fetch::exists(&address(entry, entry.files[0].name)).await,
             Source::Idx(_) | Source::Generated => false,
@@ -96,6 +100,7 @@ impl PageDataset {
             name: self.name.into(),
             title: self.title().into(),
             about: self.about.into(),
+            classes: classes.iter().map(ToString::to_string).collect(),
             colour,
             clips,
             missing,

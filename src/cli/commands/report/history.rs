@@ -44,7 +44,7 @@ impl History {
             let mut chart = self.noisy(&format::title(info.metric.name), |step| step.metric);
             chart.percent = info.metric.unit == Unit::Share;
             let chance = self.pretext.as_ref().map_or(info.metric.chance, |pretext| pretext.chance);
-            chart.levels.extend(chance.map(|chance| ("guessing".to_string(), "pixels", chance)));
+            chart.levels.extend(chance.map(|chance| (info.metric.baseline.to_string(), "pixels", chance)));
             charts.push(chart);
         }
         let rate = self.points(|step| Some(step.learning_rate));
