@@ -15,9 +15,10 @@ use tokio::sync::oneshot;
 use tower_http::services::ServeDir;
 
 /// Variants of the page: the folder that each is served in, and the script that runs before the engine.
-const VARIANTS: [(&str, &str); 7] = [
+const VARIANTS: [(&str, &str); 8] = [
     ("no-adapter", NO_ADAPTER),
     ("no-timers", NO_TIMERS),
+    ("least", LEAST),
     ("wrong-numbers", WRONG_NUMBERS),
     ("lost", LOST),
     ("no-storage", NO_STORAGE),
@@ -32,6 +33,25 @@ const features = Object.getOwnPropertyDescriptor(GPUAdapter.prototype, "features
 Object.defineProperty(GPUAdapter.prototype, "features", {
   get() { return new Set([...features.call(this)].filter((name) => name !== "timestamp-query")); },
 });
+"#;
+
+/// Offers the least limits that the WebGPU standard allows, and creates devices with these.
+const LEAST: &str = r#"
+const least = {
+  maxStorageBuffersPerShaderStage: 8, maxUniformBuffersPerShaderStage: 12, maxBindGroups: 4, maxBindingsPerBindGroup: 1000,
+  maxStorageBufferBindingSize: 2 ** 27, maxUniformBufferBindingSize: 2 ** 16, maxBufferSize: 2 ** 28,
+  minStorageBufferOffsetAlignment: 256, minUniformBufferOffsetAlignment: 256,
+  maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256, maxComputeWorkgroupSizeY: 256, maxComputeWorkgroupSizeZ: 64,
+  maxComputeWorkgroupsPerDimension: 65535,
+};
+for (const [name, value] of Object.entries(least)) {
+  Object.defineProperty(GPUSupportedLimits.prototype, name, { get: () => value });
+}
+const request = GPUAdapter.prototype.requestDevice;
+GPUAdapter.prototype.requestDevice = function (wishes) {
+  return request.call(this, { ...wishes, requiredLimits: {} });
+};
 "#;
 
 /// Reads zeros back from the GPU, as after a shader that failed to compile; timestamps stay as they are.

@@ -372,7 +372,8 @@ async fn assert_devices_agree(page: &Page, place: &str, run: &str) {
 async fn webgpu_and_cpu_agree_on_views_and_their_comparison() {
     let page = Page::open("/", &SOFTWARE_GPU).await;
     let run = "method=simsiam&seed=1&batch=4&width=4&steps=20&probe_every=0&read_every=1&autostart=1";
-    assert_devices_agree(&page, "/", run).await;
+    // an adapter with the least limits of the standard: what runs there runs on every one
+    assert_devices_agree(&page, "/least/", run).await;
     page.close().await;
 }
 

@@ -52,3 +52,18 @@ fn an_adapter_that_would_end_the_program_is_refused_in_words() {
     assert!(training.err.contains("lacks the Vulkan extension") && training.err.contains("--device cpu"));
     assert!(!lab.path("run").exists(), "nothing is written");
 }
+
+/// Llvmpipe, Mesa's OpenGL on the CPU, gives no buffer of more than 128 MB, as the weakest adapters of WebGPU.
+#[test]
+fn a_batch_beyond_the_buffers_of_the_adapter_is_refused_in_words() {
+    let lab = Lab::new();
+    let devices = run(lab.command("devices"));
+    if !devices.out.lines().any(|line| line.starts_with("gpu:0") && line.contains("llvmpipe")) {
+        return println!("the first GPU is not llvmpipe: its buffers may be large enough");
+    }
+    let training =
+        run(lab.command("train rotation --data moving-shapes --batch 2048 --steps 1 --device gpu --out run"));
+    assert_eq!(training.code, Some(1), "{}{}", training.out, training.err);
+    let said = training.err.lines().last().unwrap_or_default();
+    assert!(said.contains("the GPU gives no buffer of 151 MB") && said.contains("micro_batches"), "{}", training.err);
+}
