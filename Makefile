@@ -84,8 +84,10 @@ crosscheck: build data ## Compare with PyTorch, torchvision, scikit-learn and on
 budget: ## Print what a visitor of the page downloads; fails above the budget (needs dist/)
 	scripts/budget.sh dist
 
-bench: ## Time a training step of every method, and the probes
-	cargo bench --locked --bench step
+bench: ## Time a training step of every method, three of them beside PyTorch, and the probes
+	@scripts/setup.sh reference
+	cargo bench --locked --bench step | tee $(CARGO_TARGET_DIR)/step.txt
+	@$(CACHE)/reference/bin/python benches/step_pytorch.py $(CARGO_TARGET_DIR)/step.txt
 	cargo bench --locked --bench probe
 
 bench-web: ## Time a small network on WebGPU beside jax-js in headless Chromium (ADAPTER=default for this machine's GPU, BATCH=64,128)

@@ -2,8 +2,10 @@
 //!
 //! Rows are noise with fewer directions than features, in ten classes that overlap, as pixels are: from the 784 of
 //! Fashion-MNIST to the 150,528 of a photograph of 224 px. Columns are seconds of one linear fit, of the choice among four
-//! penalties, of nearest neighbours and of 64 principal components; evaluations of the objective in the fit; and the highest
-//! memory of the process so far. A star marks fits that single precision ended before the gradient was as small as asked for.
+//! penalties, of nearest neighbours and of 64 principal components; passes over the rows in the fit (evaluations of the
+//! objective and products with its curvature); and the highest
+//! memory of the process so far. A star marks fits that ended before the gradient was as small as
+//! asked for.
 
 use std::time::Instant;
 
@@ -30,7 +32,7 @@ fn main() {
     memory::keep();
     let asked: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let images = if asked.is_empty() { IMAGES.to_vec() } else { asked };
-    println!("images   features   fit s  evaluations  choice s   knn s   pca s  peak MB");
+    println!("images   features   fit s       passes  choice s   knn s   pca s  peak MB");
     for &images in &images {
         WIDTHS.iter().for_each(|&width| measure(images, width));
     }
@@ -58,7 +60,7 @@ fn measure(images: usize, width: usize) {
     let peak = peak_kilobytes().map_or_else(|| "-".to_string(), |kilobytes| (kilobytes / 1024).to_string());
     println!(
         "{images:>6} {width:>10} {single:>7.2} {:>12} {choice:>9.2} {neighbours:>7.2} {pca:>7.2} {peak:>8}{star}",
-        fit.evaluations
+        fit.passes
     );
 }
 

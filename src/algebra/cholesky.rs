@@ -1,5 +1,7 @@
 //! Solving linear equations with a symmetric positive matrix.
 
+use std::ops::Range;
+
 use super::{Matrix, dot, matmul};
 
 /// Columns that are eliminated together: within a block one after another, beyond it by one matrix product.
@@ -8,7 +10,7 @@ const BLOCK: usize = 96;
 /// `A = L L^T`.
 #[derive(Clone, Debug)]
 pub struct Cholesky {
-    /// `[d, d]`; only values at and below the diagonal count.
+    /// `[d, d]`, zeros above the diagonal.
     values: Vec<f64>,
     d: usize,
 }
@@ -38,6 +40,10 @@ impl Cholesky {
             let end = (start + BLOCK).min(d);
             factor.eliminate(start, end, ridge, rounding);
             factor.update(start, end);
+        }
+        // products with whole blocks of rows read there
+        for (i, row) in factor.values.chunks_exact_mut(d.max(1)).enumerate() {
+            row[i + 1..].fill(0.0);
         }
         factor
     }
@@ -79,35 +85,86 @@ impl Cholesky {
         }
     }
 
+    /// Blocks of rows, each with the columns up to its diagonal.
+    fn blocks(&self) -> impl DoubleEndedIterator<Item = (Range<usize>, Matrix<'_, f64>)> {
+        (0..self.d.div_ceil(BLOCK)).map(|block| {
+            let start = block * BLOCK;
+            let end = (start + BLOCK).min(self.d);
+            (start..end, Matrix::pitched(&self.values[start * self.d..end * self.d], end, self.d))
+        })
+    }
+
+    /// `L x`, x `[d, k]` in row-major order.
+    pub fn times(&self, x: &[f64], k: usize) -> Vec<f64> {
+        let mut product = vec![0.0; self.d * k];
+        for (Range { start, end }, rows) in self.blocks() {
+            matmul(&mut product[start * k..end * k], k, rows, Matrix::new(&x[..end * k], end), false);
+        }
+        product
+    }
+
+    /// `L^T x`, x `[d, k]` in row-major order.
+    pub fn transposed_times(&self, x: &[f64], k: usize) -> Vec<f64> {
+        let mut product = vec![0.0; self.d * k];
+        for (Range { start, end }, rows) in self.blocks() {
+            let x = Matrix::new(&x[start * k..end * k], end - start);
+            matmul(&mut product[..end * k], k, rows.transposed(), x, true);
+        }
+        product
+    }
+
+    /// `L^T L`, `[d, d]`.
+    pub fn gram(&self) -> Vec<f64> {
+        let mut gram = vec![0.0; self.d * self.d];
+        for (Range { end, .. }, rows) in self.blocks() {
+            matmul(&mut gram[..end * self.d], self.d, rows.transposed(), rows, true);
+        }
+        gram
+    }
+
     /// Replaces each column of `b`, `[d, k]` in row-major order, by the solution of `A x = b`.
     pub fn solve(&self, b: &mut [f64], k: usize) {
-        for i in 0..self.d {
-            let (done, rest) = b.split_at_mut(i * k);
-            let target = &mut rest[..k];
-            for (j, solved) in done.chunks_exact(k).enumerate() {
-                subtract(target, self.values[i * self.d + j], solved);
+        for (Range { start, end }, _) in self.blocks() {
+            let (done, rest) = b.split_at_mut(start * k);
+            let targets = &mut rest[..(end - start) * k];
+            if start > 0 {
+                let before = Matrix::pitched(&self.values[start * self.d..end * self.d], start, self.d);
+                let mut known = vec![0.0; targets.len()];
+                matmul(&mut known, k, before, Matrix::new(done, start), false);
+                subtract(targets, 1.0, &known);
             }
-            target.iter_mut().for_each(|value| *value /= self.values[i * self.d + i]);
+            for i in start..end {
+                let (solved, rest) = targets.split_at_mut((i - start) * k);
+                let target = &mut rest[..k];
+                for (j, solved) in (start..i).zip(solved.chunks_exact(k)) {
+                    subtract(target, self.values[i * self.d + j], solved);
+                }
+                target.iter_mut().for_each(|value| *value /= self.values[i * self.d + i]);
+            }
         }
         self.solve_transposed(b, k);
     }
 
     /// The same for `L^T x = b`.
     pub fn solve_transposed(&self, b: &mut [f64], k: usize) {
-        for i in (0..self.d).rev() {
-            let (before, rest) = b.split_at_mut(i * k);
-            let solved = &mut rest[..k];
-            solved.iter_mut().for_each(|value| *value /= self.values[i * self.d + i]);
-            for (j, target) in before.chunks_exact_mut(k).enumerate() {
-                subtract(target, self.values[i * self.d + j], solved);
+        for (Range { start, end }, _) in self.blocks().rev() {
+            let (before, rest) = b.split_at_mut(start * k);
+            let targets = &mut rest[..(end - start) * k];
+            for i in (start..end).rev() {
+                let (others, rest) = targets.split_at_mut((i - start) * k);
+                let solved = &mut rest[..k];
+                solved.iter_mut().for_each(|value| *value /= self.values[i * self.d + i]);
+                for (j, other) in (start..i).zip(others.chunks_exact_mut(k)) {
+                    subtract(other, self.values[i * self.d + j], solved);
+                }
+            }
+            if start > 0 {
+                let rows = Matrix::pitched(&self.values[start * self.d..end * self.d], start, self.d);
+                let mut known = vec![0.0; before.len()];
+                matmul(&mut known, k, rows.transposed(), Matrix::new(targets, end - start), false);
+                subtract(before, 1.0, &known);
             }
         }
-    }
-
-    /// L as `[d, d]`, zeros above the diagonal.
-    pub fn coordinates(&self) -> Vec<f32> {
-        let place = |at: usize| if at % self.d <= at / self.d { self.values[at] as f32 } else { 0.0 };
-        (0..self.d * self.d).map(place).collect()
     }
 }
 
@@ -157,11 +214,11 @@ mod tests {
         // roundings of a device that adds in another order
         let noise = normal(&mut stream(4, Purpose::Probe, 1), d * d, 1e-3);
         let entry = |i: usize, j: usize| f64::from(products[i * d + j] + noise[i * d + j]);
-        let found = Cholesky::of_products(d, 1e-5 * width as f64, entry).coordinates();
+        let found = Cholesky::of_products(d, 1e-5 * width as f64, entry).values;
         for i in 0..d {
             for j in 0..=i {
-                let product: f32 = (0..d).map(|k| found[i * d + k] * found[j * d + k]).sum();
-                assert!((f64::from(product) - entry(i, j)).abs() < 0.1, "{i}, {j}: {product} is not {}", entry(i, j));
+                let product: f64 = (0..d).map(|k| found[i * d + k] * found[j * d + k]).sum();
+                assert!((product - entry(i, j)).abs() < 0.1, "{i}, {j}: {product} is not {}", entry(i, j));
             }
         }
     }
@@ -174,11 +231,47 @@ mod tests {
             let product: f32 = x[i * d..(i + 1) * d].iter().zip(&x[j * d..(j + 1) * d]).map(|(a, b)| a * b).sum();
             f64::from(product) / d as f64
         };
-        let found = Cholesky::of(d, 0.5, entry).coordinates();
+        let factor = Cholesky::of(d, 0.5, entry);
+        let found = &factor.values;
         for (i, j) in [(0, 0), (d - 1, d - 1), (d - 1, 0), (BLOCK, BLOCK - 1), (d - 1, 2 * BLOCK), (5, 9)] {
-            let product: f64 = (0..d).map(|k| f64::from(found[i * d + k]) * f64::from(found[j * d + k])).sum();
+            let product: f64 = (0..d).map(|k| found[i * d + k] * found[j * d + k]).sum();
             let expected = entry(i.max(j), i.min(j)) + if i == j { 0.5 } else { 0.0 };
-            assert!((product - expected).abs() < 1e-5, "{i}, {j}: {product} is not {expected}");
+            assert!((product - expected).abs() < 1e-9, "{i}, {j}: {product} is not {expected}");
         }
+    }
+
+    #[test]
+    fn products_and_solutions_over_several_blocks_agree() {
+        let d = 2 * BLOCK + 37;
+        let k = 3;
+        let x = normal(&mut stream(5, Purpose::Probe, 0), d * d, 1.0);
+        let factor = Cholesky::of(d, 0.5, |i, j| dot_of(&x[i * d..][..d], &x[j * d..][..d]) / d as f64);
+        let asked: Vec<f64> = (0..d * k).map(|at| (at as f64 * 0.3).cos()).collect();
+        let at = |i: usize, j: usize| factor.values[i * d + j];
+        let near = |found: &[f64], slow: &dyn Fn(usize, usize) -> f64| {
+            for (place, found) in found.iter().enumerate() {
+                let slow = slow(place / k, place % k);
+                assert!((found - slow).abs() < 1e-8, "{place}: {found} is not {slow}");
+            }
+        };
+        let down = |i: usize, c: usize| (0..d).map(|j| at(i, j) * asked[j * k + c]).sum();
+        let across = |i: usize, c: usize| (0..d).map(|j| at(j, i) * asked[j * k + c]).sum();
+        near(&factor.times(&asked, k), &down);
+        near(&factor.transposed_times(&asked, k), &across);
+        let mut solved = asked.clone();
+        factor.solve(&mut solved, k);
+        near(&factor.times(&factor.transposed_times(&solved, k), k), &|i, c| asked[i * k + c]);
+        let mut solved = asked.clone();
+        factor.solve_transposed(&mut solved, k);
+        near(&factor.transposed_times(&solved, k), &|i, c| asked[i * k + c]);
+        let gram = factor.gram();
+        for (i, j) in [(0, 0), (d - 1, 3), (BLOCK, BLOCK - 1), (7, d - 2)] {
+            let slow: f64 = (0..d).map(|row| at(row, i) * at(row, j)).sum();
+            assert!((gram[i * d + j] - slow).abs() < 1e-9, "{i}, {j}");
+        }
+    }
+
+    fn dot_of(a: &[f32], b: &[f32]) -> f64 {
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
     }
 }

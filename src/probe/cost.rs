@@ -15,13 +15,17 @@ use crate::error::{Error, Result};
 use crate::net::Encoder;
 use crate::platform;
 
-/// Evaluations of the objective for one penalty; `cargo bench --bench probe` prints them.
-const EVALUATIONS: f64 = 100.0;
+/// Evaluations of the objective and products with its curvature for one penalty; `cargo bench --bench probe` prints them.
+const EVALUATIONS: f64 = 200.0;
+/// Factorisations for one penalty.
+const FACTORED: f64 = 3.0;
 /// Seconds per similarity: kNN keeps the nearest in one pass, retrieval sorts all.
 const SCANNED: f64 = 1.5e-9;
 const SORTED: f64 = 40e-9;
 /// Multiply-adds a second of the orthonormalisation, a loop on the host.
 const LOOPED: f64 = 1.5e9;
+/// Multiply-adds of thin products in double precision on the host, a second.
+const DOUBLE: f64 = 5e9;
 /// Pixel values that a forward pass is timed on.
 const TIMED: usize = 600_000;
 /// Forward passes, of which the fastest counts: the first may choose kernels.
@@ -219,8 +223,9 @@ impl Workload<'_> {
                 (n * d * d / speed.wide, 2.0 * n * d * k / speed.thin + d * d * k / LOOPED, d, 12.0 * d * d)
             }
             Space::Rows => {
-                let iteration = 2.0 * n * n * k / speed.thin + n * n * k / LOOPED;
-                (problems * (n * n * d / speed.wide + n.powi(3) / 6.0 / speed.factor), iteration, n, 24.0 * n * n)
+                // on the host: products with L and its transpose, and with the inverse of the preconditioner
+                let iteration = 2.0 * n * n * k / DOUBLE;
+                (problems * (n * n * d / speed.wide + n.powi(3) / 2.0 / speed.factor), iteration, n, 24.0 * n * n)
             }
             Space::Sampled => {
                 let s = SAMPLED as f64;
@@ -228,7 +233,7 @@ impl Workload<'_> {
                 (s * s * d / speed.wide, iteration, s, 4.0 * s * d + 12.0 * s * s)
             }
         };
-        let fit = factor.powi(3) / 6.0 / speed.factor + EVALUATIONS * iteration;
+        let fit = FACTORED * factor.powi(3) / 6.0 / speed.factor + EVALUATIONS * iteration;
         Cost { seconds: setup + fits * fit, bytes: rows + bytes }
     }
 }

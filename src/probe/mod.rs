@@ -9,8 +9,8 @@ pub mod few;
 pub mod interval;
 pub mod knn;
 pub mod labelled;
-mod lbfgs;
 pub mod linear;
+mod newton;
 pub mod pca;
 pub mod plane;
 mod probing;
@@ -19,6 +19,7 @@ pub mod retrieval;
 mod row;
 mod sample;
 mod settings;
+mod spanned;
 #[cfg(not(target_family = "wasm"))]
 pub mod tsne;
 

@@ -1,9 +1,10 @@
-//! Multinomial logistic regression as an optimisation problem: standardised rows on the device, the objective and its gradient.
+//! Multinomial logistic regression as an optimisation problem: standardised rows on the device, the loss and its derivatives.
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
 
 use super::features::{Features, floats};
+use super::newton::{Loss, Point};
 use crate::error::{Error, Result};
 use crate::platform;
 
@@ -117,27 +118,10 @@ impl Problem {
         Ok(data.iter::<i64>().map(|class| class as u16).collect())
     }
 
-    /// Objective and gradient at `theta`.
-    pub(super) async fn evaluate(&self, theta: &[f64], l2: f64) -> Result<(f64, Vec<f64>)> {
-        let n = self.x.dims()[0] as f64;
-        let log_p = log_softmax(self.logits(theta), 1); // [n, k]
-        let loss = (log_p.clone() * self.hot.clone()).sum().neg() / n;
-        let slope = (log_p.exp() - self.hot.clone()) / n; // d loss / d logits
-        let dw = self.x.clone().transpose().matmul(slope.clone()); // [d, k]
-        let read = Transaction::default().register(loss).register(dw).register(slope.sum_dim(0)).execute_async().await;
-        let [loss, dw, db]: [TensorData; 3] = read
-            .map_err(Error::read)?
-            .try_into()
-            .map_err(|_| Error::DeviceLost("a read came back incomplete".into()))?;
-        platform::yield_now().await;
-        let weights = self.width * self.classes;
-        let mut gradient: Vec<f64> = floats(dw)?.into_iter().chain(floats(db)?).map(f64::from).collect();
-        for (slope, w) in gradient[..weights].iter_mut().zip(theta) {
-            *slope += l2 * w;
-        }
-        let penalty = 0.5 * l2 * theta[..weights].iter().map(|w| w * w).sum::<f64>();
-        let loss = floats(loss)?.first().copied().map_or(f64::NAN, f64::from);
-        Ok((loss + penalty, gradient))
+    /// Slopes of weights and biases from those of the logits, to be read with other tensors.
+    fn slopes(&self, read: Transaction, logits: Tensor<2>) -> Transaction {
+        let weights = self.x.clone().transpose().matmul(logits.clone()); // [d, k]
+        read.register(weights).register(logits.sum_dim(0))
     }
 
     /// `X^T X / n`, `[d, d]`.
@@ -152,4 +136,49 @@ impl Problem {
         let products = self.x.clone().matmul(self.x.clone().transpose());
         floats(products.into_data_async().await.map_err(Error::read)?)
     }
+}
+
+impl Loss for Problem {
+    /// Probabilities, `[n, k]`.
+    type Predictions = Tensor<2>;
+
+    fn weights(&self) -> usize {
+        self.width * self.classes
+    }
+
+    async fn evaluate(&self, theta: &[f64]) -> Result<Point<Tensor<2>>> {
+        let [n, classes] = self.hot.dims();
+        let log_p: Tensor<2> = log_softmax(self.logits(theta), 1);
+        let loss = (log_p.clone() * self.hot.clone()).sum().neg() / n as f64;
+        let probabilities: Tensor<2> = log_p.exp();
+        let others = probabilities.clone().neg() + 1.0;
+        let variance = (probabilities.clone() * others).sum() / (n * classes) as f64;
+        let wrong = (probabilities.clone() - self.hot.clone()) / n as f64; // d loss / d logits
+        let read = self.slopes(Transaction::default().register(loss).register(variance), wrong);
+        let [loss, variance, weights, biases] = received(read).await?;
+        let first = |values: Vec<f32>| values.first().copied().map_or(f64::NAN, f64::from);
+        Ok(Point {
+            value: first(loss),
+            gradient: weights.into_iter().chain(biases).map(f64::from).collect(),
+            variance: first(variance),
+            predictions: probabilities,
+        })
+    }
+
+    async fn curve(&self, probabilities: &Tensor<2>, direction: &[f64]) -> Result<Vec<f64>> {
+        let n = self.x.dims()[0] as f64;
+        let change = self.logits(direction);
+        let mean = (change.clone() * probabilities.clone()).sum_dim(1); // [n, 1]
+        let bent = probabilities.clone() * (change - mean) / n;
+        let [weights, biases] = received(self.slopes(Transaction::default(), bent)).await?;
+        Ok(weights.into_iter().chain(biases).map(f64::from).collect())
+    }
+}
+
+/// Values of the tensors of a transaction, on the host.
+async fn received<const N: usize>(read: Transaction) -> Result<[Vec<f32>; N]> {
+    let read = read.execute_async().await.map_err(Error::read)?;
+    platform::yield_now().await;
+    let values = read.into_iter().map(floats).collect::<Result<Vec<_>>>()?;
+    values.try_into().map_err(|_| Error::DeviceLost("a read came back incomplete".into()))
 }

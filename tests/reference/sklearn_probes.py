@@ -4,13 +4,17 @@ A short run is trained on a part of Fashion-MNIST. `nolabel eval --json` measure
 the same images, and scikit-learn classifies those: logistic regression with the same penalty on standardised features (C = 1 /
 (images * l2)), and nearest neighbours by cosine, weighted by exp(similarity / temperature). Differences are shares of the test
 images: 0.002 are 0.2 percentage points.
+
+Few images with many features are compared at every penalty: a test of the library fits probes to files of features that are
+written here, and predicts test rows. Such fits separate their classes almost perfectly, and the weaker the penalty, the further
+away is the minimum.
 """
 
 import gzip
 import json
 
 import numpy as np
-from harness import ROOT, Comparison, nolabel
+from harness import ROOT, Comparison, library_test, nolabel
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
@@ -19,6 +23,10 @@ DATA = ROOT / "data" / "fashion-mnist"
 COUNTS = {"train": 5000, "t10k": 10_000}
 LAYERS = ["gap", "block3"]
 LIMIT = 2e-3
+PENALTIES = [1e-1, 1e-2, 1e-3, 1e-4]
+# images, features, classes
+FEW = [(60, 12_288, 10), (300, 3072, 10), (300, 784, 5), (800, 784, 10)]
+TESTED = 2000
 TRAIN = ["train", "rotation", "--steps", 100, "--seed", 1, "--device", "cpu"]
 
 
@@ -56,7 +64,53 @@ def neighbours(x, y, settings, asked, truth):
     return model.fit(x, y).score(asked, truth)
 
 
+def clouds(images, features, classes):
+    """Rows of overlapping classes whose features are mixtures of a few directions, as pixels are, and noise."""
+    draw = np.random.default_rng(images * features)
+    axes = draw.normal(size=(50, features)) / np.sqrt(1 + np.arange(50))[:, None]
+    labels = np.arange(images + TESTED) % classes
+    shares = draw.normal(size=(images + TESTED, 50))
+    shares[np.arange(images + TESTED), labels] += 2
+    rows = shares @ axes + draw.normal(size=(images + TESTED, features))
+    return rows.astype("<f4"), labels.astype("<u2")
+
+
+def converged(x, y, l2, asked):
+    """Classes predicted by scikit-learn, solved by Newton's method in coordinates of the space that the rows span: the penalty does
+    not see the rotation, and the problem is small."""
+    scale = StandardScaler().fit(x)
+    x, asked = scale.transform(x), scale.transform(asked)
+    if len(x) < x.shape[1]:
+        directions = np.linalg.svd(x, full_matrices=False)[2]
+        x, asked = x @ directions.T, asked @ directions.T
+    model = LogisticRegression(C=1 / (len(x) * l2), solver="newton-cg", tol=1e-7, max_iter=1000)
+    return model.fit(x, y).predict(asked)
+
+
+def few_images(folder):
+    for images, features, classes in FEW:
+        rows, labels = clouds(images, features, classes)
+        case = folder / f"{images}-{features}"
+        case.mkdir()
+        rows.tofile(case / "rows.f32")
+        labels.tofile(case / "labels.u16")
+        sizes = {"images": images, "features": features, "classes": classes, "penalties": PENALTIES}
+        (case / "sizes.json").write_text(json.dumps(sizes))
+    library_test("probe::linear::tests::probes_of_files_are_fitted", NOLABEL_PROBES=folder)
+    for images, features, classes in FEW:
+        case = folder / f"{images}-{features}"
+        rows, labels = clouds(images, features, classes)
+        rows, truth = rows.astype(np.float64), labels[images:]
+        for l2 in PENALTIES:
+            ours = np.fromfile(case / f"{l2:g}.u16", dtype="<u2")
+            theirs = converged(rows[:images], labels[:images], l2, rows[images:])
+            off = abs((ours == truth).mean() - (theirs == truth).mean())
+            yield Comparison(f"{images} of {features}, L2 {l2:g}, accuracy", off, LIMIT)
+
+
 def comparisons(program, folder):
+    (folder / "few").mkdir()
+    yield from few_images(folder / "few")
     data, run = part_of_the_data(folder / "data"), folder / "run"
     nolabel(program, *TRAIN, *data, "--out", run)
     for layer in LAYERS:

@@ -8,4 +8,5 @@ pub(super) mod probe_table;
 pub(super) mod progress;
 pub(super) mod run_summary;
 pub(super) mod spinner;
+pub(super) mod standing;
 pub(super) mod table;

@@ -1,7 +1,8 @@
 //! Probe results as a table and in sentences.
 
+use super::standing::against;
 use super::table::Table;
-use crate::evaluate::best_control;
+use crate::evaluate::{Standing, best_control};
 use crate::format;
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::Untrained;
@@ -56,16 +57,17 @@ fn cell(rows: &[ProbeRow], source: Source, layer: &str, kind: &str) -> String {
     format!("{}{}", format::percent(row.accuracy), if best { " *" } else { "  " })
 }
 
-/// The best layer compared with the best control, one sentence for each probe.
-pub(crate) fn verdict(rows: &[ProbeRow]) -> Vec<String> {
-    judged().filter_map(|(kind, title)| sentence(rows, kind, title)).collect()
+/// The best layer compared with the best control on this number of test images, one sentence for each probe. Mean average
+/// precision is judged as a share is: no values between 0 and 1 vary more than zeros and ones of the same mean.
+pub(crate) fn verdict(rows: &[ProbeRow], images: usize) -> Vec<String> {
+    judged().filter_map(|(kind, title)| sentence(rows, images, kind, title)).collect()
 }
 
 fn judged() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     KINDS.iter().filter(|(kind, _)| JUDGED.contains(kind))
 }
 
-fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
+fn sentence(rows: &[ProbeRow], images: usize, kind: &str, title: &str) -> Option<String> {
     let best = |source| ProbeRow::best(rows, source, kind);
     let trained = best(Source::Trained)?;
     let untrained = best(Source::Untrained)?;
@@ -74,12 +76,10 @@ fn sentence(rows: &[ProbeRow], kind: &str, title: &str) -> Option<String> {
         row.map_or(String::new(), |row| format!(", {} {place}", format::percent(row.accuracy)))
     };
     let control = best_control(rows, kind)?.accuracy;
-    let points = 100.0 * (trained.accuracy - control);
-    let judged = match format!("{:.1}", points.abs()).as_str() {
-        "0.0" => "no better and no worse than the better control".to_string(),
-        size if points > 0.0 => format!("{size} points above the better control"),
-        size => format!("{size} points below the better control: this probe finds nothing useful in what was learned"),
-    };
+    let mut judged = against(trained.accuracy, control, images, "the better control");
+    if Standing::of(trained.accuracy, control, images) == Standing::Below {
+        judged.push_str(": this probe finds nothing useful in what was learned");
+    }
     Some(format!(
         "Best with best (*), {title}: {} at {} after training, {} at {} before it, {} on raw pixels{}{}: {judged}.",
         format::percent(trained.accuracy),
@@ -130,6 +130,9 @@ pub(crate) fn seeds(rows: &[ProbeRow], others: &[Untrained]) -> Vec<String> {
 mod tests {
     use super::*;
 
+    /// Test images on which five points are a difference.
+    const IMAGES: usize = 10_000;
+
     fn rows(trained: [f64; 2], untrained: f64, pixels: f64) -> Vec<ProbeRow> {
         let row = |source, layer: &str, probe: &str, accuracy| ProbeRow {
             source,
@@ -173,21 +176,26 @@ mod tests {
                 .is_some_and(|line| line.contains("supervised encoder") && line.contains("90.0 % *"))
         );
         assert!(!table(&rows).contains("gap"), "what the encoder's own layer names is no layer that was read");
-        let said = verdict(&rows).join(" ");
+        let said = verdict(&rows, IMAGES).join(" ");
         assert!(said.contains("90.0 % after training with labels: 5.0 points above"), "{said}");
     }
 
     #[test]
     fn the_better_control_is_the_one_to_beat() {
-        let judged = |trained, untrained, pixels| verdict(&rows(trained, untrained, pixels)).join(" ");
+        let judged = |trained, untrained, pixels| verdict(&rows(trained, untrained, pixels), IMAGES).join(" ");
         assert!(judged([0.5, 0.75], 0.6, 0.7).contains("75.0 % at block2 after training"));
         assert!(judged([0.5, 0.75], 0.6, 0.7).contains("5.0 points above"));
         assert!(judged([0.65, 0.5], 0.7, 0.6).contains("5.0 points below"));
         assert!(judged([0.7, 0.5], 0.7, 0.6).contains("no better and no worse"));
-        assert_eq!(verdict(&rows([0.7, 0.5], 0.7, 0.6)).len(), 1, "what was not measured is not judged");
+        assert_eq!(verdict(&rows([0.7, 0.5], 0.7, 0.6), IMAGES).len(), 1, "what was not measured is not judged");
         let mut rows = rows([0.5, 0.75], 0.6, 0.7);
         rows.push(ProbeRow { source: Source::Pca, accuracy: 0.74, ..rows[3].clone() });
-        assert!(verdict(&rows)[0].contains("74.0 % on their PCA: 1.0 points above"), "{:?}", verdict(&rows));
+        let said = verdict(&rows, 100_000);
+        assert!(said[0].contains("74.0 % on their PCA: 1.0 points above"), "{said:?}");
+        let said = verdict(&rows, 100);
+        assert!(said[0].contains("74.0 % on their PCA: +1.0 points, too close to the better control"), "{said:?}");
+        let said = verdict(&self::rows([0.69, 0.5], 0.7, 0.6), 100);
+        assert!(!said[0].contains("nothing useful"), "{said:?}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Classifiers trained with labels, as tables and in words.
 
+use crate::cli::output::standing::against;
 use crate::cli::output::table::Table;
 use crate::format;
 use crate::probe::labelled::{FINETUNE, LabelledPlan, Length, SGD};
@@ -10,16 +11,17 @@ use crate::session::folder::{Details, Tuned};
 const NORMED: &str = "The encoder is frozen; its features go through a batch norm without scale and shift, so that their size does \
                       not matter.";
 
-/// A table and sentences for each training that was asked for; `images` is the number of training images.
-pub(in crate::cli) fn text(details: &Details, images: usize, width: usize) -> Vec<String> {
+/// A table and sentences for each training that was asked for; `images` are the numbers of training and of test images.
+pub(in crate::cli) fn text(details: &Details, images: [usize; 2], width: usize) -> Vec<String> {
+    let [train_images, test_images] = images;
     let parts = [
-        details.sgd.as_ref().map(|tuned| (tuned, "linear layer on", still(tuned))),
-        details.finetune.as_ref().map(|tuned| (tuned, "fine-tuned from", from_weights(tuned))),
+        details.sgd.as_ref().map(|tuned| (tuned, "linear layer on", still(tuned, test_images))),
+        details.finetune.as_ref().map(|tuned| (tuned, "fine-tuned from", from_weights(tuned, test_images))),
         details.supervised.as_ref().map(|tuned| (tuned, "trained from", supervised(tuned))),
     ];
     let part = |(tuned, head, verdict): (&Tuned, &str, Vec<String>)| {
         let mut sentences = verdict;
-        sentences.push(how(&tuned.plan, images));
+        sentences.push(how(&tuned.plan, train_images));
         let prose: Vec<String> = sentences.iter().map(|sentence| format::wrap(sentence, width)).collect();
         format!("{}\n\n{}", table(&tuned.rows, head), prose.join("\n"))
     };
@@ -56,22 +58,23 @@ fn of(tuned: &Tuned, source: Source) -> Option<f64> {
     rows.find(|row| row.source == source && [SGD, FINETUNE].contains(&row.probe.as_str())).map(|row| row.accuracy)
 }
 
-/// The linear layer on the trained encoder compared with the better control.
-fn still(tuned: &Tuned) -> Vec<String> {
+/// The linear layer on the trained encoder compared with the better control, on this number of test images.
+fn still(tuned: &Tuned, images: usize) -> Vec<String> {
     let controls = [Source::Untrained, Source::RawPixels].into_iter().filter_map(|source| of(tuned, source));
     let apart = of(tuned, Source::Trained).zip(controls.reduce(f64::max));
-    let said =
-        apart.map(|(own, control)| format!("SGD, trained encoder: {}.", than(own, control, "the better control")));
+    let said = apart.map(|(own, control)| {
+        format!("SGD, trained encoder: {}.", against(own, control, images, "the better control"))
+    });
     said.into_iter().chain([NORMED.to_string()]).collect()
 }
 
-/// Fine-tuning compared with the supervised control.
-fn from_weights(tuned: &Tuned) -> Vec<String> {
+/// Fine-tuning compared with the supervised control, on this number of test images.
+fn from_weights(tuned: &Tuned, images: usize) -> Vec<String> {
     let apart = of(tuned, Source::Trained).zip(of(tuned, Source::Supervised));
     let said = apart.map(|(own, control)| {
         format!(
             "Fine-tuned: {}, which took the same steps on the same views.",
-            than(own, control, "the supervised control")
+            against(own, control, images, "the supervised control")
         )
     });
     said.into_iter().collect()
@@ -85,16 +88,6 @@ fn supervised(tuned: &Tuned) -> Vec<String> {
         )
     });
     said.into_iter().collect()
-}
-
-/// `1.4 points above the better control`.
-fn than(own: f64, control: f64, what: &str) -> String {
-    let points = 100.0 * (own - control);
-    match format!("{:.1}", points.abs()).as_str() {
-        "0.0" => format!("no better and no worse than {what}"),
-        size if points > 0.0 => format!("{size} points above {what}"),
-        size => format!("{size} points below {what}"),
-    }
 }
 
 /// The training in words, for this number of images.
@@ -151,7 +144,7 @@ mod tests {
             finetune: Some(Tuned { plan: LabelledPlan::network(28), rows: finetune.to_vec() }),
             ..Details::default()
         };
-        let parts = text(&details, 6400, 200);
+        let parts = text(&details, [6400, 10_000], 200);
         let flat = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines: Vec<&str> = parts[0].lines().collect();
         assert_eq!(lines[0], "linear layer on    layer  width  accuracy  95 % interval  rate");
@@ -175,5 +168,8 @@ mod tests {
             assert!(flat(&parts[1]).contains(words), "no `{words}` in\n{}", parts[1]);
         }
         assert_eq!(parts.len(), 2, "what was not asked for is not told");
+        let few = text(&details, [6400, 60], 200);
+        assert!(few[0].contains("+5.0 points, too close to the better control"), "{}", few[0]);
+        assert!(few[1].contains("-2.0 points, too close to the supervised control"), "{}", few[1]);
     }
 }

@@ -248,7 +248,8 @@ impl EvalText<'_> {
         let prose = probe_table::seeds(rows, &details.untrained);
         parts.extend(prose.iter().map(|sentence| format::wrap(sentence, TEXT_WIDTH)));
         parts.extend(details.few_labels.as_ref().map(|curves| few::text(curves, TEXT_WIDTH)));
-        parts.extend(labelled::text(details, probe::count(&data.train, settings.train_images), TEXT_WIDTH));
+        let images = [(&data.train, settings.train_images), (&data.test, settings.test_images)];
+        parts.extend(labelled::text(details, images.map(|(split, wanted)| probe::count(split, wanted)), TEXT_WIDTH));
         parts.extend(self.transfer.as_ref().map(|sentence| format::wrap(sentence, TEXT_WIDTH)));
         if !details.from_cache.is_empty() {
             let known = details.from_cache.join(", ");
@@ -275,7 +276,8 @@ pub(crate) fn present(rows: &[ProbeRow], settings: &ProbeSettings, data: &Datase
         selected.readout.name
     );
     let mut lines = vec![format!("{}\n", probe_table::table(rows))];
-    lines.extend(probe_table::verdict(rows).iter().map(|sentence| format::wrap(sentence, TEXT_WIDTH)));
+    let images = probe::count(&data.test, settings.test_images);
+    lines.extend(probe_table::verdict(rows, images).iter().map(|sentence| format::wrap(sentence, TEXT_WIDTH)));
     lines.extend(probe_table::intervals(rows).map(|sentence| format::wrap(&sentence, TEXT_WIDTH)));
     lines.push(format!("\n{}", format::wrap(&how, TEXT_WIDTH)));
     lines.join("\n")

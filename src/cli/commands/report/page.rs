@@ -8,11 +8,11 @@ use crate::cli::commands::eval;
 use crate::cli::output::html::chart::{Across, Chart, Line};
 use crate::cli::output::html::{document, escape, fact, section, small, with_code};
 use crate::cli::output::probe_table;
+use crate::cli::output::standing::against;
 use crate::data::Dataset;
 use crate::evaluate::{Standing, best_control};
 use crate::format;
 use crate::method::Info;
-use crate::probe;
 use crate::session::checkpoint::Header;
 use crate::session::event::{ProbeRow, Source, Started};
 use crate::session::folder::{Evaluation, Record};
@@ -92,15 +92,9 @@ impl Page<'_> {
         let best = |source| ProbeRow::best(&evaluation.rows, source, kind);
         let own = best(Source::Trained)?;
         let control = best_control(&evaluation.rows, kind)?.accuracy;
-        let points = 100.0 * (own.accuracy - control);
         let [_, images] = evaluation.images();
-        let standing = Standing::of(own.accuracy, control, images);
-        let words = match standing {
-            Standing::Above => format!("{points:.1} points above the better control"),
-            Standing::Below => format!("{:.1} points below the better control", -points),
-            Standing::Level => format!("{points:+.1} points: too close to the better control to tell them apart"),
-        };
-        let class = standing.word();
+        let words = against(own.accuracy, control, images, "the better control");
+        let class = Standing::of(own.accuracy, control, images).word();
         let share = format::percent(own.accuracy);
         Some(format!(
             "<li class=\"{class}\"><span>{title}, {}</span><b>{share}</b><span>{words}</span></li>",
@@ -115,7 +109,9 @@ impl Page<'_> {
         let rows = evaluation.details.with_supervised(&evaluation.rows);
         let rows = rows.as_slice();
         let charts: String = PROBES.iter().map(|(kind, title)| layers_chart(rows, kind, title).html()).collect();
-        let sentences = [probe_table::verdict(rows), probe_table::seeds(rows, &evaluation.details.untrained)].concat();
+        let [_, images] = evaluation.images();
+        let sentences =
+            [probe_table::verdict(rows, images), probe_table::seeds(rows, &evaluation.details.untrained)].concat();
         let sentences = sentences.join(" ").replace(" (*)", "");
         let how = format!(
             "Measured with {} {}One run, one seed. The best layer (bold) is picked by the {}. On {}, nolabel {}.",
@@ -144,8 +140,8 @@ impl Page<'_> {
 
     /// Classifiers trained with labels, where there are any.
     fn labelled(&self) -> String {
-        let Some(Evaluation { details, settings, .. }) = &self.evaluation else { return String::new() };
-        let parts = eval::labelled::text(details, probe::count(&self.data.train, settings.train_images), PROSE);
+        let Some(evaluation) = &self.evaluation else { return String::new() };
+        let parts = eval::labelled::text(&evaluation.details, evaluation.images(), PROSE);
         let parts: String = parts.iter().map(|part| format!("<pre>{}</pre>", escape(part))).collect();
         if parts.is_empty() { parts } else { section("Trained with labels", &parts) }
     }
