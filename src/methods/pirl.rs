@@ -114,7 +114,7 @@ impl Method for Pirl {
         lesson: "A jigsaw puzzle asks where the tiles belong, so the answer depends on their order. Here the order must not matter \
                  at all: the network has to describe the image, however the tiles lie. A memory keeps the last description of \
                  every image of the data set, and both versions of an image have to match it.",
-        loss: "0 would mean that both versions are matched with their image with certainty.",
+        loss: "0 would mean that both versions are told from all other images with certainty.",
         metric: Metric {
             name: "images recognised from shuffled tiles",
             better: Better::Higher,

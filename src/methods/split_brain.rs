@@ -87,7 +87,7 @@ impl Method for SplitBrain {
                  each half has to predict what only the other one sees, so there is nothing to copy. Together they have seen \
                  the whole image, and together they are the encoder. Images in colour are split into lightness and colours, \
                  gray ones into coarse and fine.",
-        loss: "0 would mean that each half of the network predicts what it cannot see with certainty.",
+        loss: "0 would mean that each half predicts with certainty what only the other is given.",
         metric: Metric {
             name: "loss compared with one fixed answer",
             better: Better::Lower,

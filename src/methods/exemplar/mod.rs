@@ -101,7 +101,7 @@ impl Method for Exemplar {
         lesson: "Every image becomes a class of its own, made of itself in many disguises. To tell thousands of such classes \
                  apart the network needs features that say much about a thing and do not change when it is moved, turned or \
                  put into another light. It is the oldest of the methods here, and the idea behind SimCLR and its kin.",
-        loss: "0 would mean that every version is matched with its image with certainty.",
+        loss: "0 would mean that every version is told from those of other images with certainty.",
         metric: Metric {
             name: "matching version found",
             better: Better::Higher,

@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(metric(&silent, &turns()), None);
         let spoken = metric(&run(5), &turns()).expect("it has one");
         assert_eq!((spoken.y, spoken.levels[0].value), ((0.0, 1.0), 0.25));
-        assert_eq!(spoken.summary, "Turn accuracy: about 28.0 % after 5 steps.");
+        assert_eq!(spoken.summary, "Turn accuracy: about 30.0 % after 5 steps.");
         assert_eq!(spoken.levels[0].name, "guessing");
     }
 
