@@ -1,5 +1,6 @@
 //! The built page in a real browser: it loads, trains, obeys, explains its failures and agrees with itself on two devices.
 
+mod embedded;
 mod offline;
 mod reading;
 mod saved_runs;

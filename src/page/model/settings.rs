@@ -22,6 +22,9 @@ const PACE_KEYS: [&str; 2] = ["read_every", PROBE_EVERY];
 /// Name in links of the steps between two rounds of probes.
 pub const PROBE_EVERY: &str = "probe_every";
 
+/// Parts of the page that a link can hide, so that a course page shows what it speaks of.
+pub const PARTS: [&str; 5] = ["task", "training", "probes", "settings", "files"];
+
 /// The visitor's choices. The method's preset fills in the rest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -38,6 +41,10 @@ pub struct Settings {
     pub changed: BTreeMap<String, String>,
     /// True if the run starts by itself.
     pub autostart: bool,
+    /// True for a page within another: without headline and explanations.
+    pub embed: bool,
+    /// Parts of the page that are hidden, among [`PARTS`].
+    pub hide: Vec<String>,
 }
 
 impl Default for Settings {
@@ -49,6 +56,8 @@ impl Default for Settings {
             device: DeviceChoice::Auto,
             changed: BTreeMap::new(),
             autostart: false,
+            embed: false,
+            hide: Vec::new(),
         }
     }
 }
@@ -73,6 +82,8 @@ impl Settings {
             "data" => self.data = dataset_choice::full_name(text).to_string(),
             "device" => self.device = text.parse()?,
             "autostart" => self.autostart = switch("autostart", text)?,
+            "embed" => self.embed = switch("embed", text)?,
+            "hide" => self.hide = parts(text)?,
             _ => drop(self.changed.insert(short(key).to_string(), text.to_string())),
         }
         Ok(())
@@ -106,7 +117,9 @@ impl Settings {
             }
         }
         let pace = PACE_KEYS.iter().filter_map(|key| Some((key.to_string(), self.filled(key)?.to_string())));
-        pairs.into_iter().chain(pace).collect()
+        let embed = self.embed.then(|| ("embed".to_string(), "1".to_string()));
+        let hide = (!self.hide.is_empty()).then(|| ("hide".to_string(), self.hide.join(",")));
+        pairs.into_iter().chain(pace).chain(embed).chain(hide).collect()
     }
 
     /// Takes over the settings of an existing run of the chosen method.
@@ -251,6 +264,15 @@ fn whole(key: &str, text: &str) -> Result<usize> {
     text.parse().map_err(|_| Error::Config(format!("{key} must be a whole number, not `{text}`")))
 }
 
+/// A list of [`PARTS`], separated by commas.
+fn parts(text: &str) -> Result<Vec<String>> {
+    let names: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    match names.iter().find(|name| !PARTS.contains(name)) {
+        Some(name) => Err(Error::Config(format!("hide knows no `{name}`; there are: {}", PARTS.join(", ")))),
+        None => Ok(names.into_iter().map(String::from).collect()),
+    }
+}
+
 fn switch(key: &str, text: &str) -> Result<bool> {
     match text {
         "1" | "true" | "" => Ok(true),
@@ -367,8 +389,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_link_for_a_course_page_keeps_its_parts_hidden() {
+        let (settings, problems) = read("embed=1&hide=settings, files&seed=3");
+        assert_eq!((problems.len(), settings.embed), (0, true));
+        let config = settings.config(&menu(), Kind::Cpu).expect("all fit");
+        let written = settings.write(&config, &card("one"));
+        let (again, _) = Settings::read(written.iter().map(|(key, text)| (key.as_str(), text.as_str())));
+        assert_eq!((again.embed, again.hide), (true, vec!["settings".to_string(), "files".to_string()]));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_said_and_left_alone() {
-        for (query, word) in [("device=tpu", "tpu"), ("preset=huge", "huge"), ("autostart=maybe", "autostart")] {
+        for (query, word) in
+            [("device=tpu", "tpu"), ("preset=huge", "huge"), ("autostart=maybe", "autostart"), ("hide=menu", "probes")]
+        {
             let (settings, problems) = read(query);
             assert!(problems.len() == 1 && problems[0].contains(word), "{problems:?}");
             assert_eq!(settings, Settings::default());

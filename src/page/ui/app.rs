@@ -21,6 +21,7 @@ pub fn App() -> impl IntoView {
     provide_context(state);
     test_hooks::install(state.run);
     state.connect();
+    show_parts(state);
     view! {
         <div class="side">
             <Notice/>
@@ -37,4 +38,17 @@ pub fn App() -> impl IntoView {
             <Probes/>
         </div>
     }
+}
+
+/// Marks the page with what the link hides, for the style sheet.
+fn show_parts(state: PageState) {
+    let Some(root) = document().document_element() else { return };
+    state.settings.with_untracked(|settings| {
+        let embed = settings.embed.then(|| ("data-embed", String::new()));
+        let hide = ("data-hide", settings.hide.join(" "));
+        for (name, value) in embed.into_iter().chain([hide]) {
+            // an attribute of a valid name can always be set
+            let _ = root.set_attribute(name, &value);
+        }
+    });
 }

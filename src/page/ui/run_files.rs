@@ -9,6 +9,16 @@ use crate::page::model::saved_run_text;
 use crate::page::state::store::PageState;
 use crate::worker::protocol::SavedRun;
 
+/// Shown within a page of another site, for which browsers give each page a storage of its own.
+const APART: &str =
+    "This page is shown inside another site: the browser keeps runs made here apart from those of the page itself.";
+
+/// True within a frame whose surroundings the browser hides from this page.
+fn is_in_foreign_frame() -> bool {
+    let framed = window().parent().ok().flatten().is_some_and(|parent| parent != window());
+    framed && window().frame_element().ok().flatten().is_none()
+}
+
 /// The offer to continue or delete the saved run, if there is one.
 #[component]
 pub fn Offer() -> impl IntoView {
@@ -72,6 +82,7 @@ pub fn Files() -> impl IntoView {
                 </label>
             </div>
             <p class="hint" data-testid="safe">{safe}</p>
+            {is_in_foreign_frame().then(|| view! { <p class="hint" data-testid="apart">{APART}</p> })}
             <div role="status" data-testid="save-error">
                 {move || refused.get().map(|message| view! { <p class="notice">{message}</p> })}
             </div>
