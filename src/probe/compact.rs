@@ -141,7 +141,8 @@ impl<'a> Compact<'a> {
     }
 
     /// Fits a probe for each penalty, from strong to weak, each starting from the weights of the one before. The penalty that
-    /// classifies most of the rows set `aside` is chosen, the stronger of two that tie.
+    /// classifies most of the rows set `aside` is chosen, the stronger of two that tie. Once a penalty classifies clearly fewer
+    /// than one before it, the weaker ones, whose fits take longest, are left out and count as many as it.
     ///
     /// # Errors
     /// When the device is lost.
@@ -149,7 +150,7 @@ impl<'a> Compact<'a> {
         let asked = Problem::new(aside, device);
         let mut theta = self.start();
         let mut choice = Choice { l2: 0.0, theta: Vec::new(), right: Vec::with_capacity(penalties.len()) };
-        for &l2 in penalties {
+        for (place, &l2) in penalties.iter().enumerate() {
             theta = self.solve(theta, l2).await?.at;
             let weights = self.weights(&theta);
             let named = asked.predict(&weights).await?;
@@ -158,6 +159,10 @@ impl<'a> Compact<'a> {
                 choice = Choice { l2, theta: weights, ..choice };
             }
             choice.right.push(right);
+            if is_clearly_below(right, &choice.right, aside.rows.len()) {
+                choice.right.resize(choice.right.len() + penalties.len() - place - 1, right);
+                break;
+            }
         }
         Ok(choice)
     }
@@ -177,6 +182,14 @@ impl<'a> Compact<'a> {
         weights.extend(bias);
         weights
     }
+}
+
+/// True if `right` of `rows` is more than two standard errors below the most of `others`.
+fn is_clearly_below(right: usize, others: &[usize], rows: usize) -> bool {
+    let most = others.iter().copied().max().unwrap_or(0);
+    let share = most as f64 / rows.max(1) as f64;
+    let error = (rows as f64 * share * (1.0 - share)).sqrt();
+    (most as f64 - right as f64) > 2.0 * error
 }
 
 #[cfg(test)]
@@ -303,6 +316,16 @@ mod tests {
         assert_eq!(Space::of(48, 150_528), Space::Rows);
         assert_eq!(Space::of(3000, 3000), Space::Features);
         assert_eq!([Space::of(20_000, 12_288), Space::of(9000, 16_875)], [Space::Sampled; 2]);
+    }
+
+    #[test]
+    fn a_path_ends_where_it_clearly_goes_down() {
+        // 90 of 100: the standard error is 3
+        assert!(!is_clearly_below(84, &[80, 90, 84], 100));
+        assert!(is_clearly_below(83, &[80, 90, 83], 100));
+        assert!(!is_clearly_below(0, &[], 0));
+        // every row is classified correctly: any less is clear
+        assert!(is_clearly_below(99, &[100, 99], 100));
     }
 
     #[test]
