@@ -426,7 +426,7 @@ async fn counts(page: &Page, run: &str) -> [u64; 2] {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_training_step_is_few_dispatches() {
     let page = Page::open("/", &SOFTWARE_GPU).await;
-    for (method, most) in [("rotation", 48), ("simsiam", 78), ("barlow-twins", 81)] {
+    for (method, most) in [("rotation", 48), ("simsiam", 78), ("barlow-twins", 81), ("moco", 400), ("swav", 400)] {
         let [dispatches, submits] = counts(&page, &format!("method={method}&batch=4&width=4")).await;
         println!("{method}: {dispatches} dispatches and {submits} submits a step");
         assert!(dispatches <= most, "{method}: {dispatches} dispatches a step, at most {most} are expected");
