@@ -100,7 +100,7 @@ mod tests {
         assert_eq!((same, how), (images.clone(), None));
         let coloured = adapt_images(images, 3, None).expect("gray serves colour");
         assert_eq!(coloured.images.test.image(0), [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]);
-        assert!(coloured.how.is_some_and(|how| how.contains("all three colours")));
+        assert!(coloured.how.is_some_and(|how| how.contains("all three channels")));
     }
 
     #[test]

@@ -84,7 +84,9 @@ fn report(store: &RunStore, outcome: Result<()>) -> Reply {
         Ok(()) => Reply::SavedRun(store.saved_run()),
         Err(error) => Reply::NotSaved {
             message: format!(
-                "This run is not saved in the browser: {error}. Training continues; save the run to a file to keep it."
+                "This run is not saved in the browser: {}. Training continues; save the run to a file to keep it.",
+                // browsers end their sentences, we do not
+                error.to_string().trim_end_matches('.')
             ),
         },
     }
