@@ -21,7 +21,7 @@ const CPU_NAME: &str = "CPU (one core, in this tab)";
 
 /// Kernel launches that are collected before they are submitted to the GPU. A step of the small presets is one submission between two
 /// uploads.
-const TASKS: usize = 96;
+const TASKS: usize = 160;
 
 type Listener = Box<dyn Fn(String)>;
 

@@ -128,7 +128,7 @@ impl AnyRank {
 /// same order. Tensors to which nothing else refers are updated in place.
 ///
 /// # Panics
-/// If [`is_gpu`] is false.
+/// If [`is_gpu`](super::is_gpu) is false.
 pub fn sgd(parameters: Vec<(SgdTensors, SgdStep)>) -> Vec<(AnyRank, Tensor<1>)> {
     let mut updated = Vec::with_capacity(parameters.len());
     let mut rest = parameters.into_iter();
@@ -162,7 +162,7 @@ pub fn lars(tensors: SgdTensors, step: LarsStep) -> (AnyRank, Tensor<1>) {
 /// else refers are updated in place.
 ///
 /// # Panics
-/// If [`is_gpu`] is false.
+/// If [`is_gpu`](super::is_gpu) is false.
 pub fn adam(
     weights: AnyRank,
     gradient: Tensor<1>,

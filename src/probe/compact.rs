@@ -64,7 +64,7 @@ pub(super) struct Compact<'a> {
 /// The rows in the coordinates of the space.
 enum Form {
     /// Those of the features, on the device in single precision.
-    Features(Problem),
+    Features(Box<Problem>),
     /// Those of the rows, on the host in double precision.
     Rows(Spanned),
 }
@@ -102,7 +102,7 @@ impl<'a> Compact<'a> {
             }
             (Space::Features, None) => Curvature::Whole { gram: whole.gram().await?, width },
         };
-        Ok(Self { known, form: Form::Features(whole), curvature, width })
+        Ok(Self { known, form: Form::Features(Box::new(whole)), curvature, width })
     }
 
     async fn of_rows(known: Known<'a>, whole: Problem) -> Result<Self> {
@@ -142,7 +142,7 @@ impl<'a> Compact<'a> {
         let mut preconditioner = Preconditioner::new(&self.curvature, l2);
         let precondition = |variance: f64, slopes: &mut [f64]| preconditioner.at(variance).apply(slopes, classes);
         match &self.form {
-            Form::Features(problem) => minimise(problem, l2, theta, factor * SINGLE_TOLERANCE, precondition).await,
+            Form::Features(problem) => minimise(&**problem, l2, theta, factor * SINGLE_TOLERANCE, precondition).await,
             Form::Rows(spanned) => minimise(spanned, l2, theta, factor * TOLERANCE, precondition).await,
         }
     }

@@ -4,7 +4,7 @@ use burn_cubecl::cubecl::{self, prelude::*};
 
 use crate::kernel::gpu::matmul::{SIDE, Tile};
 
-/// Rows of a tile's scratch memory in [`column_sums`].
+/// Rows of a tile's scratch memory in `column_sums`.
 const FOLDED: usize = SIDE / 2;
 
 /// Sum of each column of a tile, in the threads `unit < columns`, from the sums of every thread over its rows.
