@@ -38,7 +38,7 @@ impl ViewConfig {
 /// -> `[n, c, h', w']`, without gradient.
 ///
 /// # Panics
-/// If [`is_gpu`](super::is_gpu) is false.
+/// If [`is_gpu`] is false.
 pub fn view(images: Tensor<4>, numbers: Tensor<2>, config: ViewConfig) -> Tensor<4> {
     let [_, width] = numbers.dims();
     assert_eq!(width, config.numbers(), "view: {} numbers an image", config.numbers());
@@ -60,7 +60,7 @@ pub fn alternate(one: Tensor<4>, other: Tensor<4>) -> Tensor<4> {
 /// first, then those turned counter-clockwise by 90, 180 and 270 degrees.
 ///
 /// # Panics
-/// If [`is_gpu`](super::is_gpu) is false.
+/// If [`is_gpu`] is false.
 pub fn quarter_turns(images: Tensor<4>) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as GpuKernels>::quarter_turns(images.into_dispatch()))
 }
