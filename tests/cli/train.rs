@@ -112,7 +112,7 @@ fn a_collapsed_run_warns_and_stops_on_request() {
     let hopeless = format!("{TRAINING} --steps 350 --lr 1e-12 --stop-on-collapse --save-every 1000");
     let said = lab.run(&hopeless);
     assert_eq!(said.code, Some(1), "{}", said.err);
-    for words in ["The run has stalled at step 300", "is saved after step 300", "--resume"] {
+    for words in ["The run has stalled at step 300", "saved and ended after step 300", "--resume"] {
         assert!(said.err.contains(words), "no `{words}` in\n{}", said.err);
     }
     assert!(!said.err.contains("--stop-on-collapse"), "the command goes on all the same: {}", said.err);
