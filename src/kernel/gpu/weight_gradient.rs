@@ -101,7 +101,6 @@ fn weight_gradient_kernel(
     let makes = comptime!(plan.output[2]);
     let channels = comptime!(plan.input[2]);
     let depth = comptime!(plan.depth());
-    let rows_each = comptime!(tile.rows_each);
     let columns_each = comptime!(tile.columns_each);
     let mut left = Shared::<[f32]>::new_slice(comptime!(tile.depth() * tile.left_pitch()));
     let mut right = Shared::<[f32]>::new_slice(comptime!(tile.depth() * tile.right_pitch()));
@@ -126,7 +125,7 @@ fn weight_gradient_kernel(
         sync_cube();
     }
     #[unroll]
-    for i in 0..rows_each {
+    for i in 0..comptime!(tile.rows_each) {
         let o = first_filter + down + i * SIDE;
         #[unroll]
         for j in 0..columns_each {

@@ -75,7 +75,7 @@ impl PageState {
             self.link.update_value(|link| link.sample = Some(picture.clone()));
         }
         if self.is_live() || picture.step == 0 {
-            let calm = self.phase.get_untracked() == Phase::Running && wants_less_motion();
+            let calm = self.phase.get_untracked() == Phase::Running && prefers_calm();
             let now = js_sys::Date::now();
             let shown = self.link.try_update_value(|link| link.picture_pace.offer(picture, now, calm)).flatten();
             self.show(shown);
@@ -204,7 +204,7 @@ impl PageState {
 }
 
 /// True if the visitor asked the system for less motion.
-fn wants_less_motion() -> bool {
+fn prefers_calm() -> bool {
     let query = window().match_media("(prefers-reduced-motion: reduce)").ok().flatten();
     query.is_some_and(|query| query.matches())
 }

@@ -102,7 +102,6 @@ fn convolution_kernel(
 ) {
     let [rows, columns, makes] = comptime!(plan.output);
     let tile_rows = comptime!(tile.rows());
-    let columns_each = comptime!(tile.columns_each);
     let pixels = images as usize / comptime!(plan.groups) * comptime!(rows * columns);
     let mut left = Shared::<[f32]>::new_slice(comptime!(tile.depth() * tile.left_pitch()));
     let mut right = Shared::<[f32]>::new_slice(comptime!(tile.depth() * tile.right_pitch()));
@@ -112,9 +111,9 @@ fn convolution_kernel(
     let group = CUBE_POS_X as usize / workgroups as usize;
     let first_filter = CUBE_POS_Y as usize * comptime!(tile.columns());
     let mut sums = Array::<f32>::new(comptime!(tile.rows_each * tile.columns_each));
-    let mut added = Array::<f32>::new(columns_each);
+    let mut added = Array::<f32>::new(comptime!(tile.columns_each));
     #[unroll]
-    for j in 0..columns_each {
+    for j in 0..comptime!(tile.columns_each) {
         added[j] = 0.0f32;
         #[comptime]
         if let ComptimeOption::Some(bias) = &bias {
