@@ -12,7 +12,7 @@ const ADDRESS: &str = "/?method=rotation&preset=small&data=fashion-mnist&device=
 /// Width of the picture in pixels: a page of text beside a column of controls.
 const WIDTH: u32 = 1280;
 /// Height of the picture in pixels: down to the charts of the probes.
-const HEIGHT: u32 = 1470;
+const HEIGHT: u32 = 1940;
 /// Steps of the run in the picture: the loss has fallen, and there are two probes beside the first.
 const STEPS: usize = 220;
 
