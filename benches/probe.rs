@@ -3,9 +3,8 @@
 //! Rows are noise with fewer directions than features, in ten classes that overlap, as pixels are: from the 784 of
 //! Fashion-MNIST to the 150,528 of a photograph of 224 px. Columns are seconds of one linear fit, of the choice among four
 //! penalties, of nearest neighbours and of 64 principal components; passes over the rows in the fit (evaluations of the
-//! objective and products with its curvature); and the highest
-//! memory of the process so far. A star marks fits that ended before the gradient was as small as
-//! asked for.
+//! objective and products with its curvature); and the highest memory of the process so far. A star marks fits that ended
+//! before the gradient was as small as asked for.
 
 use std::time::Instant;
 
