@@ -74,7 +74,7 @@ pub(super) fn multiply(
 ) {
     let rows_each = comptime!(tile.rows_each);
     let columns_each = comptime!(tile.columns_each);
-    // not unrolled: a long shader takes many times as long to compile
+    // a loop in the shader, which is shorter; drivers unroll it where that is faster
     for k in 0..comptime!(tile.depth()) {
         let mut a = Array::<f32>::new(rows_each);
         let mut b = Array::<f32>::new(columns_each);
