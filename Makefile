@@ -12,7 +12,9 @@ ADAPTER ?= swiftshader
 BATCH ?= 64,128
 JAX_JS := @jax-js/jax@0.1.25
 WASM := --target wasm32-unknown-unknown --profile web
-PAGE := --target wasm32-unknown-unknown --profile page --no-default-features --features page
+PAGE := $(WASM) --no-default-features --features page
+# the packages of the program, without those of benches and browser tests, which would add features to their dependencies
+OURS := --package nolabel --package nolabel-cpu-kernels
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build data dist page test lint docs unit examples browser budget bench bench-web screenshot deny crosscheck fuzz clean
@@ -48,17 +50,17 @@ lint: ## Check format and lints, native and wasm
 	@scripts/setup.sh wasm
 	cargo fmt --check
 	rustfmt --check --edition 2024 src/methods/*.rs src/methods/*/*.rs src/cli/commands/*.rs src/cli/commands/*/*.rs
-	cargo clippy --release --locked --all-targets -- -D warnings
-	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(WASM) --locked --lib --bins -- -D warnings
+	cargo clippy --release --locked $(OURS) --all-targets -- -D warnings
+	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(WASM) --locked $(OURS) --lib --bins -- -D warnings
 	CLIPPY_CONF_DIR=scripts/lints/wasm cargo clippy $(PAGE) --locked --lib --bins -- -D warnings
 
 docs: ## Build the API documentation
-	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked $(OURS) --no-deps --document-private-items
 
 unit: data ## Run all tests but those in the browser
 	@scripts/data.sh film
 	@scripts/setup.sh ffmpeg mesa
-	cargo test --release --locked --package nolabel
+	cargo test --release --locked $(OURS)
 
 examples: ## Run the examples, each in seconds on images they draw themselves
 	cargo run --release --locked --example train_encoder -- $(CARGO_TARGET_DIR)/example.safetensors

@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("device", &["error", "kernel", "rng"]),
     ("loss", &["kernel"]),
     ("view", &["error", "kernel", "options", "rng"]),
-    ("kernel", &["algebra"]),
+    ("kernel", &[]),
     ("net", &["error", "kernel", "loss", "options", "rng", "view"]),
     ("optim", &["error", "kernel", "net", "options"]),
     ("health", &["algebra"]),

@@ -2,11 +2,10 @@
 
 mod cholesky;
 mod eigen;
-mod matmul;
 
 pub use cholesky::Cholesky;
 pub use eigen::{eigenvalues, eigenvectors};
-pub use matmul::{Matrix, matmul};
+pub use nolabel_cpu_kernels::{Matrix, matmul};
 
 /// The sum of products, in four strands, which the processor adds side by side.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -1,7 +1,7 @@
-//! Kernels of our own for the layers in which training spends its time: `cpu` for Burn's CPU backend, `gpu` for its GPU backend.
-//! The functions here choose by device. Where no kernel of ours serves a shape, Burn's operation does.
+//! Kernels of our own for the layers in which training spends its time: the crate `nolabel-cpu-kernels` for Burn's CPU backend,
+//! `gpu` for its GPU backend. The functions here choose by device. Where no kernel of ours serves a shape, Burn's operation
+//! does.
 
-mod cpu;
 mod gpu;
 mod images;
 mod losses;
@@ -11,8 +11,9 @@ use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::module::{BatchNormTrainOutput, adaptive_avg_pool2d, batch_norm_train, conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor};
+use nolabel_cpu_kernels as cpu;
+pub use nolabel_cpu_kernels::ConvGeometry;
 
-use self::cpu::CpuKernels;
 use self::gpu::GpuKernels;
 pub use self::images::{STEP_NUMBERS, ViewConfig, WINDOW_NUMBERS, alternate, quarter_turns, view};
 use self::losses::SHORTEST;
@@ -20,29 +21,6 @@ pub use self::losses::{CrossCorrelation, accuracy, cross_correlation, cross_entr
 pub use self::update::{
     AdamStep, AnyRank, LarsStep, MomentumRule, SgdStep, SgdTensors, TrustRule, adam, ema, lars, sgd,
 };
-
-/// Stride, padding, dilation and groups of a convolution, the same along both axes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConvGeometry {
-    /// Pixels from one position of the filter to the next.
-    pub stride: usize,
-    /// Zero pixels added on each side of the image.
-    pub padding: usize,
-    /// Pixels from one point of the filter to the next.
-    pub dilation: usize,
-    /// Groups of channels: outputs of a group read the inputs of that group only.
-    pub groups: usize,
-}
-
-impl ConvGeometry {
-    /// A 1x1 convolution, which is a linear layer for each pixel.
-    pub const POINTWISE: Self = Self { stride: 1, padding: 0, dilation: 1, groups: 1 };
-
-    /// Rows (or columns) of the output, for an input of `side` and a filter of `kernel` of them.
-    fn output_side(&self, side: usize, kernel: usize) -> usize {
-        (side + 2 * self.padding - self.dilation * (kernel - 1) - 1) / self.stride + 1
-    }
-}
 
 /// Configuration of a unit: convolution, batch norm, and optionally ReLU and 2x2 max pooling.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,8 +85,7 @@ pub fn convolve(x: Tensor<4>, w: Tensor<4>, bias: Option<Tensor<1>>, geometry: C
         let ConvGeometry { stride, padding, dilation, groups } = geometry;
         return conv2d(x, w, bias, ConvOptions::new([stride; 2], [padding; 2], [dilation; 2], groups));
     }
-    let y = <Dispatch as CpuKernels>::convolution(x.into_dispatch(), w.into_dispatch(), geometry);
-    let y = Tensor::<4>::from_dispatch(y);
+    let y = cpu::convolve(x, w, geometry);
     match bias {
         Some(bias) => y + bias.reshape([1, -1, 1, 1]),
         None => y,
@@ -143,7 +120,7 @@ pub fn max_pool_2x2(x: Tensor<4>) -> Tensor<4> {
     if !is_cpu(&x.device()) {
         return max_pool2d(x, MaxPoolOptions::new([2, 2]));
     }
-    Tensor::from_dispatch(<Dispatch as CpuKernels>::max_pool_2x2(x.into_dispatch()))
+    cpu::max_pool_2x2(x)
 }
 
 /// Mean over all pixels: `[n, c, h, w]` -> `[n, c]`.
@@ -163,14 +140,7 @@ pub fn batch_norm(x: Tensor<3>, scale: Tensor<1>, shift: Tensor<1>, epsilon: f64
     if !is_cpu(&x.device()) {
         return batch_norm_train(x, scale, shift, epsilon);
     }
-    let [_, channels, _] = x.dims();
-    let moments = <Dispatch as CpuKernels>::moments(x.clone().into_dispatch());
-    let scale = scale.into_dispatch();
-    let shift = shift.into_dispatch();
-    let y = <Dispatch as CpuKernels>::normalised(x.into_dispatch(), scale, shift, moments.clone(), epsilon);
-    let moments = Tensor::<2>::from_dispatch(moments);
-    let [mean, variance] = [0, 1].map(|row| moments.clone().narrow(0, row, 1).reshape([channels]));
-    BatchNormTrainOutput { output: Tensor::from_dispatch(y), mean, variance }
+    cpu::batch_norm(x, scale, shift, epsilon)
 }
 
 /// True if [`unit()`] runs on this device: a GPU with autodiff, and a convolution without groups of channels.

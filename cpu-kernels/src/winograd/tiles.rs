@@ -4,8 +4,8 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::simd::{MAX_LANES, SquareLayout};
 use super::transform::{InputTransform, OUTPUT_TILE, OutputTransform, OutputTransposed, TILE, Transform};
-use crate::algebra::Matrix;
-use crate::kernel::cpu::im2col::Im2col;
+use crate::im2col::Im2col;
+use crate::matmul::Matrix;
 
 /// Values of a transformed tile.
 pub(super) const TILE_POINTS: usize = TILE * TILE;

@@ -3,9 +3,9 @@
 use burn_flex::FlexTensor;
 
 use super::im2col::Im2col;
+use super::matmul::{Matrix, matmul};
 use super::parallel::{CHUNKS, fill_chunks, sum_chunks};
 use super::{ConvGeometry, tensor, winograd};
-use crate::algebra::{Matrix, matmul};
 
 /// Buffers of a thread for one block of images: the im2col matrix and the output rows of a group.
 struct Scratch {

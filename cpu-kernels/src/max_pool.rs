@@ -111,8 +111,7 @@ mod tests {
     use burn::tensor::ops::MaxPoolOptions;
     use burn::tensor::{Device, Tensor, TensorData};
 
-    use crate::kernel::max_pool_2x2;
-    use crate::rng::{Purpose, stream, uniform};
+    use crate::{max_pool_2x2, test_support};
 
     fn values(x: Tensor<4>) -> Vec<f32> {
         x.into_data().try_to_vec().expect("floats")
@@ -120,8 +119,8 @@ mod tests {
 
     /// Integers from 0 to 5, so that many windows hold their maximum twice.
     fn maps(shape: [usize; 4]) -> Tensor<4> {
-        let pixels = uniform(&mut stream(1, Purpose::Views, 0), shape.iter().product(), 0.0, 5.0);
-        let pixels: Vec<f32> = pixels.into_iter().map(f32::round).collect();
+        let pixels = test_support::values(1, shape.iter().product());
+        let pixels: Vec<f32> = pixels.into_iter().map(|value| (2.5 * value + 2.5).round()).collect();
         Tensor::from_data(TensorData::new(pixels, shape), &Device::flex())
     }
 

@@ -15,10 +15,10 @@ mod transform;
 
 use burn_flex::FlexTensor;
 
-use super::im2col::Im2col;
-use super::parallel::{CHUNKS, fill_chunks, sum_chunks};
-use super::{ConvGeometry, tensor};
-use crate::algebra::{Matrix, matmul};
+use crate::im2col::Im2col;
+use crate::matmul::{Matrix, matmul};
+use crate::parallel::{CHUNKS, fill_chunks, sum_chunks};
+use crate::{ConvGeometry, tensor};
 use filters::{FILTER_POINTS, FilterOrder, TransformedFilters};
 use tiles::{TILE_POINTS, TileGrid, TransformedTiles};
 

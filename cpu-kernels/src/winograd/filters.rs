@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::simd::{MAX_LANES, SquareLayout};
 use super::tiles::{TILE_POINTS, points};
 use super::transform::{FILTER, FilterTransform, FilterTransposed, Transform};
-use crate::algebra::Matrix;
+use crate::matmul::Matrix;
 
 /// Values of a 3x3 filter.
 pub(super) const FILTER_POINTS: usize = FILTER * FILTER;
