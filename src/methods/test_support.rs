@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use futures_lite::future::block_on;
 
@@ -11,7 +11,8 @@ use crate::data::Size;
 use crate::error::Result;
 use crate::method::{Batch, DataInfo, Entry, Info, Method, StepPosition, Training, Views};
 use crate::methods::find;
-use crate::net::tensors::{self, Path};
+use crate::net::named::{self, NamedMapper, NamedVisitor};
+use crate::net::tensors;
 use crate::net::{Init, MlpPlan};
 use crate::rng::{Purpose, stream, uniform};
 
@@ -131,16 +132,16 @@ pub(crate) fn gradient_of<M: Method>(model: &M, chosen: fn(&str) -> bool) -> f32
 /// As [`gradient_of`], for these views.
 pub(crate) fn gradient_from<M: Method>(model: &M, views: &Views, chosen: fn(&str) -> bool) -> f32 {
     let gradients = model.loss(views, &POSITION).loss.backward();
-    let mut sum = Sum { gradients: &gradients, chosen, path: Path::default(), total: 0.0 };
-    model.visit(&mut sum);
+    let mut sum = Sum { gradients: &gradients, chosen, total: 0.0 };
+    named::visit(model, &mut sum);
     sum.total
 }
 
 /// As [`gradient_of`], for the encoder that is trained.
 pub(crate) fn encoder_gradient<M: Method>(model: &M) -> f32 {
     let gradients = model.loss(&views(model), &POSITION).loss.backward();
-    let mut sum = Sum { gradients: &gradients, chosen: |_| true, path: Path::default(), total: 0.0 };
-    model.encoder().visit(&mut sum);
+    let mut sum = Sum { gradients: &gradients, chosen: |_| true, total: 0.0 };
+    named::visit(model.encoder(), &mut sum);
     sum.total
 }
 
@@ -152,27 +153,18 @@ pub(crate) fn values<M: Module>(module: &M, name: &str) -> Vec<f32> {
 
 /// Sets the chosen parameters to 0.
 pub(crate) fn zeroed<M: Module>(module: M, chosen: fn(&str) -> bool) -> M {
-    module.map(&mut Zero { chosen, path: Path::default() })
+    named::map(module, &mut Zero { chosen })
 }
 
 struct Sum<'a> {
     gradients: &'a Gradients,
     chosen: fn(&str) -> bool,
-    path: Path,
     total: f32,
 }
 
-impl ModuleVisitor for Sum<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if (self.chosen)(&self.path.name())
+impl NamedVisitor for Sum<'_> {
+    fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
+        if (self.chosen)(&name)
             && let Some(gradient) = param.val().grad(self.gradients)
         {
             self.total += gradient.abs().sum().into_scalar::<f32>();
@@ -182,20 +174,11 @@ impl ModuleVisitor for Sum<'_> {
 
 struct Zero {
     chosen: fn(&str) -> bool,
-    path: Path,
 }
 
-impl ModuleMapper for Zero {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if !(self.chosen)(&self.path.name()) {
+impl NamedMapper for Zero {
+    fn map<const D: usize>(&mut self, name: String, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if !(self.chosen)(&name) {
             return param;
         }
         param.map(|old| Tensor::from_inner(old.inner().zeros_like()).require_grad())

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::in_place::{Taken, put, take};
-use super::tensors::Path;
+use super::named::{self, NamedMapper, NamedVisitor};
 use crate::kernel;
 
 /// Cosine schedule of the EMA momentum, from `m0` at step `k` = 0 to 1 at step K = `total`:
@@ -31,7 +31,7 @@ pub fn ema_update<M: Module>(target: M, online: &M, m: f64) -> M {
     if online.devices().iter().all(kernel::is_gpu) {
         return ema_in_place(target, online, m);
     }
-    target.map(&mut Follow { online: trainable(online), m, path: Path::default() })
+    named::map(target, &mut Follow { online: trainable(online), m })
 }
 
 /// [`ema_update`] on a GPU, in the memory of the target's weights.
@@ -74,31 +74,22 @@ fn trainable<M: Module>(module: &M) -> BTreeMap<String, Tensor<1>> {
 
 /// Tensors of a module by name, flattened: those for which `wanted`, called with whether the tensor is trainable, is true.
 fn parameters<M: Module>(module: &M, wanted: fn(bool) -> bool) -> BTreeMap<String, Tensor<1>> {
-    let mut snapshot = Snapshot { wanted, path: Path::default(), found: BTreeMap::new() };
-    module.visit(&mut snapshot);
+    let mut snapshot = Snapshot { wanted, found: BTreeMap::new() };
+    named::visit(module, &mut snapshot);
     snapshot.found
 }
 
 struct Snapshot {
     wanted: fn(bool) -> bool,
-    path: Path,
     found: BTreeMap<String, Tensor<1>>,
 }
 
-impl ModuleVisitor for Snapshot {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl NamedVisitor for Snapshot {
+    fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
         if (self.wanted)(param.is_require_grad()) {
             let tensor = param.val().inner();
             let count = tensor.shape().num_elements();
-            self.found.insert(self.path.name(), tensor.reshape([count]));
+            self.found.insert(name, tensor.reshape([count]));
         }
     }
 }
@@ -106,20 +97,11 @@ impl ModuleVisitor for Snapshot {
 struct Follow {
     online: BTreeMap<String, Tensor<1>>,
     m: f64,
-    path: Path,
 }
 
-impl ModuleMapper for Follow {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(theta) = self.online.remove(&self.path.name()) else { return param };
+impl NamedMapper for Follow {
+    fn map<const D: usize>(&mut self, name: String, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(theta) = self.online.remove(&name) else { return param };
         param.map(|xi| {
             let shape = xi.dims();
             let tracked = xi.is_require_grad();
@@ -134,6 +116,7 @@ mod tests {
     use super::*;
     use crate::net::{Encoder, EncoderConfig, Init, tensors};
     use crate::rng::{Purpose, stream};
+    use burn::module::ModuleVisitor;
     use burn::tensor::{Device, TensorData, Tolerance};
 
     fn encoder(seed: u64) -> Encoder {

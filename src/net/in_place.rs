@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::tensors::Path;
+use super::named::{self, NamedMapper};
 use crate::kernel::AnyRank;
 
 /// Weights of a parameter, without autodiff.
@@ -23,33 +23,23 @@ pub struct Taken {
 /// Takes weights out of a module and leaves placeholders: those for which `wanted`, called with the name and with true for a trainable
 /// parameter, is true. Returns them by name.
 pub fn take<M: Module>(module: M, wanted: impl Fn(&str, bool) -> bool) -> (M, BTreeMap<String, Taken>) {
-    let mut taker = Taker { wanted, taken: BTreeMap::new(), path: Path::default() };
-    let module = module.map(&mut taker);
+    let mut taker = Taker { wanted, taken: BTreeMap::new() };
+    let module = named::map(module, &mut taker);
     (module, taker.taken)
 }
 
 /// Puts weights back under the names under which [`take`] took them out.
 pub fn put<M: Module>(module: M, taken: BTreeMap<String, Taken>) -> M {
-    module.map(&mut Putter { taken, path: Path::default() })
+    named::map(module, &mut Putter { taken })
 }
 
 struct Taker<F> {
     wanted: F,
     taken: BTreeMap<String, Taken>,
-    path: Path,
 }
 
-impl<F: Fn(&str, bool) -> bool> ModuleMapper for Taker<F> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.name();
+impl<F: Fn(&str, bool) -> bool> NamedMapper for Taker<F> {
+    fn map<const D: usize>(&mut self, name: String, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let is_trainable = param.is_require_grad();
         if !(self.wanted)(&name, is_trainable) {
             return param;
@@ -64,20 +54,11 @@ impl<F: Fn(&str, bool) -> bool> ModuleMapper for Taker<F> {
 
 struct Putter {
     taken: BTreeMap<String, Taken>,
-    path: Path,
 }
 
-impl ModuleMapper for Putter {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(Taken { weights, is_trainable, .. }) = self.taken.remove(&self.path.name()) else { return param };
+impl NamedMapper for Putter {
+    fn map<const D: usize>(&mut self, name: String, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(Taken { weights, is_trainable, .. }) = self.taken.remove(&name) else { return param };
         param.map(|_| Tensor::from_inner(weights.tensor()).set_require_grad(is_trainable))
     }
 }

@@ -21,6 +21,7 @@ mod lrn;
 mod mask_head;
 pub mod memory;
 mod mlp;
+pub mod named;
 mod norm;
 mod pixel_head;
 mod pool;

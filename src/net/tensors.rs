@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Int, Tensor, TensorData, Transaction};
 
+use super::named::{self, NamedMapper, NamedVisitor};
 use crate::error::{Error, Result};
 
 /// Tensor on its device, flattened, with its name and shape.
@@ -29,14 +30,14 @@ pub fn int_tensor(values: Vec<i32>, like: &Tensor<4>) -> Tensor<1, Int> {
 /// only then do the running statistics include the last batch.
 pub fn gather<M: Module>(module: &M) -> Vec<NamedTensor> {
     let mut gathered = Gather::default();
-    module.visit(&mut gathered);
+    named::visit(module, &mut gathered);
     gathered.found
 }
 
 /// Names of the same tensors by their parameter ids.
 pub fn ids<M: Module>(module: &M) -> HashMap<ParamId, String> {
     let mut found = Ids::default();
-    module.visit(&mut found);
+    named::visit(module, &mut found);
     found.names
 }
 
@@ -64,8 +65,8 @@ pub async fn read(tensors: Vec<NamedTensor>) -> Result<Vec<(String, TensorData)>
 /// # Errors
 /// [`Error::Checkpoint`] if a name is missing or a shape differs.
 pub fn scatter<M: Module>(module: M, values: &mut HashMap<String, TensorData>) -> Result<M> {
-    let mut scatter = Scatter { path: Path::default(), values, wrong: None };
-    let module = module.map(&mut scatter);
+    let mut scatter = Scatter { values, wrong: None };
+    let module = named::map(module, &mut scatter);
     match scatter.wrong {
         Some(what) => Err(Error::Checkpoint(what)),
         None => Ok(module),
@@ -90,36 +91,6 @@ pub fn adopt<M: Module>(
     }
 }
 
-/// Path of field names to the current position of a module visitor. Enum variants are left out, so that a tensor's name does not
-/// depend on the variant that holds it.
-#[derive(Debug, Default)]
-pub struct Path(Vec<String>);
-
-impl Path {
-    /// Enters a field, a list element or an enum variant.
-    pub fn enter(&mut self, name: &str, container: &str) {
-        if !is_variant(container) {
-            self.0.push(name.to_string());
-        }
-    }
-
-    /// Leaves it again.
-    pub fn exit(&mut self, container: &str) {
-        if !is_variant(container) {
-            self.0.pop();
-        }
-    }
-
-    /// Field names joined by dots.
-    pub fn name(&self) -> String {
-        self.0.join(".")
-    }
-}
-
-fn is_variant(container: &str) -> bool {
-    container.starts_with("Enum:")
-}
-
 /// Number of trainable values of a module.
 pub fn count<M: Module>(module: &M) -> usize {
     let mut trainable = Count(0);
@@ -129,64 +100,36 @@ pub fn count<M: Module>(module: &M) -> usize {
 
 #[derive(Default)]
 struct Gather {
-    path: Path,
     found: Vec<NamedTensor>,
 }
 
-impl ModuleVisitor for Gather {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl NamedVisitor for Gather {
+    fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
         let tensor = param.val().inner();
         let shape = tensor.dims().to_vec();
         let count = tensor.shape().num_elements();
-        self.found.push(NamedTensor { name: self.path.name(), shape, values: tensor.reshape([count]) });
+        self.found.push(NamedTensor { name, shape, values: tensor.reshape([count]) });
     }
 }
 
 #[derive(Default)]
 struct Ids {
-    path: Path,
     names: HashMap<ParamId, String>,
 }
 
-impl ModuleVisitor for Ids {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.names.insert(param.id, self.path.name());
+impl NamedVisitor for Ids {
+    fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
+        self.names.insert(param.id, name);
     }
 }
 
 struct Scatter<'a> {
-    path: Path,
     values: &'a mut HashMap<String, TensorData>,
     wrong: Option<String>,
 }
 
-impl ModuleMapper for Scatter<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.name();
+impl NamedMapper for Scatter<'_> {
+    fn map<const D: usize>(&mut self, name: String, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let expected = param.val().dims().to_vec();
         let Some(data) = self.values.remove(&name) else {
             self.wrong.get_or_insert_with(|| format!("the checkpoint has no tensor `{name}`"));

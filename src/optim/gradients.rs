@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{Gradients, Tensor};
 
-use crate::net::tensors::Path;
+use crate::net::named::{self, NamedVisitor};
 
 /// Gradient accumulation: the sum of each parameter's gradients over micro-batches.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ impl GradientSum {
     /// Moves the gradients of `model`'s parameters out of `gradients` and adds them to the sums.
     pub(super) fn add<M: Module>(&mut self, model: &M, gradients: &mut Gradients) {
         self.batches += 1;
-        model.visit(&mut Collector { collected: self, gradients, path: Path::default() });
+        named::visit(model, &mut Collector { collected: self, gradients });
     }
 
     /// Mean gradients over the micro-batches, of the parameters for which `moves(name, dimensions)` is true.
@@ -33,22 +33,12 @@ impl GradientSum {
 struct Collector<'a> {
     collected: &'a mut GradientSum,
     gradients: &'a mut Gradients,
-    path: Path,
 }
 
-impl ModuleVisitor for Collector<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl NamedVisitor for Collector<'_> {
+    fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
         let Some(gradient) = param.val().grad_remove(self.gradients) else { return };
         let count = gradient.shape().num_elements();
-        let name = self.path.name();
         let flat = gradient.reshape([count]);
         let sum = match self.collected.sums.remove(&name) {
             Some((_, sum)) => sum + flat,

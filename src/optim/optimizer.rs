@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 use super::gradients::{GradientSum, clip, norm};
@@ -15,7 +15,8 @@ use super::{OptimizerConfig, ParamGroup, Rate};
 use crate::error::{Error, Result};
 use crate::kernel;
 use crate::net::in_place::{Taken, put, take};
-use crate::net::tensors::{NamedTensor, Path};
+use crate::net::named::{self, NamedMapper};
+use crate::net::tensors::NamedTensor;
 
 /// State of one parameter: its moments, and the number of its updates.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +72,7 @@ impl Optimizer {
         if on_gpu && in_place::has_kernel(self.config.kind) {
             return self.step_in_place(model, gradients, lr);
         }
-        model.map(&mut Update { optimizer: self, gradients, lr, path: Path::default() })
+        named::map(model, &mut Update { optimizer: self, gradients, lr })
     }
 
     /// [`Optimizer::step`] on a GPU, for rules with a kernel: `gradients` by name.
@@ -175,20 +176,10 @@ struct Update<'a> {
     optimizer: &'a mut Optimizer,
     gradients: BTreeMap<String, Tensor<1>>,
     lr: f64,
-    path: Path,
 }
 
-impl ModuleMapper for Update<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.name();
+impl NamedMapper for Update<'_> {
+    fn map<const D: usize>(&mut self, name: String, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.remove(&name) else { return param };
         let count = self.optimizer.state.get(&name).map_or(1, |slots| slots.updates + 1);
         let step = self.optimizer.param_step(&name, D, self.lr, count);
