@@ -9,7 +9,7 @@ export const BATCHES = 4;
 // Adam's learning rate, factors of its moments, and the number added to the root.
 export const ADAM = { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-// Numbers from 0 to 1 from a seed (a multiplicative congruential generator with shifts, 32 bits).
+// Numbers from 0 to 1 from a seed: a linear congruential generator of 32 bits, whose bits are then mixed.
 function random(seed) {
   let state = seed >>> 0;
   return () => {

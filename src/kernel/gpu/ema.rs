@@ -1,9 +1,10 @@
 //! Exponential moving averages in place, three tensors per launch.
 
-use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
+use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
+use super::layout::one_thread_each;
 use super::update::own;
 
 #[cube]
@@ -39,9 +40,7 @@ fn single_kernel(target: &mut [f32], source: &[f32], m: f32) {
 pub(super) fn single(target: CubeTensor, source: CubeTensor, m: f32) -> CubeTensor {
     let target = own(target);
     let client = target.client.clone();
-    let units = target.meta.num_elements();
-    let dim = CubeDim::new(&client, units);
-    let count = calculate_cube_count_elemwise(&client, units, dim);
+    let (count, dim) = one_thread_each(&target, target.meta.num_elements());
     // SAFETY: threads beyond the last value do nothing; both tensors have one length
     unsafe {
         single_kernel::launch_unchecked(
@@ -62,9 +61,7 @@ pub(super) fn three(targets: [CubeTensor; 3], sources: [CubeTensor; 3], m: f32) 
     let [source1, source2, source3] = sources.map(into_contiguous);
     let client = target1.client.clone();
     let lengths = [&target1, &target2, &target3].map(|target| target.meta.num_elements());
-    let units = lengths.into_iter().max().unwrap_or(0);
-    let dim = CubeDim::new(&client, units);
-    let count = calculate_cube_count_elemwise(&client, units, dim);
+    let (count, dim) = one_thread_each(&target1, lengths.into_iter().max().unwrap_or(0));
     // SAFETY: as for one pair
     unsafe {
         three_kernel::launch_unchecked(

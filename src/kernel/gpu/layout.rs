@@ -1,6 +1,8 @@
 //! Memory layout of maps on the GPU: NHWC, channels fastest, whatever the order of a tensor's axes.
 
 use burn::tensor::Shape;
+use burn_cubecl::cubecl::calculate_cube_count_elemwise;
+use burn_cubecl::cubecl::prelude::{CubeCount, CubeDim};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::ops::{permute_nchw_to_nhwc, permute_nhwc_to_nchw};
@@ -51,4 +53,10 @@ pub(super) fn rows(x: CubeTensor) -> CubeTensor {
 /// Uninitialised contiguous tensor on the device and of the element type of another.
 pub(super) fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
     empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape.into(), like.dtype)
+}
+
+/// Number and size of workgroups for a thread for each of `values`, on the device of x. The last workgroup may have threads too many.
+pub(super) fn one_thread_each(x: &CubeTensor, values: usize) -> (CubeCount, CubeDim) {
+    let dim = CubeDim::new(&x.client, values);
+    (calculate_cube_count_elemwise(&x.client, values, dim), dim)
 }

@@ -1,10 +1,10 @@
 //! Mean over the pixels of a map.
 
-use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
+use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::layout::{empty, nchw, nhwc};
+use super::layout::{empty, nchw, nhwc, one_thread_each};
 
 /// One thread per output value, `y[n, c]`.
 #[cube(launch_unchecked)]
@@ -34,8 +34,7 @@ pub(super) fn forward(x: CubeTensor) -> CubeTensor {
     let [images, height, width, channels] = x.meta.shape().dims();
     let y = empty(&x, [images, channels]);
     let client = x.client.clone();
-    let dim = CubeDim::new(&client, images * channels);
-    let count = calculate_cube_count_elemwise(&client, images * channels, dim);
+    let (count, dim) = one_thread_each(&x, images * channels);
     // SAFETY: threads beyond the last value do nothing
     unsafe {
         forward_kernel::launch_unchecked(
@@ -57,9 +56,7 @@ pub(super) fn backward(g: CubeTensor, dims: [usize; 4]) -> CubeTensor {
     let g = into_contiguous(g);
     let dx = empty(&g, [images, height, width, channels]);
     let client = g.client.clone();
-    let units = dx.meta.num_elements();
-    let dim = CubeDim::new(&client, units);
-    let count = calculate_cube_count_elemwise(&client, units, dim);
+    let (count, dim) = one_thread_each(&g, dx.meta.num_elements());
     // SAFETY: threads beyond the last value do nothing
     unsafe {
         backward_kernel::launch_unchecked(

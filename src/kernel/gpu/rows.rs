@@ -1,9 +1,9 @@
 //! Rows of two batches in turn.
 
-use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
+use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::layout::{empty, nchw, nhwc};
+use super::layout::{empty, nchw, nhwc, one_thread_each};
 
 /// One thread per output value.
 #[cube(launch_unchecked)]
@@ -22,9 +22,7 @@ pub(super) fn alternate(one: CubeTensor, other: CubeTensor) -> CubeTensor {
     let [images, height, width, channels] = one.meta.shape().dims();
     let y = empty(&one, [2 * images, height, width, channels]);
     let client = one.client.clone();
-    let units = y.meta.num_elements();
-    let dim = CubeDim::new(&client, units);
-    let count = calculate_cube_count_elemwise(&client, units, dim);
+    let (count, dim) = one_thread_each(&one, y.meta.num_elements());
     // SAFETY: threads beyond the last value do nothing; both inputs have half as many values
     unsafe {
         alternate_kernel::launch_unchecked(

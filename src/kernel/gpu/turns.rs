@@ -1,9 +1,9 @@
 //! The four quarter turns of every image in one launch.
 
-use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
+use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::layout::{empty, nchw, nhwc};
+use super::layout::{empty, nchw, nhwc, one_thread_each};
 
 /// One thread per output value: turn, image, row, column and channel.
 #[cube(launch_unchecked)]
@@ -29,9 +29,7 @@ pub(super) fn forward(images: CubeTensor) -> CubeTensor {
     let [count, side, _, channels] = x.meta.shape().dims();
     let y = empty(&x, [4 * count, side, side, channels]);
     let client = x.client.clone();
-    let units = y.meta.num_elements();
-    let dim = CubeDim::new(&client, units);
-    let cubes = calculate_cube_count_elemwise(&client, units, dim);
+    let (cubes, dim) = one_thread_each(&x, y.meta.num_elements());
     // SAFETY: threads beyond the last value do nothing; a turn maps the square onto itself
     unsafe {
         turns_kernel::launch_unchecked(

@@ -5,8 +5,20 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::layout::empty;
-use super::reduce::{PARTIALS, THREADS, over_lanes, row_of_turn, turns};
+use super::reduce::{PARTIALS, Row, THREADS, over_lanes, row_of_turn, turns};
 use crate::kernel::SHORTEST;
+
+/// Inner product of the same row of a and b, for all of its `lanes` threads.
+#[cube]
+fn row_product(a: &[f32], b: &[f32], row: &Row, scratch: &mut Shared<[f32]>, #[comptime] lanes: usize) -> f32 {
+    let mut product = 0.0f32;
+    let mut j = UNIT_POS as usize % lanes;
+    while j < row.end {
+        product += a[row.first + j] * b[row.first + j];
+        j += lanes;
+    }
+    over_lanes(product, scratch, lanes, true)
+}
 
 /// `lanes` threads per row: `y_i = x_i / max(|x_i|, 1e-12)` and the divisor's inverse.
 #[cube(launch_unchecked)]
@@ -23,15 +35,8 @@ fn forward_kernel(
     let mut scratch = Shared::<[f32]>::new_slice(THREADS);
     for turn in 0..turns(workgroups as usize, rows, lanes) {
         let row = row_of_turn(turn, workgroups as usize, rows, width, lanes);
-        let mut square = 0.0f32;
+        let scale = 1.0f32 / max(f32::sqrt(row_product(x, x, &row, &mut scratch, lanes)), SHORTEST);
         let mut j = lane;
-        while j < row.end {
-            square += x[row.first + j] * x[row.first + j];
-            j += lanes;
-        }
-        let square = over_lanes(square, &mut scratch, lanes, true);
-        let scale = 1.0f32 / max(f32::sqrt(square), SHORTEST);
-        j = lane;
         while j < row.end {
             y[row.first + j] = x[row.first + j] * scale;
             j += lanes;
@@ -58,15 +63,9 @@ fn backward_kernel(
     let mut scratch = Shared::<[f32]>::new_slice(THREADS);
     for turn in 0..turns(workgroups as usize, rows, lanes) {
         let row = row_of_turn(turn, workgroups as usize, rows, width, lanes);
-        let mut product = 0.0f32;
-        let mut j = lane;
-        while j < row.end {
-            product += g[row.first + j] * y[row.first + j];
-            j += lanes;
-        }
-        let product = over_lanes(product, &mut scratch, lanes, true);
+        let product = row_product(g, y, &row, &mut scratch, lanes);
         let scale = inverse[min(row.index, rows - 1)];
-        j = lane;
+        let mut j = lane;
         while j < row.end {
             dx[row.first + j] = (g[row.first + j] - y[row.first + j] * product) * scale;
             j += lanes;

@@ -1,9 +1,10 @@
 //! Optimiser steps in place: SGD with momentum on two parameters per launch, Adam and AdamW on one.
 
-use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
+use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
+use super::layout::one_thread_each;
 use crate::kernel::{AdamStep, MomentumRule, SgdStep};
 
 /// New weight and momentum of one value, by the formulas of [`MomentumRule`].
@@ -115,9 +116,7 @@ pub(super) fn single(w: CubeTensor, g: CubeTensor, b: CubeTensor, step: SgdStep)
     let g = into_contiguous(g);
     let b = own(b);
     let client = w.client.clone();
-    let units = w.meta.num_elements();
-    let dim = CubeDim::new(&client, units);
-    let count = calculate_cube_count_elemwise(&client, units, dim);
+    let (count, dim) = one_thread_each(&w, w.meta.num_elements());
     // SAFETY: threads beyond the last value do nothing; the three tensors have one length
     unsafe {
         single_kernel::launch_unchecked(
@@ -143,9 +142,7 @@ pub(super) fn pair(first: [CubeTensor; 3], second: [CubeTensor; 3], steps: [SgdS
     let [w2, g2, b2] = second;
     let [w1, b1, w2, b2] = [w1, b1, w2, b2].map(own);
     let client = w1.client.clone();
-    let units = w1.meta.num_elements().max(w2.meta.num_elements());
-    let dim = CubeDim::new(&client, units);
-    let count = calculate_cube_count_elemwise(&client, units, dim);
+    let (count, dim) = one_thread_each(&w1, w1.meta.num_elements().max(w2.meta.num_elements()));
     // SAFETY: as for one parameter
     unsafe {
         pair_kernel::launch_unchecked(
@@ -175,9 +172,7 @@ pub(super) fn adam(w: CubeTensor, g: CubeTensor, moments: [CubeTensor; 2], step:
     let g = into_contiguous(g);
     let [m, v] = moments.map(own);
     let client = w.client.clone();
-    let units = w.meta.num_elements();
-    let dim = CubeDim::new(&client, units);
-    let count = calculate_cube_count_elemwise(&client, units, dim);
+    let (count, dim) = one_thread_each(&w, w.meta.num_elements());
     // SAFETY: threads beyond the last value do nothing; the four tensors have one length
     unsafe {
         adam_kernel::launch_unchecked(

@@ -1,11 +1,11 @@
 //! Gradients of a convolution's weights and bias: an implicit GEMM over the pixels of the batch, in shares that are summed
 //! afterwards.
 
-use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
+use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::geometry::{ConvPlan, reads};
-use super::layout::{empty, nhwc};
+use super::layout::{empty, nhwc, one_thread_each};
 use super::matmul::{BUSY, SIDE, THREADS, Tile, multiply, values_each};
 use crate::kernel::ConvGeometry;
 
@@ -252,9 +252,7 @@ fn sum_shares(part: CubeTensor, dw: &CubeTensor, db: Option<&CubeTensor>, shares
     let [_, channels, kernel_rows, kernel_columns] = dw.meta.shape().dims();
     let [_, _, width] = part.meta.shape().dims();
     let client = part.client.clone();
-    let units = dw.meta.num_elements();
-    let dim = CubeDim::new(&client, units);
-    let count = calculate_cube_count_elemwise(&client, units, dim);
+    let (count, dim) = one_thread_each(&part, dw.meta.num_elements());
     // SAFETY: threads beyond the last weight do nothing
     unsafe {
         sum_kernel::launch_unchecked(

@@ -1,12 +1,12 @@
 //! Statistics out of partial results, then norm, ReLU and pooling in one pass.
 
-use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
+use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::NormPlan;
 use crate::kernel::UnitConfig;
-use crate::kernel::gpu::layout::empty;
+use crate::kernel::gpu::layout::{empty, one_thread_each};
 use crate::kernel::gpu::reduce::{THREADS, total};
 
 /// One workgroup per channel: mean and biased variance of every norm group out of the partial results (Chan et al.), and the
@@ -164,9 +164,7 @@ pub fn forward(raw: &CubeTensor, part: CubeTensor, affine: Affine, plan: NormPla
     let [rows, columns] = plan.cells();
     let y = empty(raw, [images, rows, columns, channels]);
     let coefficients = empty(raw, [groups, 4, channels]);
-    let units = y.meta.num_elements().max(groups * channels);
-    let dim = CubeDim::new(&client, units);
-    let count = calculate_cube_count_elemwise(&client, units, dim);
+    let (count, dim) = one_thread_each(raw, y.meta.num_elements().max(groups * channels));
     // SAFETY: threads beyond the last value do nothing; a cell lies within the map
     unsafe {
         apply_kernel::launch_unchecked(
