@@ -69,13 +69,37 @@ enum Form {
     Rows(Spanned),
 }
 
-/// The best weights for several penalties.
+/// The best of several penalties.
 pub(super) struct Choice {
     pub(super) l2: f64,
     /// The weights, for features.
     pub(super) theta: Vec<f64>,
-    /// Validation rows that each penalty classifies correctly.
-    pub(super) right: Vec<usize>,
+    /// Validation rows that it classifies correctly.
+    pub(super) right: usize,
+}
+
+/// Fits for penalties from strong to weak, each starting from the weights of the one before.
+pub(super) struct Path<'c, 'a> {
+    compact: &'c Compact<'a>,
+    aside: Known<'a>,
+    asked: Problem,
+    theta: Vec<f64>,
+}
+
+impl Path<'_, '_> {
+    /// The weights for features, and the number of validation rows that they classify correctly.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub(super) async fn next(&mut self, l2: f64) -> Result<(Vec<f64>, usize)> {
+        let start = std::mem::take(&mut self.theta);
+        self.theta = self.compact.solve_within(start, l2, ROUGHLY).await?.at;
+        let weights = self.compact.weights(&self.theta);
+        let named = self.asked.predict(&weights).await?;
+        let Known { rows, labels, .. } = self.aside;
+        let right = named.iter().zip(rows).filter(|(named, row)| **named == labels[**row]).count();
+        Ok((weights, right))
+    }
 }
 
 impl<'a> Compact<'a> {
@@ -147,31 +171,29 @@ impl<'a> Compact<'a> {
         }
     }
 
-    /// Fits a probe for each penalty, from strong to weak, each starting from the weights of the one before. The penalty that
-    /// classifies most of the rows set `aside` is chosen, the stronger of two that tie. Once a penalty classifies clearly fewer
-    /// than one before it, the weaker ones, whose fits take longest, are left out and count as many as it.
+    /// Fits for one penalty after another, judged by the rows set `aside`.
+    pub(super) fn path(&self, aside: Known<'a>, device: &Device) -> Path<'_, 'a> {
+        Path { compact: self, aside, asked: Problem::new(&aside, device), theta: self.start() }
+    }
+
+    /// The penalty that classifies most of the rows set `aside`, the stronger of two that tie. `penalties` are tried from strong to
+    /// weak; once one classifies clearly fewer than one before it, the weaker ones, whose fits take longest, are left out.
     ///
     /// # Errors
     /// When the device is lost.
-    pub(super) async fn choose(&self, aside: &Known<'_>, penalties: &[f64], device: &Device) -> Result<Choice> {
-        let asked = Problem::new(aside, device);
-        let mut theta = self.start();
-        let mut choice = Choice { l2: 0.0, theta: Vec::new(), right: Vec::with_capacity(penalties.len()) };
-        for (place, &l2) in penalties.iter().enumerate() {
-            theta = self.solve_within(theta, l2, ROUGHLY).await?.at;
-            let weights = self.weights(&theta);
-            let named = asked.predict(&weights).await?;
-            let right = named.iter().zip(aside.rows).filter(|(named, row)| **named == aside.labels[**row]).count();
-            if choice.right.iter().all(|before| right > *before) {
-                choice = Choice { l2, theta: weights, ..choice };
-            }
-            choice.right.push(right);
-            if is_clearly_below(right, &choice.right, aside.rows.len()) {
-                choice.right.resize(choice.right.len() + penalties.len() - place - 1, right);
+    pub(super) async fn choose(&self, aside: Known<'a>, penalties: &[f64], device: &Device) -> Result<Choice> {
+        let mut path = self.path(aside, device);
+        let mut best = Choice { l2: 0.0, theta: Vec::new(), right: 0 };
+        for &l2 in penalties {
+            let (theta, right) = path.next(l2).await?;
+            if is_clearly_below(right, best.right, aside.rows.len()) {
                 break;
             }
+            if right > best.right || best.theta.is_empty() {
+                best = Choice { l2, theta, right };
+            }
         }
-        Ok(choice)
+        Ok(best)
     }
 
     /// Weights in this space as weights of the features: `[width + 1, classes]`.
@@ -191,12 +213,11 @@ impl<'a> Compact<'a> {
     }
 }
 
-/// True if `right` of `rows` is more than two standard errors below the most of `others`.
-fn is_clearly_below(right: usize, others: &[usize], rows: usize) -> bool {
-    let most = others.iter().copied().max().unwrap_or(0);
+/// True if `right` of `rows` is more than two standard errors below `most` of them.
+fn is_clearly_below(right: usize, most: usize, rows: usize) -> bool {
     let share = most as f64 / rows.max(1) as f64;
     let error = (rows as f64 * share * (1.0 - share)).sqrt();
-    (most as f64 - right as f64) > 2.0 * error
+    most as f64 - right as f64 > 2.0 * error
 }
 
 #[cfg(test)]
@@ -313,8 +334,9 @@ mod tests {
         let known = Known { features: &features, labels: &labels, rows: &all, scale: &scale, classes };
         let device = Device::flex();
         let compact = block_on(Compact::new(known, Space::of(n, width), None, &device)).expect("a problem");
-        let choice = block_on(compact.choose(&known, &[1e-2, 1e-4], &device)).expect("a path");
-        assert_eq!(choice.right.last(), Some(&n), "{:?}", choice.right);
+        let mut path = compact.path(known, &device);
+        let right = [1e-2, 1e-4].map(|l2| block_on(path.next(l2)).expect("a fit").1);
+        assert_eq!(right[1], n, "{right:?}");
     }
 
     #[test]
@@ -328,11 +350,11 @@ mod tests {
     #[test]
     fn a_path_ends_where_it_clearly_goes_down() {
         // 90 of 100: the standard error is 3
-        assert!(!is_clearly_below(85, &[80, 90, 85], 100));
-        assert!(is_clearly_below(83, &[80, 90, 83], 100));
-        assert!(!is_clearly_below(0, &[], 0));
+        assert!(!is_clearly_below(85, 90, 100));
+        assert!(is_clearly_below(83, 90, 100));
+        assert!(!is_clearly_below(0, 0, 0));
         // every row is classified correctly: any less is clear
-        assert!(is_clearly_below(99, &[100, 99], 100));
+        assert!(is_clearly_below(99, 100, 100));
     }
 
     #[test]
@@ -348,13 +370,35 @@ mod tests {
             let aside = Known { features: &asked, labels: &truth, rows: &others, ..known };
             let penalties = [10.0, 0.1];
             let compact = block_on(Compact::new(known, Space::of(n, width), None, &device)).expect("a problem");
-            let choice = block_on(compact.choose(&aside, &penalties, &device)).expect("a path");
-            for (l2, right) in penalties.into_iter().zip(choice.right) {
+            let mut path = compact.path(aside, &device);
+            for l2 in penalties {
+                let (_, right) = block_on(path.next(l2)).expect("a fit");
                 let at = block_on(compact.solve(compact.start(), l2)).expect("a fit").at;
                 let named = block_on(Problem::new(&aside, &device).predict(&compact.weights(&at))).expect("names");
                 let single = named.iter().zip(&truth).filter(|(a, b)| a == b).count();
                 assert!(single.abs_diff(right) <= 1, "{single} and {right} at {l2}");
             }
         }
+    }
+
+    #[test]
+    fn the_choice_is_the_best_of_the_path() {
+        let device = Device::flex();
+        let (features, labels) = rows(60, 10);
+        let [inside, outside]: [Vec<usize>; 2] = [(0..40).collect(), (40..60).collect()];
+        let scale = Scale::none(10);
+        let known = Known { features: &features, labels: &labels, rows: &inside, scale: &scale, classes: 3 };
+        let aside = Known { rows: &outside, ..known };
+        let compact = block_on(Compact::new(known, Space::of(40, 10), None, &device)).expect("a problem");
+        let penalties = [10.0, 0.1, 1e-3, 1e-5];
+        let mut path = compact.path(aside, &device);
+        let right = penalties.map(|l2| block_on(path.next(l2)).expect("a fit").1);
+        let most = right.into_iter().max().expect("four fits");
+        let choice = block_on(compact.choose(aside, &penalties, &device)).expect("a choice");
+        let first = right.iter().position(|&right| right == most).expect("one is the best");
+        assert_eq!((choice.l2, choice.right), (penalties[first], most), "{right:?}");
+        let empty = Known { rows: &[], ..known };
+        let choice = block_on(compact.choose(empty, &penalties, &device)).expect("a choice");
+        assert_eq!((choice.l2, choice.right), (10.0, 0), "without validation rows the strongest");
     }
 }

@@ -236,8 +236,10 @@ impl<'a> Draws<'a> {
             let inside = Known { features, labels, rows: &inside, scale: &scale, classes };
             let space = Space::of(inside.rows.len(), features.width);
             let compact = Compact::new(inside, space, None, device).await?;
-            let found = compact.choose(&Known { rows: &out, ..inside }, penalties, device).await?.right;
-            right.iter_mut().zip(found).for_each(|(sum, found)| *sum += found);
+            let mut path = compact.path(Known { rows: &out, ..inside }, device);
+            for (sum, &l2) in right.iter_mut().zip(penalties) {
+                *sum += path.next(l2).await?.1;
+            }
         }
         let best = right.iter().max().copied().unwrap_or(0);
         let place = right.iter().position(|&count| count == best).unwrap_or(0);

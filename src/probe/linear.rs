@@ -59,17 +59,16 @@ pub async fn fit(
             let kept = Known { rows: &rows.kept, scale: &scale, ..known };
             let aside = Known { rows: &rows.aside, ..kept };
             let compact = Compact::new(kept, space, None, device).await?;
-            let choice = compact.choose(&aside, several, device).await?;
+            let choice = compact.choose(aside, several, device).await?;
             (Some((choice, aside.rows.len())), compact.into_curvature())
         }
     };
     let compact = Compact::new(known, space, curvature, device).await?;
     let (l2, start, validation) = match choice {
         Some((Choice { l2, theta, right }, aside)) => {
-            let most = right.into_iter().max().unwrap_or(0);
             // weights over features cannot start a fit over rows
             let start = if space == Space::Rows { compact.start() } else { theta };
-            (l2, start, Some(most as f64 / aside as f64))
+            (l2, start, Some(right as f64 / aside as f64))
         }
         None => match sorted.as_slice() {
             [only] => (*only, compact.start(), None),
