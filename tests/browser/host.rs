@@ -155,8 +155,9 @@ async fn stripes(extract::Path(file): extract::Path<String>) -> Vec<u8> {
 }
 
 /// Copies the built page to the place that is served as `/deployed/PLACE/`, in place of the build there, with `prelude` before
-/// the engine's script and the names and the build that go with it. Each test has a place of its own.
-pub fn deploy(place: &str, prelude: &str) {
+/// the engine's script and the names and the build that go with it. Each test has a place of its own, which is emptied when the
+/// result is dropped.
+pub fn deploy(place: &str, prelude: &str) -> Deployed {
     let folder = deployed().join(place);
     fs::create_dir_all(deployed()).expect("a folder");
     if folder.exists() {
@@ -170,6 +171,18 @@ pub fn deploy(place: &str, prelude: &str) {
     let seal = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/seal.py");
     let sealed = Command::new("python3").arg(seal).arg(&folder).status();
     assert!(sealed.expect("python3 is installed").success(), "the changed page can be sealed");
+    Deployed(folder)
+}
+
+/// A page put in place by [`deploy`].
+#[must_use = "the page is deleted when this is dropped"]
+pub struct Deployed(PathBuf);
+
+impl Drop for Deployed {
+    fn drop(&mut self) {
+        // the folder of another build in the same place may be gone already
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 fn deployed() -> PathBuf {

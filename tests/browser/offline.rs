@@ -81,7 +81,7 @@ async fn a_loaded_page_needs_no_server_to_reload_and_resume() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_engine_is_replaced_without_the_server() {
-    host::deploy("mortal", MORTAL);
+    let _mortal = host::deploy("mortal", MORTAL);
     let mut page = Page::open(&format!("/deployed/mortal/?{QUICK}&steps=5000&autostart=1"), &[]).await;
     page.wait("some steps", async || page.losses().await.len() > 5).await;
     page.click("pause").await;
@@ -107,7 +107,7 @@ async fn a_dead_engine_is_replaced_without_the_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_builds_are_never_mixed() {
     let link = format!("/deployed/builds/?{QUICK}&steps=3");
-    host::deploy("builds", "// the first build");
+    let _first = host::deploy("builds", "// the first build");
     let mut page = Page::open(&link, &[]).await;
     page.wait_for(&["ready"]).await;
     wait_until_kept(&page).await;
@@ -115,7 +115,7 @@ async fn two_builds_are_never_mixed() {
     let old = page.driver.window().await.expect("a tab");
 
     // a second build takes the place of the first, of which a tab is open
-    host::deploy("builds", "// the second build");
+    let _second = host::deploy("builds", "// the second build");
     let new = page.driver.new_tab().await.expect("another");
     page.driver.switch_to_window(new.clone()).await.expect("it opens");
     page.goto(&link).await;
