@@ -8,7 +8,10 @@ const SEALED = null;
 
 // time in milliseconds that a server has to answer a question
 const PATIENCE = 5000;
+// seconds until the service worker must have made the cache
+const CACHE_WAITS = 120;
 
+const CACHE = `nolabel ${new URL("./", self.location.href).pathname} ${SEALED?.build}`;
 const program = new URL("worker_bg.wasm", self.location.href);
 
 function fail(why) {
@@ -32,12 +35,20 @@ function counted(response) {
   return new Response(response.body.pipeThrough(count), { headers: { "content-type": "application/wasm" } });
 }
 
-// Puts a data file into the cache of this build, if there is one: the service worker makes it (www/sw.js), but does not see
-// what a worker fetches that is older than itself.
+// Puts a data file into the cache of this build: the service worker does not see what a worker fetches that is older than
+// itself. It makes the cache when it is installed, which may be later than the data arrives; in a browser that allows none, there
+// is no cache in the end.
 async function keep(url, response) {
   const bytes = await response.blob();
-  const cache = `nolabel ${new URL("./", self.location.href).pathname} ${SEALED.build}`;
-  if (await caches.has(cache)) await (await caches.open(cache)).put(url, new Response(bytes));
+  for (let tries = 0; tries < CACHE_WAITS && !(await caches.has(CACHE)); tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  if (await caches.has(CACHE)) await (await caches.open(CACHE)).put(url, new Response(bytes));
+}
+
+// True if the cache of this build holds the file. Another build's cache may go before this one does.
+async function isKept(url) {
+  return (await caches.has(CACHE)) && !!(await (await caches.open(CACHE)).match(url));
 }
 
 // Has the engine fetch data files by the names it knows. Its questions whether a file is there are answered by the build, or by
@@ -53,7 +64,7 @@ function sealData() {
     const url = new URL(name, self.location.href).href;
     const response = await plain(url);
     // a full disk, or a browser that keeps nothing, must not stop the engine
-    if (response.ok && self.caches && !(await caches.match(url).catch(() => true))) keep(url, response.clone()).catch(() => {});
+    if (response.ok && self.caches && !(await isKept(url).catch(() => true))) keep(url, response.clone()).catch(() => {});
     return response;
   };
 }

@@ -133,11 +133,20 @@ pub fn dist() -> PathBuf {
     folder
 }
 
-/// The script of a built page that starts the engine, whose name carries a digest.
-pub fn engine_script(folder: &Path) -> PathBuf {
+/// The file NAME.ENDING of a built page, whose real name carries a digest.
+pub fn sealed_file(folder: &Path, name: &str, ending: &str) -> PathBuf {
     let mut entries = fs::read_dir(folder).expect("the folder can be read").flatten().map(|entry| entry.path());
-    let name = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("engine-"));
-    entries.find(name).expect("the engine's script is part of the page")
+    let start = format!("{name}-");
+    let found = entries.find(|path| {
+        let named = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start));
+        named && path.extension().is_some_and(|extension| extension == ending)
+    });
+    found.unwrap_or_else(|| panic!("{name}.{ending} is part of the page"))
+}
+
+/// The script of a built page that starts the engine.
+pub fn engine_script(folder: &Path) -> PathBuf {
+    sealed_file(folder, "engine", "js")
 }
 
 /// A made-up file of CIFAR-10: stripes in a colour for each class. The first training file and the test file are served, the
@@ -177,6 +186,13 @@ pub fn deploy(place: &str, prelude: &str) -> Deployed {
 /// A page put in place by [`deploy`].
 #[must_use = "the page is deleted when this is dropped"]
 pub struct Deployed(PathBuf);
+
+impl Deployed {
+    /// The file NAME.ENDING of this page.
+    pub fn file(&self, name: &str, ending: &str) -> PathBuf {
+        sealed_file(&self.0, name, ending)
+    }
+}
 
 impl Drop for Deployed {
     fn drop(&mut self) {

@@ -19,6 +19,15 @@ const done = arguments[arguments.length - 1];
 })().catch((error) => done(String(error)));
 "#;
 
+/// True while there is no service worker, though one has begun to fill its cache.
+const INSTALLATION_FAILED: &str = r#"
+const done = arguments[arguments.length - 1];
+(async () => {
+  const begun = (await caches.keys()).length > 0;
+  done(begun && !(await navigator.serviceWorker.getRegistration()));
+})().catch((error) => done(String(error)));
+"#;
+
 /// Ends the engine when asked to, as a crash does.
 const MORTAL: &str = r#"
 new BroadcastChannel("end").onmessage = () => {
@@ -101,6 +110,25 @@ async fn a_dead_engine_is_replaced_without_the_server() {
     assert!(again.iter().zip(&losses).all(|(a, b)| (a - b).abs() <= 1e-12 * b.abs()), "{again:?}\n{losses:?}");
     let resumed = page.events("started").await.last().cloned().expect("a second start");
     assert_eq!(resumed["resumed_at"].as_u64(), Some(losses.len() as u64));
+    page.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_is_kept_though_the_server_had_no_answer_at_first() {
+    let deployed = host::deploy("patchy", "");
+    let icon = deployed.file("icon", "png");
+    let hidden = icon.with_extension("hidden");
+    std::fs::rename(&icon, &hidden).expect("a file can be moved");
+    let page = Page::open(&format!("/deployed/patchy/?{QUICK}"), &[]).await;
+    page.wait_for(&["ready"]).await;
+    page.wait("an installation to fail", async || {
+        let answer = page.driver.execute_async(INSTALLATION_FAILED, Vec::new()).await.expect("the script runs");
+        answer.json() == &Value::from(true)
+    })
+    .await;
+    assert!(caches(&page).await.iter().all(|(_, files)| files.iter().all(|file| file != "index.html")));
+    std::fs::rename(&hidden, &icon).expect("it can be moved back");
+    wait_until_kept(&page).await;
     page.close().await;
 }
 
