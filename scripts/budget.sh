@@ -22,6 +22,6 @@ check() {
 }
 
 check "page program" 340000 "$dist"/page*.wasm
-check "engine program" 3720000 "$dist"/worker*.wasm
+check "engine program" 3500000 "$dist"/worker*.wasm
 check "html, css, scripts" 60000 "$dist"/index.html "$dist"/*.js
 exit $failed
