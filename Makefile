@@ -11,13 +11,14 @@ DENY ?= licenses bans sources
 ADAPTER ?= swiftshader
 BATCH ?= 64,128
 JAX_JS := @jax-js/jax@0.1.25
+AXE := axe-core@4.14.1
 WASM := --target wasm32-unknown-unknown --profile web
 PAGE := $(WASM) --no-default-features --features page
 # the packages of the program, without those of benches and browser tests, which would add features to their dependencies
 OURS := --package nolabel --package nolabel-cpu-kernels
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build data dist page test lint docs unit examples browser budget bench bench-web screenshot deny crosscheck fuzz clean
+.PHONY: help demo build data dist page test lint docs unit examples browser budget bench bench-web screenshot calm deny crosscheck fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,13 +68,18 @@ examples: ## Run the examples, each in seconds on images they draw themselves
 	cargo run --release --locked --example embed_folder
 	cargo run --release --locked --example own_method
 
-browser: build ## Test the page in headless Chromium (needs dist/)
-	@scripts/setup.sh chromium
-	cargo test --release --locked --package browser-tests
+browser: build ## Test the page in headless Chromium, Firefox and WebKit (needs dist/)
+	@scripts/setup.sh chromium firefox webkit npm
+	npm install --silent --no-save --prefix $(CACHE)/axe $(AXE)
+	NOLABEL_AXE=$(CACHE)/axe/node_modules/axe-core/axe.min.js cargo test --release --locked --package browser-tests
 
 screenshot: ## Take the README's screenshot of the page (needs dist/)
 	@scripts/setup.sh chromium
 	cargo run --release --locked --package browser-tests --bin screenshot -- docs/page.png
+
+calm: ## Measure how calm the page stays while it trains: tasks, memory, hidden tab (needs dist/)
+	@scripts/setup.sh chromium
+	cargo run --release --locked --package browser-tests --bin calm
 
 deny: ## Check licences and sources of dependencies (DENY="advisories licenses bans sources" for vulnerabilities too)
 	@scripts/setup.sh deny

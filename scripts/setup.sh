@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs the named tools if they are missing: wasm trunk bindgen python npm chromium ffmpeg mesa deny reference.
+# Installs the named tools if they are missing: wasm trunk bindgen python npm chromium firefox webkit ffmpeg mesa deny reference.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 TRUNK=0.21.14
 DENY=0.20.2
+GECKODRIVER=0.37.1
 # wasm-bindgen's tool must have the version of the crate
 BINDGEN=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
 
@@ -46,6 +47,15 @@ for part in "$@"; do
         python) command -v python3 > /dev/null || packages python3 ;;
         npm) command -v npm > /dev/null || packages nodejs npm ;;
         chromium) { { command -v chromium || command -v google-chrome; } && command -v chromedriver; } > /dev/null || packages chromium chromium-driver ;;
+        firefox)
+            { command -v firefox || command -v firefox-esr; } > /dev/null || packages firefox-esr
+            command -v geckodriver > /dev/null || install_tool geckodriver "$GECKODRIVER"
+            ;;
+        # only Linux has a WebKit whose driver needs no permission of the user
+        webkit)
+            { command -v WebKitWebDriver && command -v Xvfb; } > /dev/null || [ "$(uname)" != Linux ] ||
+                packages webkit2gtk-driver xvfb
+            ;;
         # plays a GPU for the tests where there is none
         mesa) ldconfig -p 2> /dev/null | grep libEGL_mesa > /dev/null || [ "$(uname)" != Linux ] || packages libegl1 libgl1-mesa-dri ;;
         ffmpeg) command -v ffmpeg > /dev/null || packages ffmpeg ;;

@@ -8,7 +8,8 @@ use std::process::exit;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use browser_tests::browser::{Browser, SOFTWARE_GPU};
+use browser_tests::browser::SOFTWARE_GPU;
+use browser_tests::drivers::Browser;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
@@ -143,7 +144,7 @@ async fn compare(arguments: &Arguments, address: SocketAddr, batch: usize) -> bo
 
 /// Trains in a browser of its own, so that nothing is left of the turn before.
 async fn measure(arguments: &Arguments, address: SocketAddr, library: &str, batch: usize) -> Turn {
-    let browser = Browser::start(arguments.flags, None).await;
+    let browser = Browser::chromium(arguments.flags, None).await;
     let steps = arguments.steps;
     let url = format!("http://{address}/index.html?library={library}&batch={batch}&warm={WARM}&steps={steps}");
     browser.driver.goto(url).await.expect("the page answers");

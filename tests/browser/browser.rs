@@ -1,31 +1,13 @@
-//! A headless Chromium with the page in it.
+//! A headless browser with the page in it.
 
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::sync::{Mutex, MutexGuard};
 
+use crate::drivers::{Browser, Make};
 use crate::host::{self, Host};
 
-/// One browser at a time: two would take the processor from each other.
-static TURN: Mutex<()> = Mutex::const_new(());
-
-const FLAGS: [&str; 9] = [
-    "--window-size=1280,900",
-    "--headless",
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP nolabel.test 127.0.0.1",
-];
 /// Flags for a WebGPU adapter that is emulated on the CPU.
 pub const SOFTWARE_GPU: [&str; 2] = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
@@ -35,51 +17,28 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// Time between two looks at the page.
 const POLL: Duration = Duration::from_millis(50);
 
-/// The folder that the browser downloads into, one for each process.
-pub fn downloads() -> PathBuf {
-    std::env::temp_dir().join(format!("nolabel-downloads-{}", std::process::id()))
-}
-
-/// A headless browser. The fields are dropped in order: first the browser, then its driver, then the turn.
-pub struct Browser {
-    /// The browser, for all operations.
-    pub driver: WebDriver,
-    chromedriver: Child,
-    turn: MutexGuard<'static, ()>,
-}
-
-impl Browser {
-    /// Starts Chromium with `flags`, on a `screen` of the form of chromedriver's `mobileEmulation`.
-    pub async fn start(flags: &[&str], screen: Option<Value>) -> Self {
-        let turn = TURN.lock().await;
-        let (chromedriver, driver_port) = chromedriver().await;
-        let mut wishes = DesiredCapabilities::chrome();
-        FLAGS.iter().chain(flags).for_each(|flag| wishes.add_arg(flag).expect("flags are text"));
-        if let Some(screen) = screen {
-            wishes.add_experimental_option("mobileEmulation", screen).expect("a plain object");
-        }
-        let folders = json!({ "download.default_directory": downloads() });
-        wishes.add_experimental_option("prefs", folders).expect("a plain object");
-        let started = WebDriver::new(format!("http://127.0.0.1:{driver_port}"), wishes).await;
-        let driver = started.expect("chromium starts: `make test` installs what is missing");
-        Self { driver, chromedriver, turn }
-    }
-}
-
-/// The page in a browser. The fields are dropped in order: first the browser, then its driver, then the turn.
+/// The page in a browser. The fields are dropped in order: first the browser, then its server.
 pub struct Page {
     /// The browser, for operations that have no method here.
     pub driver: WebDriver,
-    _chromedriver: Child,
+    browser: Browser,
     origin: String,
     host: Host,
-    _turn: MutexGuard<'static, ()>,
 }
 
 impl Page {
     /// Opens `address` (path and query) in a browser started with `flags`.
     pub async fn open(address: &str, flags: &[&str]) -> Self {
         Self::start(flags, None, "127.0.0.1", address).await
+    }
+
+    /// Opens `address` in a browser of this make.
+    pub async fn open_in(make: Make, address: &str) -> Self {
+        match make {
+            Make::Chromium => Self::open(address, &[]).await,
+            Make::Firefox => Self::show(Browser::firefox().await, "127.0.0.1", address).await,
+            Make::WebKit => Self::show(Browser::webkit().await, "127.0.0.1", address).await,
+        }
     }
 
     /// Opens the page on a phone.
@@ -100,10 +59,14 @@ impl Page {
     }
 
     async fn start(flags: &[&str], screen: Option<Value>, host: &str, address: &str) -> Self {
+        Self::show(Browser::chromium(flags, screen).await, host, address).await
+    }
+
+    async fn show(browser: Browser, host: &str, address: &str) -> Self {
+        let driver = browser.driver.clone();
         let server = host::serve().await;
-        let Browser { driver, chromedriver, turn } = Browser::start(flags, screen).await;
         let origin = format!("http://{host}:{}", server.address.port());
-        let page = Self { driver, _chromedriver: chromedriver, origin, host: server, _turn: turn };
+        let page = Self { driver, browser, origin, host: server };
         page.goto(address).await;
         page
     }
@@ -135,6 +98,11 @@ impl Page {
     async fn wait_until_mounted(&self) {
         let mounted = "return typeof window.nolabel === 'object'";
         self.wait("the page's program to start", async || self.script(mounted).await == true).await;
+    }
+
+    /// Processes of the programs that drive the browser.
+    pub fn processes(&self) -> Vec<u32> {
+        self.browser.processes()
     }
 
     /// Ends the browser.
@@ -262,24 +230,4 @@ impl Page {
     pub async fn losses(&self) -> Vec<f64> {
         self.events("step").await.iter().map(|event| event["loss"].as_f64().expect("a number")).collect()
     }
-}
-
-/// Starts chromedriver on a port of its own choice.
-async fn chromedriver() -> (Child, u16) {
-    let started = Command::new("chromedriver")
-        .arg("--port=0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn();
-    let mut child = started.expect("chromedriver is on the PATH: `make test` installs what is missing");
-    let mut lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
-    while let Some(line) = lines.next_line().await.expect("chromedriver speaks") {
-        let port = line.split("on port ").nth(1).and_then(|rest| rest.trim_end_matches('.').parse().ok());
-        if let Some(port) = port.filter(|_| line.contains("successfully")) {
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return (child, port);
-        }
-    }
-    panic!("chromedriver ended before it listened");
 }

@@ -1,4 +1,5 @@
-//! Drives nolabel's built page in headless Chromium: for the tests, and for the picture in the README.
+//! Drives nolabel's built page in headless browsers: for the tests, and for the picture in the README.
 
 pub mod browser;
+pub mod drivers;
 pub mod host;

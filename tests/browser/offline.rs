@@ -1,10 +1,13 @@
 //! The page without its server, and between two builds: one cache holds one whole build.
 
 use browser_tests::browser::Page;
+use browser_tests::drivers::Make;
 use browser_tests::host;
 use serde_json::Value;
 
 use crate::QUICK;
+
+in_both_browsers!(a_loaded_page_needs_no_server_to_reload_and_resume, a_dead_engine_is_replaced_without_the_server,);
 
 /// Files of each cache: `{"nolabel / b506e0df96245473": ["index.html", ...]}`.
 const CACHES: &str = r#"
@@ -52,7 +55,7 @@ async fn build(page: &Page) -> String {
 }
 
 /// Waits until the build on show is kept as a whole, with the four files of its first data set.
-async fn wait_until_kept(page: &Page) {
+pub(crate) async fn wait_until_kept(page: &Page) {
     let build = build(page).await;
     page.wait("the build to be kept", async || {
         let whole = |files: &[String]| {
@@ -64,9 +67,8 @@ async fn wait_until_kept(page: &Page) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_loaded_page_needs_no_server_to_reload_and_resume() {
-    let mut page = Page::open(&format!("/?{QUICK}&steps=30&autostart=1"), &[]).await;
+async fn a_loaded_page_needs_no_server_to_reload_and_resume(make: Make) {
+    let mut page = Page::open_in(make, &format!("/?{QUICK}&steps=30&autostart=1")).await;
     page.wait_for(&["done"]).await;
     let losses = page.losses().await;
     wait_until_kept(&page).await;
@@ -88,10 +90,9 @@ async fn a_loaded_page_needs_no_server_to_reload_and_resume() {
     page.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dead_engine_is_replaced_without_the_server() {
+async fn a_dead_engine_is_replaced_without_the_server(make: Make) {
     let _mortal = host::deploy("mortal", MORTAL);
-    let mut page = Page::open(&format!("/deployed/mortal/?{QUICK}&steps=5000&autostart=1"), &[]).await;
+    let mut page = Page::open_in(make, &format!("/deployed/mortal/?{QUICK}&steps=5000&autostart=1")).await;
     page.wait("some steps", async || page.losses().await.len() > 5).await;
     page.click("pause").await;
     page.wait_for(&["paused"]).await;

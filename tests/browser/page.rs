@@ -1,25 +1,65 @@
 //! The built page in a real browser: it loads, trains, obeys, explains its failures and agrees with itself on two devices.
 
+/// Makes tests in one make of browser, in a module of that name, out of functions that take the make.
+macro_rules! tests_in {
+    ($module:ident, $make:ident, $($test:ident),+) => {
+        mod $module {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(browser_tests::drivers::Make::$make).await;
+            })+
+        }
+    };
+}
+
+/// Makes tests in Chromium and in Firefox.
+macro_rules! in_both_browsers {
+    ($($test:ident),+ $(,)?) => {
+        tests_in!(chromium, Chromium, $($test),+);
+        tests_in!(firefox, Firefox, $($test),+);
+    };
+}
+
+mod accessibility;
 mod embedded;
+mod faults;
 mod offline;
 mod reading;
 mod saved_runs;
 mod take_away;
 
 use browser_tests::browser::{Page, SOFTWARE_GPU};
+use browser_tests::drivers::Make;
 use thirtyfour::prelude::*;
 
 /// Settings of a quick run: the subject is the page, not the network.
 const QUICK: &str = "method=rotation&device=cpu&seed=1&batch=8&probe_every=0";
+
+in_both_browsers!(
+    a_link_runs_by_itself_and_tells_its_events,
+    a_run_starts_pauses_steps_and_resets,
+    the_address_holds_all_settings,
+    wrong_values_get_a_sentence,
+    a_narrow_window_shows_everything_without_scrolling_sideways,
+);
+#[cfg(target_os = "linux")]
+tests_in!(
+    webkit,
+    WebKit,
+    a_link_runs_by_itself_and_tells_its_events,
+    a_run_starts_pauses_steps_and_resets,
+    the_address_holds_all_settings,
+    wrong_values_get_a_sentence,
+    a_narrow_window_shows_everything_without_scrolling_sideways
+);
 
 /// Arithmetic mean.
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_link_runs_by_itself_and_tells_its_events() {
-    let page = Page::open("/?method=rotation&device=cpu&seed=1&steps=40&autostart=1&batch=32", &[]).await;
+async fn a_link_runs_by_itself_and_tells_its_events(make: Make) {
+    let page = Page::open_in(make, "/?method=rotation&device=cpu&seed=1&steps=40&autostart=1&batch=32").await;
     page.wait_for(&["done"]).await;
     let losses = page.losses().await;
     assert_eq!(losses.len(), 40);
@@ -62,9 +102,8 @@ async fn a_link_runs_by_itself_and_tells_its_events() {
     page.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_starts_pauses_steps_and_resets() {
-    let page = Page::open(&format!("/?{QUICK}&steps=5000"), &[]).await;
+async fn a_run_starts_pauses_steps_and_resets(make: Make) {
+    let page = Page::open_in(make, &format!("/?{QUICK}&steps=5000")).await;
     page.wait_for(&["ready"]).await;
     page.click("step").await;
     page.wait("the first step", async || page.text("step-count").await == "1").await;
@@ -105,9 +144,8 @@ async fn fresh_losses(page: &Page) -> Vec<f64> {
     losses
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_address_holds_all_settings() {
-    let page = Page::open("/some/folder/", &[]).await;
+async fn the_address_holds_all_settings(make: Make) {
+    let page = Page::open_in(make, "/some/folder/").await;
     page.wait_for(&["ready"]).await;
     assert_eq!((page.value("seed").await, page.value("batch").await), ("1".into(), "64".into()));
     page.choose("device", "cpu").await;
@@ -132,9 +170,8 @@ async fn the_address_holds_all_settings() {
     page.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_values_get_a_sentence() {
-    let page = Page::open("/?seed=abc&device=tpu&preset=huge", &[]).await;
+async fn wrong_values_get_a_sentence(make: Make) {
+    let page = Page::open_in(make, "/?seed=abc&device=tpu&preset=huge").await;
     page.wait_for(&["ready"]).await;
     let said = page.text("message").await;
     assert!(["abc", "tpu", "huge"].iter().all(|word| said.contains(word)), "{said}");
@@ -311,6 +348,17 @@ async fn a_phone_shows_everything_without_scrolling_sideways() {
     page.wait_for(&["done"]).await;
     let found = page.script(widths).await;
     assert_eq!(found, serde_json::json!([390, 390]));
+    page.close().await;
+}
+
+async fn a_narrow_window_shows_everything_without_scrolling_sideways(make: Make) {
+    let page = Page::open_in(make, &format!("/?{QUICK}&steps=3&autostart=1")).await;
+    page.driver.set_window_rect(0, 0, 390, 844).await.expect("a window can be made narrow");
+    page.wait_for(&["done"]).await;
+    let widths = page.script("return [document.documentElement.scrollWidth, innerWidth]").await;
+    let [content, window] = [0, 1].map(|at| widths[at].as_f64().expect("a number"));
+    // browsers with a window have a least width of their own
+    assert!(content <= window && window <= 500.0, "{widths}");
     page.close().await;
 }
 

@@ -4,9 +4,20 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use browser_tests::browser::{Page, downloads};
+use browser_tests::browser::Page;
+use browser_tests::drivers::{Make, downloads};
 
 use crate::QUICK;
+
+in_both_browsers!(
+    a_run_survives_a_reload_and_a_closed_tab,
+    a_damaged_state_falls_back_to_the_one_before,
+    page_and_command_line_read_each_others_files,
+    a_browser_without_storage_trains_all_the_same,
+);
+
+#[cfg(target_os = "linux")]
+tests_in!(webkit, WebKit, a_browser_without_file_storage_says_so);
 
 /// Replaces the newest saved checkpoint by EXPRESSION of its `bytes`. Answers with the counts of runs and checkpoints and its
 /// name.
@@ -82,10 +93,9 @@ fn assert_same(losses: &[f64], whole: &[f64], from: usize) {
     assert!(losses.iter().zip(whole).all(|(a, b)| (a - b).abs() <= 1e-12 * b.abs()), "{losses:?}\n{whole:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_survives_a_reload_and_a_closed_tab() {
+async fn a_run_survives_a_reload_and_a_closed_tab(make: Make) {
     let link = format!("/?{QUICK}&steps=400");
-    let page = Page::open(&format!("{link}&autostart=1"), &[]).await;
+    let page = Page::open_in(make, &format!("{link}&autostart=1")).await;
     page.wait_for(&["done"]).await;
     let whole = page.losses().await;
 
@@ -128,10 +138,9 @@ async fn a_run_survives_a_reload_and_a_closed_tab() {
     page.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_state_falls_back_to_the_one_before() {
+async fn a_damaged_state_falls_back_to_the_one_before(make: Make) {
     let link = format!("/?{QUICK}&steps=30");
-    let page = Page::open(&format!("{link}&autostart=1"), &[]).await;
+    let page = Page::open_in(make, &format!("{link}&autostart=1")).await;
     page.wait_for(&["done"]).await;
     let whole = page.losses().await;
     for wrong in ["bytes.map((byte, at) => (at === bytes.length - 100 ? byte ^ 1 : byte))", "bytes.slice(0, 5000)"] {
@@ -184,12 +193,11 @@ async fn open(page: &Page, file: &Path) {
     page.element("open").await.send_keys(file.display().to_string()).await.expect("a file can be chosen");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn page_and_command_line_read_each_others_files() {
+async fn page_and_command_line_read_each_others_files(make: Make) {
     let here = downloads();
     let here_shown = here.display();
     let data = concat!("fashion-mnist:", env!("CARGO_MANIFEST_DIR"), "/../../data/fashion-mnist");
-    let page = Page::open(&format!("/?{QUICK}&steps=20&autostart=1"), &[]).await;
+    let page = Page::open_in(make, &format!("/?{QUICK}&steps=20&autostart=1")).await;
     // only now: another test may have been using the folder
     empty(&here);
     page.wait_for(&["done"]).await;
@@ -243,10 +251,9 @@ async fn page_and_command_line_read_each_others_files() {
     page.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_browser_without_storage_trains_all_the_same() {
+async fn a_browser_without_storage_trains_all_the_same(make: Make) {
     let run = format!("?{QUICK}&steps=20&autostart=1");
-    let page = Page::open(&format!("/no-storage/{run}"), &[]).await;
+    let page = Page::open_in(make, &format!("/no-storage/{run}")).await;
     let refusals = [("no-storage", "private window"), ("full", "no more room")];
     for (variant, words) in refusals {
         page.goto(&format!("/{variant}/{run}")).await;
@@ -267,5 +274,15 @@ async fn a_browser_without_storage_trains_all_the_same() {
     page.driver.close_window().await.expect("it closes");
     page.driver.switch_to_window(first).await.expect("the first is there still");
     assert!(page.text("safe").await.contains("whole run"));
+    page.close().await;
+}
+
+/// WebKitGTK has no file system for pages.
+#[cfg(target_os = "linux")]
+async fn a_browser_without_file_storage_says_so(make: Make) {
+    let page = Page::open_in(make, &format!("/?{QUICK}&steps=3&autostart=1")).await;
+    page.wait_for(&["done"]).await;
+    page.wait_for_text("save-error", "this browser has no place for the files of a page").await;
+    assert_eq!((page.text("message").await, page.losses().await.len()), (String::new(), 3));
     page.close().await;
 }

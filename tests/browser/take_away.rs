@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use browser_tests::browser::{Page, downloads};
+use browser_tests::browser::Page;
+use browser_tests::drivers::{Make, downloads};
 use serde_json::json;
+
+in_both_browsers!(numbers_and_charts_leave_as_they_are_on_the_page);
 
 /// Counts the pixels of a PNG file whose colour is the text `arguments[1]`, as `r,g,b`.
 const COUNT: &str = r#"
@@ -74,9 +77,8 @@ async fn saved(page: &Page, button: &str, name: &str) -> Vec<u8> {
     fs::read(file).expect("it can be read")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn numbers_and_charts_leave_as_they_are_on_the_page() {
-    let page = Page::open("/?method=rotation&device=cpu&seed=1&batch=8&steps=12", &[]).await;
+async fn numbers_and_charts_leave_as_they_are_on_the_page(make: Make) {
+    let page = Page::open_in(make, "/?method=rotation&device=cpu&seed=1&batch=8&steps=12").await;
     page.wait_for(&["ready"]).await;
     let closed = "return [...document.querySelectorAll('[data-testid^=export]')].every((button) => button.ariaDisabled === 'true')";
     assert_eq!(page.script(closed).await, true, "there is nothing to take away yet");

@@ -5,6 +5,7 @@ pub mod dataset_choice;
 pub mod event_table;
 pub mod failure;
 pub mod glossary;
+pub mod hidden_time;
 pub mod load_progress;
 pub mod method_choice;
 pub mod phase;

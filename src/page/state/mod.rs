@@ -1,6 +1,7 @@
 //! Signals of the page, the connection to the engine, and saved runs.
 
 pub(super) mod file_download;
+pub(super) mod hidden_tab;
 pub(super) mod mount;
 pub(super) mod on_reply;
 pub(super) mod saved_runs;

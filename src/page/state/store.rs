@@ -46,6 +46,8 @@ pub struct PageState {
     pub picture: RwSignal<Option<Picture>>,
     /// The latest failure.
     pub failure: RwSignal<Option<Failure>>,
+    /// What training did while the tab was hidden, once it is shown again.
+    pub hidden_time: RwSignal<Option<String>>,
     /// The run saved in the browser.
     pub saved_run: RwSignal<Option<SavedRun>>,
     /// Reason why the current run cannot be saved in the browser.
@@ -126,6 +128,7 @@ impl PageState {
             run: RwSignal::new(RunState::default()),
             picture: RwSignal::new(None),
             failure: RwSignal::new(None),
+            hidden_time: RwSignal::new(None),
             saved_run: RwSignal::new(None),
             save_error: RwSignal::new(None),
             link: StoredValue::new_local(EngineLink::default()),
@@ -233,6 +236,7 @@ impl PageState {
         self.link.update_value(EngineLink::drop_run);
         self.save_error.set(None);
         self.probing.set(false);
+        self.hidden_time.set(None);
         self.failure.set(None);
         self.link_errors.set(Vec::new());
         self.run.set(RunState::default());

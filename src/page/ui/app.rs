@@ -12,7 +12,7 @@ use super::take_away::Events;
 use super::task_panel::Task;
 use super::training_panel::Learning;
 use crate::page::state::store::PageState;
-use crate::page::state::test_hooks;
+use crate::page::state::{hidden_tab, test_hooks};
 
 /// Controls at the side and the lesson next to them. Headline and explanation are part of `index.html`.
 #[component]
@@ -20,6 +20,7 @@ pub fn App() -> impl IntoView {
     let state = PageState::new();
     provide_context(state);
     test_hooks::install(state.run);
+    hidden_tab::watch(state);
     state.connect();
     show_parts(state);
     view! {

@@ -18,6 +18,7 @@ pub fn Status() -> impl IntoView {
             <p class="state" data-testid="status" data-state=phase role="status" aria-live="polite">{said}</p>
             <Bar/>
             <Numbers/>
+            <p class="hint" data-testid="hidden-time" role="status">{move || state.hidden_time.get()}</p>
         </section>
     }
 }

@@ -68,13 +68,21 @@ pub(super) struct StoredFile {
     pub(super) modified: f64,
 }
 
+/// The reason why there is no file system for this site.
+fn no_storage() -> Error {
+    let reason = match scope().is_secure_context() {
+        true => "this browser has no place for the files of a page",
+        false => "the browser stores data only for pages loaded over https",
+    };
+    Error::Run(reason.into())
+}
+
 impl Folder {
     /// Opens the folder called `name` in the root of this site's file system; creates it if it is missing.
     pub(super) async fn at_root(name: &str) -> Result<Self> {
         let storage = Reflect::get(&scope().navigator(), &"storage".into()).ok().filter(JsValue::is_object);
-        let storage =
-            storage.ok_or_else(|| Error::Run("the browser stores data only for pages loaded over https".into()))?;
-        let root = storage.unchecked_into::<Storage>().root().await.map_err(refused)?;
+        let storage = storage.filter(|storage| Reflect::has(storage, &"getDirectory".into()).unwrap_or(false));
+        let root = storage.ok_or_else(no_storage)?.unchecked_into::<Storage>().root().await.map_err(refused)?;
         Self(root.unchecked_into()).folder(name).await
     }
 
