@@ -13,7 +13,7 @@ BATCH ?= 64,128
 JAX_JS := @jax-js/jax@0.1.25
 AXE := axe-core@4.14.1
 WASM := --target wasm32-unknown-unknown --profile web
-PAGE := $(WASM) --no-default-features --features page
+PAGE := --target wasm32-unknown-unknown --profile page --no-default-features --features page
 # the packages of the program, without those of benches and browser tests, which would add features to their dependencies
 OURS := --package nolabel --package nolabel-cpu-kernels
 
