@@ -1,6 +1,7 @@
 // Starts the engine in its worker: downloads its program, reports the progress and runs it. The messages are defined in
 // src/worker/protocol.rs.
 
+import { hurryReadback } from "./readback.js";
 import "./subgroups.js";
 
 // filled in by scripts/seal.py: the build, and for each data file the name that carries its digest
@@ -70,6 +71,7 @@ function sealData() {
 }
 
 try {
+  hurryReadback();
   if (SEALED) sealData();
   const response = await fetch(program, { cache: SEALED ? "default" : "no-cache" });
   if (response.ok) {

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tower_http::services::ServeDir;
 
 /// Variants of the page: the folder that each is served in, and the script that runs before the engine.
-const VARIANTS: [(&str, &str); 8] = [
+const VARIANTS: [(&str, &str); 9] = [
     ("no-adapter", NO_ADAPTER),
     ("no-timers", NO_TIMERS),
     ("least", LEAST),
@@ -24,6 +24,7 @@ const VARIANTS: [(&str, &str); 8] = [
     ("no-storage", NO_STORAGE),
     ("full", FULL),
     ("counted", COUNTED),
+    ("polled", POLLED),
 ];
 
 const NO_ADAPTER: &str = "GPU.prototype.requestAdapter = async () => null;";
@@ -119,6 +120,30 @@ self.postMessage = function (message, ...rest) {
   last = { ...counts };
   asked = null;
 };
+"#;
+
+/// Calls itself Firefox, and ends the mapping of buffers as that does: with the next submission, or at a tick of 100 ms. Reports
+/// what ended each mapping on the channel `polls`.
+const POLLED: &str = r#"
+Object.defineProperty(WorkerNavigator.prototype, "userAgent", { get: () => "Gecko/20100101 Firefox/153.0" });
+const channel = new BroadcastChannel("polls");
+let waiting = [];
+function poll(cause) {
+  for (const end of waiting) end();
+  if (waiting.length) channel.postMessage(cause);
+  waiting = [];
+}
+const map = GPUBuffer.prototype.mapAsync;
+GPUBuffer.prototype.mapAsync = async function (...range) {
+  await map.apply(this, range);
+  await new Promise((resolve) => waiting.push(resolve));
+};
+const submit = GPUQueue.prototype.submit;
+GPUQueue.prototype.submit = function (commands) {
+  submit.call(this, commands);
+  poll("submission");
+};
+setInterval(() => poll("tick"), 100);
 "#;
 
 /// The folder of the built page.

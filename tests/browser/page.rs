@@ -454,6 +454,24 @@ async fn webgpu_and_cpu_agree_and_a_lost_gpu_is_left_behind() {
     page.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_from_the_gpu_does_not_wait_for_a_tick() {
+    let page = Page::open("/polled/?device=cpu", &SOFTWARE_GPU).await;
+    page.wait_for(&["ready"]).await;
+    page.script("window.polls = []; new BroadcastChannel('polls').onmessage = ({ data }) => window.polls.push(data)")
+        .await;
+    // the device's test reads the values of all kernels
+    page.choose("device", "gpu").await;
+    page.wait_for(&["ready"]).await;
+    let count = async |cause: &str| {
+        let count = page.script(&format!("return window.polls.filter((cause) => cause === '{cause}').length")).await;
+        count.as_u64().expect("a number")
+    };
+    let [submissions, ticks] = [count("submission").await, count("tick").await];
+    assert!(submissions > 0 && submissions >= ticks, "{submissions} submissions, {ticks} ticks");
+    page.close().await;
+}
+
 /// Medians over the steps of a run: dispatches and queue submits, the reading of the loss included.
 async fn counts(page: &Page, run: &str) -> [u64; 2] {
     page.goto(&format!("/counted/?{run}&seed=1&probe_every=0&read_every=1&steps=8&device=gpu")).await;

@@ -29,7 +29,7 @@ pub fn Task() -> impl IntoView {
             <details open=is_wide()>
                 <summary>"Why this needs no labels"</summary>
                 <p><Marked text=lesson known=&["network", "label", "view", "batch"]/></p>
-                <p class="source">{title}": "<a href=url rel="noreferrer">{paper}</a></p>
+                <p class="source" hidden=move || url.with(String::is_empty)>{title}": "<a href=url rel="noreferrer">{paper}</a></p>
             </details>
         </section>
     }
