@@ -10,6 +10,7 @@ SETS ?= fashion-mnist
 DENY ?= licenses bans sources
 ADAPTER ?= swiftshader
 BATCH ?= 64,128
+TIMES ?= 5
 JAX_JS := @jax-js/jax@0.1.25
 AXE := axe-core@4.14.1
 WASM := --target wasm32-unknown-unknown --profile web
@@ -18,7 +19,7 @@ PAGE := --target wasm32-unknown-unknown --profile page --no-default-features --f
 OURS := --package nolabel --package nolabel-cpu-kernels
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build data dist page test lint docs unit examples browser budget bench bench-web screenshot calm deny crosscheck fuzz clean
+.PHONY: help demo build data dist page test lint docs unit examples browser budget bench bench-web page-speed calm screenshot deny crosscheck fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +73,10 @@ browser: build ## Test the page in headless Chromium, Firefox and WebKit (needs 
 	@scripts/setup.sh chromium firefox webkit npm
 	npm install --silent --no-save --prefix $(CACHE)/axe $(AXE)
 	NOLABEL_AXE=$(CACHE)/axe/node_modules/axe-core/axe.min.js cargo test --release --locked --package browser-tests
+
+page-speed: ## Time the page on the CPU: navigation to ready, start to the first step, the large test (needs dist/; TIMES=5)
+	@scripts/setup.sh chromium
+	cargo run --release --locked --package browser-tests --bin page_speed -- $(TIMES)
 
 screenshot: ## Take the README's screenshot of the page (needs dist/)
 	@scripts/setup.sh chromium

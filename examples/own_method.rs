@@ -149,7 +149,7 @@ async fn train() -> Result<(), Box<dyn std::error::Error>> {
     let settings = ProbeSettings { train_images: 400, test_images: 200, ..ProbeSettings::default() };
     let among = [data.train.len(), data.test.len()];
     let probe = Some(ProbePace { every: 60, settings, among });
-    let pace = Pace { read_every: 20, health_every: 0, held_out: 256, probe };
+    let pace = Pace { read_every: 20, health_every: 0, held_out: 256, probe, exam: None };
     let mut session = Session::new(&entry, config, data, &selected, pace).await?;
     while let Progress::Events(events) = session.advance().await? {
         for event in events {

@@ -36,7 +36,7 @@ async fn train(file: &str) -> Result<(), Box<dyn std::error::Error>> {
     config.steps = 40;
 
     let selected = device::select(DeviceChoice::Cpu).await?;
-    let pace = Pace { read_every: 10, health_every: 0, held_out: 256, probe: None };
+    let pace = Pace { read_every: 10, health_every: 0, held_out: 256, probe: None, exam: None };
     let mut session = Session::new(method, config.clone(), data, &selected, pace).await?;
     println!("{} on {}", method.info().title, selected.readout.name);
     while let Progress::Events(events) = session.advance().await? {

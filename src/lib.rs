@@ -110,11 +110,16 @@ pub mod optim {
     pub use schedule::{Cosine, Schedule, ScheduleKind, Steps, StepsThenLine, scaled_rate};
 }
 
-/// Rows of probe results.
+/// Rows of probe results, and the verdict on them.
 #[cfg(not(feature = "engine"))]
 pub mod probe {
+    mod gain;
+    pub mod interval;
     mod row;
+    mod standing;
+    pub use gain::Gain;
     pub use row::{ProbeRow, Source};
+    pub use standing::{CONTROLS, Standing, best_control};
 }
 
 /// Events and pictures of a run.

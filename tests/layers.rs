@@ -43,7 +43,13 @@ const LAYERS: &[(&str, &[&str])] = &[
             "session", "view",
         ],
     ),
-    ("worker", &["config", "data", "device", "error", "method", "methods", "options", "platform", "probe", "session"]),
+    (
+        "worker",
+        &[
+            "config", "data", "device", "error", "format", "method", "methods", "options", "platform", "probe",
+            "session", "weights",
+        ],
+    ),
     (
         "page",
         &[

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::standing::Standing;
 use crate::config::RunConfig;
 use crate::method::Unit;
 use crate::methods::METHODS;
-use crate::probe::{ProbeRow, Source};
+use crate::probe::{ProbeRow, Source, Standing};
 use crate::session::event::Pretext;
 use crate::session::folder::{Evaluation, Record};
 

@@ -3,14 +3,13 @@
 use super::controls::Controls;
 use super::cost;
 use super::request::{EvalRequest, SupervisedControl};
-use super::standing::best_control;
 use super::subject::{EncoderUnderTest, Tell};
 use crate::error::Result;
 use crate::probe::confusion::Confusion;
 use crate::probe::cost::{Cost, Workload};
 use crate::probe::few::{Draws, FewLabels};
 use crate::probe::labelled::Labelled;
-use crate::probe::{ProbeRow, Probing, Reading, Sample, Source};
+use crate::probe::{ProbeRow, Probing, Reading, Sample, Source, best_control};
 use crate::session::folder::{Details, Tuned};
 
 /// Most classes for which a confusion matrix is computed: a larger table of pairs cannot be read.

@@ -45,13 +45,12 @@ mod cost;
 mod measure;
 pub mod repeat;
 mod request;
-mod standing;
 mod subject;
 
+pub use crate::probe::{CONTROLS, Standing, best_control};
 pub use adapt_images::{AdaptedImages, adapt_images};
 pub use cache::Cache;
 pub use cost::expected_cost;
 pub use measure::Measurement;
 pub use request::{ControlBudget, EvalRequest, SupervisedControl};
-pub use standing::{CONTROLS, Standing, best_control};
 pub use subject::{EncoderUnderTest, Tell, untrained};

@@ -1,11 +1,13 @@
 //! Probes: accuracy of simple classifiers on frozen features, beside controls that learned nothing, all measured in the same way.
 
 mod compact;
+mod compare;
 pub mod confusion;
 pub mod cost;
 mod curvature;
 pub mod features;
 pub mod few;
+mod gain;
 pub mod interval;
 pub mod knn;
 pub mod labelled;
@@ -20,14 +22,18 @@ mod row;
 mod sample;
 mod settings;
 mod spanned;
+mod standing;
 #[cfg(not(target_family = "wasm"))]
 pub mod tsne;
 
 use crate::data::Split;
+pub use compare::gains;
+pub use gain::Gain;
 pub use probing::{Probing, Reading};
 pub use row::{ProbeRow, Source};
 pub use sample::{Sample, Validation};
 pub use settings::ProbeSettings;
+pub use standing::{CONTROLS, Standing, best_control};
 
 /// Labelled images of a split that are used when `wanted` are asked for (0: all).
 pub fn count(split: &Split, wanted: usize) -> usize {

@@ -1,6 +1,7 @@
 //! Probes of an encoder's layers, of raw pixels and of their principal components.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use burn::tensor::Device;
 
@@ -66,27 +67,62 @@ impl Probing<'_> {
         source: Source,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Vec<Reading>> {
-        let Self { data, settings, sample, device } = self;
         let mut found = Vec::new();
         for layers in self.passes(encoder).await? {
             tell(&format!("{}: features", source.words()));
-            let grid = settings.grid;
-            let train = features::of_encoder(encoder, &data.train, &sample.train, grid, &layers, device).await?;
-            let test = features::of_encoder(encoder, &data.test, &sample.test, grid, &layers, device).await?;
             // the features of a layer are dropped once it is probed
-            let half = match self.half() {
-                Some((split, images)) => {
-                    let half = features::of_encoder(encoder, split, images, grid, &layers, device).await?;
-                    half.into_iter().map(Some).collect()
-                }
-                None => vec![None; train.len()],
-            };
-            for ((train, half), test) in train.into_iter().zip(half).zip(test) {
-                tell(&format!("{}: {}", source.words(), train.layer));
-                found.extend(self.layer(&Rows { train, half, test }, source).await?);
+            for features in self.features(encoder, &layers, 0..self.images()).await? {
+                tell(&format!("{}: {}", source.words(), features.layer));
+                found.extend(self.layer(features, source).await?);
             }
         }
         Ok(found)
+    }
+
+    /// Number of images in use: those of training, of the validation half where settings are chosen by one, and of the test.
+    pub fn images(&self) -> usize {
+        self.sample.train.len() + self.half().map_or(0, |(_, images)| images.len()) + self.sample.test.len()
+    }
+
+    /// Features at these layers of some of the images in use, which are numbered in the order of [`Probing::images`].
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub async fn features(&self, encoder: &Encoder, layers: &[String], images: Range<usize>) -> Result<Vec<Features>> {
+        let Self { data, settings, sample, device } = self;
+        let half = self.half().unwrap_or((&data.train, &[]));
+        let mut found: Vec<Features> = Vec::new();
+        let mut start = 0;
+        for (split, places) in [(&data.train, sample.train.as_slice()), half, (&data.test, &sample.test)] {
+            let from = images.start.clamp(start, start + places.len()) - start;
+            let to = images.end.clamp(start, start + places.len()) - start;
+            start += places.len();
+            if from == to {
+                continue;
+            }
+            let more = features::of_encoder(encoder, split, &places[from..to], settings.grid, layers, device).await?;
+            if found.is_empty() {
+                found = more;
+            } else {
+                found.iter_mut().zip(more).for_each(|(found, more)| found.values.extend(more.values));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Probes one layer with the features of all images in use.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub async fn layer(&self, features: Features, source: Source) -> Result<Vec<Reading>> {
+        let Features { layer, width, values: mut train } = features;
+        let mut test = train.split_off(self.sample.train.len() * width);
+        let halved = self.half().map(|(_, images)| {
+            let rest = test.split_off(images.len() * width);
+            std::mem::replace(&mut test, rest)
+        });
+        let of = |values| Features { layer: layer.clone(), width, values };
+        self.probe(&Rows { train: of(train), half: halved.map(of), test: of(test) }, source).await
     }
 
     /// Probes the pixels themselves, or means of [`features::pooling`] times as many where they do not fit into memory.
@@ -95,7 +131,15 @@ impl Probing<'_> {
     /// When the device is lost.
     pub async fn pixels(&self, tell: &mut dyn FnMut(&str)) -> Result<Vec<ProbeRow>> {
         tell(Source::RawPixels.words());
-        self.layer(&self.of_pixels(), Source::RawPixels).await.map(rows)
+        self.pixel_readings().await.map(rows)
+    }
+
+    /// The same with every prediction.
+    ///
+    /// # Errors
+    /// As [`Probing::pixels`].
+    pub async fn pixel_readings(&self) -> Result<Vec<Reading>> {
+        self.probe(&self.of_pixels(), Source::RawPixels).await
     }
 
     /// Probes the first `width` principal components of the pixels, at most 256 and fewer than training images.
@@ -104,6 +148,14 @@ impl Probing<'_> {
     /// When the device is lost.
     pub async fn components(&self, width: usize, tell: &mut dyn FnMut(&str)) -> Result<Vec<ProbeRow>> {
         tell(Source::Pca.words());
+        self.component_readings(width).await.map(rows)
+    }
+
+    /// The same with every prediction.
+    ///
+    /// # Errors
+    /// As [`Probing::components`].
+    pub async fn component_readings(&self, width: usize) -> Result<Vec<Reading>> {
         let Rows { train, half, test } = self.of_pixels();
         let width = width.min(MOST_COMPONENTS).min(train.len().saturating_sub(1)).max(1);
         let components = Components::of(&train, width, self.device).await?;
@@ -113,7 +165,7 @@ impl Probing<'_> {
             Some(half) => Some(components.project(&half, self.device).await?),
             None => None,
         };
-        self.layer(&Rows { train, half, test }, Source::Pca).await.map(rows)
+        self.probe(&Rows { train, half, test }, Source::Pca).await
     }
 
     /// Layer names of the rows of [`Probing::pixels`] and [`Probing::components`].
@@ -173,7 +225,7 @@ impl Probing<'_> {
         Ok(passes)
     }
 
-    async fn layer(&self, Rows { train, half, test }: &Rows, source: Source) -> Result<Vec<Reading>> {
+    async fn probe(&self, Rows { train, half, test }: &Rows, source: Source) -> Result<Vec<Reading>> {
         let Self { data, settings, sample, device } = self;
         let train_labels = sample.train_labels(data);
         let test_labels = sample.test_labels(data);
@@ -249,6 +301,7 @@ impl Probing<'_> {
     }
 }
 
+/// The readings without their predictions.
 fn rows(readings: Vec<Reading>) -> Vec<ProbeRow> {
     readings.into_iter().map(|reading| reading.row).collect()
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
 use crate::method::Unit;
-pub use crate::probe::{ProbeRow, Source};
+pub use crate::probe::{Gain, ProbeRow, Source};
 
 /// One event of a run. In JSON the field `event` names the kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub enum Event {
     Pretext(Pretext),
     /// Accuracies of frozen features beside their controls.
     Probe(Probe),
+    /// The examination: the same on many images and with all controls.
+    Exam(Exam),
     /// The state of the representation, measured without labels.
     Health(Health),
     /// A warning for the user.
@@ -49,6 +51,7 @@ impl Event {
             Event::Epoch(event) => event.step > taken,
             Event::Saved { step, .. } => *step > taken,
             Event::Probe(event) => event.step > taken || (measured && event.step == taken),
+            Event::Exam(Exam { probe, .. }) => probe.step > taken || (measured && probe.step == taken),
             Event::Pretext(_) | Event::Done(_) => true,
             Event::Started(event) => event.resumed_at > taken,
             Event::Warning { .. } => false,
@@ -204,6 +207,31 @@ pub struct Probe {
     pub test_images: usize,
     /// One row for each source, layer and probe.
     pub rows: Vec<ProbeRow>,
+    /// The gain under each probe, once a step is taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gains: Vec<Gain>,
+}
+
+/// An examination: probes of all layers and all controls on as many images as it takes to tell small gains from chance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exam {
+    /// The accuracies, and the gain that decides.
+    pub probe: Probe,
+    /// Images, draw and probe in words.
+    pub settings: String,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// Position of an examination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExamProgress {
+    /// The next part in words.
+    pub part: String,
+    /// Parts done.
+    pub done: usize,
+    /// Parts in all; 0 until the images are there.
+    pub parts: usize,
 }
 
 /// The end of a run.

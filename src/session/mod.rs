@@ -6,6 +6,7 @@ pub mod checkpoint;
 mod data_wait;
 pub mod event;
 pub mod event_log;
+mod exam;
 #[cfg(not(target_family = "wasm"))]
 pub mod folder;
 mod health;
@@ -30,6 +31,7 @@ use crate::rng::{Purpose, stream};
 use checkpoint::{Header, ImageCounts};
 use data_wait::DataWait;
 use event::{Done, Epoch, Event, Started, Step};
+use exam::ExamState;
 use health::{Pulse, Watch};
 use meters::{Means, Meter};
 use observe::{Controls, Values};
@@ -48,6 +50,7 @@ pub struct Session {
     learner: Box<dyn Training>,
     order: Order,
     controls: Controls,
+    exam: ExamState,
     watch: Watch,
     data_wait: DataWait,
     next: Next,
@@ -89,7 +92,6 @@ impl Session {
         let position = StepPosition { step: 0, total, steps_per_epoch: order.steps_per_epoch() };
         let mut advice = advice::advice(&config, &position, &data.train, entry.compares());
         advice.extend(learner.advice(&config, &data_info, total));
-        let next = if pace.probe.is_some() { Next::Probe } else { Next::Train };
         Ok(Self {
             entry: *entry,
             config,
@@ -99,9 +101,10 @@ impl Session {
             learner,
             order,
             controls,
+            exam: ExamState::default(),
             watch: Watch::default(),
             data_wait: DataWait::default(),
-            next,
+            next: Next::Train,
             step: 0,
             resumed_at: 0,
             total,
@@ -154,9 +157,11 @@ impl Session {
         session.resumed_at = header.step;
         session.elapsed = header.elapsed_seconds;
         session.epoch = Means { count: header.epoch_count, loss: header.epoch_loss, metric: header.epoch_metric };
-        if session.is_finished() {
-            session.next = Next::HeldOut;
-        }
+        session.next = match session.pace.probe {
+            _ if session.is_finished() => Next::HeldOut,
+            Some(_) => Next::Probe,
+            None => Next::Train,
+        };
         Ok(session)
     }
 
@@ -277,7 +282,7 @@ impl Session {
 
     /// True if the next unit of work is a round of probes.
     pub fn is_about_to_probe(&self) -> bool {
-        self.next == Next::Probe
+        matches!(self.next, Next::FirstProbe | Next::Probe)
     }
 
     /// The latest step's views and predictions; empty before the first step.
@@ -309,8 +314,12 @@ impl Session {
             let said = std::mem::take(&mut self.advice).into_iter();
             return Ok(Progress::Events(said.map(|message| Event::Warning { message }).collect()));
         }
+        if self.exam.is_on() {
+            return self.examine().await;
+        }
         match self.next {
             Next::Train => self.train().await,
+            Next::FirstProbe => self.first_probe().await,
             Next::Probe => self.probe().await,
             Next::HeldOut => self.held_out().await,
             Next::Finish => {
@@ -320,23 +329,6 @@ impl Session {
             }
             Next::Nothing => Ok(Progress::Finished),
         }
-    }
-
-    /// The method's own metric on `images` drawn test images (0: all), without learning from them.
-    ///
-    /// # Errors
-    /// When the device is lost.
-    pub async fn pretext(&self, images: usize) -> Result<Option<event::Pretext>> {
-        observe::pretext(
-            self.learner.as_ref(),
-            &self.data,
-            &self.entry.info().metric,
-            self.config.seed,
-            self.position(),
-            images,
-            &self.selected.device,
-        )
-        .await
     }
 
     fn position(&self) -> StepPosition {
@@ -390,6 +382,9 @@ impl Session {
             events.extend(self.epoch_event());
         }
         self.next = self.pace.work_after(self.step, self.total);
+        if self.step == 1 && self.pace.probe.is_some() {
+            self.next = Next::FirstProbe;
+        }
         Ok(Progress::Events(events))
     }
 
@@ -411,7 +406,7 @@ impl Session {
         self.epoch.add(loss, metric);
         Step {
             step: self.step,
-            epoch: self.step as f64 / self.order.steps_per_epoch() as f64,
+            epoch: self.epochs(self.step),
             loss,
             metric,
             learning_rate,
@@ -424,20 +419,5 @@ impl Session {
         let (loss, metric) = std::mem::take(&mut self.epoch).means()?;
         let epoch = self.step / self.order.steps_per_epoch();
         Some(Event::Epoch(Epoch { epoch, step: self.step, loss, metric }))
-    }
-
-    async fn probe(&mut self) -> Result<Progress> {
-        let Some(pace) = &self.pace.probe else { return Ok(Progress::Events(Vec::new())) };
-        self.next = if self.step >= self.total { Next::HeldOut } else { Next::Train };
-        let epoch = self.step as f64 / self.order.steps_per_epoch() as f64;
-        let encoder = self.learner.encoder();
-        let probe = self.controls.probe(&encoder, self.step, epoch, &self.data, pace, &self.selected.device).await?;
-        Ok(Progress::Events(probe.into_iter().map(Event::Probe).collect()))
-    }
-
-    async fn held_out(&mut self) -> Result<Progress> {
-        self.next = Next::Finish;
-        let pretext = self.pretext(self.pace.held_out).await?;
-        Ok(Progress::Events(pretext.into_iter().map(Event::Pretext).collect()))
     }
 }

@@ -2,15 +2,17 @@
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
 
-use super::event::{Pretext, Probe, ProbeRow, Source};
+use super::event::{Event, Pretext, Probe, ProbeRow, Source};
 use super::picture::{Caption, Picture, PictureFigure, PictureRow};
 use super::schedule::ProbePace;
+use super::work::Next;
+use super::{Progress, Session};
 use crate::data::{Dataset, Split, draw};
 use crate::error::{Error, Result};
 use crate::method::{Batch, ClassPredictions, Figure, Metric, StepDisplay, StepPosition, StepResult, Training};
 use crate::net::Encoder;
 use crate::platform;
-use crate::probe::{self, Probing, Sample};
+use crate::probe::{self, Probing, Reading, Sample};
 use crate::rng::{Purpose, stream};
 
 /// Images drawn in a row.
@@ -39,25 +41,26 @@ pub(super) async fn read(StepResult { loss, metric, baseline }: StepResult) -> R
     Ok(Values { loss, metric, baseline })
 }
 
-/// The controls of a run's probes while it trains, measured once.
+/// The controls of a run's probes, measured once.
 pub(super) struct Controls {
     untrained: Encoder,
     /// The images, drawn once.
     sample: Option<Sample>,
-    rows: Option<Vec<ProbeRow>>,
+    readings: Option<Vec<Reading>>,
 }
 
 impl Controls {
     pub(super) fn new(untrained: Encoder) -> Self {
-        Self { untrained, sample: None, rows: None }
+        Self { untrained, sample: None, readings: None }
     }
 
     pub(super) fn untrained(&self) -> &Encoder {
         &self.untrained
     }
 
-    /// Probes the encoder and, the first time, the controls; `None` while labelled images are still missing.
-    pub(super) async fn probe(
+    /// Probes the encoder and, the first time, the controls; `None` while labelled images are still missing. At step 0 the
+    /// encoder is the untrained one, whatever it has learned since.
+    async fn probe(
         &mut self,
         encoder: &Encoder,
         step: usize,
@@ -76,31 +79,93 @@ impl Controls {
             None => self.sample.insert(Sample::among(data, settings, pace.among)?),
         };
         let probing = Probing { data, settings, sample, device };
-        let train_images = sample.train.len();
-        let test_images = sample.test.len();
-        let mut tell = |_: &str| {};
-        let controls = match &self.rows {
-            Some(rows) => rows.clone(),
-            None => {
-                let mut rows = probing.pixels(&mut tell).await?;
-                rows.extend(probing.encoder(&self.untrained, Source::Untrained, &mut tell).await?);
-                self.rows.insert(rows).clone()
-            }
+        let controls = match &self.readings {
+            Some(readings) => readings,
+            None => self.readings.insert(controls(&probing, &self.untrained).await?),
         };
-        let mut rows = if step == 0 {
-            // before the first step the trained encoder is the untrained one
-            let own = controls.iter().filter(|row| row.source == Source::Untrained);
-            own.map(|row| ProbeRow { source: Source::Trained, ..row.clone() }).collect()
+        let mut readings = if step == 0 {
+            let own = controls.iter().filter(|reading| reading.row.source == Source::Untrained).cloned();
+            own.map(|reading| Reading { row: ProbeRow { source: Source::Trained, ..reading.row }, ..reading }).collect()
         } else {
-            probing.encoder(encoder, Source::Trained, &mut tell).await?
+            probing.readings(encoder, Source::Trained, &mut |_| ()).await?
         };
-        rows.extend(controls);
-        Ok(Some(Probe { step, epoch, train_images, test_images, rows }))
+        readings.extend_from_slice(controls);
+        Ok(Some(round(step, epoch, readings, &probing)))
+    }
+}
+
+/// Readings of the controls: raw pixels, their principal components, and the untrained encoder.
+async fn controls(probing: &Probing<'_>, untrained: &Encoder) -> Result<Vec<Reading>> {
+    let mut readings = probing.pixel_readings().await?;
+    readings.extend(probing.component_readings(untrained.width()).await?);
+    readings.extend(probing.readings(untrained, Source::Untrained, &mut |_| ()).await?);
+    Ok(readings)
+}
+
+/// Readings of the trained encoder and of its controls as a round of probes.
+pub(super) fn round(step: usize, epoch: f64, readings: Vec<Reading>, probing: &Probing<'_>) -> Probe {
+    let Probing { data, sample, .. } = probing;
+    let gains = if step > 0 { probe::gains(&readings, &sample.test_labels(data)) } else { Vec::new() };
+    let rows = readings.into_iter().map(|reading| reading.row).collect();
+    Probe { step, epoch, train_images: sample.train.len(), test_images: sample.test.len(), rows, gains }
+}
+
+impl Session {
+    /// The method's own metric on `images` drawn test images (0: all), without learning from them.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub async fn pretext(&self, images: usize) -> Result<Option<Pretext>> {
+        pretext(
+            self.learner.as_ref(),
+            &self.data,
+            &self.entry.info().metric,
+            self.config.seed,
+            self.position(),
+            images,
+            &self.selected.device,
+        )
+        .await
+    }
+
+    /// Probes the encoder as it was before its first step.
+    pub(super) async fn first_probe(&mut self) -> Result<Progress> {
+        self.next = self.pace.work_after(self.step, self.total);
+        self.probe_at(0).await
+    }
+
+    /// Probes the encoder as it is now. An examination follows the last probes, where the pace has one.
+    pub(super) async fn probe(&mut self) -> Result<Progress> {
+        self.next = if self.is_finished() { Next::HeldOut } else { Next::Train };
+        if self.is_finished() && self.pace.exam.as_ref().is_some_and(|exam| exam.at_end) {
+            self.exam_next();
+        }
+        self.probe_at(self.step).await
+    }
+
+    async fn probe_at(&mut self, step: usize) -> Result<Progress> {
+        let Some(pace) = &self.pace.probe else { return Ok(Progress::Events(Vec::new())) };
+        let epoch = self.epochs(step);
+        let encoder = self.learner.encoder();
+        let probe = self.controls.probe(&encoder, step, epoch, &self.data, pace, &self.selected.device).await?;
+        Ok(Progress::Events(probe.into_iter().map(Event::Probe).collect()))
+    }
+
+    /// Epochs after this many steps.
+    pub(super) fn epochs(&self, step: usize) -> f64 {
+        step as f64 / self.order.steps_per_epoch() as f64
+    }
+
+    /// Measures the method's own metric after the last step.
+    pub(super) async fn held_out(&mut self) -> Result<Progress> {
+        self.next = Next::Finish;
+        let pretext = self.pretext(self.pace.held_out).await?;
+        Ok(Progress::Events(pretext.into_iter().map(Event::Pretext).collect()))
     }
 }
 
 /// The method's own metric on test images: the mean over batches, weighted by their images.
-pub(super) async fn pretext(
+async fn pretext(
     learner: &dyn Training,
     data: &Dataset,
     metric: &Metric,

@@ -15,6 +15,8 @@ pub struct Pace {
     pub held_out: usize,
     /// Probes while training, if any.
     pub probe: Option<ProbePace>,
+    /// The examination, if there can be one.
+    pub exam: Option<ExamPace>,
 }
 
 impl Pace {
@@ -38,11 +40,40 @@ impl Pace {
 /// Probes while training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProbePace {
-    /// Steps between two rounds. Further rounds come before the first step and after the last.
+    /// Steps between two rounds. Further rounds measure the encoder before its first step and after the last.
     pub every: usize,
     /// Probes, layers and images.
     pub settings: ProbeSettings,
     /// Training and test images that are drawn from: the first of each split. Fewer than all where images arrive while the run
     /// goes on, so that the first probe need not wait for the last of them.
     pub among: [usize; 2],
+}
+
+/// The examination of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExamPace {
+    /// Probes, layers and images.
+    pub settings: ProbeSettings,
+    /// True if one follows the last step, and not only on request.
+    pub at_end: bool,
+}
+
+/// Labelled images, and test images: with 5,000 test images a gain of a point can be told from chance.
+const EXAMINED: usize = 5000;
+/// L2 penalties of the linear probe. Two of them, so that images are set aside to choose the layer by.
+const PENALTIES: [f64; 2] = [1e-1, 1e-2];
+
+impl Default for ExamPace {
+    /// On request, up to 5,000 labelled and 5,000 test images. The linear probe alone decides, so that there is one answer;
+    /// nearest neighbours among as many images would take as long again.
+    fn default() -> Self {
+        let settings = ProbeSettings {
+            knn: false,
+            train_images: EXAMINED,
+            test_images: EXAMINED,
+            penalties: PENALTIES.to_vec(),
+            ..ProbeSettings::default()
+        };
+        Self { settings, at_end: false }
+    }
 }

@@ -16,6 +16,9 @@ pub enum Progress {
 /// The next unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
+    /// Probes of the encoder before its first step. They come after that step, so that a visitor need not wait for them to see
+    /// one; the encoder of before is kept anyway.
+    FirstProbe,
     Probe,
     Train,
     HeldOut,

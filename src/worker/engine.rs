@@ -147,7 +147,8 @@ impl Engine {
                 replies.iter().for_each(page::post);
             }
             Ok(Work::WaitingForData) => match self.datasets.take_error() {
-                Some(error) => self.abort_run(&error),
+                Some(error) if !self.leave_exam_out(&error) => self.abort_run(&error),
+                Some(_) => {}
                 None => run.wait_for_data(),
             },
             Err(error) => self.abort_run(&error),
@@ -189,6 +190,9 @@ impl Engine {
             Command::ResumeSaved => return self.resume_saved().await,
             Command::DeleteSaved => self.delete_saved().await,
             Command::Download => return self.download().await,
+            Command::Exam => self.start_exam(),
+            Command::SkipExam => self.skip_exam(),
+            Command::Export { kind } => return self.export_encoder(kind).await,
             Command::Reset => {
                 self.drop_run();
                 self.announce_saved_run();

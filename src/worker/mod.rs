@@ -7,6 +7,8 @@ mod dataset;
 #[cfg(target_family = "wasm")]
 mod engine;
 #[cfg(target_family = "wasm")]
+mod exam;
+#[cfg(target_family = "wasm")]
 mod fetch;
 #[cfg(target_family = "wasm")]
 mod inbox;

@@ -4,7 +4,7 @@ use super::protocol::ReadbackPace;
 use crate::device::Kind;
 use crate::probe::ProbeSettings;
 use crate::session::SHARD;
-use crate::session::schedule::{Pace, ProbePace};
+use crate::session::schedule::{ExamPace, Pace, ProbePace};
 
 /// L2 penalties of the linear probe. Two of them, so that a probe sets images aside for validation: the best layer must not be
 /// chosen by test accuracy.
@@ -40,5 +40,7 @@ pub(super) fn of(kind: Kind, asked: ReadbackPace) -> Pace {
         health_every: 25,
         held_out: defaults.held_out,
         probe: (every > 0).then_some(ProbePace { every, settings, among: FIRST }),
+        // a run without probes ends without the examination, which can still be asked for
+        exam: Some(ExamPace { at_end: every > 0, ..ExamPace::default() }),
     }
 }

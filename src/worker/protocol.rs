@@ -7,7 +7,7 @@ use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind, Readout};
 use crate::method::{Better, Group, Needs, Unit};
 use crate::options::Declared;
-use crate::session::event::Event;
+use crate::session::event::{Event, ExamProgress};
 use crate::session::picture::Picture;
 
 pub use super::run_history::RunHistory;
@@ -204,6 +204,34 @@ pub enum Command {
     DeleteSaved,
     /// Send the current run as a file, or the saved one if there is none. Answered by [`Reply::File`].
     Download,
+    /// Examine the current run as it is now, whatever its state. Answered by [`Reply::Exam`], and [`Event::Exam`] at the end.
+    Exam,
+    /// End the examination without a result.
+    SkipExam,
+    /// Send the encoder of the current run as a file. Answered by [`Reply::File`].
+    Export {
+        /// Kind of the file.
+        kind: EncoderFile,
+    },
+}
+
+/// Kind of a file with an encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EncoderFile {
+    /// Named tensors, for PyTorch and others.
+    Safetensors,
+    /// The whole network with its weights, for ONNX runtimes.
+    Onnx,
+}
+
+impl EncoderFile {
+    /// Ending of the file's name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            EncoderFile::Safetensors => "safetensors",
+            EncoderFile::Onnx => "onnx",
+        }
+    }
 }
 
 /// Extent of a failure, and so the ways out of it.
@@ -251,6 +279,8 @@ pub enum Reply {
     Ready,
     /// A round of probes begins. The next event ends it.
     Probing,
+    /// A part of the examination begins, or with none it ended without a result. [`Event::Exam`] is its result.
+    Exam(Option<ExamProgress>),
     /// Some of the earlier events of a continued run, in order. [`Event::Started`] follows the last.
     History(Vec<Event>),
     /// An event of the run.

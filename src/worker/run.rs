@@ -119,7 +119,7 @@ impl Run {
     }
 
     /// Logs an event and makes it a reply.
-    fn log(&mut self, event: Event) -> Reply {
+    pub(super) fn log(&mut self, event: Event) -> Reply {
         self.events.hear(event.clone());
         Reply::Event(Box::new(event))
     }
@@ -128,9 +128,25 @@ impl Run {
         self.session.data_mut()
     }
 
-    /// True if there is work that can be done now.
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// True if there is work that can be done now: an examination even while the run is paused or has ended.
     pub(super) fn is_busy(&self) -> bool {
-        !self.waiting_for_data && matches!(self.mode, Mode::Running | Mode::Stepping(_))
+        let works = matches!(self.mode, Mode::Running | Mode::Stepping(_)) || self.session.exam_progress().is_some();
+        !self.waiting_for_data && works
+    }
+
+    /// Makes an examination the next work.
+    pub(super) fn examine(&mut self) {
+        self.session.exam_next();
+    }
+
+    /// Ends the examination without a result. Returns true if there was one.
+    pub(super) fn skip_exam(&mut self) -> bool {
+        self.waiting_for_data = false;
+        self.session.skip_exam()
     }
 
     /// Pauses the run. This and the next two return the new state of [`Reply::Running`], if the page needs to know it.
@@ -156,6 +172,7 @@ impl Run {
     }
 
     pub(super) fn stop(&mut self) {
+        self.session.skip_exam();
         self.mode = Mode::Ended;
     }
 
@@ -171,7 +188,9 @@ impl Run {
     /// Does one unit of work.
     pub(super) async fn advance(&mut self) -> Result<Work> {
         let before = self.session.step();
-        if self.session.is_about_to_probe() {
+        if let Some(progress) = self.session.exam_progress() {
+            page::post(&Reply::Exam(Some(progress)));
+        } else if self.session.is_about_to_probe() {
             page::post(&Reply::Probing);
         }
         let events = match self.session.advance().await? {
@@ -183,6 +202,10 @@ impl Run {
             }
         };
         let ended = events.iter().any(|event| matches!(event, Event::Done(_)));
+        if ended || events.iter().any(|event| matches!(event, Event::Exam(_))) {
+            // a save at the same step lacks these events
+            self.last_save.step = None;
+        }
         let mut replies: Vec<Reply> = events.into_iter().map(|event| self.log(event)).collect();
         let stepped = self.session.step() > before;
         if matches!(self.mode, Mode::Stepping(from) if self.session.step() > from) {

@@ -22,6 +22,7 @@ macro_rules! in_both_browsers {
 
 mod accessibility;
 mod embedded;
+mod exam;
 mod faults;
 mod offline;
 mod reading;
@@ -65,7 +66,7 @@ async fn a_link_runs_by_itself_and_tells_its_events(make: Make) {
     assert_eq!(losses.len(), 40);
     assert!(mean(&losses[30..]) < mean(&losses[..10]), "the loss falls: {losses:?}");
     assert_eq!(page.text("step-count").await, "40");
-    for (name, count) in [("started", 1), ("pretext", 1), ("done", 1)] {
+    for (name, count) in [("started", 1), ("pretext", 1), ("exam", 1), ("done", 1)] {
         assert_eq!(page.events(name).await.len(), count, "{name}");
     }
     let done = &page.events("done").await[0];
@@ -80,7 +81,11 @@ async fn a_link_runs_by_itself_and_tells_its_events(make: Make) {
         let count =
             format!("return document.querySelector('{drawn}').closest('figure').querySelectorAll('ELEMENT').length");
         assert_eq!(page.script(&count.replace("ELEMENT", ".dot")).await, 2, "two rounds of {kind}");
-        assert_eq!(page.script(&count.replace("ELEMENT", ".level")).await, 2, "raw pixels and the untrained network");
+        assert_eq!(
+            page.script(&count.replace("ELEMENT", ".level")).await,
+            3,
+            "raw pixels, their components and the untrained network"
+        );
     }
     let layers = page.text("layers").await;
     assert!(["raw pixels", "block 1", "block 4", "last layer"].iter().all(|name| layers.contains(name)), "{layers}");

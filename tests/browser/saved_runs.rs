@@ -170,7 +170,7 @@ async fn a_damaged_state_falls_back_to_the_one_before(make: Make) {
 }
 
 /// Output of the command line, which `make build` has built.
-fn nolabel(arguments: &str) -> String {
+pub(crate) fn nolabel(arguments: &str) -> String {
     let built = std::env::current_exe().expect("a path").ancestors().nth(2).map(|folder| folder.join("nolabel"));
     let program =
         built.filter(|path| path.is_file()).expect("`make build` builds the command line that is tested with");

@@ -95,7 +95,7 @@ impl Show {
             config.batch /= 2;
         }
         let selected = block_on(device::select(self.device))?;
-        let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
+        let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None, exam: None };
         Ok(block_on(Session::new(entry, config, images, &selected, pace))?)
     }
 

@@ -96,5 +96,6 @@ fn probe(session: &Session, settings: &ProbeSettings, rows: Vec<crate::session::
         train_images: probe::count(&session.data().train, settings.train_images),
         test_images: probe::count(&session.data().test, settings.test_images),
         rows,
+        gains: Vec::new(),
     }
 }

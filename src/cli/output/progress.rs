@@ -157,6 +157,7 @@ impl ProgressReporter {
             Event::Probe(probe) => self.say(&probe_words(probe)),
             Event::Warning { message } => self.warn(&format!("warning: {message}")),
             // shown by `begin` and in the result
+            Event::Exam(exam) => self.say(&probe_words(&exam.probe)),
             Event::Started(_) | Event::Saved { .. } | Event::Pretext(_) | Event::Health(_) | Event::Done(_) => {}
         }
     }

@@ -25,7 +25,7 @@ impl Summary {
             Event::Pretext(pretext) => self.pretext = Some(pretext),
             Event::Done(done) => self.done = Some(done),
             Event::Probe(probe) => self.probe = self.is_finished().then_some(probe),
-            Event::Health(_) | Event::Warning { .. } | Event::Saved { .. } => {}
+            Event::Exam(_) | Event::Health(_) | Event::Warning { .. } | Event::Saved { .. } => {}
         }
     }
 

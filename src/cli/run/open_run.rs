@@ -249,7 +249,7 @@ impl Opened {
     /// Restores the network for images that are loaded.
     fn restore(&self, images: Dataset, data: DataRecord, device: DeviceChoice) -> Outcome<Loaded> {
         let selected = block_on(device::select(device))?;
-        let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None };
+        let pace = Pace { read_every: 1, health_every: 0, held_out: 0, probe: None, exam: None };
         let entry = find(&self.checkpoint.header.config.method)?;
         let session = block_on(Session::restore(entry, &self.checkpoint.bytes, images, &selected, pace))?;
         Ok(Loaded { session, selected, data, transfer: None })

@@ -285,6 +285,7 @@ impl TrainRequest {
             health_every: HEALTH_EVERY,
             held_out: 0,
             probe: every.map(|every| ProbePace { every, settings, among: [usize::MAX; 2] }),
+            exam: None,
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod curve;
 pub mod dataset_choice;
 pub mod event_table;
+pub mod exam_text;
 pub mod failure;
 pub mod glossary;
 pub mod hidden_time;

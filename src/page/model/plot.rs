@@ -185,14 +185,14 @@ pub fn probe(run: &RunState, kind: &str) -> Plot {
         .collect();
     let control = |source, pattern| {
         let best = run.probes.last().and_then(|probe| probe_summary::best(probe, source, kind))?;
-        let name = if source == Source::RawPixels {
-            source.words().to_string()
-        } else {
-            format!("untrained, {}", layer_name(&best.layer))
+        let name = match source {
+            Source::Untrained => format!("untrained, {}", layer_name(&best.layer)),
+            control => control.words().to_string(),
         };
         Some(Level { name, value: best.accuracy, pattern })
     };
-    let levels: Vec<_> = [control(Source::Untrained, 0), control(Source::RawPixels, 1)].into_iter().flatten().collect();
+    let controls = [control(Source::Untrained, 0), control(Source::RawPixels, 1), control(Source::Pca, 2)];
+    let levels: Vec<_> = controls.into_iter().flatten().collect();
     let values = points.iter().map(|point| point.1).chain(levels.iter().map(|level| level.value));
     let (low, high) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
@@ -216,8 +216,8 @@ fn probe_summary(run: &RunState, kind: &str) -> Option<String> {
         text +=
             &format!("; untrained, {} reaches {}", layer_name(&untrained.layer), format::percent(untrained.accuracy));
     }
-    if let Some(pixels) = of(Source::RawPixels) {
-        text += &format!("; raw pixels reach {}", format::percent(pixels.accuracy));
+    for control in [Source::RawPixels, Source::Pca].into_iter().filter_map(of) {
+        text += &format!("; {}: {}", control.source.words(), format::percent(control.accuracy));
     }
     Some([text + ".", probe_summary::standing(probe, kind).unwrap_or_default()].join(" ").trim_end().to_string())
 }
@@ -350,8 +350,8 @@ mod tests {
         let plot = probe(&run, "linear");
         assert_eq!(plot.walk(), [(0.0, 0.74), (20.0, 0.76)]);
         let levels: Vec<_> = plot.levels.iter().map(|level| (level.name.as_str(), level.value)).collect();
-        assert_eq!(levels, [("untrained, block 2", 0.74), ("raw pixels", 0.69)]);
-        assert!(plot.y.0 < 0.69 && plot.y.1 > 0.76);
+        assert_eq!(levels, [("untrained, block 2", 0.74), ("raw pixels", 0.69), ("PCA of raw pixels", 0.67)]);
+        assert!(plot.y.0 < 0.67 && plot.y.1 > 0.76);
         assert!(
             plot.summary.contains("(block 2) reaches 76.0 %; untrained, block 2 reaches 74.0 %"),
             "{}",

@@ -1,6 +1,9 @@
 //! A round of probes as the page shows it: the best layer of each kind of features, and the table layer by layer.
 
+use super::exam_text::interval;
+use super::run_state::RunState;
 use crate::format;
+use crate::probe::Standing;
 use crate::session::event::{Probe, ProbeRow, Source};
 
 /// Kinds of probe in a round, in the order of its rows.
@@ -24,6 +27,17 @@ pub struct Layer {
     pub untrained: Option<f64>,
 }
 
+/// The latest round for each kind of probe: the examination, unless a round after more steps has that kind.
+pub fn latest(run: &RunState) -> Vec<(Probe, String)> {
+    let Some(last) = run.probes.last().or(run.exam.as_ref().map(|exam| &exam.probe)) else { return Vec::new() };
+    let of = |kind: String| {
+        let exam = run.exam.as_ref().map(|exam| &exam.probe);
+        let exam = exam.filter(|exam| exam.step >= last.step && kinds(exam).contains(&kind));
+        (exam.unwrap_or(last).clone(), kind)
+    };
+    kinds(last).into_iter().map(of).collect()
+}
+
 /// All layers from pixels to head under the probe `kind`.
 pub fn layers(probe: &Probe, kind: &str) -> Vec<Layer> {
     let of = |source| probe.rows.iter().filter(move |row| row.source == source && row.probe == kind);
@@ -44,27 +58,25 @@ pub fn margin(row: &ProbeRow) -> f64 {
     (row.accuracy - low).max(high - row.accuracy)
 }
 
-/// The trained features against the better control, as a sentence. Within the margin of a single accuracy the two count as level:
-/// the test is small.
+/// The trained features against the best control, as a sentence with the interval of the gain.
 pub fn standing(probe: &Probe, kind: &str) -> Option<String> {
-    let trained = best(probe, Source::Trained, kind).filter(|_| probe.step > 0)?;
-    let controls = [Source::Untrained, Source::RawPixels].into_iter().filter_map(|source| best(probe, source, kind));
-    let highest = controls.map(|row| row.accuracy).max_by(f64::total_cmp)?;
-    let gain = trained.accuracy - highest;
-    let verdict = match margin(trained) {
-        margin if gain > margin => "the network has learned something about the pictures",
-        margin if gain < -margin => "no better than without learning",
-        _ => "too close to call with so few test images",
+    let gain = probe.gains.iter().find(|gain| gain.probe == kind)?;
+    let verdict = match gain.standing {
+        Standing::Above => "the network has learned something about the pictures",
+        Standing::Level => "too close to call with so few test images",
+        Standing::Below => "no better than without learning",
     };
-    Some(format!("{} points from the higher dashed line: {verdict}.", format::points(gain)))
+    let points = format::points(gain.difference());
+    Some(format!("{points} points from the highest dashed line ({}): {verdict}.", interval(gain)))
 }
 
-/// Sample sizes of a round and the margin of its best accuracy, as a sentence.
+/// Sample sizes of a round and the margin of its best accuracy, in two sentences.
 pub fn precision_text(probe: &Probe) -> Option<String> {
     let best = best(probe, Source::Trained, kinds(probe).first()?)?;
     Some(format!(
-        "The classifier saw {} labelled images and was tested on {} others, so each accuracy is good to about ±{:.0} points; the \
-         lines are measured on the same images and move together.",
+        "This test is small, so that the run goes on soon: the classifier saw {} labelled images and was tested on {} others, and \
+         each accuracy is good to about ±{:.0} points. The lines are measured on the same images and move together, so that their \
+         distance is known better.",
         format::thousands(probe.train_images),
         format::thousands(probe.test_images),
         (margin(best) * 100.0).ceil(),
@@ -103,7 +115,8 @@ fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::session::event::ProbeRow;
+    use crate::probe::Gain;
+    use crate::session::event::{Event, ProbeRow};
 
     fn row(source: Source, layer: &str, probe: &str, accuracy: f64) -> ProbeRow {
         ProbeRow {
@@ -120,15 +133,35 @@ pub(crate) mod tests {
     }
 
     /// A round in which block 2 is the best trained layer.
-    pub fn round(step: usize, gain: f64) -> Probe {
+    pub fn round(step: usize, rise: f64) -> Probe {
         let mut rows = Vec::new();
         for (layer, linear, knn) in [("block1", 0.70, 0.68), ("block2", 0.74, 0.72), ("gap", 0.66, 0.60)] {
-            for (source, gain) in [(Source::Trained, gain), (Source::Untrained, 0.0)] {
-                rows.extend([row(source, layer, "linear", linear + gain), row(source, layer, "knn", knn + gain)]);
+            for (source, rise) in [(Source::Trained, rise), (Source::Untrained, 0.0)] {
+                rows.extend([row(source, layer, "linear", linear + rise), row(source, layer, "knn", knn + rise)]);
             }
         }
         rows.extend([row(Source::RawPixels, "pixels", "linear", 0.69), row(Source::RawPixels, "pixels", "knn", 0.71)]);
-        Probe { step, epoch: 0.1, train_images: 1000, test_images: 500, rows }
+        rows.extend([row(Source::Pca, "pca", "linear", 0.67), row(Source::Pca, "pca", "knn", 0.70)]);
+        let gains = match step {
+            0 => Vec::new(),
+            _ => ["linear", "knn"].map(|kind| gain(kind, 40, 30, 500)).to_vec(),
+        };
+        Probe { step, epoch: 0.1, train_images: 1000, test_images: 500, rows, gains }
+    }
+
+    /// The gain of block 2 over the untrained block 2.
+    pub fn gain(kind: &str, gained: usize, lost: usize, images: usize) -> Gain {
+        Gain {
+            probe: kind.into(),
+            layer: "block2".into(),
+            control: Source::Untrained,
+            control_layer: "block2".into(),
+            images,
+            gained,
+            lost,
+            interval: crate::probe::interval::paired(gained, lost, images),
+            standing: Standing::paired(gained, lost, images),
+        }
     }
 
     #[test]
@@ -157,22 +190,34 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_gain_counts_beyond_the_margin_of_the_test() {
-        let said = |step, gain, margin: f64| {
-            let mut probe = round(step, gain);
-            probe.rows.iter_mut().for_each(|row| row.interval = [row.accuracy - margin, row.accuracy + margin]);
-            standing(&probe, "linear")
+    fn a_gain_is_told_with_its_interval() {
+        let said = |gained, lost| {
+            let gains = vec![gain("linear", gained, lost, 500)];
+            standing(&Probe { gains, ..round(10, 0.02) }, "linear").expect("a gain")
         };
-        let learned = said(10, 0.05, 0.03).expect("controls");
         assert_eq!(
-            learned,
-            "+5.0 points from the higher dashed line: the network has learned something about the pictures."
+            said(40, 15),
+            "+5.0 points from the highest dashed line (95 % interval +2.1 to +7.9): the network has learned something about the \
+             pictures."
         );
-        assert!(
-            said(10, 0.02, 0.03).is_some_and(|said| said.contains("+2.0 points") && said.contains("too close to call"))
-        );
-        assert!(said(10, -0.04, 0.03).is_some_and(|said| said.contains("no better than without learning")));
-        assert_eq!(said(0, 0.05, 0.03), None, "nothing can be learned before the first step");
+        assert!(said(40, 30).contains("+2.0 points") && said(40, 30).contains("too close to call"));
+        assert!(said(15, 40).contains("no better than without learning"));
+        assert_eq!(standing(&round(0, 0.05), "linear"), None, "nothing can be learned before the first step");
+    }
+
+    #[test]
+    fn the_examination_is_the_latest_of_its_kind() {
+        let mut run = RunState::default();
+        assert_eq!(latest(&run), []);
+        run.apply(Event::Probe(round(40, 0.02)));
+        let mut exam = super::super::exam_text::tests::exam(300, 200);
+        exam.probe.rows.retain(|row| row.probe == "linear");
+        run.apply(Event::Exam(exam));
+        let shown =
+            |run: &RunState| latest(run).into_iter().map(|(probe, kind)| (kind, probe.test_images)).collect::<Vec<_>>();
+        assert_eq!(shown(&run), [("linear".to_string(), 5000), ("knn".to_string(), 500)]);
+        run.apply(Event::Probe(round(50, 0.02)));
+        assert_eq!(shown(&run), [("linear".to_string(), 500), ("knn".to_string(), 500)]);
     }
 
     #[test]

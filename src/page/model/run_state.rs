@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::curve::{Curve, Smooth};
-use crate::session::event::{Done, Event, Health, Pretext, Probe, Started, Step};
+use crate::session::event::{Done, Event, Exam, Health, Pretext, Probe, Started, Step};
 use crate::session::event_log::EventLog;
 
 /// Step events that the remaining time is estimated from.
@@ -32,6 +32,8 @@ pub struct RunState {
     pub health: Option<Health>,
     /// All rounds of probes.
     pub probes: Vec<Probe>,
+    /// The latest examination.
+    pub exam: Option<Exam>,
     /// The pretext task on held-out images.
     pub pretext: Option<Pretext>,
     /// Warnings of the run.
@@ -62,6 +64,7 @@ impl RunState {
                 }
                 self.health = Some(health);
             }
+            Event::Exam(exam) => self.exam = Some(exam),
             Event::Pretext(pretext) => self.pretext = Some(pretext),
             Event::Warning { message } => self.warnings.push(message),
             Event::Done(done) => self.done = Some(done),

@@ -1,5 +1,6 @@
 //! Signals of the page, the connection to the engine, and saved runs.
 
+pub(super) mod exam;
 pub(super) mod file_download;
 pub(super) mod hidden_tab;
 pub(super) mod mount;

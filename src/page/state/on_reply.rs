@@ -31,6 +31,8 @@ impl PageState {
             }),
             Reply::Ready => self.on_ready(),
             Reply::Probing => self.probing.set(true),
+            Reply::Exam(progress) if self.is_live() => self.examining.set(progress),
+            Reply::Exam(_) => {}
             Reply::History(events) => self.on_history(events),
             Reply::Event(event) => self.on_event(*event),
             Reply::Picture(picture) => self.on_picture(picture),
@@ -151,6 +153,9 @@ impl PageState {
         }
         self.probing.set(false);
         let done = matches!(event, Event::Done(_));
+        if matches!(event, Event::Exam(_)) {
+            self.examining.set(None);
+        }
         let frequent = matches!(event, Event::Step(_));
         self.run.update_untracked(|run| run.apply(event));
         if frequent {

@@ -12,6 +12,7 @@ use crate::page::model::phase::{Action, Phase};
 use crate::page::model::picture_pace::PicturePace;
 use crate::page::model::run_state::RunState;
 use crate::page::model::settings::Settings;
+use crate::session::event::ExamProgress;
 use crate::session::picture::Picture;
 use crate::worker::protocol::{Command, DatasetCard, FailureKind, Menu, MethodCard, SavedRun};
 
@@ -24,6 +25,8 @@ pub struct PageState {
     pub can_start: RwSignal<bool>,
     /// True during a round of probes.
     pub probing: RwSignal<bool>,
+    /// Position of the large test, while there is one.
+    pub examining: RwSignal<Option<ExamProgress>>,
     /// Download progress of engine and data.
     pub load_progress: RwSignal<LoadProgress>,
     /// Methods and data sets on offer; empty until the engine has sent them.
@@ -117,6 +120,7 @@ impl PageState {
             phase: RwSignal::new(Phase::default()),
             can_start: RwSignal::new(false),
             probing: RwSignal::new(false),
+            examining: RwSignal::new(None),
             load_progress: RwSignal::new(LoadProgress::default()),
             menu,
             readout,
@@ -237,6 +241,7 @@ impl PageState {
         self.save_error.set(None);
         self.probing.set(false);
         self.hidden_time.set(None);
+        self.examining.set(None);
         self.failure.set(None);
         self.link_errors.set(Vec::new());
         self.run.set(RunState::default());
@@ -322,6 +327,7 @@ impl PageState {
         let on_cpu = self.settings.with_untracked(|settings| settings.device == DeviceChoice::Cpu);
         let testing = self.load_progress.with_untracked(|progress| progress.awake && !progress.device) && !on_cpu;
         self.failure.set(Some(Failure::new(message, kind, saved_step, testing)));
+        self.examining.set(None);
         if kind != FailureKind::Run {
             self.can_start.set(false);
         }

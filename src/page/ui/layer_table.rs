@@ -11,25 +11,23 @@ use crate::session::event::{Probe, Source};
 #[component]
 pub fn Layers() -> impl IntoView {
     let state = expect_context::<PageState>();
-    let latest = Memo::new(move |_| state.run.with(|run| run.probes.last().cloned()));
+    let latest = Memo::new(move |_| state.run.with(probe_summary::latest));
     move || {
-        latest.get().map(|probe| {
-        let kinds = probe_summary::kinds(&probe);
-        let when = match probe.step {
+        let tables = latest.get();
+        let when = tables.first().map(|(probe, _)| match probe.step {
             0 => "before the first step".to_string(),
-            step => format!("after {} steps", format::thousands(step)),
-        };
-        view! {
+            step => format!("after {}", format::count(step, "step")),
+        });
+        when.map(|when| view! {
             <h3 class="layers-title">"Where in the network?"</h3>
             <p>
                 "The layers from the pixels to the answer, "{when}". The best features need not be the last: layers near the
                 answer often serve the puzzle alone and forget the rest, and what is worth keeping lives in the middle."
             </p>
             <div class="tables" data-testid="layers">
-                {kinds.into_iter().map(|kind| view! { <Table probe=probe.clone() kind/> }).collect_view()}
+                {tables.into_iter().map(|(probe, kind)| view! { <Table probe kind/> }).collect_view()}
             </div>
-        }
-    })
+        })
     }
 }
 
@@ -37,20 +35,23 @@ pub fn Layers() -> impl IntoView {
 fn Table(probe: Probe, kind: String) -> impl IntoView {
     let rows = probe_summary::layers(&probe, &kind);
     let best = probe_summary::best(&probe, Source::Trained, &kind).map(|best| best.layer.clone());
-    let pixels = probe_summary::best(&probe, Source::RawPixels, &kind).map(|best| best.accuracy);
-    let all = rows.iter().flat_map(|row| [Some(row.trained), row.untrained]).flatten().chain(pixels);
+    let controls = [Source::RawPixels, Source::Pca].into_iter();
+    let controls = controls.filter_map(|source| probe_summary::best(&probe, source, &kind));
+    let controls: Vec<_> = controls.map(|row| (row.source.words(), row.accuracy)).collect();
+    let all = rows.iter().flat_map(|row| [Some(row.trained), row.untrained]).flatten();
+    let all = all.chain(controls.iter().map(|control| control.1));
     let low = all.fold(1.0, f64::min);
     let bar = move |share: f64| format!("{:.3}", (share - low + 0.05) / (1.05 - low));
     view! {
         <table>
-            <caption>{probe_name(&kind)}</caption>
+            <caption>{probe_name(&kind)}" on "{format::thousands(probe.test_images)}" test pictures"</caption>
             <thead>
                 <tr><th scope="col">"Layer"</th><th scope="col">"Trained"</th><th scope="col">"Untrained"</th><th scope="col">"Gain"</th></tr>
             </thead>
             <tbody>
-                {pixels.map(|accuracy| view! {
-                    <tr class="pixels"><th scope="row">"raw pixels"</th><td></td><td>{format::percent(accuracy)}</td><td></td></tr>
-                })}
+                {controls.into_iter().map(|(name, accuracy)| view! {
+                    <tr class="pixels"><th scope="row">{name}</th><td></td><td>{format::percent(accuracy)}</td><td></td></tr>
+                }).collect_view()}
                 {rows.into_iter().map(|row| line(best.as_ref() == Some(&row.name), bar(row.trained), row)).collect_view()}
             </tbody>
         </table>

@@ -8,6 +8,7 @@ pub(super) mod chart;
 pub(super) mod chart_file;
 pub(super) mod dataset_field;
 pub(super) mod device;
+pub(super) mod exam_panel;
 pub(super) mod field;
 pub(super) mod form;
 pub(super) mod layer_table;

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::chart::Chart;
+use super::exam_panel::ExamPanel;
 use super::layer_table::Layers;
 use super::marked::Marked;
 use crate::format;
@@ -29,6 +30,7 @@ pub fn Probes() -> impl IntoView {
         <section class="part" aria-labelledby="part-probes">
             <h2 id="part-probes"><span class="count" aria-hidden="true">"3"</span>"Was anything learned?"</h2>
             <p><Marked text=introduction known=&["network", "label", "gradient"]/></p>
+            <ExamPanel/>
             <div class="charts">
                 {move || kinds.get().into_iter().map(|kind| view! { <Kind kind/> }).collect_view()}
             </div>
@@ -46,8 +48,9 @@ fn introduction(classes: &Option<String>) -> String {
         "The puzzle was only an excuse. On its way to an answer the network turns each picture into a list of numbers, its \
          features. Are they good for something else? A probe finds out: every now and then the network is frozen, and a very \
          simple classifier has to name the pictures{classes} from these numbers alone. Only this test uses labels; the network \
-         never sees them. The dashed lines are controls, the same test without any learning: given bare pixels, or the features \
-         of the network before its first step. What rises above every dashed line was learned."
+         never sees them. The dashed lines are controls, the same test without any learning: given bare pixels, as \
+         many principal components of them (PCA) as the network has features, or the features of the network before its first \
+         step. What rises above every dashed line was learned."
     )
 }
 
@@ -94,6 +97,11 @@ fn Explanation() -> impl IntoView {
                 </dd>
                 <dt>"The line for raw pixels"</dt>
                 <dd>"The same classifier, given the bare pixels. Features below this line are worse than no network."</dd>
+                <dt>"The line for PCA of raw pixels"</dt>
+                <dd>
+                    "Principal components: the few sums of pixels in which pictures differ most. They are found without labels and
+                    without a network, and are often the strongest control for nearest neighbours."
+                </dd>
                 <dt>"The line for the untrained network"</dt>
                 <dd>
                     "The same network before its first step, with random weights, at its own best layer. Random filters keep a lot

@@ -39,6 +39,9 @@ fn sentence(state: PageState) -> String {
             }
             None => "Done.".into(),
         }),
+        Phase::Running if state.examining.with(Option::is_some) => {
+            "Training: the large test of what it has learned …".into()
+        }
         Phase::Running if state.probing.get() => "Training: testing what it has learned …".into(),
         Phase::Running if state.run.with(|run| run.step.is_none()) && state.on_gpu() => {
             "Training: the GPU prepares its first step …".into()

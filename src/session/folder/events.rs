@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn probe(step: usize) -> Event {
-        Event::Probe(Probe { step, epoch: 0.1, train_images: 1, test_images: 1, rows: Vec::new() })
+        Event::Probe(Probe { step, epoch: 0.1, train_images: 1, test_images: 1, rows: Vec::new(), gains: Vec::new() })
     }
 
     fn saved(step: usize) -> Event {

@@ -27,7 +27,7 @@ impl History {
                 Event::Probe(probe) => history.probes.push(probe),
                 Event::Pretext(pretext) => history.pretext = Some(pretext),
                 Event::Warning { message } => history.warnings.push(message),
-                Event::Epoch(_) | Event::Saved { .. } | Event::Done(_) => {}
+                Event::Epoch(_) | Event::Exam(_) | Event::Saved { .. } | Event::Done(_) => {}
             }
         }
         history

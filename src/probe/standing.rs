@@ -1,14 +1,18 @@
 //! An encoder against its best control.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::probe::{ProbeRow, Source, interval};
+use super::interval;
+use super::row::{ProbeRow, Source};
+
+/// Most probable chance result that is still taken for one: two equal classifiers come out this far apart in 5 % of all tests.
+const SIGNIFICANT: f64 = 0.05;
 
 /// The controls that took no labels to train: a result is compared with the best of them.
 pub const CONTROLS: [Source; 3] = [Source::Untrained, Source::RawPixels, Source::Pca];
 
 /// An accuracy against that of the best control.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// Better by more than chance explains.
@@ -26,6 +30,18 @@ impl Standing {
             true if trained > control => Standing::Above,
             true => Standing::Below,
             false => Standing::Level,
+        }
+    }
+
+    /// Level unless the [paired interval](interval::paired) leaves 0 out and the exact [sign test](interval::sign_test) agrees:
+    /// `gained` of `images` images are classified correctly by the trained features alone, `lost` by the control alone.
+    pub fn paired(gained: usize, lost: usize, images: usize) -> Self {
+        let [low, high] = interval::paired(gained, lost, images);
+        let proven = interval::sign_test(gained, lost) <= SIGNIFICANT;
+        match proven {
+            true if low > 0.0 => Standing::Above,
+            true if high < 0.0 => Standing::Below,
+            _ => Standing::Level,
         }
     }
 
@@ -56,6 +72,26 @@ mod tests {
         assert_eq!(Standing::of(0.75, 0.80, 10_000), Standing::Below);
         assert_eq!(Standing::of(1.0, 1.0, 10), Standing::Level);
         assert_eq!(Standing::of(1.0, 0.6, 12), Standing::Level, "five of twelve images prove nothing");
+    }
+
+    #[test]
+    fn pairs_decide_where_shares_alone_do_not() {
+        assert_eq!(Standing::of(0.86, 0.84, 5000), Standing::Above);
+        assert_eq!(
+            Standing::of(0.85, 0.84, 5000),
+            Standing::Level,
+            "two samples of 5,000 images could differ by as much"
+        );
+        assert_eq!(Standing::paired(150, 100, 5000), Standing::Above, "as many images speak for it");
+        assert_eq!(Standing::paired(300, 250, 5000), Standing::Above);
+        assert_eq!(Standing::paired(425, 375, 5000), Standing::Level, "the same gain out of more disagreement");
+        assert_eq!(Standing::paired(100, 150, 5000), Standing::Below);
+        assert_eq!(
+            [Standing::paired(5, 0, 12), Standing::paired(8, 2, 12)],
+            [Standing::Level; 2],
+            "the sign test objects"
+        );
+        assert_eq!(Standing::paired(0, 0, 5000), Standing::Level);
     }
 
     #[test]
