@@ -6,8 +6,8 @@
 //! ```text
 //! shells        cli                      page  <- messages ->  worker
 //!                |                                               |
-//! measuring     evaluate                                         |
-//!                |                                               |
+//! measuring     evaluate      report  <--------------------------+
+//!                |               |                               |
 //! running       session  <---------------------------------------+
 //!                |
 //! learning      methods     probe     health     weights
@@ -60,6 +60,8 @@ pub mod pickle;
 pub mod platform;
 #[cfg(feature = "engine")]
 pub mod probe;
+#[cfg(feature = "engine")]
+pub mod report;
 #[cfg(feature = "engine")]
 pub mod rng;
 #[cfg(feature = "engine")]

@@ -43,11 +43,12 @@ const LAYERS: &[(&str, &[&str])] = &[
             "session", "view",
         ],
     ),
+    ("report", &["config", "format", "method", "probe", "session"]),
     (
         "worker",
         &[
             "config", "data", "device", "error", "format", "method", "methods", "options", "platform", "probe",
-            "session", "weights",
+            "report", "session", "weights",
         ],
     ),
     (
@@ -61,7 +62,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "config", "data", "device", "digest", "error", "evaluate", "format", "method", "methods", "net", "options",
-            "platform", "probe", "rng", "session", "view", "weights",
+            "platform", "probe", "report", "rng", "session", "view", "weights",
         ],
     ),
 ];

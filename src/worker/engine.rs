@@ -190,6 +190,7 @@ impl Engine {
             Command::ResumeSaved => return self.resume_saved().await,
             Command::DeleteSaved => self.delete_saved().await,
             Command::Download => return self.download().await,
+            Command::Report { link } => return self.report(&link).await,
             Command::Exam => self.start_exam(),
             Command::SkipExam => self.skip_exam(),
             Command::Export { kind } => return self.export_encoder(kind).await,
@@ -201,6 +202,13 @@ impl Engine {
             Command::Resume => self.change_run(Run::resume).await,
             Command::Step => self.change_run(Run::step_once).await,
         }
+        Ok(())
+    }
+
+    /// Sends a report of the current run.
+    async fn report(&self, link: &str) -> Result<()> {
+        let run = self.run.as_ref().ok_or_else(|| Error::Run("There is no run to report. Start one.".into()))?;
+        page::post(&run.report(link).await?);
         Ok(())
     }
 

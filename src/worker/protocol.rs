@@ -202,6 +202,11 @@ pub enum Command {
     ResumeSaved,
     /// Delete the run saved in the browser.
     DeleteSaved,
+    /// Send a report of the current run. Answered by [`Reply::File`].
+    Report {
+        /// Address of the page that repeats the run.
+        link: String,
+    },
     /// Send the current run as a file, or the saved one if there is none. Answered by [`Reply::File`].
     Download,
     /// Examine the current run as it is now, whatever its state. Answered by [`Reply::Exam`], and [`Event::Exam`] at the end.
@@ -304,11 +309,11 @@ pub enum Reply {
         /// The reason, as a sentence.
         message: String,
     },
-    /// A run as a file for the visitor.
+    /// A file for the visitor.
     File {
         /// The proposed file name.
         name: String,
-        /// The checkpoint file.
+        /// Its content.
         #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     },

@@ -8,6 +8,7 @@ use crate::device::{Kind, Selected};
 use crate::error::Result;
 use crate::methods::find;
 use crate::platform;
+use crate::report::RunReport;
 use crate::session::event::Event;
 use crate::session::event_log::EventLog;
 use crate::session::{Progress, Session, checkpoint};
@@ -244,6 +245,17 @@ impl Run {
     pub(super) fn set_saved(&mut self, start: f64) {
         let at = platform::now();
         self.last_save = LastSave { step: Some(self.session.step()), at, took: at - start };
+    }
+
+    /// A report of the run as a file; `link` is the address of the page that repeats it.
+    pub(super) async fn report(&self, link: &str) -> Result<Reply> {
+        let info = find(&self.session.config().method)?.info();
+        let picture = self.session.picture().await?;
+        let started = self.session.started();
+        let report = RunReport { info, started: &started, events: self.events.events(), picture: &picture, link };
+        let RunConfig { method, data, seed, .. } = &started.config;
+        let name = format!("{method}-{data}-{seed}-report.html");
+        Ok(Reply::File { name, bytes: report.html().into_bytes() })
     }
 
     /// True if the run could lose its device.

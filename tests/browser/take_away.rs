@@ -93,6 +93,13 @@ async fn numbers_and_charts_leave_as_they_are_on_the_page(make: Make) {
         assert_eq!(answer.json(), &json!({ "events": events, "differences": [] }), "{kind}");
     }
 
+    let file = saved(&page, "[data-testid=export-report]", "report.html").await;
+    let report = String::from_utf8(file).expect("text");
+    for part in ["<h1>Rotation prediction", "<dt>Steps</dt><dd>12</dd>", "How training went", "data:image/png", "steps=12"] {
+        assert!(report.contains(part), "`{part}` is missing in the report: {report}");
+    }
+    assert!(!report.contains("<script") && report.matches("<svg").count() >= 5, "{report}");
+
     for chart in ["loss", "accuracy", "linear", "knn"] {
         let button = |kind| format!("figure:has([data-testid={chart}]) [data-testid=export-{kind}]");
         let svg = String::from_utf8(saved(&page, &button("svg"), &format!("{chart}.svg")).await).expect("text");

@@ -9,7 +9,8 @@ use crate::cli::input::args;
 use crate::cli::input::load_images;
 use crate::cli::output::atomic_file;
 use crate::cli::output::exit::{Failure, Outcome};
-use crate::cli::output::html;
+use crate::cli::output::page_path;
+use crate::report;
 use crate::cli::output::print;
 use crate::cli::run::open_run::Opened;
 use crate::config::Preset;
@@ -111,7 +112,7 @@ impl Show {
             )));
         }
         let opened = Opened::at(&self.what)?;
-        let place = html::beside(&self.what, "show.html");
+        let place = page_path::beside(&self.what, "show.html");
         Ok((opened.load(self.data.as_ref(), self.device, self.quiet)?.session, place))
     }
 }
@@ -126,18 +127,18 @@ fn page(session: &Session) -> Outcome<String> {
     };
     let images = if data.test.is_empty() { "of the training images" } else { "of the test images, never trained on" };
     let facts: String =
-        [("Network", network.as_str()), ("Images", images)].map(|(name, value)| html::fact(name, value)).concat();
+        [("Network", network.as_str()), ("Images", images)].map(|(name, value)| report::fact(name, value)).concat();
     let top = format!(
         "<header><p class=\"name\">nolabel · a task without labels</p><h1>{}</h1><p class=\"lead\">{}</p><dl \
          class=\"facts\">{facts}</dl></header>",
-        html::escape(&title),
-        html::escape(info.task)
+        report::escape(&title),
+        report::escape(info.task)
     );
-    let samples = html::samples(&block_on(session.sample())?);
+    let samples = report::samples(&block_on(session.sample())?);
     let body = [
         top,
-        html::section("Views and predictions", &samples),
-        html::section("Why", &format!("<p>{}</p>", html::with_code(info.lesson))),
+        report::section("Views and predictions", &samples),
+        report::section("Why", &format!("<p>{}</p>", report::with_code(info.lesson))),
     ];
-    Ok(html::document(&title, "", &body.join("\n")))
+    Ok(report::document(&title, "", &body.join("\n")))
 }

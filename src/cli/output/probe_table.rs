@@ -1,9 +1,9 @@
 //! Probe results as a table and in sentences.
 
-use super::standing::against;
 use super::table::Table;
 use crate::evaluate::{Standing, best_control};
 use crate::format;
+use crate::report::standing::against;
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::Untrained;
 

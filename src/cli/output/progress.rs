@@ -11,7 +11,7 @@ use crate::format;
 use crate::method::Metric;
 use crate::methods::find;
 use crate::platform;
-use crate::session::event::{Epoch, Event, Pretext, Probe, ProbeRow, Source, Started, Step};
+use crate::session::event::{Epoch, Event, Probe, ProbeRow, Source, Started, Step};
 
 /// Seconds between two plain lines.
 const LINE_EVERY: f64 = 5.0;
@@ -216,14 +216,6 @@ impl RunTotals {
         // the most important comes first: a narrow terminal cuts off the rest
         format!("{left} left{overall}  loss {:.4}{metric}  {speed} images/s", step.loss)
     }
-}
-
-/// The method's own metric on held-out images, with the value of guessing.
-pub(crate) fn pretext_words(pretext: &Pretext) -> String {
-    let Pretext { images, name, value, chance, unit, .. } = pretext;
-    let chance = chance.map(|chance| format!(" (guessing gives {})", format::measured(*unit, chance)));
-    let images = format::count(*images, "test image");
-    format!("{name} on {images}: {}{}", format::measured(*unit, *value), chance.unwrap_or_default())
 }
 
 /// The best layers of a round of probes, in one line.

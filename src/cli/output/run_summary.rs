@@ -1,7 +1,7 @@
 //! Summary of a run: the result that `train` prints.
 
-use super::progress::pretext_words;
 use crate::format;
+use crate::report::history::pretext_words;
 use crate::session::event::{Done, Epoch, Event, Pretext, Probe, Started};
 
 /// The latest of each kind of event.

@@ -39,6 +39,18 @@ impl PageState {
         }
     }
 
+    /// Requests a report of the run on show.
+    pub fn request_report(self) {
+        let link = window().location().href().unwrap_or_default();
+        self.send(&Command::Report { link });
+    }
+
+    /// True if the engine has a run with a step to report.
+    pub fn can_report(self) -> bool {
+        let on_show = matches!(self.phase.get(), Phase::Running | Phase::Paused | Phase::Done);
+        on_show && self.run.with(|run| run.step.is_some())
+    }
+
     /// True if a file can be opened now.
     pub fn can_open(self) -> bool {
         self.can_start.get() && matches!(self.phase.get(), Phase::Ready | Phase::Done | Phase::Error)

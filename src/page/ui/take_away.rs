@@ -12,11 +12,12 @@ use crate::page::state::file_download::{save, save_address};
 use crate::page::state::store::PageState;
 use crate::page::state::test_hooks;
 
-/// Events of the run as CSV and JSON: what `window.nolabel.events()` gives.
+/// Events of the run as CSV and JSON, what `window.nolabel.events()` gives, and the run as a report.
 #[component]
 pub fn Events() -> impl IntoView {
     let state = expect_context::<PageState>();
     let closed = Memo::new(move |_| state.run.with(|run| run.log().is_empty()));
+    let no_report = Memo::new(move |_| !state.can_report());
     let csv = move || {
         let table = state.run.with_untracked(|run| event_table::csv(run.log()));
         state.report_save(save(&name(state, "events.csv"), table.as_bytes()));
@@ -26,10 +27,11 @@ pub fn Events() -> impl IntoView {
         state.report_save(text.and_then(|text| save(&name(state, "events.json"), text.as_bytes())));
     };
     view! {
-        <div class="take-away" role="group" aria-label="The numbers of the run as files">
+        <div class="take-away" role="group" aria-label="The run as files to read">
             <span class="hint">"Numbers as"</span>
             <Export testid="export-csv" label="CSV" closed action=csv/>
             <Export testid="export-json" label="JSON" closed action=json/>
+            <Export testid="export-report" label="Report" closed=no_report action=move || state.request_report()/>
         </div>
     }
 }

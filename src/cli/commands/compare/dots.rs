@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::PROBES;
 use super::show::{name, reading, share};
-use crate::cli::output::html::chart::{Axis, short};
-use crate::cli::output::html::escape;
+use crate::report::chart::{Axis, short};
+use crate::report::escape;
 use crate::evaluate::aggregate::{Line, ProbeSummary, Section, Spread};
 
 const WIDTH: f64 = 440.0;

@@ -2,7 +2,7 @@
 
 use super::show::{Layout, control, controls, name, reading, share, spread, task, title, verdict};
 use super::{PROBES, Table, dots};
-use crate::cli::output::html::{document, escape, section as part};
+use crate::report::{document, escape, section as part};
 use crate::evaluate::Standing;
 use crate::evaluate::aggregate::{Line, Score, Section};
 use crate::format;

@@ -1,6 +1,6 @@
 //! Classifiers trained with labels, as tables and in words.
 
-use crate::cli::output::standing::against;
+use crate::report::standing::against;
 use crate::cli::output::table::Table;
 use crate::format;
 use crate::probe::labelled::{FINETUNE, LabelledPlan, Length, SGD};

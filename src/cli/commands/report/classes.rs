@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::output::html::escape;
-use crate::cli::output::html::image::Image;
+use crate::report::escape;
+use crate::report::image::Image;
 use crate::format;
 use crate::probe::confusion::Confusion;
 

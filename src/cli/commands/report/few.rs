@@ -1,8 +1,8 @@
 //! Accuracy with few labels.
 
 use crate::cli::commands::eval::few::{head, how};
-use crate::cli::output::html::chart::{Across, Chart, Line};
-use crate::cli::output::html::{escape, small};
+use crate::report::chart::{Across, Chart, Line};
+use crate::report::{escape, small};
 use crate::format;
 use crate::probe::Source;
 use crate::probe::few::{Curve, FewLabels};

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use futures_lite::future::block_on;
 
 use crate::cli::output::exit::Outcome;
-use crate::cli::output::html::escape;
-use crate::cli::output::html::image::Image;
+use crate::report::escape;
+use crate::report::image::Image;
 use crate::cli::output::spinner::Spinner;
 use crate::cli::run::open_run::Loaded;
 use crate::data::{Dataset, Split, draw};

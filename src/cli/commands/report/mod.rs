@@ -2,7 +2,6 @@
 
 mod classes;
 mod few;
-mod history;
 mod looks;
 mod page;
 
@@ -14,7 +13,8 @@ use futures_lite::future::block_on;
 use crate::cli::input::args;
 use crate::cli::output::atomic_file;
 use crate::cli::output::exit::Outcome;
-use crate::cli::output::html;
+use crate::cli::output::page_path;
+use crate::report;
 use crate::cli::output::print;
 use crate::cli::output::spinner::Spinner;
 use crate::cli::run::open_run::{Loaded, Opened};
@@ -24,9 +24,9 @@ use crate::device::DeviceChoice;
 use crate::format;
 use crate::methods::find;
 use crate::probe::ProbeSettings;
+use crate::report::history::History;
 use crate::session::event::{ProbeRow, Source};
 use crate::session::folder::Evaluation;
-use history::History;
 use looks::DrawnLayers;
 use page::Page;
 
@@ -77,14 +77,14 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn run(self) -> Outcome {
         let opened = Opened::at(&self.run)?;
-        let out = self.out.clone().unwrap_or_else(|| html::beside(&self.run, "report.html"));
+        let out = self.out.clone().unwrap_or_else(|| page_path::beside(&self.run, "report.html"));
         atomic_file::check(&out)?;
         let loaded = opened.load(self.data.as_ref(), self.device, self.quiet)?;
         let evaluation = self.evaluation(&opened, &loaded)?;
         let chosen = chosen(&loaded, evaluation.as_ref());
         let spinner = Spinner::new(self.quiet);
         spinner.tell("a sample of the task");
-        let samples = html::samples(&block_on(loaded.session.sample())?);
+        let samples = report::samples(&block_on(loaded.session.sample())?);
         let neighbours = looks::neighbours(&loaded, &chosen.trained, &spinner)?;
         let page = Page {
             info: find(&opened.record.config.method)?.info(),

@@ -8,7 +8,7 @@ use crate::format;
 use crate::session::picture::{Picture, PictureFigure, PictureRow};
 
 /// A picture's rows of images and its matrices.
-pub(crate) fn samples(picture: &Picture) -> String {
+pub fn samples(picture: &Picture) -> String {
     let rows = picture.rows.iter().map(sample_row);
     let figures = picture.figures.iter().map(matrix);
     format!("{}<div class=\"charts\">{}</div>", rows.collect::<String>(), figures.collect::<String>())

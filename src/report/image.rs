@@ -11,23 +11,23 @@ const LARGEST: usize = 96;
 
 /// An image with interleaved channels: 1 (gray) or 3 (red, green, blue).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Image {
-    pub(in crate::cli) width: usize,
-    pub(in crate::cli) height: usize,
-    pub(in crate::cli) channels: usize,
-    pub(in crate::cli) pixels: Vec<u8>,
+pub struct Image {
+    pub width: usize,
+    pub height: usize,
+    pub channels: usize,
+    pub pixels: Vec<u8>,
 }
 
 impl Image {
     /// Converts from planar channels.
-    pub(in crate::cli) fn planar(width: usize, height: usize, channels: usize, planes: &[u8]) -> Self {
+    pub fn planar(width: usize, height: usize, channels: usize, planes: &[u8]) -> Self {
         let area = width * height;
         let pixels = (0..area * channels).map(|at| planes[at % channels * area + at / channels]).collect();
         Self { width, height, channels, pixels }
     }
 
     /// The image as a data URL.
-    pub(in crate::cli) fn address(&self) -> String {
+    pub fn address(&self) -> String {
         format!("data:image/png;base64,{}", base64(&self.shrunk().png()))
     }
 

@@ -14,18 +14,18 @@ const POINTS: usize = 300;
 
 /// A chart under construction.
 #[derive(Clone, Debug, Default)]
-pub(in crate::cli) struct Chart {
-    pub(in crate::cli) title: String,
-    pub(in crate::cli) x: Across,
-    pub(in crate::cli) percent: bool,
-    pub(in crate::cli) lines: Vec<Line>,
+pub struct Chart {
+    pub title: String,
+    pub x: Across,
+    pub percent: bool,
+    pub lines: Vec<Line>,
     /// Values drawn as dashed lines from side to side.
-    pub(in crate::cli) levels: Vec<(String, &'static str, f64)>,
+    pub levels: Vec<(String, &'static str, f64)>,
 }
 
 /// The horizontal axis.
 #[derive(Clone, Debug)]
-pub(in crate::cli) enum Across {
+pub enum Across {
     /// Numbers, with a name.
     Numbers(&'static str),
     /// Positions 0, 1, ... with their names.
@@ -40,15 +40,15 @@ impl Default for Across {
 
 /// A line through points. The class sets its style.
 #[derive(Clone, Debug)]
-pub(in crate::cli) struct Line {
-    pub(in crate::cli) name: String,
-    pub(in crate::cli) class: &'static str,
-    pub(in crate::cli) points: Vec<(f64, f64)>,
+pub struct Line {
+    pub name: String,
+    pub class: &'static str,
+    pub points: Vec<(f64, f64)>,
 }
 
 /// A range of values and the range of coordinates it is drawn at.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::cli) struct Axis {
+pub struct Axis {
     low: f64,
     high: f64,
     from: f64,
@@ -56,12 +56,12 @@ pub(in crate::cli) struct Axis {
 }
 
 impl Axis {
-    pub(in crate::cli) fn at(&self, value: f64) -> f64 {
+    pub fn at(&self, value: f64) -> f64 {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
     /// The range from the smallest to the largest value with a margin, never empty.
-    pub(in crate::cli) fn around(values: impl Iterator<Item = f64>, room: f64, from: f64, to: f64) -> Self {
+    pub fn around(values: impl Iterator<Item = f64>, room: f64, from: f64, to: f64) -> Self {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
         // one value alone gets a range around it, whatever the room
@@ -70,7 +70,7 @@ impl Axis {
     }
 
     /// About `count` round numbers inside the range.
-    pub(in crate::cli) fn ticks(&self, count: f64) -> Vec<f64> {
+    pub fn ticks(&self, count: f64) -> Vec<f64> {
         let rough = (self.high - self.low) / count;
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|by| by * power).into_iter().find(|step| *step >= rough).unwrap_or(rough);
@@ -81,7 +81,7 @@ impl Axis {
 
 impl Chart {
     /// The figure with its title and legend.
-    pub(in crate::cli) fn html(&self) -> String {
+    pub fn html(&self) -> String {
         let mut key = String::new();
         let lines = self.lines.iter().map(|line| (&line.name, line.class));
         for (name, class) in lines.chain(self.levels.iter().map(|(name, class, _)| (name, *class))) {
@@ -199,7 +199,7 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// A running mean over a hundredth of all points.
-pub(in crate::cli) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+pub fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let widest = (points.len() as f64 / 100.0).max(1.0);
     let mut mean = 0.0;
     let follow = |(number, &(x, y)): (usize, &(f64, f64))| {
@@ -210,7 +210,7 @@ pub(in crate::cli) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// A number with the digits that neighbouring ticks need to differ.
-pub(in crate::cli) fn short(value: f64, step: f64) -> String {
+pub fn short(value: f64, step: f64) -> String {
     let digits = (-step.abs().log10().floor()).clamp(0.0, 6.0) as usize;
     let text = format!("{value:.digits$}");
     if digits == 0 && value.abs() >= 10_000.0 { format!("{:.0}k", value / 1000.0) } else { text }

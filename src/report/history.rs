@@ -1,23 +1,28 @@
 //! The events of a run as charts.
 
-use crate::cli::output::html::chart::{Across, Chart, Line, smoothed};
+use super::chart::{Across, Chart, Line, smoothed};
+use super::{escape, section};
 use crate::format;
 use crate::method::{Info, Unit};
-use crate::session::event::{Embedding, Event, Health, Pretext, Probe, ProbeRow, Source, Started, Step, Verdict};
+use crate::session::event::{Embedding, Event, Exam, Health, Pretext, Probe, ProbeRow, Source, Started, Step, Verdict};
 
 /// The events of a run by kind.
 #[derive(Clone, Debug, Default)]
-pub(super) struct History {
-    pub(super) started: Option<Started>,
+pub struct History {
+    /// The start event.
+    pub started: Option<Started>,
     steps: Vec<Step>,
     health: Vec<Health>,
     probes: Vec<Probe>,
+    exam: Option<Exam>,
     pretext: Option<Pretext>,
-    pub(super) warnings: Vec<String>,
+    /// Warnings of the run.
+    pub warnings: Vec<String>,
 }
 
 impl History {
-    pub(super) fn of(events: Vec<Event>) -> Self {
+    /// Sorts the events of a run.
+    pub fn of(events: Vec<Event>) -> Self {
         let mut history = Self::default();
         for event in events {
             match event {
@@ -27,14 +32,31 @@ impl History {
                 Event::Probe(probe) => history.probes.push(probe),
                 Event::Pretext(pretext) => history.pretext = Some(pretext),
                 Event::Warning { message } => history.warnings.push(message),
-                Event::Epoch(_) | Event::Exam(_) | Event::Saved { .. } | Event::Done(_) => {}
+                Event::Exam(exam) => history.exam = Some(exam),
+                Event::Epoch(_) | Event::Saved { .. } | Event::Done(_) => {}
             }
         }
         history
     }
 
+    /// The examination, or else the last round of probes.
+    pub fn last_probe(&self) -> Option<&Probe> {
+        self.exam.as_ref().map(|exam| &exam.probe).or(self.probes.last())
+    }
+
+    /// Steps taken.
+    pub fn last_step(&self) -> usize {
+        let resumed = self.started.as_ref().map_or(0, |started| started.resumed_at);
+        self.steps.last().map_or(resumed, |step| step.step)
+    }
+
+    /// Seconds of training.
+    pub fn elapsed_seconds(&self) -> f64 {
+        self.steps.last().map_or(0.0, |step| step.elapsed_seconds)
+    }
+
     /// Loss, the method's own metric, learning rate, and probes while training.
-    pub(super) fn training(&self, info: &Info) -> Vec<Chart> {
+    fn training(&self, info: &Info) -> Vec<Chart> {
         let mut charts = Vec::new();
         if self.steps.is_empty() {
             return charts;
@@ -54,7 +76,7 @@ impl History {
     }
 
     /// The run's health over time.
-    pub(super) fn health(&self) -> Vec<Chart> {
+    fn health(&self) -> Vec<Chart> {
         let of = |value: fn(&Embedding) -> Option<f64>| -> Vec<(f64, f64)> {
             let seen = self.health.iter().filter_map(|health| Some((health.step, value(health.embedding.as_ref()?)?)));
             seen.map(|(step, value)| (step as f64, value)).collect()
@@ -82,7 +104,7 @@ impl History {
     }
 
     /// The run's health in words.
-    pub(super) fn health_words(&self) -> String {
+    fn health_words(&self) -> String {
         let Some(last) = self.health.last() else {
             return "The run was too short to measure its health.".into();
         };
@@ -111,8 +133,25 @@ impl History {
     }
 
     /// The method's own metric on held-out images.
-    pub(super) fn pretext_words(&self) -> Option<String> {
-        self.pretext.as_ref().map(crate::cli::output::progress::pretext_words)
+    fn pretext_words(&self) -> Option<String> {
+        self.pretext.as_ref().map(pretext_words)
+    }
+
+    /// The section on training: charts, the metric on held-out images, warnings.
+    pub fn training_section(&self, info: &Info) -> String {
+        let charts: String = self.training(info).iter().map(Chart::html).collect();
+        let held_out = self.pretext_words().map(|words| format::title(&words));
+        let held_out = held_out.map_or(String::new(), |words| format!("<p>{}.</p>", escape(&words)));
+        let warnings: String =
+            self.warnings.iter().map(|warning| format!("<p>Warning: {}</p>", escape(warning))).collect();
+        section("How training went", &format!("{held_out}{warnings}<div class=\"charts\">{charts}</div>"))
+    }
+
+    /// The section on the run's health.
+    pub fn health_section(&self) -> String {
+        let charts: String = self.health().iter().map(Chart::html).collect();
+        let words = escape(&self.health_words());
+        section("Health", &format!("<p>{words}</p><div class=\"charts\">{charts}</div>"))
     }
 
     fn points(&self, value: impl Fn(&Step) -> Option<f64>) -> Vec<(f64, f64)> {
@@ -141,6 +180,14 @@ impl History {
         let levels = vec![("before training".to_string(), "untrained", control)];
         (self.probes.len() > 1).then_some(Chart { levels, ..chart })
     }
+}
+
+/// The method's own metric on held-out images, with the value of guessing.
+pub fn pretext_words(pretext: &Pretext) -> String {
+    let Pretext { images, name, value, chance, unit, .. } = pretext;
+    let chance = chance.map(|chance| format!(" (guessing gives {})", format::measured(*unit, chance)));
+    let images = format::count(*images, "test image");
+    format!("{name} on {images}: {}{}", format::measured(*unit, *value), chance.unwrap_or_default())
 }
 
 fn single(title: &str, name: &str, class: &'static str, points: Vec<(f64, f64)>) -> Chart {

@@ -1,0 +1,91 @@
+//! Runs as self-contained HTML pages: charts, pictures, tables and sections, for the command line and for the page.
+
+pub mod chart;
+pub mod history;
+pub mod image;
+pub mod probes;
+mod run;
+mod samples;
+pub mod standing;
+
+pub use run::RunReport;
+pub use samples::samples;
+
+use serde_json::Value;
+
+use crate::config::RunConfig;
+
+const STYLE: &str = include_str!("style.css");
+
+/// A page without external files, in the common style and its own `style`.
+pub fn document(title: &str, style: &str, body: &str) -> String {
+    let title = escape(title);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n\
+         <body>\n{body}</body>\n</html>\n"
+    )
+}
+
+/// A section of a page with its heading.
+pub fn section(title: &str, body: &str) -> String {
+    format!("<section><h2>{title}</h2>{body}</section>")
+}
+
+/// Text escaped for HTML.
+pub fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+/// An interval in small print.
+pub fn small(interval: [f64; 2]) -> String {
+    let [low, high] = interval.map(|share| format!("{:.1}", 100.0 * share));
+    format!("<small>{low} to {high}</small>")
+}
+
+/// Text escaped for HTML, with text between backquotes as code.
+pub fn with_code(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(place, part)| if place % 2 == 1 { format!("<code>{}</code>", escape(part)) } else { escape(part) })
+        .collect()
+}
+
+/// An entry of a list of facts.
+pub fn fact(name: &str, value: &str) -> String {
+    format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value))
+}
+
+/// The top of a report: title, the task in a sentence, verdicts and facts.
+pub fn header(title: &str, task: &str, verdicts: &str, facts: &[(&str, String)]) -> String {
+    let facts: String = facts.iter().map(|(name, value)| fact(name, value)).collect();
+    format!(
+        "<header><p class=\"name\">nolabel · report of a run</p><h1>{}</h1><p class=\"lead\">{} No label was shown while \
+         training.</p>{verdicts}<dl class=\"facts\">{facts}</dl></header>",
+        escape(title),
+        escape(task)
+    )
+}
+
+/// Every setting of a run with its value as text.
+pub fn settings(config: &RunConfig) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+    let short = |key: &str| key.strip_prefix("options.").unwrap_or(key).to_string();
+    config.settings().iter().map(|(key, value)| (short(key), text(value))).collect()
+}
+
+/// A list of settings.
+pub fn settings_list(entries: &[(String, String)]) -> String {
+    let entries: String = entries.iter().map(|(name, value)| fact(name, value)).collect();
+    format!("<h3>All settings</h3><dl class=\"settings\">{entries}</dl>")
+}
