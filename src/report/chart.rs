@@ -15,9 +15,13 @@ const POINTS: usize = 300;
 /// A chart under construction.
 #[derive(Clone, Debug, Default)]
 pub struct Chart {
+    /// Heading.
     pub title: String,
+    /// Horizontal axis.
     pub x: Across,
+    /// True if the values are shares, to be shown in percent.
     pub percent: bool,
+    /// Lines, the first one drawn lowest.
     pub lines: Vec<Line>,
     /// Values drawn as dashed lines from side to side.
     pub levels: Vec<(String, &'static str, f64)>,
@@ -41,8 +45,11 @@ impl Default for Across {
 /// A line through points. The class sets its style.
 #[derive(Clone, Debug)]
 pub struct Line {
+    /// Name in the legend.
     pub name: String,
+    /// Class in the style sheet.
     pub class: &'static str,
+    /// Points as (position, value), from left to right.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -56,6 +63,7 @@ pub struct Axis {
 }
 
 impl Axis {
+    /// Coordinate of a value.
     pub fn at(&self, value: f64) -> f64 {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }

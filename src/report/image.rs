@@ -12,9 +12,13 @@ const LARGEST: usize = 96;
 /// An image with interleaved channels: 1 (gray) or 3 (red, green, blue).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
+    /// Width in pixels.
     pub width: usize,
+    /// Height in pixels.
     pub height: usize,
+    /// 1 or 3.
     pub channels: usize,
+    /// Values row by row, the channels of a pixel side by side.
     pub pixels: Vec<u8>,
 }
 

@@ -95,7 +95,9 @@ async fn numbers_and_charts_leave_as_they_are_on_the_page(make: Make) {
 
     let file = saved(&page, "[data-testid=export-report]", "report.html").await;
     let report = String::from_utf8(file).expect("text");
-    for part in ["<h1>Rotation prediction", "<dt>Steps</dt><dd>12</dd>", "How training went", "data:image/png", "steps=12"] {
+    for part in
+        ["<h1>Rotation prediction", "<dt>Steps</dt><dd>12</dd>", "How training went", "data:image/png", "steps=12"]
+    {
         assert!(report.contains(part), "`{part}` is missing in the report: {report}");
     }
     assert!(!report.contains("<script") && report.matches("<svg").count() >= 5, "{report}");

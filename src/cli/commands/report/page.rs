@@ -11,7 +11,7 @@ use crate::method::Info;
 use crate::report::history::History;
 use crate::report::{document, escape, header, probes, section, settings, settings_list, with_code};
 use crate::session::checkpoint::Header;
-use crate::session::event::{ProbeRow, Started};
+use crate::session::event::Started;
 use crate::session::folder::{Evaluation, Record};
 
 /// Characters of a line of preformatted text.
