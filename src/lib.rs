@@ -121,7 +121,7 @@ pub mod probe {
     mod standing;
     pub use gain::Gain;
     pub use row::{ProbeRow, Source};
-    pub use standing::{CONTROLS, Standing, best_control};
+    pub use standing::{CONTROLS, MARGIN, Standing, best_control};
 }
 
 /// Events and pictures of a run.

@@ -33,7 +33,7 @@ pub use probing::{Probing, Reading};
 pub use row::{ProbeRow, Source};
 pub use sample::{Sample, Validation};
 pub use settings::ProbeSettings;
-pub use standing::{CONTROLS, Standing, best_control};
+pub use standing::{CONTROLS, MARGIN, Standing, best_control};
 
 /// Labelled images of a split that are used when `wanted` are asked for (0: all).
 pub fn count(split: &Split, wanted: usize) -> usize {

@@ -147,8 +147,11 @@ impl Engine {
                 replies.iter().for_each(page::post);
             }
             Ok(Work::WaitingForData) => match self.datasets.take_error() {
-                Some(error) if !self.leave_exam_out(&error) => self.abort_run(&error),
-                Some(_) => {}
+                Some(error) => {
+                    if !self.leave_exam_out(&error) {
+                        self.abort_run(&error);
+                    }
+                }
                 None => run.wait_for_data(),
             },
             Err(error) => self.abort_run(&error),

@@ -2,7 +2,7 @@
 
 use super::probe_summary::{best, layer_name};
 use crate::format;
-use crate::probe::{Gain, Standing};
+use crate::probe::{Gain, MARGIN, Standing};
 use crate::session::event::{Exam, ExamProgress, ProbeRow, Source};
 
 /// The answer to the question if anything was learned.
@@ -33,7 +33,9 @@ pub fn answer(exam: &Exam) -> Option<Answer> {
     let advice = match gain.standing {
         Standing::Above => format!("{steps} were enough to tell. A longer run usually gains more."),
         Standing::Level => format!(
-            "After {steps} the gain, if there is one, is smaller than this test can tell from chance. A longer run would show more."
+            "It counts as learned once the interval lies above {} points, by which untrained networks differ from each other. After \
+             {steps} it does not; a longer run would show more.",
+            format::points(MARGIN)
         ),
         Standing::Below => format!(
             "After {steps} bare pixels or random weights do as well. Try a longer run, another method, or other pictures."
