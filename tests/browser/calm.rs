@@ -1,7 +1,8 @@
 //! Measures how calm the page stays while it trains: `make calm`.
 //!
-//! Prints the longest task on the page's thread over 500 steps, the memory of the tab's process after 1,000 and 10,000 steps, and the
-//! speed of a tab hidden for a minute beside that of the minute before. Rotation prediction on the CPU in headless Chromium.
+//! Prints how soon the engine is asked for, the longest task on the page's thread over 500 steps, the memory of the tab's process
+//! after 1,000 and 10,000 steps, and the speed of a tab hidden for a minute beside that of the minute before. Rotation prediction
+//! on the CPU in headless Chromium.
 
 use std::fs;
 use std::time::Duration;
@@ -51,6 +52,13 @@ fn renderer_memory() -> Option<f64> {
     resident.map(|kilobytes| kilobytes / 1024.0).fold(None, |most, own| Some(own.max(most.unwrap_or(0.0))))
 }
 
+/// Milliseconds from the request for the page's program to that for the engine.
+async fn engine_lag(page: &Page) -> f64 {
+    let lag = "const start = (part) => performance.getEntriesByType('resource').find((entry) => entry.name.includes(part))?.startTime;
+               return start('/engine') - start('/page_bg')";
+    page.script(lag).await.as_f64().unwrap_or(f64::NAN)
+}
+
 #[tokio::main]
 async fn main() {
     let page = Page::open(RUN, &[]).await;
@@ -64,6 +72,8 @@ async fn main() {
     } else {
         println!("longest task on the page's thread in 500 steps: under 50 ms");
     }
+
+    println!("the engine's script is asked for {:.0} ms after the page's program", engine_lag(&page).await);
 
     let mut before = None;
     for step in [1000, 10_000] {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use browser_tests::browser::Browser;
+use browser_tests::drivers::Browser;
 use browser_tests::host;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
@@ -63,7 +63,7 @@ async fn main() {
 /// The times of one visit, and the seconds that the large test took.
 async fn once() -> Value {
     let server = host::serve().await;
-    let browser = Browser::start(&[], None).await;
+    let browser = Browser::chromium(&[], None).await;
     let driver = &browser.driver;
     let added = driver.cdp().send_raw("Page.addScriptToEvaluateOnNewDocument", json!({ "source": WATCH })).await;
     added.expect("the browser takes the script");
