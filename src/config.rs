@@ -1,5 +1,7 @@
 //! The whole configuration of a run: one serde value for the command line, `run.toml`, the page and the checkpoint.
 
+mod differences;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,6 +12,8 @@ use crate::error::{Error, Result};
 use crate::net::EncoderConfig;
 use crate::optim::{OptimizerConfig, Schedule, ScheduleKind};
 use crate::options::{Declared, Map, Options, Range, options, unknown, words};
+
+pub use differences::Difference;
 
 words! {
     /// Presets that every method comes with.

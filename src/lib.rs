@@ -137,6 +137,7 @@ pub mod session {
 pub mod worker {
     #[cfg(target_family = "wasm")]
     pub mod js_value;
+    pub mod kept_run;
     pub mod protocol;
     pub mod run_history;
 }

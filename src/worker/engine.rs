@@ -6,7 +6,7 @@ use web_sys::MessageEvent;
 
 use super::dataset::{self, DatasetStore, Delivery};
 use super::inbox::{Inbox, Input};
-use super::protocol::{Command, ExperimentCard, Menu, MethodCard, MetricCard, ReadbackPace, Reply, RunHistory};
+use super::protocol::{Command, ExperimentCard, Menu, MethodCard, MetricCard, ReadbackPace, Reply, RunHistory, RunTag};
 use super::run::{Run, Work};
 use super::run_store::RunStore;
 use super::{js_value, page};
@@ -23,8 +23,8 @@ const PRESETS: [Preset; 2] = [Preset::Small, Preset::Full];
 
 /// A requested run that waits for the device or for the first images.
 enum Request {
-    Fresh { config: Box<RunConfig>, paused: bool, pace: ReadbackPace },
-    Restored { checkpoint: Vec<u8>, images: ImageCounts, history: RunHistory },
+    Fresh { tag: RunTag, config: Box<RunConfig>, paused: bool, pace: ReadbackPace },
+    Restored { tag: RunTag, checkpoint: Vec<u8>, images: ImageCounts, history: RunHistory },
 }
 
 /// Device, data and run, and the requests for them.
@@ -170,6 +170,7 @@ impl Engine {
             Input::Data(delivery) => self.receive(delivery).await,
             Input::RunStore(store) => {
                 self.run_store = Some(*store);
+                self.announce_kept_runs();
                 self.announce_saved_run();
                 self.autosave().await;
                 Ok(())
@@ -185,20 +186,22 @@ impl Engine {
         match command {
             Command::Prepare { device, data } => return self.prepare(device, &data).await,
             Command::Load { data } => {
-                self.load_dataset(&data)?;
+                self.load_dataset(&data).await?;
                 return self.start_requested().await;
             }
-            Command::Start { config, paused, pace } => return self.start(config, paused, pace).await,
-            Command::Restore { checkpoint, history } => return self.restore(checkpoint, history).await,
-            Command::ResumeSaved => return self.resume_saved().await,
-            Command::DeleteSaved => self.delete_saved().await,
-            Command::Download => return self.download().await,
+            Command::Start { tag, config, paused, pace } => return self.start(tag, config, paused, pace).await,
+            Command::Restore { tag, checkpoint, history } => return self.restore(tag, checkpoint, history).await,
+            Command::ResumeKept { id } => return self.resume_kept(id).await,
+            Command::ReadKept { id } => self.read_kept(id).await,
+            Command::DeleteKept { id } => self.delete_kept(id).await,
+            Command::Rename { id, name } => self.rename(id, name).await,
+            Command::Download { id } => return self.download(id).await,
             Command::Report { link } => return self.report(&link).await,
             Command::Exam => self.start_exam(),
             Command::SkipExam => self.skip_exam(),
             Command::Export { kind } => return self.export_encoder(kind).await,
             Command::Reset => {
-                self.drop_run();
+                self.drop_run().await;
                 self.announce_saved_run();
             }
             Command::Pause => self.change_run(Run::pause).await,
@@ -228,7 +231,7 @@ impl Engine {
     }
 
     async fn prepare(&mut self, choice: DeviceChoice, data: &str) -> Result<()> {
-        self.load_dataset(data)?;
+        self.load_dataset(data).await?;
         self.selected = None;
         let selected = device::select(choice).await?;
         page::set_on_gpu(selected.readout.kind != Kind::Cpu);
@@ -238,8 +241,8 @@ impl Engine {
     }
 
     /// Starts loading a data set in place of the current one.
-    fn load_dataset(&mut self, data: &str) -> Result<()> {
-        self.drop_run();
+    async fn load_dataset(&mut self, data: &str) -> Result<()> {
+        self.drop_run().await;
         self.ready_announced = false;
         self.datasets.load(data)
     }
@@ -252,22 +255,22 @@ impl Engine {
         }
     }
 
-    async fn start(&mut self, config: Box<RunConfig>, paused: bool, pace: ReadbackPace) -> Result<()> {
-        self.drop_run();
+    async fn start(&mut self, tag: RunTag, config: Box<RunConfig>, paused: bool, pace: ReadbackPace) -> Result<()> {
+        self.drop_run().await;
         self.datasets.load(&config.data)?;
-        self.requested = Some(Request::Fresh { config, paused, pace });
+        self.requested = Some(Request::Fresh { tag, config, paused, pace });
         self.start_requested().await
     }
 
-    /// Continues from a checkpoint. The run counts as a new one until [`RunStore::resume`].
-    pub(super) async fn restore(&mut self, checkpoint: Vec<u8>, history: RunHistory) -> Result<()> {
+    /// Continues from a checkpoint.
+    pub(super) async fn restore(&mut self, tag: RunTag, checkpoint: Vec<u8>, history: RunHistory) -> Result<()> {
         let header = checkpoint::header(&checkpoint).map_err(|error| {
             Error::Checkpoint(format!(
                 "{error}; choose a file that was downloaded from this page, or one of a run's checkpoints on the command line"
             ))
         })?;
-        self.load_dataset(&header.config.data)?;
-        self.requested = Some(Request::Restored { checkpoint, images: header.images, history });
+        self.load_dataset(&header.config.data).await?;
+        self.requested = Some(Request::Restored { tag, checkpoint, images: header.images, history });
         self.start_requested().await
     }
 
@@ -281,10 +284,12 @@ impl Engine {
         let Some(request) = self.requested.take() else { return Ok(()) };
         let outline = self.datasets.outline();
         let (mut run, paused) = match request {
-            Request::Fresh { config, paused, pace } => (Run::fresh(*config, pace, outline, selected).await?, paused),
-            Request::Restored { checkpoint, images, history } => {
+            Request::Fresh { tag, config, paused, pace } => {
+                (Run::fresh(tag, *config, pace, outline, selected).await?, paused)
+            }
+            Request::Restored { tag, checkpoint, images, history } => {
                 images.check(&outline)?;
-                (Run::restored(&checkpoint, history, outline, selected).await?, false)
+                (Run::restored(tag, &checkpoint, history, outline, selected).await?, false)
             }
         };
         self.datasets.lend(run.data_mut());
@@ -297,10 +302,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Drops the run, current or requested, and takes its images back.
-    fn drop_run(&mut self) {
+    /// Saves and drops the current run, takes its images back, and drops the requested one.
+    async fn drop_run(&mut self) {
         self.requested = None;
-        self.run_store.iter_mut().for_each(RunStore::start_run);
+        // a paused run is saved to its last step
+        if self.run.as_mut().and_then(Run::pause).is_some() {
+            self.autosave().await;
+        }
         if let Some(mut run) = self.run.take() {
             self.datasets.take_back(run.data_mut());
         }

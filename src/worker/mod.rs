@@ -14,6 +14,7 @@ mod fetch;
 mod inbox;
 #[cfg(target_family = "wasm")]
 pub mod js_value;
+pub mod kept_run;
 #[cfg(target_family = "wasm")]
 mod pace;
 #[cfg(target_family = "wasm")]

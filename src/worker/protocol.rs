@@ -10,6 +10,7 @@ use crate::options::Declared;
 use crate::session::event::{Event, ExamProgress};
 use crate::session::picture::Picture;
 
+pub use super::kept_run::{KeptRun, RunTag};
 pub use super::run_history::RunHistory;
 
 /// Folder of the built page that holds a folder for each data set, relative to the worker's own address.
@@ -140,9 +141,11 @@ pub struct ReadbackPace {
 /// Size limit of a checkpoint in bytes: restoring one takes a few copies in the browser's memory.
 pub const LARGEST_CHECKPOINT: u64 = 512 << 20;
 
-/// A run saved in the browser's storage.
+/// The newest checkpoint in the browser's storage, of the current run or of the one offered to be continued.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedRun {
+    /// Id of the run; see [`RunTag::id`].
+    pub id: u64,
     /// Method id.
     pub method: String,
     /// Name of the data set.
@@ -175,6 +178,8 @@ pub enum Command {
     },
     /// Set up a new run and train.
     Start {
+        /// Identity of the run.
+        tag: RunTag,
         /// The full configuration.
         config: Box<RunConfig>,
         /// True to set up only; [`Command::Step`] or [`Command::Resume`] then takes the first step.
@@ -192,23 +197,46 @@ pub enum Command {
     Reset,
     /// Continue from a checkpoint: of a run whose device was lost, or out of a file. Answered by [`Reply::History`].
     Restore {
+        /// Identity of the run.
+        tag: RunTag,
         /// The bytes of a file, of [`Reply::Checkpoint`] or of [`Reply::File`].
         #[serde(with = "serde_bytes")]
         checkpoint: Vec<u8>,
         /// The pace and the events of the run so far.
         history: RunHistory,
     },
-    /// Continue the run saved in the browser. Answered like [`Command::Restore`].
-    ResumeSaved,
-    /// Delete the run saved in the browser.
-    DeleteSaved,
+    /// Continue a run kept in the browser. Answered like [`Command::Restore`].
+    ResumeKept {
+        /// Id of the run.
+        id: u64,
+    },
+    /// Send the events of a run kept in the browser. Answered by [`Reply::KeptEvents`].
+    ReadKept {
+        /// Id of the run.
+        id: u64,
+    },
+    /// Delete a run kept in the browser. Answered by [`Reply::Kept`].
+    DeleteKept {
+        /// Id of the run.
+        id: u64,
+    },
+    /// Name a run, current or kept. Answered by [`Reply::Kept`].
+    Rename {
+        /// Id of the run.
+        id: u64,
+        /// The name; empty for none.
+        name: String,
+    },
+    /// Send a run as a file. Answered by [`Reply::File`].
+    Download {
+        /// Id of the run, current or kept.
+        id: u64,
+    },
     /// Send a report of the current run. Answered by [`Reply::File`].
     Report {
         /// Address of the page that repeats the run.
         link: String,
     },
-    /// Send the current run as a file, or the saved one if there is none. Answered by [`Reply::File`].
-    Download,
     /// Examine the current run as it is now, whatever its state. Answered by [`Reply::Exam`], and [`Event::Exam`] at the end.
     Exam,
     /// End the examination without a result.
@@ -304,6 +332,27 @@ pub enum Reply {
     },
     /// The run saved in the browser, if there is one.
     SavedRun(Option<SavedRun>),
+    /// All runs kept in the browser, the newest first.
+    Kept {
+        /// The runs.
+        runs: Vec<KeptRun>,
+        /// False if another tab holds them: this one may only read them.
+        writable: bool,
+    },
+    /// Some of the events of a kept run, in order.
+    KeptEvents {
+        /// Id of the run.
+        id: u64,
+        /// The events.
+        events: Vec<Event>,
+        /// True if no others follow.
+        last: bool,
+    },
+    /// Kept runs were changed otherwise than the visitor asked for.
+    KeptNotice {
+        /// What happened, and the reason, as a sentence.
+        message: String,
+    },
     /// Saving the run in the browser failed. Training continues.
     NotSaved {
         /// The reason, as a sentence.

@@ -1,6 +1,6 @@
 //! The current run: its next unit of work, and the replies that come of it.
 
-use super::protocol::{ReadbackPace, Reply, RunHistory, SavedRun};
+use super::protocol::{ReadbackPace, Reply, RunHistory, RunTag, SavedRun};
 use super::{pace, page};
 use crate::config::RunConfig;
 use crate::data::Dataset;
@@ -20,7 +20,7 @@ const SAVE_EVERY: f64 = 10.0;
 /// Shortest training between two saves, as a multiple of the time that a save takes.
 const SAVE_SHARE: f64 = 20.0;
 /// Events in one message of a continued run's history, few enough not to block the page.
-const HISTORY_CHUNK: usize = 500;
+pub(super) const HISTORY_CHUNK: usize = 500;
 
 /// Mode of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,7 @@ pub(super) enum Work {
 
 /// A session with the times of its pictures and saves.
 pub(super) struct Run {
+    tag: RunTag,
     session: Session,
     kind: Kind,
     pace: ReadbackPace,
@@ -64,6 +65,7 @@ struct LastSave {
 
 impl Run {
     pub(super) async fn fresh(
+        tag: RunTag,
         config: RunConfig,
         pace: ReadbackPace,
         data: Dataset,
@@ -72,11 +74,12 @@ impl Run {
         let kind = selected.readout.kind;
         let entry = find(&config.method)?;
         let session = Session::new(entry, config, data, selected, pace::of(kind, pace)).await?;
-        Ok(Self::of(session, kind, pace, EventLog::default()))
+        Ok(Self::of(tag, session, kind, pace, EventLog::default()))
     }
 
     /// A run continued from a checkpoint. A finished run that was never probed is probed first.
     pub(super) async fn restored(
+        tag: RunTag,
         checkpoint: &[u8],
         history: RunHistory,
         data: Dataset,
@@ -95,11 +98,12 @@ impl Run {
         events.into_iter().for_each(|event| log.hear(event));
         log.rewind(step, session.is_about_to_probe());
         log.events().iter().for_each(|event| session.recall(event));
-        Ok(Self::of(session, kind, pace, log))
+        Ok(Self::of(tag, session, kind, pace, log))
     }
 
-    fn of(session: Session, kind: Kind, pace: ReadbackPace, events: EventLog) -> Self {
+    fn of(tag: RunTag, session: Session, kind: Kind, pace: ReadbackPace, events: EventLog) -> Self {
         Self {
+            tag,
             session,
             kind,
             pace,
@@ -263,6 +267,18 @@ impl Run {
         self.kind != Kind::Cpu
     }
 
+    /// Identity of the run.
+    pub(super) fn tag(&self) -> &RunTag {
+        &self.tag
+    }
+
+    /// Takes the name if it is this run's.
+    pub(super) fn rename(&mut self, id: u64, name: &str) {
+        if self.tag.id == id {
+            self.tag.name = name.into();
+        }
+    }
+
     pub(super) fn step(&self) -> usize {
         self.session.step()
     }
@@ -280,6 +296,7 @@ impl Run {
     pub(super) fn saved_run(&self) -> SavedRun {
         let config = self.session.config();
         SavedRun {
+            id: self.tag.id,
             method: config.method.clone(),
             data: config.data.clone(),
             step: self.session.step(),

@@ -3,15 +3,13 @@
 use std::path::Path;
 
 use crate::cli::output::exit::{Failure, Outcome};
-use crate::config::RunConfig;
+use crate::config::{Difference, RunConfig};
 use crate::session::folder::Record;
 
 /// The settings that differ, as a sentence; empty where none does.
 pub(crate) fn differences(old: &RunConfig, new: &RunConfig) -> String {
-    let new = new.settings();
-    let value = |key: &str| new.iter().find(|(name, _)| name == key).map(|(_, value)| value);
-    let differing = old.settings().into_iter().filter_map(|(key, old)| {
-        let new = value(&key).filter(|new| **new != old)?;
+    let differing = Difference::among([old, new]).into_iter().filter_map(|Difference { key, values }| {
+        let [Some(old), Some(new)] = &values[..] else { return None };
         Some(format!("{key} is {old}, not {new}"))
     });
     differing.collect::<Vec<_>>().join("; ")

@@ -1,16 +1,18 @@
-//! The events of a run as files for other programs.
+//! The events of runs as files for other programs.
 
 use serde_json::{Map, Value};
 
+use super::run_list::RunLog;
 use crate::session::event::Event;
 
-/// Columns that come first, whatever the first event is.
-const FIRST: [&str; 2] = ["event", "step"];
+/// Columns that come first, whatever the first event is. The first two name the run.
+const FIRST: [&str; 4] = ["run", "run_name", "event", "step"];
 
-/// The events as a table in CSV: a line for each event, a column for each field of any. A nested field is named by its path,
-/// `config.encoder.width`; a list is JSON text. What an event lacks is empty.
-pub fn csv(events: &[Event]) -> String {
-    let rows: Vec<Map<String, Value>> = events.iter().map(fields).collect();
+/// The events as a table in CSV: a line for each event of each run, a column for each field of any. A nested field is named by its
+/// path, `config.encoder.width`; a list is JSON text. What an event lacks is empty.
+pub fn csv(runs: &[RunLog<'_>]) -> String {
+    let of_run = |run: &RunLog<'_>| run.events.iter().map(|event| row(run, event)).collect::<Vec<_>>();
+    let rows: Vec<Map<String, Value>> = runs.iter().flat_map(of_run).collect();
     let mut columns: Vec<&str> = FIRST.to_vec();
     for name in rows.iter().flat_map(Map::keys) {
         if !columns.contains(&name.as_str()) {
@@ -22,6 +24,14 @@ pub fn csv(events: &[Event]) -> String {
         text += &line(columns.iter().map(|column| row.get(*column).map(cell).unwrap_or_default()));
     }
     text
+}
+
+/// The fields of an event and of its run.
+fn row(run: &RunLog<'_>, event: &Event) -> Map<String, Value> {
+    let mut fields = fields(event);
+    fields.insert("run".into(), run.tag.number.into());
+    fields.insert("run_name".into(), run.tag.title().into());
+    fields
 }
 
 /// The fields of an event by their paths.
@@ -66,6 +76,7 @@ mod tests {
     use super::*;
     use crate::page::model::probe_summary::tests::round;
     use crate::page::model::run_state::tests::{plan, step};
+    use crate::worker::protocol::RunTag;
 
     /// The cells of a table, read by the rules of RFC 4180.
     fn read(text: &str) -> Vec<Vec<String>> {
@@ -96,11 +107,14 @@ mod tests {
             Event::Probe(round(2, 0.0)),
             Event::Warning { message },
         ];
-        let rows = read(&csv(&events));
-        assert_eq!(rows[0][..2], ["event", "step"]);
+        let tag = RunTag { id: 5, number: 3, name: "the \"first\"".into() };
+        let rows = read(&csv(&[RunLog { tag: &tag, events: &events }]));
+        assert_eq!(rows[0][..4], ["run", "run_name", "event", "step"]);
         assert_eq!(rows.len(), events.len() + 1);
-        for (event, row) in events.iter().zip(&rows[1..]) {
-            let fields = fields(event);
+        for (event, line) in events.iter().zip(&rows[1..]) {
+            assert_eq!(line[..2], ["3", "the \"first\""]);
+            let fields = row(&RunLog { tag: &tag, events: &[] }, event);
+            let row = line;
             for (name, text) in rows[0].iter().zip(row) {
                 let value = fields.get(name).cloned().unwrap_or_default();
                 let same = match &value {
@@ -118,7 +132,19 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_events_is_a_table_without_lines() {
-        assert_eq!(csv(&[]), "event,step\n");
+    fn each_run_has_its_lines_in_one_table() {
+        let (first, second) = (RunTag::default(), RunTag { id: 1, number: 1, name: String::new() });
+        let events = [step(1, 0.5, None), step(2, 0.25, None)];
+        let rows =
+            read(&csv(&[RunLog { tag: &first, events: &events }, RunLog { tag: &second, events: &events[1..] }]));
+        let loss = rows[0].iter().position(|column| column == "loss").expect("a column");
+        let told: Vec<[&str; 4]> =
+            rows[1..].iter().map(|row| [&row[0], &row[1], &row[3], &row[loss]].map(String::as_str)).collect();
+        assert_eq!(told, [["0", "Run 0", "1", "0.5"], ["0", "Run 0", "2", "0.25"], ["1", "Run 1", "2", "0.25"]]);
+    }
+
+    #[test]
+    fn no_runs_are_a_table_without_lines() {
+        assert_eq!(csv(&[]), "run,run_name,event,step\n");
     }
 }

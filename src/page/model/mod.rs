@@ -1,5 +1,6 @@
 //! Values behind the page that need no browser: settings, curves, scales, texts. Tested natively.
 
+pub mod comparison;
 pub mod curve;
 pub mod dataset_choice;
 pub mod event_table;
@@ -14,7 +15,10 @@ pub mod picture_layout;
 pub mod picture_pace;
 pub mod plot;
 pub mod probe_summary;
+pub mod run_list;
+pub mod run_rows;
 pub mod run_state;
+pub mod run_text;
 pub mod saved_run_text;
 pub mod scale;
 pub mod settings;

@@ -4,7 +4,7 @@ use super::probe_summary::{self, layer_name};
 use super::run_state::RunState;
 use crate::format;
 use crate::method::Unit;
-use crate::session::event::{Source, Verdict};
+use crate::session::event::{Probe, Source, Verdict};
 use crate::worker::protocol::MetricCard;
 
 /// Summary of a chart without points.
@@ -21,6 +21,8 @@ pub enum Look {
     Main,
     /// The main line with each point marked.
     Dotted,
+    /// The line of another run, in the colour with this index.
+    Other(usize),
 }
 
 /// A curve.
@@ -32,6 +34,15 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// Style.
     pub look: Look,
+}
+
+impl Series {
+    /// The latest point up to `x`, unless the curve ends before.
+    pub fn at(&self, x: f64) -> Option<(f64, f64)> {
+        let after = self.points.partition_point(|point| point.0 <= x);
+        let point = *self.points.get(after.checked_sub(1)?)?;
+        (after < self.points.len() || point.0 == x).then_some(point)
+    }
 }
 
 /// A horizontal reference line.
@@ -97,7 +108,7 @@ impl Plot {
     pub fn reading(&self, at: usize) -> String {
         let Some(&(x, _)) = self.walk().get(at) else { return String::new() };
         let values = self.series.iter().filter_map(|series| {
-            let &(_, y) = series.points.iter().find(|point| point.0 == x)?;
+            let (_, y) = series.at(x)?;
             Some(format!("{} {}", series.name, self.text(y)))
         });
         format!("step {}: {}", format::thousands(x as usize), values.collect::<Vec<_>>().join(", "))
@@ -178,11 +189,7 @@ pub fn variety(run: &RunState) -> Option<Plot> {
 
 /// Chart of the best layer's accuracy under the probe `kind`, with the controls.
 pub fn probe(run: &RunState, kind: &str) -> Plot {
-    let points: Vec<_> = run
-        .probes
-        .iter()
-        .filter_map(|probe| Some((probe.step as f64, probe_summary::best(probe, Source::Trained, kind)?.accuracy)))
-        .collect();
+    let points = probe_points(run, kind);
     let control = |source, pattern| {
         let best = run.probes.last().and_then(|probe| probe_summary::best(probe, source, kind))?;
         let name = match source {
@@ -200,6 +207,12 @@ pub fn probe(run: &RunState, kind: &str) -> Plot {
     let summary = probe_summary(run, kind).unwrap_or_else(|| "Not measured yet.".into());
     let series = vec![Series { name: "trained, best layer".into(), points, look: Look::Dotted }];
     Plot { series, levels, x: steps(run), y, unit: Unit::Share, summary }
+}
+
+/// Steps and accuracies of the best layer under the probe `kind`.
+pub fn probe_points(run: &RunState, kind: &str) -> Vec<(f64, f64)> {
+    let point = |probe: &Probe| Some((probe.step as f64, probe_summary::best(probe, Source::Trained, kind)?.accuracy));
+    run.probes.iter().filter_map(point).collect()
 }
 
 fn probe_summary(run: &RunState, kind: &str) -> Option<String> {

@@ -10,7 +10,7 @@ pub fn offer(saved: &SavedRun, method: &str, data: &str, now: f64) -> String {
     let ago = format::ago((now - saved.saved) / 1000.0);
     let damage = if saved.damaged { " Its last state is damaged; this is the one before." } else { "" };
     format!(
-        "This browser has a saved run: {method} on {data}, {how_far}, saved {ago}.{damage} Starting another run replaces it."
+        "This browser has a saved run: {method} on {data}, {how_far}, saved {ago}.{damage} Starting another run keeps it."
     )
 }
 
@@ -35,6 +35,7 @@ mod tests {
     #[test]
     fn an_offer_says_what_how_far_and_when() {
         let saved = SavedRun {
+            id: 1,
             method: "rotation".into(),
             data: "fashion-mnist".into(),
             step: 1200,
@@ -43,7 +44,10 @@ mod tests {
             damaged: false,
         };
         let said = |saved: &SavedRun| offer(saved, "RotNet", "Fashion-MNIST", 1_200_000.0);
-        assert!(said(&saved).contains("RotNet on Fashion-MNIST, at step 1,200, saved 3 min ago. Starting another"));
+        assert!(
+            said(&saved)
+                .contains("RotNet on Fashion-MNIST, at step 1,200, saved 3 min ago. Starting another run keeps it")
+        );
         assert_eq!(resume_label(&saved), "Continue it");
         let ended = SavedRun { finished: true, damaged: true, ..saved.clone() };
         assert!(said(&ended).contains("finished after 1,200 steps") && said(&ended).contains("the one before"));

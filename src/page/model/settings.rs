@@ -23,7 +23,7 @@ const PACE_KEYS: [&str; 2] = ["read_every", PROBE_EVERY];
 pub const PROBE_EVERY: &str = "probe_every";
 
 /// Parts of the page that a link can hide, so that a course page shows what it speaks of.
-pub const PARTS: [&str; 5] = ["task", "training", "probes", "settings", "files"];
+pub const PARTS: [&str; 6] = ["task", "training", "probes", "runs", "settings", "files"];
 
 /// The visitor's choices. The method's preset fills in the rest.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@ pub(super) mod file_download;
 pub(super) mod hidden_tab;
 pub(super) mod mount;
 pub(super) mod on_reply;
+pub(super) mod run_table;
 pub(super) mod saved_runs;
 pub(super) mod store;
 pub(super) mod test_hooks;

@@ -43,6 +43,9 @@ impl PageState {
             Reply::Checkpoint { .. } => {}
             // until the requested run begins, reports on saving are about the run before it
             Reply::SavedRun(_) | Reply::NotSaved { .. } if self.link.with_value(|link| link.pending) => {}
+            Reply::Kept { runs, writable } => self.on_kept(runs, writable),
+            Reply::KeptEvents { id, events, last } => self.on_kept_events(id, events, last),
+            Reply::KeptNotice { message } => self.runs_notice.set(Some(message)),
             Reply::SavedRun(saved) => {
                 let is_saved = saved.is_some();
                 self.saved_run.set(saved);
@@ -103,8 +106,9 @@ impl PageState {
             self.link.update_value(|link| link.pending = true);
             let pace = self.settings.with_untracked(|settings| settings.pace()).unwrap_or_default();
             let events = self.run.with_untracked(|run| run.log().to_vec());
+            let tag = self.tag.get_untracked().unwrap_or_default();
             self.run.set(RunState::default());
-            self.send(&Command::Restore { checkpoint, history: RunHistory { pace, events } });
+            self.send(&Command::Restore { tag, checkpoint, history: RunHistory { pace, events } });
         }
     }
 

@@ -2,19 +2,23 @@
 
 use leptos::prelude::*;
 
+use super::run_table;
 use super::url;
 use super::worker_handle::WorkerHandle;
 use crate::config::{Preset, RunConfig};
 use crate::device::{DeviceChoice, Kind, Readout};
+use crate::page::model::comparison::Comparison;
 use crate::page::model::failure::{Failure, Remedy};
 use crate::page::model::load_progress::LoadProgress;
 use crate::page::model::phase::{Action, Phase};
 use crate::page::model::picture_pace::PicturePace;
+use crate::page::model::run_list::{RunList, RunLog};
 use crate::page::model::run_state::RunState;
+use crate::page::model::run_text::NamedRun;
 use crate::page::model::settings::Settings;
 use crate::session::event::ExamProgress;
 use crate::session::picture::Picture;
-use crate::worker::protocol::{Command, DatasetCard, FailureKind, Menu, MethodCard, SavedRun};
+use crate::worker::protocol::{Command, DatasetCard, FailureKind, Menu, MethodCard, RunTag, SavedRun};
 
 /// The signals that the components show. Copies share the state.
 #[derive(Clone, Copy)]
@@ -43,8 +47,20 @@ pub struct PageState {
     pub dataset: Memo<Option<DatasetCard>>,
     /// Configuration that the settings describe, or the reason why they describe none.
     pub config: Memo<Result<RunConfig, String>>,
-    /// The current run, from its events.
+    /// The run on show, from its events.
     pub run: RwSignal<RunState>,
+    /// Identity of the run on show.
+    pub tag: RwSignal<Option<RunTag>>,
+    /// Identity and configuration of the run on show, once it has started.
+    pub named: Memo<Option<NamedRun>>,
+    /// All runs of this browser.
+    pub runs: RwSignal<RunList>,
+    /// The runs in the charts.
+    pub comparison: Memo<Comparison>,
+    /// Change of kept runs that the visitor did not ask for.
+    pub runs_notice: RwSignal<Option<String>>,
+    /// Step under the cursor of all charts.
+    pub cursor: RwSignal<Option<f64>>,
     /// The latest images.
     pub picture: RwSignal<Option<Picture>>,
     /// The latest failure.
@@ -57,6 +73,9 @@ pub struct PageState {
     pub save_error: RwSignal<Option<String>>,
     pub(crate) link: StoredValue<EngineLink, LocalStorage>,
 }
+
+/// A function of the logs of all runs.
+pub(crate) type RunsReader = Box<dyn FnOnce(&[RunLog<'_>])>;
 
 /// The connection to the engine, and which of its messages still count.
 #[derive(Default)]
@@ -80,6 +99,10 @@ pub(crate) struct EngineLink {
     pub(crate) to_restore: Option<Vec<u8>>,
     /// True if a new engine continues the saved run as soon as it finds it.
     pub(crate) to_resume: bool,
+    /// Id of the stored run to be shown as soon as its events are read.
+    pub(crate) to_show: Option<u64>,
+    /// Those that wait for the events of all runs.
+    pub(crate) readers: Vec<RunsReader>,
     /// Name of the data set that the engine has or loads.
     pub(crate) data: String,
     /// True if a redraw is scheduled for the next animation frame.
@@ -94,6 +117,7 @@ impl EngineLink {
         self.picture_pace = PicturePace::default();
         self.adopt_settings = false;
         self.to_resume = false;
+        self.to_show = None;
         self.dropped += usize::from(std::mem::take(&mut self.pending));
     }
 }
@@ -116,6 +140,16 @@ impl PageState {
                 menu.with(|menu| settings.with(|settings| settings.pace().and_then(|_| settings.config(menu, kind()))));
             made.map_err(|error| error.to_string())
         });
+        let run = RwSignal::new(RunState::default());
+        let tag = RwSignal::new(None::<RunTag>);
+        let runs = RwSignal::new(run_table::list());
+        let named = Memo::new(move |_| {
+            let started = run.with(|run| run.plan.clone())?;
+            tag.get().map(|tag| NamedRun { tag, started })
+        });
+        let comparison = Memo::new(move |_| {
+            runs.with(|runs| menu.with(|menu| named.with(|named| Comparison::of(runs, named.as_ref(), &menu.methods))))
+        });
         Self {
             phase: RwSignal::new(Phase::default()),
             can_start: RwSignal::new(false),
@@ -129,7 +163,13 @@ impl PageState {
             card,
             dataset,
             config,
-            run: RwSignal::new(RunState::default()),
+            run,
+            tag,
+            named,
+            runs,
+            comparison,
+            runs_notice: RwSignal::new(None),
+            cursor: RwSignal::new(None),
             picture: RwSignal::new(None),
             failure: RwSignal::new(None),
             hidden_time: RwSignal::new(None),
@@ -175,7 +215,7 @@ impl PageState {
     }
 
     /// Has the engine load another data set if the settings name another.
-    fn load_wanted_data(self) {
+    pub(crate) fn load_wanted_data(self) {
         let data = self.wanted_data();
         let current = self.link.with_value(|link| link.data == data || link.worker.is_none());
         if current || self.readout.get_untracked().is_none() {
@@ -224,7 +264,8 @@ impl PageState {
         self.link.update_value(|link| link.pending = true);
         self.write_address();
         self.phase.set(if paused { Phase::Paused } else { Phase::Running });
-        self.send(&Command::Start { config: Box::new(config), paused, pace });
+        let tag = self.show_new_run();
+        self.send(&Command::Start { tag, config: Box::new(config), paused, pace });
         true
     }
 
@@ -235,8 +276,9 @@ impl PageState {
         self.send(&Command::Reset);
     }
 
-    /// Clears the run on show and ignores its further messages.
+    /// Keeps the run on show in the list, clears it and ignores its further messages.
     pub(crate) fn clear_run(self) {
+        self.keep_shown();
         self.link.update_value(EngineLink::drop_run);
         self.save_error.set(None);
         self.probing.set(false);

@@ -15,11 +15,21 @@ pub fn read() -> Vec<(String, String)> {
 
 /// Replaces the query without a reload and without a new entry in the browser's history.
 pub fn write(pairs: &[(String, String)]) {
-    let Ok(params) = UrlSearchParams::new() else { return };
-    pairs.iter().for_each(|(key, text)| params.append(key, text));
-    let query = format!("?{}", String::from(params.to_string()));
+    let Some(query) = query(pairs) else { return };
     if let Ok(history) = window().history() {
         // a page opened from a file must not change its address, and works without
         let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&query));
     }
+}
+
+/// The address of this page with these names and values in its query.
+pub fn link(pairs: &[(String, String)]) -> Option<String> {
+    let location = window().location();
+    Some(location.origin().ok()? + &location.pathname().ok()? + &query(pairs)?)
+}
+
+fn query(pairs: &[(String, String)]) -> Option<String> {
+    let params = UrlSearchParams::new().ok()?;
+    pairs.iter().for_each(|(key, text)| params.append(key, text));
+    Some(format!("?{}", String::from(params.to_string())))
 }

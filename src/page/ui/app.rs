@@ -7,8 +7,9 @@ use super::form::Form;
 use super::notice::Notice;
 use super::probe_panel::Probes;
 use super::run_files::{Files, Offer};
+use super::run_table::Runs;
 use super::status::Status;
-use super::take_away::Events;
+use super::take_away::TakeAway;
 use super::task_panel::Task;
 use super::training_panel::Learning;
 use crate::page::state::store::PageState;
@@ -19,7 +20,7 @@ use crate::page::state::{hidden_tab, test_hooks};
 pub fn App() -> impl IntoView {
     let state = PageState::new();
     provide_context(state);
-    test_hooks::install(state.run);
+    test_hooks::install(state);
     hidden_tab::watch(state);
     state.connect();
     show_parts(state);
@@ -30,13 +31,14 @@ pub fn App() -> impl IntoView {
             <Buttons/>
             <Status/>
             <Files/>
-            <Events/>
+            <TakeAway/>
             <Form/>
         </div>
         <div class="lesson">
             <Task/>
             <Learning/>
             <Probes/>
+            <Runs/>
         </div>
     }
 }

@@ -44,20 +44,15 @@ impl Frame {
     }
 }
 
-/// The whole chart. Screen readers skip it: its summary and its slider say the same.
-pub fn draw(plot: &Plot, frame: &Frame, cursor: Option<usize>) -> impl IntoView + use<> {
+/// The whole chart but its cursor.
+pub fn draw(plot: &Plot, frame: &Frame) -> impl IntoView + use<> {
     let x = frame.x(plot);
     let y = frame.y(plot);
-    let width = frame.width.to_string();
-    let height = frame.height.to_string();
     view! {
-        <svg width=width height=height aria-hidden="true">
-            <g class="grid">{values(plot, &y, frame)}{steps(&x, frame)}</g>
-            <g class="levels">{levels(&plot.levels, &y, frame)}</g>
-            <g class="curves">{plot.series.iter().map(|series| curve(series, &x, &y)).collect_view()}</g>
-            <g class="names">{names(&plot.levels, plot, &y, frame)}</g>
-            {cursor.map(|at| cursor_mark(plot, at, &x, &y, frame))}
-        </svg>
+        <g class="grid">{values(plot, &y, frame)}{steps(&x, frame)}</g>
+        <g class="levels">{levels(&plot.levels, &y, frame)}</g>
+        <g class="curves">{plot.series.iter().map(|series| curve(series, &x, &y)).collect_view()}</g>
+        <g class="names">{names(&plot.levels, plot, &y, frame)}</g>
     }
 }
 
@@ -131,23 +126,30 @@ fn curve(series: &Series, x: &Scale, y: &Scale) -> impl IntoView + use<> {
     for (index, (across, down)) in places.clone().enumerate() {
         path += &format!("{}{across:.1} {down:.1}", if index == 0 { 'M' } else { 'L' });
     }
+    let colour = match series.look {
+        Look::Other(colour) => colour,
+        _ => 0,
+    };
     let class = match series.look {
-        Look::Faint => "curve faint",
-        Look::Main | Look::Dotted => "curve main",
+        Look::Faint => "curve faint".to_string(),
+        Look::Main | Look::Dotted => "curve main".to_string(),
+        Look::Other(colour) => format!("curve run{colour}"),
     };
     let marked = series.look == Look::Dotted || series.points.len() == 1;
     let dots = places.filter(|_| marked).map(|(across, down)| {
-        view! { <circle class="dot" cx=number(across) cy=number(down) r="3.5"></circle> }
+        view! { <circle class=format!("dot run{colour}") cx=number(across) cy=number(down) r="3.5"></circle> }
     });
     view! { <path class=class d=path></path>{dots.collect_view()} }
 }
 
 /// The cursor: a line through the chart and a ring on each curve.
-fn cursor_mark(plot: &Plot, at: usize, x: &Scale, y: &Scale, frame: &Frame) -> impl IntoView + use<> {
+pub fn cursor_mark(plot: &Plot, at: usize, frame: &Frame) -> impl IntoView + use<> {
+    let x = frame.x(plot);
+    let y = frame.y(plot);
     let step = plot.walk().get(at).map(|point| point.0);
     step.map(|step| {
         let across = number(x.place(step));
-        let points = plot.series.iter().filter_map(|series| series.points.iter().find(|point| point.0 == step));
+        let points = plot.series.iter().filter_map(|series| series.at(step));
         let rings = points.map(|point| {
             view! { <circle class="ring" cx=number(x.place(point.0)) cy=number(y.place(point.1)) r="4.5"></circle> }
         });

@@ -4,11 +4,13 @@ use leptos::ev;
 use leptos::html::Div;
 use leptos::prelude::*;
 
-use super::axes::{Frame, draw};
+use super::axes::{Frame, cursor_mark, draw};
+use super::legend::Legend;
 use super::marked::Marked;
 use super::take_away::ChartFiles;
 use super::use_width::use_width;
 use crate::page::model::plot::Plot;
+use crate::page::state::store::PageState;
 
 /// Height in pixels.
 const HEIGHT: f64 = 210.0;
@@ -37,7 +39,9 @@ pub fn Chart(
 ) -> impl IntoView {
     let place = NodeRef::<Div>::new();
     let width = use_width(place);
-    let cursor = RwSignal::new(None::<usize>);
+    let state = expect_context::<PageState>();
+    // the cursor of all charts, at the nearest point of this one
+    let cursor = Memo::new(move |_| state.cursor.get().and_then(|step| plot.with(|plot| plot.nearest(step))));
     let frame = move || Frame::new(width.get(), HEIGHT);
     let part = testid.clone();
     let closed = Signal::derive(move || plot.with(|plot| plot.walk().is_empty()));
@@ -54,9 +58,14 @@ pub fn Chart(
                 <span class="value" data-testid=testid>{value}</span>
             </figcaption>
             <div class="plot" node_ref=place style:height=format!("{HEIGHT}px")>
-                {move || plot.with(|plot| draw(plot, &frame(), cursor.get()))}
+                // screen readers skip the drawing: its summary and its slider say the same
+                <svg width=move || width.get().to_string() height=HEIGHT.to_string() aria-hidden="true">
+                    {move || plot.with(|plot| draw(plot, &frame()))}
+                    {move || cursor.get().map(|at| plot.with(|plot| cursor_mark(plot, at, &frame())))}
+                </svg>
                 <Walk title plot cursor frame=Signal::derive(frame)/>
             </div>
+            <Legend plot/>
             <p class="guide"><Marked text=guide known=&EARLIER/></p>
             <p class="said">{said}</p>
             <ChartFiles title part place closed/>
@@ -66,19 +75,16 @@ pub fn Chart(
 
 /// The invisible slider over the plot.
 #[component]
-fn Walk(
-    title: Signal<String>,
-    plot: Signal<Plot>,
-    cursor: RwSignal<Option<usize>>,
-    frame: Signal<Frame>,
-) -> impl IntoView {
+fn Walk(title: Signal<String>, plot: Signal<Plot>, cursor: Memo<Option<usize>>, frame: Signal<Frame>) -> impl IntoView {
     let last = move || plot.with(|plot| plot.walk().len().saturating_sub(1));
     let at = move || cursor.get().unwrap_or_else(last);
     let text = move || plot.with(|plot| if plot.walk().is_empty() { plot.summary.clone() } else { plot.reading(at()) });
+    let state = expect_context::<PageState>();
+    let move_to = move |at: usize| state.cursor.set(plot.with_untracked(|plot| Some(plot.walk().get(at)?.0)));
     let follow = move |event: ev::PointerEvent| {
         let x =
             plot.with_untracked(|plot| frame.with_untracked(|frame| frame.x(plot).value(f64::from(event.offset_x()))));
-        cursor.set(plot.with_untracked(|plot| plot.nearest(x)));
+        plot.with_untracked(|plot| plot.nearest(x)).into_iter().for_each(move_to);
     };
     view! {
         <input
@@ -89,11 +95,11 @@ fn Walk(
             prop:value=move || at().to_string()
             aria-label=move || format!("{}: walk along the curve", title.get())
             aria-valuetext=text
-            on:input=move |event| cursor.set(event_target_value(&event).parse().ok())
-            on:focus=move |_| cursor.set(Some(plot.with_untracked(|plot| plot.walk().len().saturating_sub(1))))
-            on:blur=move |_| cursor.set(None)
+            on:input=move |event| event_target_value(&event).parse().into_iter().for_each(move_to)
+            on:focus=move |_| move_to(plot.with_untracked(|plot| plot.walk().len().saturating_sub(1)))
+            on:blur=move |_| state.cursor.set(None)
             on:pointermove=follow
-            on:pointerleave=move |_| cursor.set(None)
+            on:pointerleave=move |_| state.cursor.set(None)
         />
     }
 }

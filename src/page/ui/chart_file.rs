@@ -19,6 +19,10 @@ const PROPERTIES: [&str; 9] = [
 ];
 /// Height of the title above the chart, in pixels.
 const TITLE: f64 = 34.0;
+/// Height of a line of the legend.
+const LINE: f64 = 20.0;
+/// Width of the piece of curve that a line of the legend begins with.
+const SWATCH: f64 = 34.0;
 /// Space around title and chart.
 const EDGE: f64 = 12.0;
 /// Pixels of a PNG file per pixel of the page, so that it can be printed.
@@ -72,8 +76,9 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The chart that `drawn` shows, as it looks now, under its title and the name of the run. None if the browser refuses.
-    pub fn of(drawn: &Element, title: &str, run: &str) -> Option<Self> {
+    /// The chart that `drawn` shows, as it looks now, under its title and the name of the run; below it a line of the legend for each
+    /// of `names`. None if the browser refuses.
+    pub fn of(drawn: &Element, title: &str, run: &str, names: Vec<(Element, String)>) -> Option<Self> {
         let copy = drawn.clone_node_with_deep(true).ok()?.unchecked_into::<Element>();
         write_style(drawn, &copy)?;
         let shown = drawn.get_bounding_client_rect();
@@ -81,15 +86,28 @@ impl Picture {
             copy.set_attribute(name, &value.to_string()).ok()?;
         }
         copy.set_attribute("overflow", "visible").ok()?;
-        let (width, height) = (shown.width() + 2.0 * EDGE, shown.height() + TITLE + 2.0 * EDGE);
+        let bottom = shown.height() + TITLE + 2.0 * EDGE;
+        let (width, height) = (shown.width() + 2.0 * EDGE, bottom + LINE * names.len() as f64);
         let body = document().body()?;
         let page = computed_style(&body).ok()?;
         let chart = XMLSerializer::new().serialize(&copy);
         let [paper, ink, fonts] = ["background-color", "color", "font-family"].map(|name| escaped(&page.get(name)));
+        let lines = names.iter().enumerate().map(|(at, (line, name))| {
+            let copy = line.clone_node_with_deep(true).ok()?.unchecked_into::<Element>();
+            write_style(line, &copy)?;
+            let across = EDGE + SWATCH;
+            let down = bottom + LINE * (at as f64 + 0.5);
+            let line = XMLSerializer::new().serialize(&copy);
+            let name = escaped(name);
+            Some(format!(
+                r#"<g transform="translate({EDGE} {down})">{line}</g><text x="{across}" y="{down}" dy="0.65em" font-size="12">{name}</text>"#
+            ))
+        });
+        let legend = lines.collect::<Option<String>>()?;
         let right = width - EDGE;
         let [title, run] = [title, run].map(escaped);
         let svg = format!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="{fonts}" fill="{ink}"><title>{title}</title><rect width="{width}" height="{height}" fill="{paper}"/><text x="{EDGE}" y="{TITLE}" font-size="16" font-weight="600">{title}</text><text x="{right}" y="{TITLE}" font-size="12" text-anchor="end">{run}</text>{chart}</svg>"#
+            r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="{fonts}" fill="{ink}"><title>{title}</title><rect width="{width}" height="{height}" fill="{paper}"/><text x="{EDGE}" y="{TITLE}" font-size="16" font-weight="600">{title}</text><text x="{right}" y="{TITLE}" font-size="12" text-anchor="end">{run}</text>{chart}{legend}</svg>"#
         );
         Some(Self { svg, width, height })
     }

@@ -7,6 +7,7 @@ use super::exam_panel::ExamPanel;
 use super::layer_table::Layers;
 use super::marked::Marked;
 use crate::format;
+use crate::page::model::comparison::ChartPart;
 use crate::page::model::dataset_choice::class_words;
 use crate::page::model::plot;
 use crate::page::model::probe_summary::{self, probe_name};
@@ -60,7 +61,8 @@ fn Kind(kind: String) -> impl IntoView {
     let title = probe_name(&kind);
     let testid = kind.clone();
     let name = StoredValue::new(kind);
-    let plot = Memo::new(move |_| name.with_value(|kind| state.run.with(|run| plot::probe(run, kind))));
+    let own = Memo::new(move |_| name.with_value(|kind| state.run.with(|run| plot::probe(run, kind))));
+    let plot = Memo::new(move |_| name.with_value(|kind| state.compared(own.get(), ChartPart::Probe(kind))));
     let value = Memo::new(move |_| {
         let best = |run: &RunState| {
             name.with_value(|kind| Some(probe_summary::best(run.probes.last()?, Source::Trained, kind)?.accuracy))

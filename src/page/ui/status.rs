@@ -6,6 +6,7 @@ use super::marked::Marked;
 use crate::format;
 use crate::page::model::phase::Phase;
 use crate::page::state::store::PageState;
+use crate::worker::protocol::RunTag;
 
 /// Status line, progress bar and numbers.
 #[component]
@@ -27,6 +28,10 @@ pub fn Status() -> impl IntoView {
 fn sentence(state: PageState) -> String {
     match state.phase.get() {
         Phase::Loading => format!("{} …", state.load_progress.with(|progress| progress.words())),
+        Phase::Ready if state.shows_kept_run() => {
+            let title = state.tag.with(|tag| tag.as_ref().map(RunTag::title)).unwrap_or_default();
+            format!("Ready. {title} is on show; Start training begins a new run with its settings.")
+        }
         Phase::Ready if state.offered_run().is_some() => {
             "Ready. Press Start training, or continue your saved run.".into()
         }

@@ -1,37 +1,65 @@
-//! Buttons that hand the numbers and the charts of a run to the visitor as files.
+//! Buttons that hand runs to the visitor: their numbers and charts as files, their settings as a link.
 
 use js_sys::JSON;
 use leptos::html::Div;
 use leptos::prelude::*;
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::chart_file::Picture;
+use super::legend;
 use crate::page::model::event_table;
 use crate::page::model::run_state::RunState;
 use crate::page::state::file_download::{save, save_address};
 use crate::page::state::store::PageState;
 use crate::page::state::test_hooks;
 
-/// Events of the run as CSV and JSON, what `window.nolabel.events()` gives, and the run as a report.
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_namespace = ["navigator", "clipboard"], js_name = writeText)]
+    async fn write_text(text: &str) -> Result<JsValue, JsValue>;
+}
+
+/// Events of all runs as CSV and JSON, what `window.nolabel.runs()` gives; the report of the run on show, and the link to its
+/// settings.
 #[component]
-pub fn Events() -> impl IntoView {
+pub fn TakeAway() -> impl IntoView {
     let state = expect_context::<PageState>();
-    let closed = Memo::new(move |_| state.run.with(|run| run.log().is_empty()));
+    let closed = Memo::new(move |_| {
+        state.run.with(|run| run.log().is_empty()) && state.runs.with(|list| list.runs().is_empty())
+    });
     let no_report = Memo::new(move |_| !state.can_report());
     let csv = move || {
-        let table = state.run.with_untracked(|run| event_table::csv(run.log()));
-        state.report_save(save(&name(state, "events.csv"), table.as_bytes()));
+        state.with_all_runs(move |logs| {
+            state.report_save(save("nolabel-runs.csv", event_table::csv(logs).as_bytes()));
+        });
     };
     let json = move || {
-        let text = JSON::stringify(&test_hooks::events(state.run)).ok().and_then(|text| text.as_string());
-        state.report_save(text.and_then(|text| save(&name(state, "events.json"), text.as_bytes())));
+        state.with_all_runs(move |logs| {
+            let text = JSON::stringify(&test_hooks::runs(logs)).ok().and_then(|text| text.as_string());
+            state.report_save(text.and_then(|text| save("nolabel-runs.json", text.as_bytes())));
+        });
+    };
+    let copied = RwSignal::new("");
+    let copy = move || {
+        let link = state.link_to_run();
+        spawn_local(async move {
+            copied.set(match write_text(&link).await {
+                Ok(_) => "The link is on the clipboard.",
+                Err(_) => "This browser does not let the page copy. The address of the page is the same link.",
+            });
+        });
     };
     view! {
-        <div class="take-away" role="group" aria-label="The run as files to read">
-            <span class="hint">"Numbers as"</span>
+        <div class="take-away" role="group" aria-label="Runs as files to read">
+            <span class="hint">"All runs as"</span>
             <Export testid="export-csv" label="CSV" closed action=csv/>
             <Export testid="export-json" label="JSON" closed action=json/>
             <Export testid="export-report" label="Report" closed=no_report action=move || state.request_report()/>
+        </div>
+        <div class="take-away" role="group" aria-label="A link that repeats the run">
+            <Export testid="copy-link" label="Copy the link to this run" closed=false action=copy/>
+            <p class="hint" role="status" data-testid="copied">{copied}</p>
         </div>
     }
 }
@@ -53,8 +81,9 @@ pub fn ChartFiles(
     let part = StoredValue::new(part);
     let file = move |ending: &str| part.with_value(|part| name(state, &format!("{part}.{ending}")));
     let picture = move || {
-        let drawn = place.get_untracked()?.query_selector("svg").ok()??;
-        Picture::of(&drawn, &title.get_untracked(), &run_name(state))
+        let place = place.get_untracked()?;
+        let drawn = place.query_selector("svg").ok()??;
+        Picture::of(&drawn, &title.get_untracked(), &run_name(state), legend::entries(&place))
     };
     let svg = move || state.report_save(picture().and_then(|picture| save(&file("svg"), picture.svg().as_bytes())));
     let png = move || {

@@ -6,6 +6,7 @@ use super::chart::Chart;
 use super::marked::Marked;
 use super::notice::Warnings;
 use crate::format;
+use crate::page::model::comparison::ChartPart;
 use crate::page::model::plot::{self, Plot};
 use crate::page::state::store::PageState;
 use crate::worker::protocol::MetricCard;
@@ -19,7 +20,7 @@ const VARIETY_GUIDE: &str = "A network could make its task easy by describing ev
 #[component]
 pub fn Learning() -> impl IntoView {
     let state = expect_context::<PageState>();
-    let loss = Signal::derive(move || state.run.with(plot::loss));
+    let loss = Signal::derive(move || state.compared(state.run.with(plot::loss), ChartPart::Loss));
     let latest = Memo::new(move |_| {
         state.run.with(|run| run.step.as_ref().map_or_else(|| "–".to_string(), |step| format::number(step.loss)))
     });
@@ -46,7 +47,11 @@ pub fn Learning() -> impl IntoView {
 fn Metric() -> impl IntoView {
     let state = expect_context::<PageState>();
     let measure = Memo::new(move |_| state.card.with(|card| card.as_ref().map(|card| card.metric.clone())));
-    let plot = move || measure.with(|measure| state.run.with(|run| plot::metric(run, measure.as_ref()?)));
+    let method = Memo::new(move |_| state.card.with(|card| card.as_ref().map(|card| card.id.clone())));
+    let plot = move || {
+        let own = measure.with(|measure| state.run.with(|run| plot::metric(run, measure.as_ref()?)))?;
+        Some(method.with(|id| state.compared(own, ChartPart::Metric(id.as_deref().unwrap_or_default()))))
+    };
     let value = Memo::new(move |_| {
         let latest = state.run.with(|run| run.metric.last());
         let unit = measure.with(|measure| measure.as_ref().map(|measure| measure.unit));
@@ -63,7 +68,7 @@ fn Metric() -> impl IntoView {
 #[component]
 fn Variety() -> impl IntoView {
     let state = expect_context::<PageState>();
-    let plot = move || state.run.with(plot::variety);
+    let plot = move || state.run.with(plot::variety).map(|own| state.compared(own, ChartPart::Variety));
     let value = Memo::new(move |_| {
         state.run.with(|run| run.directions.last().map_or_else(|| "–".to_string(), |(_, value)| format::percent(value)))
     });

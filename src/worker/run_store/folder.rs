@@ -92,6 +92,12 @@ impl Folder {
         Ok(Self(found.unchecked_into()))
     }
 
+    /// Opens the subfolder called `name`, which must be there.
+    pub(super) async fn existing(&self, name: &str) -> Result<Self> {
+        let found = self.0.directory(name, &JsValue::UNDEFINED).await.map_err(refused)?;
+        Ok(Self(found.unchecked_into()))
+    }
+
     /// Names of all files and folders in it.
     pub(super) async fn names(&self) -> Result<Vec<String>> {
         let entries = self.0.keys();
@@ -106,10 +112,14 @@ impl Folder {
         }
     }
 
+    /// Bytes of a file.
+    pub(super) async fn size(&self, name: &str) -> Result<f64> {
+        self.content(name).await.map(|content| content.size())
+    }
+
     /// Reads a file of at most `limit` bytes.
     pub(super) async fn read(&self, name: &str, limit: u64) -> Result<StoredFile> {
-        let handle: Handle = self.0.file(name, &JsValue::UNDEFINED).await.map_err(refused)?.unchecked_into();
-        let content: Content = handle.content().await.map_err(refused)?.unchecked_into();
+        let content = self.content(name).await?;
         if content.size() > limit as f64 {
             return Err(Error::Run(format!("{name} is larger than any file of this page")));
         }
@@ -149,6 +159,11 @@ impl Folder {
         }
     }
 
+    async fn content(&self, name: &str) -> Result<Content> {
+        let handle: Handle = self.0.file(name, &JsValue::UNDEFINED).await.map_err(refused)?.unchecked_into();
+        handle.content().await.map(JsCast::unchecked_into).map_err(refused)
+    }
+
     async fn open(&self, name: &str) -> Result<Access, JsValue> {
         let handle: Handle = self.0.file(name, &option("create")).await?.unchecked_into();
         handle.access().await.map(JsCast::unchecked_into)
@@ -163,6 +178,11 @@ impl Drop for FileLock {
 
 /// The reason of a failed write.
 const FULL: &str = "there is no more room for this site";
+
+/// True if an operation failed for want of room.
+pub(super) fn is_full(error: &Error) -> bool {
+    matches!(error, Error::Run(reason) if reason == FULL)
+}
 
 /// An options object `{name: true}`.
 fn option(name: &str) -> JsValue {
