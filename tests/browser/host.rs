@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tower_http::services::ServeDir;
 
 /// Variants of the page: the folder that each is served in, and the script that runs before the engine.
-const VARIANTS: [(&str, &str); 9] = [
+const VARIANTS: [(&str, &str); 10] = [
     ("no-adapter", NO_ADAPTER),
     ("no-timers", NO_TIMERS),
     ("least", LEAST),
@@ -23,6 +23,7 @@ const VARIANTS: [(&str, &str); 9] = [
     ("lost", LOST),
     ("no-storage", NO_STORAGE),
     ("full", FULL),
+    ("crowded", CROWDED),
     ("counted", COUNTED),
     ("polled", POLLED),
 ];
@@ -89,6 +90,21 @@ StorageManager.prototype.getDirectory = async () => { throw new DOMException("no
 /// Refuses writes, as a full disk does.
 const FULL: &str = r#"
 FileSystemSyncAccessHandle.prototype.write = () => { throw new DOMException("no room", "QuotaExceededError"); };
+"#;
+
+/// Refuses writes until a run has been deleted, as a disk does that is just full.
+const CROWDED: &str = r#"
+const write = FileSystemSyncAccessHandle.prototype.write;
+const remove = FileSystemDirectoryHandle.prototype.removeEntry;
+let room = false;
+FileSystemDirectoryHandle.prototype.removeEntry = async function (name, ...options) {
+  await remove.call(this, name, ...options);
+  room ||= name.startsWith("run-");
+};
+FileSystemSyncAccessHandle.prototype.write = function (...bytes) {
+  if (!room) throw new DOMException("no room", "QuotaExceededError");
+  return write.apply(this, bytes);
+};
 "#;
 
 /// Counts what the engine asks of the GPU, and reports with every step that is read, on the channel `counts`, what was asked from the

@@ -26,6 +26,7 @@ mod exam;
 mod faults;
 mod offline;
 mod reading;
+mod run_table;
 mod saved_runs;
 mod take_away;
 

@@ -8,6 +8,7 @@ use browser_tests::browser::Page;
 use browser_tests::drivers::{Make, downloads};
 
 use crate::QUICK;
+use crate::run_table::rows;
 
 in_both_browsers!(
     a_run_survives_a_reload_and_a_closed_tab,
@@ -27,6 +28,7 @@ const done = arguments[arguments.length - 1];
   const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("nolabel");
   const runs = [];
   for await (const entry of root.values()) if (entry.kind === "directory") runs.push(entry);
+  runs.sort((a, b) => b.name.localeCompare(a.name, "en", { numeric: true }));
   const files = [];
   for await (const entry of runs[0].values()) if (entry.name.endsWith(".safetensors")) files.push(entry);
   const newest = files.sort((a, b) => (a.name < b.name ? 1 : -1))[0];
@@ -50,7 +52,7 @@ const done = arguments[arguments.length - 1];
 "#;
 
 /// The answer of a script about the browser's storage.
-async fn storage(page: &Page, script: impl Into<String>) -> String {
+pub async fn storage(page: &Page, script: impl Into<String>) -> String {
     let answer = page.driver.execute_async(script.into(), Vec::new()).await.expect("the script runs");
     answer.json().as_str().expect("text").to_string()
 }
@@ -143,11 +145,13 @@ async fn a_damaged_state_falls_back_to_the_one_before(make: Make) {
     let page = Page::open_in(make, &format!("{link}&autostart=1")).await;
     page.wait_for(&["done"]).await;
     let whole = page.losses().await;
-    for wrong in ["bytes.map((byte, at) => (at === bytes.length - 100 ? byte ^ 1 : byte))", "bytes.slice(0, 5000)"] {
+    let wrongs = ["bytes.map((byte, at) => (at === bytes.length - 100 ? byte ^ 1 : byte))", "bytes.slice(0, 5000)"];
+    for (runs, wrong) in (2..).zip(wrongs) {
         page.goto(&link).await;
         page.wait_for(&["ready"]).await;
         let (first, second) = (step(&page, 3).await, step(&page, 1).await);
-        assert_eq!(damage(&page, wrong).await, format!("1 2 step-{second:08}.safetensors"), "two states of one run");
+        let newest = format!("{runs} 2 step-{second:08}.safetensors");
+        assert_eq!(damage(&page, wrong).await, newest, "two states of the newest run");
         page.reload().await;
         page.wait_for(&["ready"]).await;
         page.wait("the offer", async || !page.text("saved-run").await.is_empty()).await;
@@ -160,7 +164,10 @@ async fn a_damaged_state_falls_back_to_the_one_before(make: Make) {
     }
     page.click("reset").await;
     page.wait_for(&["ready"]).await;
-    page.click("delete-saved").await;
+    for left in (0..3).rev() {
+        page.click("delete-saved").await;
+        page.wait("a run to go", async || rows(&page).await == left).await;
+    }
     page.wait("the offer to go", async || page.text("saved-run").await.is_empty()).await;
     assert_eq!(storage(&page, LIST).await, "lock", "only the lock file is left");
     page.reload().await;
