@@ -94,7 +94,7 @@ fn an_examination_follows_the_last_probes() {
         panic!("there is an examination")
     };
     assert_eq!((probe.train_images, probe.test_images), (120, 60), "what the data set has");
-    assert!(settings.contains("20 training images set aside"), "{settings}");
+    assert!(settings.contains("fitted to 100 of the training images; the other 20"), "{settings}");
     for (source, layers) in [(Source::Trained, 5), (Source::Untrained, 5), (Source::RawPixels, 1), (Source::Pca, 1)] {
         assert_eq!(probe.rows.iter().filter(|row| row.source == source).count(), layers, "{source:?}");
     }

@@ -216,7 +216,11 @@ impl Workload<'_> {
         let d = width as f64;
         let k = self.classes as f64;
         let penalties = self.settings.penalties.len() as f64;
-        let (fits, problems) = if self.settings.chooses() { (penalties + 1.0, 2.0) } else { (1.0, 1.0) };
+        let (fits, problems) = match self.settings.chooses() {
+            true if self.settings.once => (penalties, 1.0),
+            true => (penalties + 1.0, 2.0),
+            false => (1.0, 1.0),
+        };
         let rows = 8.0 * n * d;
         let (setup, iteration, factor, bytes) = match Space::of(self.train, width) {
             Space::Features => {

@@ -80,6 +80,37 @@ pub async fn fit(
     Ok(Fit { l2, converged, passes, validation, scale, theta, classes })
 }
 
+/// Fits a probe to the rows that validation keeps alone, without the second fit to all rows of [`fit`].
+///
+/// # Errors
+/// When the device is lost.
+pub async fn fit_once(
+    train: &Features,
+    labels: &[u16],
+    rows: &Validation,
+    classes: usize,
+    penalties: &[f64],
+    device: &Device,
+) -> Result<Fit> {
+    let mut sorted = penalties.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let scale = Scale::of(train, &rows.kept);
+    let kept = Known { features: train, labels, rows: &rows.kept, scale: &scale, classes };
+    let aside = Known { rows: &rows.aside, ..kept };
+    let compact = Compact::new(kept, Space::of(rows.kept.len(), train.width), None, device).await?;
+    let l2 = match sorted.as_slice() {
+        [only] => *only,
+        several => compact.choose(aside, several, device).await?.l2,
+    };
+    let Minimum { at, converged, passes } = compact.solve(compact.start(), l2).await?;
+    let theta = compact.weights(&at);
+    let named = Problem::new(&aside, device).predict(&theta).await?;
+    let right = named.iter().zip(&rows.aside).filter(|(named, row)| **named == labels[**row]).count();
+    let validation = Some(right as f64 / rows.aside.len().max(1) as f64);
+    drop(compact);
+    Ok(Fit { l2, converged, passes, validation, scale, theta, classes })
+}
+
 impl Fit {
     /// Fits a probe with one penalty to features that are standardised already.
     ///
@@ -131,6 +162,27 @@ mod tests {
             (centre + noise[i]) * 10f32.powi(column as i32 - 2)
         });
         (Features { layer: "test".into(), width: 5, values: values.collect() }, labels)
+    }
+
+    #[test]
+    fn a_probe_fitted_once_is_that_of_the_rows_kept() {
+        let device = Device::flex();
+        let (features, labels) = clouds(240);
+        let (aside, kept): (Vec<usize>, Vec<usize>) = (0..240).partition(|row| row % 6 == 0);
+        let rows = Validation { kept, aside };
+        let once = block_on(fit_once(&features, &labels, &rows, 3, &[1e-2], &device)).expect("a fit");
+        let few = features.chosen(&rows.kept);
+        let their: Vec<u16> = rows.kept.iter().map(|&row| labels[row]).collect();
+        let alone = block_on(fit(&few, &their, few.len(), None, 3, &[1e-2], &device)).expect("a fit");
+        assert!(once.converged && once.l2 == 1e-2);
+        let off = once.theta.iter().zip(&alone.theta).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-6, "{off}");
+        let asked = features.chosen(&rows.aside);
+        let named = block_on(alone.predict(&asked, &device)).expect("names");
+        let right = named.iter().zip(&rows.aside).filter(|(named, row)| **named == labels[**row]).count();
+        assert_eq!(once.validation, Some(right as f64 / 40.0));
+        let several = block_on(fit_once(&features, &labels, &rows, 3, &[1e-2, 1e3], &device)).expect("a fit");
+        assert_eq!(several.l2, 1e-2, "the better of two penalties");
     }
 
     #[test]

@@ -246,7 +246,12 @@ impl Probing<'_> {
         };
         if settings.linear {
             let penalties = &settings.penalties;
-            let fit = linear::fit(&pool, &pool_labels, train.len(), validation, classes, penalties, device).await?;
+            let fit = match validation {
+                Some(rows) if settings.once => {
+                    linear::fit_once(&pool, &pool_labels, rows, classes, penalties, device).await?
+                }
+                _ => linear::fit(&pool, &pool_labels, train.len(), validation, classes, penalties, device).await?,
+            };
             let named = fit.predict(test, device).await?;
             reading("linear", named, Some(fit.l2), fit.validation);
         }
