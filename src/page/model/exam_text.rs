@@ -49,7 +49,7 @@ fn against(gain: &Gain) -> String {
     let points = format::points(gain.difference());
     let interval = interval(gain);
     let control = match gain.control {
-        Source::Untrained => format!("the network before its first step ({})", layer_name(&gain.control_layer)),
+        Source::Untrained => format!("the network before its first step, {}", layer_name(&gain.control_layer)),
         control => control.words().to_string(),
     };
     format!("{points} points from the best control, {control} ({interval})")
@@ -130,7 +130,7 @@ pub(crate) mod tests {
         assert_eq!(answers.each_ref().map(|answer| answer.verdict), ["learned", "unclear", "none"]);
         assert_eq!(
             answers[0].sentence,
-            "It learned something: +2.0 points from the best control, the network before its first step (block 2) (95 % \
+            "It learned something: +2.0 points from the best control, the network before its first step, block 2 (95 % \
              interval +1.1 to +2.9)."
         );
         assert!(answers[1].sentence.starts_with("Too close to call: +0.2 points"), "{:?}", answers[1]);
