@@ -9,6 +9,7 @@ pub mod self_test;
 #[cfg(target_family = "wasm")]
 mod web;
 
+pub use crate::kernel::take_fallbacks;
 pub use choice::{DeviceChoice, Kind, Listed, Readout};
 #[cfg(not(target_family = "wasm"))]
 pub use native::{list, select};

@@ -2,22 +2,26 @@
 //! `gpu` for its GPU backend. The functions here choose by device. Where no kernel of ours serves a shape, Burn's operation
 //! does.
 
+mod fallback;
 mod gpu;
 mod images;
 mod losses;
+mod pool;
 mod update;
 
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::module::{BatchNormTrainOutput, adaptive_avg_pool2d, batch_norm_train, conv2d, max_pool2d};
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use burn::tensor::module::{BatchNormTrainOutput, batch_norm_train, conv2d};
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 use nolabel_cpu_kernels as cpu;
 pub use nolabel_cpu_kernels::ConvGeometry;
 
+pub use self::fallback::{count_fallback, take_fallbacks};
 use self::gpu::GpuKernels;
 pub use self::images::{STEP_NUMBERS, ViewConfig, WINDOW_NUMBERS, alternate, quarter_turns, view};
 use self::losses::SHORTEST;
 pub use self::losses::{CrossCorrelation, accuracy, cross_correlation, cross_entropy, negative_cosine, unit_rows};
+pub use self::pool::{PoolConfig, max_pool, max_pool_2x2, mean_pool};
 pub use self::update::{
     AdamStep, AnyRank, LarsStep, MomentumRule, SgdStep, SgdTensors, TrustRule, adam, ema, lars, sgd,
 };
@@ -83,6 +87,7 @@ pub fn convolve(x: Tensor<4>, w: Tensor<4>, bias: Option<Tensor<1>>, geometry: C
     }
     if !is_cpu(&device) {
         let ConvGeometry { stride, padding, dilation, groups } = geometry;
+        count_fallback("convolution in groups", &x);
         return conv2d(x, w, bias, ConvOptions::new([stride; 2], [padding; 2], [dilation; 2], groups));
     }
     let y = cpu::convolve(x, w, geometry);
@@ -112,25 +117,6 @@ pub fn pixels(x: Tensor<2>) -> Tensor<4> {
     x.reshape([rows, columns, 1, 1])
 }
 
-/// Max pooling over 2x2 windows with stride 2: `y[n, c, i, j] = max_{a,b in 0..2} x[n, c, 2 i + a, 2 j + b]`. A last odd row or
-/// column is dropped. The gradient goes to the maximum, on the CPU to the first one where several pixels tie.
-///
-/// `[n, c, h, w]` -> `[n, c, h / 2, w / 2]`.
-pub fn max_pool_2x2(x: Tensor<4>) -> Tensor<4> {
-    if !is_cpu(&x.device()) {
-        return max_pool2d(x, MaxPoolOptions::new([2, 2]));
-    }
-    cpu::max_pool_2x2(x)
-}
-
-/// Mean over all pixels: `[n, c, h, w]` -> `[n, c]`.
-pub fn mean_pool(x: Tensor<4>) -> Tensor<2> {
-    if is_gpu(&x.device()) {
-        return Tensor::from_dispatch(<Dispatch as GpuKernels>::mean_pool(x.into_dispatch()));
-    }
-    adaptive_avg_pool2d(x, [1, 1]).flatten(1, 3)
-}
-
 /// Batch normalisation in training mode: `y = (x - mean) / sqrt(var + epsilon) * scale + shift` with each channel's mean and
 /// biased variance over the batch. The gradient of `y` includes the dependence of both statistics on x; the returned statistics
 /// carry no gradient.
@@ -138,6 +124,7 @@ pub fn mean_pool(x: Tensor<4>) -> Tensor<2> {
 /// `[n, c, s]`, `[c]`, `[c]` -> `y`: `[n, c, s]`, the batch means and the biased variances: `[c]`.
 pub fn batch_norm(x: Tensor<3>, scale: Tensor<1>, shift: Tensor<1>, epsilon: f64) -> BatchNormTrainOutput<3> {
     if !is_cpu(&x.device()) {
+        count_fallback("batch norm", &x);
         return batch_norm_train(x, scale, shift, epsilon);
     }
     cpu::batch_norm(x, scale, shift, epsilon)
@@ -164,6 +151,33 @@ pub fn unit(x: Tensor<4>, w: Tensor<4>, norm: NormTensors, config: UnitConfig) -
         norm.shift.into_dispatch(),
         norm.running_mean.into_dispatch(),
         norm.running_var.into_dispatch(),
+        config,
+    );
+    (Tensor::from_dispatch(y), [mean, var].map(Tensor::from_dispatch))
+}
+
+/// [`unit()`] with a residual and without pooling: `y = relu(batch norm(x * w) + residual)`.
+///
+/// `x`: `[n, in, h, w]`, `w`: `[out, in, k, k']`, `residual`: `[n, out, h', w']` -> `[n, out, h', w']`, `[out]`, `[out]`.
+///
+/// # Panics
+/// If [`has_unit`] is false, or `config` has pooling or no ReLU.
+pub fn residual_unit(
+    x: Tensor<4>,
+    w: Tensor<4>,
+    norm: NormTensors,
+    residual: Tensor<4>,
+    config: UnitConfig,
+) -> (Tensor<4>, [Tensor<1>; 2]) {
+    assert!(config.relu && config.pool == 1, "a unit with a residual has ReLU and no pooling");
+    let (y, _, _, mean, var) = <Dispatch as GpuKernels>::residual_unit(
+        x.into_dispatch(),
+        w.into_dispatch(),
+        norm.scale.into_dispatch(),
+        norm.shift.into_dispatch(),
+        norm.running_mean.into_dispatch(),
+        norm.running_var.into_dispatch(),
+        residual.into_dispatch(),
         config,
     );
     (Tensor::from_dispatch(y), [mean, var].map(Tensor::from_dispatch))

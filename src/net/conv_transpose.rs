@@ -6,6 +6,7 @@ use burn::tensor::module::conv_transpose2d;
 use burn::tensor::ops::ConvTransposeOptions;
 
 use super::Init;
+use crate::kernel;
 
 /// Transposed convolution layer with a square kernel: each input pixel adds its multiple of the kernel to the output.
 #[derive(Module, Debug)]
@@ -61,6 +62,7 @@ impl ConvTranspose2d {
     /// `[n, in, h, w]` -> `[n, out, h', w']`, `h' = (h - 1) stride - 2 padding + k + added`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let options = ConvTransposeOptions::new([self.stride; 2], [self.padding; 2], [self.added; 2], [1, 1], 1);
+        kernel::count_fallback("transposed convolution", &x);
         conv_transpose2d(x, self.weight.val(), self.bias.as_ref().map(Param::val), options)
     }
 }

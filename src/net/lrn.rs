@@ -4,6 +4,8 @@ use burn::tensor::Tensor;
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
 
+use crate::kernel;
+
 /// Number of channels in the window, centred on the channel itself.
 pub const LRN_SIZE: usize = 5;
 /// Factor of the mean square over the window.
@@ -16,6 +18,7 @@ pub const LRN_BETA: f64 = 0.75;
 ///
 /// `[n, c, h, w]` -> the same. Krizhevsky et al. 2012, section 3.3, with Caffe's reading of alpha.
 pub fn local_response_norm(x: Tensor<4>) -> Tensor<4> {
+    kernel::count_fallback("local response normalisation", &x);
     let [n, c, h, w] = x.dims();
     let squares = x.clone().square().reshape([n, 1, c, h * w]);
     let window = AvgPoolOptions::new([LRN_SIZE, 1]).with_stride([1, 1]).with_padding([LRN_SIZE / 2, 0]);

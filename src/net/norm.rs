@@ -74,7 +74,17 @@ impl BatchNorm {
             let y = if pool == 2 { kernel::max_pool_2x2(y) } else { y };
             return if relu { activation::relu(y) } else { y };
         }
-        self.by_unit(x, conv.weight.val(), self.unit(geometry, relu, pool))
+        self.by_unit(x, conv.weight.val(), None, self.unit(geometry, relu, pool))
+    }
+
+    /// Norm after a convolution, then a residual and ReLU, the end of a residual block: `[n, in, h, w]` and `[n, c, h', w']` ->
+    /// `[n, c, h', w']`. On a GPU training takes one kernel for all of it ([`kernel::residual_unit`]).
+    pub fn after_convolution_with_residual(&self, conv: &Conv2d, x: Tensor<4>, residual: Tensor<4>) -> Tensor<4> {
+        let geometry = conv.geometry();
+        if conv.bias.is_some() || !kernel::has_unit(&x.device(), geometry) {
+            return activation::relu(self.forward(conv.forward(x)) + residual);
+        }
+        self.by_unit(x, conv.weight.val(), Some(residual), self.unit(geometry, true, 1))
     }
 
     /// Norm after a linear layer, `w`: `[c, in]`, with ReLU if asked for: `[n, in]` -> `[n, c]`.
@@ -87,7 +97,7 @@ impl BatchNorm {
         let [rows, _] = x.dims();
         let [output, _] = linear.weight.dims();
         let config = self.unit(geometry, relu, 1);
-        self.by_unit(kernel::pixels(x), kernel::pixels(linear.weight.val()), config).reshape([rows, output])
+        self.by_unit(kernel::pixels(x), kernel::pixels(linear.weight.val()), None, config).reshape([rows, output])
     }
 
     fn unit(&self, geometry: ConvGeometry, relu: bool, pool: usize) -> UnitConfig {
@@ -95,14 +105,17 @@ impl BatchNorm {
         UnitConfig { geometry, groups, views, relu, pool, epsilon: EPSILON as f32, momentum: MOMENTUM as f32 }
     }
 
-    fn by_unit(&self, x: Tensor<4>, w: Tensor<4>, config: UnitConfig) -> Tensor<4> {
+    fn by_unit(&self, x: Tensor<4>, w: Tensor<4>, residual: Option<Tensor<4>>, config: UnitConfig) -> Tensor<4> {
         let groups = config.groups;
         assert_eq!(x.dims()[0] % groups, 0, "batch norm: the batch must divide into {groups} groups");
         let (scale, shift) = self.affine(&x.device());
         let running_mean = self.running_mean.value();
         let running_var = self.running_var.value();
         let norm = NormTensors { scale, shift, running_mean, running_var };
-        let (y, [mean, var]) = kernel::unit(x, w, norm, config);
+        let (y, [mean, var]) = match residual {
+            Some(residual) => kernel::residual_unit(x, w, norm, residual, config),
+            None => kernel::unit(x, w, norm, config),
+        };
         self.running_mean.set(mean.detach());
         self.running_var.set(var.detach());
         y

@@ -2,10 +2,10 @@
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::module::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::module::{adaptive_avg_pool2d, avg_pool2d};
+use burn::tensor::ops::AvgPoolOptions;
 
-use crate::kernel;
+use crate::kernel::{self, PoolConfig};
 
 /// Pooling of an encoder's layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +30,29 @@ pub enum Pool {
 impl Pool {
     /// `[n, c, h, w]` -> `[n, c, h', w']`.
     pub fn forward(self, x: Tensor<4>) -> Tensor<4> {
-        match self {
-            Pool::None => x,
-            Pool::Max2 => kernel::max_pool_2x2(x),
-            Pool::Max3 => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
-            Pool::Max3Valid => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2])),
-            Pool::Max3Ceil => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_ceil_mode(true)),
-            Pool::Max3Same => max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1])),
-            Pool::Avg3 => avg_pool2d(x, AvgPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1])),
-        }
+        self.apply(x, false)
+    }
+
+    /// ReLU followed by this pooling. For max pooling ReLU is applied last: the result is the same, over fewer values.
+    pub fn after_relu(self, x: Tensor<4>) -> Tensor<4> {
+        self.apply(x, true)
+    }
+
+    fn apply(self, x: Tensor<4>, with_relu: bool) -> Tensor<4> {
+        let halving = PoolConfig { relu: with_relu, ..PoolConfig::HALVING };
+        let of_three = PoolConfig { window: 3, ..halving };
+        let config = match self {
+            Pool::None | Pool::Avg3 => {
+                let x = if with_relu { relu(x) } else { x };
+                return if self == Pool::None { x } else { mean_of_three(x) };
+            }
+            Pool::Max2 => halving,
+            Pool::Max3 => PoolConfig { padding: 1, ..of_three },
+            Pool::Max3Valid => of_three,
+            Pool::Max3Ceil => PoolConfig { ceil: true, ..of_three },
+            Pool::Max3Same => PoolConfig { stride: 1, padding: 1, ..of_three },
+        };
+        kernel::max_pool(x, config)
     }
 
     /// Rows (or columns) of the output, for an input with `side` of them; 0 if no window fits.
@@ -51,14 +65,12 @@ impl Pool {
             Pool::Max3Ceil => side.saturating_sub(3).div_ceil(2) + usize::from(side > 0),
         }
     }
+}
 
-    /// ReLU followed by this pooling. For max pooling ReLU is applied last: the result is the same, over fewer values.
-    pub fn after_relu(self, x: Tensor<4>) -> Tensor<4> {
-        match self {
-            Pool::Avg3 => self.forward(relu(x)),
-            _ => relu(self.forward(x)),
-        }
-    }
+/// Average pooling 3x3, stride 2, padding 1.
+fn mean_of_three(x: Tensor<4>) -> Tensor<4> {
+    kernel::count_fallback("average pooling", &x);
+    avg_pool2d(x, AvgPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]))
 }
 
 /// Adaptive average pooling to a grid, flattened: `[n, c, h, w]` -> `[n, c * g * g]` with `g = min(grid, h, w)`.
@@ -68,6 +80,7 @@ pub fn to_grid(x: Tensor<4>, grid: usize) -> Tensor<2> {
     if cells == 1 {
         return kernel::mean_pool(x);
     }
+    kernel::count_fallback("adaptive average pooling", &x);
     adaptive_avg_pool2d(x, [cells, cells]).flatten(1, 3)
 }
 

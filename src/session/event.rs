@@ -1,5 +1,7 @@
 //! The event stream of a run: progress bar, `events.jsonl`, page and tests all read the same.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
@@ -95,6 +97,10 @@ pub struct Step {
     pub images_per_second: f64,
     /// Seconds of training so far, including those before a resume, without probes and pauses.
     pub elapsed_seconds: f64,
+    /// Debug output: operations on a GPU for which there is no kernel of ours, with the shape of their input, and the number of
+    /// times that Burn's operation served instead since the last step event.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fallbacks: BTreeMap<String, usize>,
 }
 
 /// One finished pass over the training images.

@@ -60,6 +60,7 @@ mod tests {
             learning_rate: 0.1,
             images_per_second: 1.0,
             elapsed_seconds: step as f64,
+            fallbacks: Default::default(),
         })
     }
 

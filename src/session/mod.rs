@@ -22,7 +22,7 @@ pub use work::Progress;
 
 use crate::config::{Budget, RunConfig};
 use crate::data::{Dataset, draw};
-use crate::device::Selected;
+use crate::device::{self, Selected};
 use crate::error::{Error, Result};
 use crate::method::{Batch, DataInfo, Entry, StepPosition, Training};
 use crate::net::{Encoder, tensors};
@@ -412,6 +412,7 @@ impl Session {
             learning_rate,
             images_per_second: meter.images_per_second(),
             elapsed_seconds: self.elapsed,
+            fallbacks: device::take_fallbacks(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Single kernels: outputs and gradients on odd shapes.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use nolabel::kernel::{self, ConvGeometry};
+use nolabel::kernel::{self, ConvGeometry, PoolConfig};
 use nolabel::{loss, view};
 
 use crate::device::{Results, assert_same, leaf, random, result};
@@ -92,6 +92,27 @@ fn mean_pooling_and_its_gradient_are_the_cpus() {
             let gradients = (y.clone() * g).sum().backward();
             vec![result("y", y), result("dx", x.grad(&gradients).expect("dx"))]
         });
+    }
+}
+
+#[test]
+fn max_pooling_and_its_gradient_are_the_cpus() {
+    for shape in [[2, 3, 7, 5], [1, 17, 3, 4], [70, 9, 6, 6], [2, 64, 28, 28]] {
+        for (window, stride, padding, ceil) in
+            [(2, 2, 0, false), (3, 2, 1, false), (3, 2, 0, false), (3, 2, 0, true), (3, 1, 1, false)]
+        {
+            for relu in [false, true] {
+                let config = PoolConfig { window, stride, padding, ceil, relu };
+                assert_same(&format!("{shape:?}, {config:?}"), ALLOWED, |device| -> Results {
+                    let x = leaf(1, shape, device);
+                    let y = kernel::max_pool(x.clone(), config);
+                    assert_eq!(y.dims()[2..], [shape[2], shape[3]].map(|side| config.output_side(side)));
+                    let g = Tensor::<4>::from_data(random(4, &y.dims()), device);
+                    let gradients = (y.clone() * g).sum().backward();
+                    vec![result("y", y), result("dx", x.grad(&gradients).expect("dx"))]
+                });
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Layers with batch norm: outputs, gradients and running statistics.
 
+use burn::module::Param;
 use burn::tensor::Tensor;
 use nolabel::net::{BatchNorm, Conv2d, Init, Linear};
 use nolabel::rng::{Purpose, stream};
@@ -82,6 +83,35 @@ fn units_of_linear_layer_and_norm_are_the_cpus() {
                 result("dx", x.grad(&gradients).expect("dx")),
                 result("dw", linear.weight.val().grad(&gradients).expect("dw")),
                 result("running variance", norm.running_var.value()),
+            ]
+        });
+    }
+}
+
+#[test]
+fn units_with_a_residual_are_the_cpus() {
+    for (n, channels, side, stride, groups) in CASES {
+        let what = format!("{n} images, {channels:?}, {side} px, stride {stride}, {groups}");
+        assert_same(&what, ALLOWED, |device| -> Results {
+            let mut init = Init::new(stream(1, Purpose::Weights, 0), device);
+            init.replace_norm_groups(groups);
+            let conv = Conv2d::init(channels, 3, stride, 1, &mut init);
+            let norm = BatchNorm::init(channels[1], true, &mut init);
+            let x = leaf(1, [n, channels[0], side, side], device);
+            let rows = side.div_ceil(stride);
+            let residual = leaf(2, [n, channels[1], rows, rows], device);
+            let y = norm.after_convolution_with_residual(&conv, x.clone() + 0.5, residual.clone());
+            let g = Tensor::<4>::from_data(random(4, &y.dims()), device);
+            let gradients = (y.clone() * g).sum().backward();
+            let vector = |tensor: &Option<Param<Tensor<1>>>| tensor.as_ref().expect("a vector").val();
+            vec![
+                result("y", y),
+                result("dx", x.grad(&gradients).expect("dx")),
+                result("dw", conv.weight.val().grad(&gradients).expect("dw")),
+                result("dscale", vector(&norm.weight).grad(&gradients).expect("dscale")),
+                result("dshift", vector(&norm.bias).grad(&gradients).expect("dshift")),
+                result("dresidual", residual.grad(&gradients).expect("dresidual")),
+                result("running mean", norm.running_mean.value()),
             ]
         });
     }

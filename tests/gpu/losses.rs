@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use nolabel::config::Preset;
 use nolabel::data::Size;
+use nolabel::device::take_fallbacks;
 use nolabel::method::{Batch, DataInfo, Entry, StepPosition};
 use nolabel::methods::METHODS;
 use nolabel::rng::{Purpose, stream, uniform};
@@ -54,6 +55,9 @@ fn twenty_losses_of_the_methods_are_the_cpus() {
         }
         let expected = losses(entry, &Device::flex());
         let found = losses(entry, &gpu());
+        let fallbacks = take_fallbacks();
+        println!("{id}: Burn's operations {fallbacks:?}");
+        assert!(fallbacks.is_empty() || !OWN.contains(&id), "{id} uses Burn's operations: {fallbacks:?}");
         let far = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         println!("{id}: at most {far:.1e} apart");
         for (step, (cpu, gpu)) in expected.iter().zip(&found).enumerate() {

@@ -4,7 +4,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::{Outputs, flat, leaf};
-use crate::kernel::{self, ConvGeometry, NormTensors, UnitConfig};
+use crate::kernel::{self, ConvGeometry, NormTensors, PoolConfig, UnitConfig};
 
 /// Added to the variance of the norm under test.
 const EPSILON: f32 = 1e-5;
@@ -56,6 +56,45 @@ pub(super) fn unit(device: &Device) -> Option<Outputs> {
         ("weight gradient of a unit", flat(Tensor::from_inner(w.grad(&gradients)?))),
         ("scale gradient of a unit", flat(Tensor::from_inner(scale.grad(&gradients)?))),
         ("shift gradient of a unit", flat(Tensor::from_inner(shift.grad(&gradients)?))),
+    ])
+}
+
+/// Convolution, batch norm, residual and ReLU.
+pub(super) fn residual_unit(device: &Device) -> Option<Outputs> {
+    let x = leaf(11, [3, 4, 5, 5], device);
+    let w = leaf(12, [6, 4, 3, 3], device);
+    let shift = leaf(13, [6], device);
+    let residual = leaf(14, [3, 6, 5, 5], device);
+    let geometry = ConvGeometry { stride: 1, padding: 1, dilation: 1, groups: 1 };
+    let scale = Tensor::ones([6], device);
+    let y = if kernel::has_unit(device, geometry) {
+        let config = UnitConfig { geometry, groups: 1, views: 1, relu: true, pool: 1, epsilon: EPSILON, momentum: 1.0 };
+        let running = Tensor::zeros([6], device);
+        let norm = NormTensors { scale, shift: shift.clone(), running_mean: running.clone(), running_var: running };
+        kernel::residual_unit(x.clone(), w.clone(), norm, residual.clone(), config).0
+    } else {
+        let y = kernel::convolve(x.clone(), w.clone(), None, geometry).reshape([3, 6, 25]);
+        let normed = kernel::batch_norm(y, scale, shift.clone(), f64::from(EPSILON));
+        relu(normed.output.reshape([3, 6, 5, 5]) + residual.clone())
+    };
+    let gradients = y.clone().square().mean().backward();
+    Some(vec![
+        ("output of a unit with a residual", flat(y)),
+        ("input gradient of a unit with a residual", flat(Tensor::from_inner(x.grad(&gradients)?))),
+        ("shift gradient of a unit with a residual", flat(Tensor::from_inner(shift.grad(&gradients)?))),
+        ("residual gradient of a unit", flat(Tensor::from_inner(residual.grad(&gradients)?))),
+    ])
+}
+
+/// Max pooling over overlapping windows, with ReLU.
+pub(super) fn max_pooling(device: &Device) -> Option<Outputs> {
+    let x = leaf(10, [2, 3, 7, 6], device);
+    let config = PoolConfig { window: 3, padding: 1, relu: true, ..PoolConfig::HALVING };
+    let y = kernel::max_pool(x.clone(), config);
+    let gradients = y.clone().square().mean().backward();
+    Some(vec![
+        ("max pooling", flat(y)),
+        ("input gradient of max pooling", flat(Tensor::from_inner(x.grad(&gradients)?))),
     ])
 }
 

@@ -34,7 +34,15 @@ pub async fn self_test(device: &Device) -> Result<()> {
 /// All results of a device, read in one go.
 async fn calculate(device: &Device) -> Result<Results> {
     let tracking = device.clone().autodiff();
-    let parts = [layers::convolution, layers::unit, layers::classifier, embeddings::rows, embeddings::columns];
+    let parts = [
+        layers::convolution,
+        layers::unit,
+        layers::residual_unit,
+        layers::max_pooling,
+        layers::classifier,
+        embeddings::rows,
+        embeddings::columns,
+    ];
     let outputs = parts.map(|part| part(&tracking));
     let lost = || Error::Device("the GPU did not compute the gradients of a test calculation; choose the CPU".into());
     let outputs: Outputs = outputs.into_iter().map(|part| part.ok_or_else(lost)).collect::<Result<Vec<_>>>()?.concat();

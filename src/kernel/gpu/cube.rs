@@ -5,10 +5,10 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::batch_norm::Affine;
 use super::{
-    GpuKernels, PlainGpuKernels, classes, columns, convolution, cosine, ema, lars, layout, mean_pool, rows, turns,
-    unit, unit_rows, update, view, weight_gradient,
+    GpuKernels, PlainGpuKernels, classes, columns, convolution, cosine, ema, lars, layout, max_pool, mean_pool, rows,
+    turns, unit, unit_rows, update, view, weight_gradient,
 };
-use crate::kernel::{AdamStep, ConvGeometry, LarsStep, SgdStep, UnitConfig, ViewConfig};
+use crate::kernel::{AdamStep, ConvGeometry, LarsStep, PoolConfig, SgdStep, UnitConfig, ViewConfig};
 
 impl GpuKernels for CubeBackend {
     fn convolution(x: CubeTensor, w: CubeTensor, geometry: ConvGeometry) -> CubeTensor {
@@ -28,7 +28,24 @@ impl GpuKernels for CubeBackend {
         running_var: CubeTensor,
         config: UnitConfig,
     ) -> (CubeTensor, CubeTensor, CubeTensor, CubeTensor, CubeTensor) {
-        unit::forward(x, w, Affine { scale, shift, running_mean, running_var }, config).into()
+        unit::forward(x, w, Affine { scale, shift, running_mean, running_var }, None, config).into()
+    }
+
+    fn residual_unit(
+        x: CubeTensor,
+        w: CubeTensor,
+        scale: CubeTensor,
+        shift: CubeTensor,
+        running_mean: CubeTensor,
+        running_var: CubeTensor,
+        residual: CubeTensor,
+        config: UnitConfig,
+    ) -> (CubeTensor, CubeTensor, CubeTensor, CubeTensor, CubeTensor) {
+        unit::forward(x, w, Affine { scale, shift, running_mean, running_var }, Some(residual), config).into()
+    }
+
+    fn max_pool(x: CubeTensor, config: PoolConfig) -> (CubeTensor, CubeTensor) {
+        max_pool::forward(x, config)
     }
 
     fn mean_pool(x: CubeTensor) -> CubeTensor {
@@ -102,6 +119,20 @@ impl PlainGpuKernels for CubeBackend {
         config: UnitConfig,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         unit::backward(raw, coefficients, g, config)
+    }
+
+    fn residual_unit_gradient(
+        raw: CubeTensor,
+        coefficients: CubeTensor,
+        y: CubeTensor,
+        g: CubeTensor,
+        config: UnitConfig,
+    ) -> (CubeTensor, CubeTensor, CubeTensor, CubeTensor) {
+        unit::residual_backward(raw, coefficients, y, g, config).into()
+    }
+
+    fn max_pool_gradient(winners: CubeTensor, g: CubeTensor, dims: [usize; 4], config: PoolConfig) -> CubeTensor {
+        max_pool::backward(winners, g, dims, config)
     }
 
     fn mean_pool_gradient(g: CubeTensor, dims: [usize; 4]) -> CubeTensor {

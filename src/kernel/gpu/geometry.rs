@@ -42,7 +42,8 @@ impl ConvPlan {
 }
 
 /// Row or column that point `point` of the filter reads for output position `position`, and false if there is none: it lies in the
-/// padding, or between two steps of the stride.
+/// padding, or between two steps of the stride. A position before the first one wraps to a large number, so that one comparison
+/// finds both borders.
 #[cube]
 pub(super) fn reads(
     position: usize,
@@ -51,15 +52,14 @@ pub(super) fn reads(
     #[comptime] plan: ConvPlan,
 ) -> (usize, bool) {
     if comptime!(plan.transposed) {
-        let reach = position + comptime!(plan.padding);
-        let shift = point * comptime!(plan.dilation);
-        let raw = reach - shift;
+        let raw = position + comptime!(plan.padding) - point * comptime!(plan.dilation);
         let at = raw / comptime!(plan.stride);
-        (at, reach >= shift && at < side && at * comptime!(plan.stride) == raw)
+        let inside = at < side;
+        let on_step = at * comptime!(plan.stride) == raw;
+        (at, inside && on_step)
     } else {
-        let raw = position * comptime!(plan.stride) + point * comptime!(plan.dilation);
-        let at = raw - comptime!(plan.padding);
-        (at, raw >= comptime!(plan.padding) && raw < comptime!(side + plan.padding))
+        let at = position * comptime!(plan.stride) + point * comptime!(plan.dilation) - comptime!(plan.padding);
+        (at, at < side)
     }
 }
 

@@ -62,7 +62,24 @@ pub(super) fn values_each(count: usize, most: usize) -> usize {
     [8, 4, 2].into_iter().find(worth).unwrap_or(1)
 }
 
-/// Adds the product of two staged tiles: `sums[i, j] += sum_k left[k, down + 16 i] right[k, across + 16 j]`.
+/// Value at an index, or 0 and nothing read there if not `known`. Without a branch: compilers of shaders take a time that grows
+/// exponentially with the number of branches in a row, SwiftShader's a minute for 32 of them.
+#[cube]
+pub(super) fn value_if(values: &[f32], index: usize, known: bool) -> f32 {
+    select(known, values[select(known, index, 0usize)], 0.0f32)
+}
+
+/// Moves a thread's sums up by one row. A loop over rows that reads row 0 and then calls this has a fraction of the code of an
+/// unrolled one, and needs no index that is known at run time only, for which the sums would leave the registers.
+#[cube]
+pub(super) fn next_row(sums: &mut Array<f32>, #[comptime] tile: Tile) {
+    #[unroll]
+    for i in 0..comptime!((tile.rows_each - 1) * tile.columns_each) {
+        sums[i] = sums[i + comptime!(tile.columns_each)];
+    }
+}
+
+/// Adds the product of two staged tiles: `sums[i, j] += sum_k left[k, down + 16 i] right[k, across + 16 j]`, k below `depth`.
 #[cube]
 pub(super) fn multiply(
     left: &mut Shared<[f32]>,
@@ -70,12 +87,13 @@ pub(super) fn multiply(
     sums: &mut Array<f32>,
     down: usize,
     across: usize,
+    #[comptime] depth: usize,
     #[comptime] tile: Tile,
 ) {
     let rows_each = comptime!(tile.rows_each);
     let columns_each = comptime!(tile.columns_each);
     // a loop in the shader, which is shorter; drivers unroll it where that is faster
-    for k in 0..comptime!(tile.depth()) {
+    for k in 0..depth {
         let mut a = Array::<f32>::new(rows_each);
         let mut b = Array::<f32>::new(columns_each);
         #[unroll]
@@ -112,7 +130,8 @@ mod tests {
         for rows_each in [1, 2, 4, 8] {
             for columns_each in [1, 2, 4, 8] {
                 let tile = Tile { rows_each, columns_each };
-                let words = tile.depth() * (tile.left_pitch() + tile.right_pitch());
+                // and the places of the tile's pixels
+                let words = tile.depth() * (tile.left_pitch() + tile.right_pitch()) + 2 * tile.rows();
                 assert!(4 * words <= 16_384, "{tile:?}: {words} words");
                 // every thread stages as many values as the others
                 let staged = [tile.rows(), tile.columns()].map(|side| side * tile.depth() % THREADS);

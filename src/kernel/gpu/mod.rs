@@ -27,6 +27,7 @@ mod geometry;
 mod lars;
 mod layout;
 mod matmul;
+mod max_pool;
 mod mean_pool;
 mod reduce;
 mod rows;
@@ -42,7 +43,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, backend_extension};
 use burn::tensor::Shape;
 
-use super::{AdamStep, ConvGeometry, LarsStep, SgdStep, UnitConfig, ViewConfig};
+use super::{AdamStep, ConvGeometry, LarsStep, PoolConfig, SgdStep, UnitConfig, ViewConfig};
 
 /// Shape of a convolution's output.
 fn convolved(x: &Shape, w: &Shape, geometry: &ConvGeometry) -> Shape {
@@ -75,6 +76,24 @@ pub(super) trait GpuKernels: Backend {
         running_var: FloatTensor<Self>,
         config: UnitConfig,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// [`GpuKernels::unit`] with a residual that is added before ReLU.
+    #[fusion(meta = residual_unit_specs)]
+    #[allow(clippy::too_many_arguments, clippy::type_complexity, reason = "the macro takes tensors one by one")]
+    fn residual_unit(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        running_mean: FloatTensor<Self>,
+        running_var: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        config: UnitConfig,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Maxima, and their places in the windows for the backward pass.
+    #[fusion(meta = pool_specs)]
+    fn max_pool(x: FloatTensor<Self>, config: PoolConfig) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     #[fusion(dtype = x, shape = Shape::new([x[0], x[1]]))]
     fn mean_pool(x: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -163,6 +182,25 @@ pub(super) trait PlainGpuKernels: Backend {
         g: FloatTensor<Self>,
         config: UnitConfig,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Gradients of the convolution's output, scale, shift and residual.
+    #[fusion(meta = residual_unit_gradient_specs)]
+    #[allow(clippy::type_complexity, reason = "the macro takes tuples of tensors only")]
+    fn residual_unit_gradient(
+        raw: FloatTensor<Self>,
+        coefficients: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        config: UnitConfig,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    #[fusion(dtype = g, shape = Shape::new(*dims))]
+    fn max_pool_gradient(
+        winners: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        dims: [usize; 4],
+        config: PoolConfig,
+    ) -> FloatTensor<Self>;
 
     #[fusion(dtype = g, shape = Shape::new(*dims))]
     fn mean_pool_gradient(g: FloatTensor<Self>, dims: [usize; 4]) -> FloatTensor<Self>;
@@ -294,6 +332,12 @@ fn unit_specs(
     (spec(y), spec(raw), spec(coefficients), running_mean.clone(), running_var.clone())
 }
 
+fn pool_specs(x: &TensorSpec, config: &PoolConfig) -> (TensorSpec, TensorSpec) {
+    let [rows, columns] = [x.shape[2], x.shape[3]].map(|side| config.output_side(side));
+    let y = TensorSpec::new(Shape::new([x.shape[0], x.shape[1], rows, columns]), x.dtype);
+    (y.clone(), y)
+}
+
 fn unit_gradient_specs(
     raw: &TensorSpec,
     _: &TensorSpec,
@@ -302,4 +346,29 @@ fn unit_gradient_specs(
 ) -> (TensorSpec, TensorSpec, TensorSpec) {
     let vector = TensorSpec::new(Shape::new([raw.shape[1]]), raw.dtype);
     (raw.clone(), vector.clone(), vector)
+}
+
+#[allow(clippy::too_many_arguments, reason = "the arguments of the operation")]
+fn residual_unit_specs(
+    x: &TensorSpec,
+    w: &TensorSpec,
+    scale: &TensorSpec,
+    shift: &TensorSpec,
+    running_mean: &TensorSpec,
+    running_var: &TensorSpec,
+    _: &TensorSpec,
+    config: &UnitConfig,
+) -> (TensorSpec, TensorSpec, TensorSpec, TensorSpec, TensorSpec) {
+    unit_specs(x, w, scale, shift, running_mean, running_var, config)
+}
+
+fn residual_unit_gradient_specs(
+    raw: &TensorSpec,
+    coefficients: &TensorSpec,
+    y: &TensorSpec,
+    g: &TensorSpec,
+    config: &UnitConfig,
+) -> (TensorSpec, TensorSpec, TensorSpec, TensorSpec) {
+    let (draw, dscale, dshift) = unit_gradient_specs(raw, coefficients, g, config);
+    (draw, dscale, dshift, y.clone())
 }

@@ -6,7 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::geometry::{ConvPlan, reads};
 use super::layout::{empty, nhwc, one_thread_each};
-use super::matmul::{BUSY, SIDE, THREADS, Tile, multiply, values_each};
+use super::matmul::{BUSY, SIDE, THREADS, Tile, multiply, next_row, value_if, values_each};
 use crate::kernel::ConvGeometry;
 
 /// Fewest pixels of a share.
@@ -31,15 +31,12 @@ fn stage_gradient(
     let unit = UNIT_POS as usize;
     let lane = unit % comptime!(tile.rows());
     let o = first_filter + lane;
-    #[unroll]
     for i in 0..comptime!(tile.rows() * tile.depth() / THREADS) {
         let slot = unit / comptime!(tile.rows()) + i * comptime!(THREADS / tile.rows());
         let m = first + slot;
-        let mut value = 0.0f32;
-        if o < makes && m < end {
-            value = g[m * makes + o];
-        }
-        left[slot * comptime!(tile.left_pitch()) + lane] = value;
+        let is_filter = o < makes;
+        let in_share = m < end;
+        left[slot * comptime!(tile.left_pitch()) + lane] = value_if(g, m * makes + o, is_filter && in_share);
     }
 }
 
@@ -64,22 +61,18 @@ fn stage_input(
     let channel = k % channels;
     let point_row = point / comptime!(plan.kernel[1]);
     let point_column = point % comptime!(plan.kernel[1]);
-    #[unroll]
     for i in 0..comptime!(tile.columns() * tile.depth() / THREADS) {
         let slot = unit / comptime!(tile.columns()) + i * comptime!(THREADS / tile.columns());
         let m = first + slot;
         let image = m / comptime!(rows * columns);
         let (r, row_known) = reads(m / columns % rows, point_row, height, plan);
         let (c, column_known) = reads(m % columns, point_column, width, plan);
-        let mut value = 0.0f32;
-        if m < end {
-            if k == depth {
-                value = 1.0f32;
-            } else if k < depth && row_known && column_known {
-                value = x[((image * height + r) * width + c) * channels + channel];
-            }
-        }
-        right[slot * comptime!(tile.right_pitch()) + lane] = value;
+        let in_share = m < end;
+        let is_term = k < depth;
+        let is_bias = k == depth;
+        let at = ((image * height + r) * width + c) * channels + channel;
+        let value = value_if(x, at, is_term && row_known && column_known && in_share);
+        right[slot * comptime!(tile.right_pitch()) + lane] = select(is_bias && in_share, 1.0f32, value);
     }
 }
 
@@ -101,12 +94,10 @@ fn weight_gradient_kernel(
     let makes = comptime!(plan.output[2]);
     let channels = comptime!(plan.input[2]);
     let depth = comptime!(plan.depth());
-    let columns_each = comptime!(tile.columns_each);
     let mut left = Shared::<[f32]>::new_slice(comptime!(tile.depth() * tile.left_pitch()));
     let mut right = Shared::<[f32]>::new_slice(comptime!(tile.depth() * tile.right_pitch()));
-    let unit = UNIT_POS as usize;
-    let across = unit % SIDE;
-    let down = unit / SIDE;
+    let across = UNIT_POS as usize % SIDE;
+    let down = UNIT_POS as usize / SIDE;
     let first_filter = CUBE_POS_X as usize * comptime!(tile.rows());
     let first_column = CUBE_POS_Y as usize * comptime!(tile.columns());
     let start = CUBE_POS_Z as usize * share as usize;
@@ -121,17 +112,18 @@ fn weight_gradient_kernel(
         stage_gradient(g, &mut left, first, end, first_filter, makes, tile);
         stage_input(x, &mut right, first, end, first_column, plan, tile);
         sync_cube();
-        multiply(&mut left, &mut right, &mut sums, down, across, tile);
+        multiply(&mut left, &mut right, &mut sums, down, across, comptime!(tile.depth()), tile);
         sync_cube();
     }
-    #[unroll]
     for i in 0..comptime!(tile.rows_each) {
         let o = first_filter + down + i * SIDE;
         #[unroll]
-        for j in 0..columns_each {
+        for j in 0..comptime!(tile.columns_each) {
             let k = first_column + across + j * SIDE;
-            if o < makes && k < width {
-                let value = sums[i * columns_each + j];
+            let is_filter = o < makes;
+            let is_column = k < width;
+            if is_filter && is_column {
+                let value = sums[j];
                 if comptime!(is_split) {
                     dw[(CUBE_POS_Z as usize * makes + o) * width + k] = value;
                 } else if k < depth {
@@ -144,6 +136,7 @@ fn weight_gradient_kernel(
                 }
             }
         }
+        next_row(&mut sums, tile);
     }
 }
 

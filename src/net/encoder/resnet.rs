@@ -2,7 +2,6 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 
 use crate::net::computation_graph::{GraphBuilder, Operation};
 use crate::net::{BatchNorm, Conv2d, Init, Pool};
@@ -72,14 +71,13 @@ impl Block {
             None => x.clone(),
         };
         let y = self.bn1.after_convolution(&self.conv1, x, true, 1);
-        let y = match (&self.conv3, &self.bn3) {
+        match (&self.conv3, &self.bn3) {
             (Some(conv), Some(norm)) => {
                 let y = self.bn2.after_convolution(&self.conv2, y, true, 1);
-                norm.after_convolution(conv, y, false, 1)
+                norm.after_convolution_with_residual(conv, y, shortcut)
             }
-            _ => self.bn2.after_convolution(&self.conv2, y, false, 1),
-        };
-        relu(y + shortcut)
+            _ => self.bn2.after_convolution_with_residual(&self.conv2, y, shortcut),
+        }
     }
 
     fn trace(&self, x: usize, to: &mut GraphBuilder) -> usize {

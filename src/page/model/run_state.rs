@@ -162,6 +162,7 @@ pub(crate) mod tests {
             learning_rate: 0.1,
             images_per_second: 128.0,
             elapsed_seconds: step as f64 * 0.5,
+            fallbacks: Default::default(),
         })
     }
 

@@ -108,6 +108,7 @@ mod tests {
             learning_rate: 0.1,
             images_per_second: 5.0,
             elapsed_seconds: 1.0,
+            fallbacks: Default::default(),
         })
     }
 

@@ -8,7 +8,7 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 
 use super::{GpuKernels, PlainGpuKernels};
-use crate::kernel::{ConvGeometry, UnitConfig, ViewConfig};
+use crate::kernel::{ConvGeometry, PoolConfig, UnitConfig, ViewConfig};
 
 impl<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy> GpuKernels for Autodiff<B, C> {
     fn convolution(x: FloatTensor<Self>, w: FloatTensor<Self>, geometry: ConvGeometry) -> FloatTensor<Self> {
@@ -34,6 +34,23 @@ impl<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy> GpuKernels for Auto
         config: UnitConfig,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         nodes::unit::<B, C>([x, w, scale, shift], [running_mean, running_var], config)
+    }
+
+    fn residual_unit(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        running_mean: FloatTensor<Self>,
+        running_var: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        config: UnitConfig,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        nodes::residual_unit::<B, C>([x, w, scale, shift, residual], [running_mean, running_var], config)
+    }
+
+    fn max_pool(x: FloatTensor<Self>, config: PoolConfig) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        nodes::max_pool::<B, C>(x, config)
     }
 
     fn mean_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {

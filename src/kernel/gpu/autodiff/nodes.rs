@@ -10,7 +10,7 @@ use burn::backend::{Autodiff, TensorMetadata};
 use burn::tensor::Shape;
 
 use crate::kernel::gpu::{GpuKernels, PlainGpuKernels};
-use crate::kernel::{ConvGeometry, UnitConfig};
+use crate::kernel::{ConvGeometry, PoolConfig, UnitConfig};
 
 type Tracked<B> = FloatTensor<Autodiff<B>>;
 
@@ -155,6 +155,88 @@ pub(super) fn unit<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     };
     let constant = Tracked::<B>::new;
     (y, constant(raw), constant(coefficients), constant(mean), constant(var))
+}
+
+#[derive(Debug)]
+struct ResidualUnitNode;
+
+impl<B: GpuKernels + PlainGpuKernels> Backward<B, 5> for ResidualUnitNode {
+    type State = ([NodeId; 2], [FloatTensor<B>; 3], UnitConfig);
+
+    fn backward(self, ops: Ops<Self::State, 5>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let [parent_x, parent_w, parent_scale, parent_shift, parent_residual] = ops.parents;
+        let g = gradients.consume::<B>(&ops.node);
+        let (nodes, [raw, coefficients, y], config) = ops.state;
+        let [x, w] = nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let kernel = kernel::<B>(&w);
+        let (draw, dscale, dshift, dresidual) = B::residual_unit_gradient(raw, coefficients, y, g, config);
+        if let Some(node) = parent_x {
+            let dx = B::input_gradient(w, draw.clone(), dims::<B, 4>(&x), config.geometry);
+            gradients.register::<B>(node.id, dx);
+        }
+        if let Some(node) = parent_w {
+            gradients.register::<B>(node.id, B::weight_gradient(x, draw, kernel, config.geometry));
+        }
+        for (parent, gradient) in [(parent_scale, dscale), (parent_shift, dshift), (parent_residual, dresidual)] {
+            if let Some(node) = parent {
+                gradients.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+/// [`unit`] of x, w, scale, shift and residual; the graph keeps the output too, whose sign is ReLU's mask.
+#[allow(clippy::type_complexity, reason = "the outputs of the operation")]
+pub(super) fn residual_unit<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
+    parents: [Tracked<B>; 5],
+    running: [Tracked<B>; 2],
+    config: UnitConfig,
+) -> (Tracked<B>, Tracked<B>, Tracked<B>, Tracked<B>, Tracked<B>) {
+    let [x, w, scale, shift, residual] = &parents;
+    let [mean, var] = running.map(Tracked::<B>::into_primitive);
+    let of = |parent: &Tracked<B>| parent.primitive().clone();
+    let (y, raw, coefficients, mean, var) =
+        B::residual_unit(of(x), of(w), of(scale), of(shift), mean, var, of(residual), config);
+    let nodes = [x.node(), w.node(), scale.node(), shift.node(), residual.node()];
+    let y = match ResidualUnitNode.prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(mut node) => {
+            let nodes = [node.checkpoint(x), node.checkpoint(w)];
+            node.finish((nodes, [raw.clone(), coefficients.clone(), y.clone()], config), y)
+        }
+        OpsKind::UnTracked(node) => node.finish(y),
+    };
+    let constant = Tracked::<B>::new;
+    (y, constant(raw), constant(coefficients), constant(mean), constant(var))
+}
+
+#[derive(Debug)]
+struct MaxPoolNode;
+
+impl<B: GpuKernels + PlainGpuKernels> Backward<B, 1> for MaxPoolNode {
+    type State = (FloatTensor<B>, [usize; 4], PoolConfig);
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [parent] = ops.parents;
+        let g = gradients.consume::<B>(&ops.node);
+        let (winners, dims, config) = ops.state;
+        if let Some(node) = parent {
+            gradients.register::<B>(node.id, B::max_pool_gradient(winners, g, dims, config));
+        }
+    }
+}
+
+/// Forward pass; the graph keeps the places of the maxima. Only the first output has a gradient.
+pub(super) fn max_pool<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
+    x: Tracked<B>,
+    config: PoolConfig,
+) -> (Tracked<B>, Tracked<B>) {
+    let dims = dims::<B, 4>(x.primitive());
+    let (y, winners) = B::max_pool(x.primitive().clone(), config);
+    let y = match MaxPoolNode.prepare::<C>([x.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(node) => node.finish((winners.clone(), dims, config), y),
+        OpsKind::UnTracked(node) => node.finish(y),
+    };
+    (y, Tracked::<B>::new(winners))
 }
 
 #[derive(Debug)]

@@ -38,12 +38,42 @@ fn winner(raw: &[f32], first: usize, a: f32, b: f32, #[comptime] plan: NormPlan)
     (which, value)
 }
 
-/// `part[group, share, 2, c]`: sums of dz and of dz q over a share of the group's whole cells, with `q = (raw - mean) / deviation`.
+/// Sums of two values over the threads of a channel, in all of them.
+#[cube]
+fn over_rows(one: f32, other: f32, scratch: &mut Shared<[f32]>, #[comptime] lanes: usize) -> (f32, f32) {
+    let unit = UNIT_POS as usize;
+    scratch[unit] = one;
+    scratch[unit + THREADS] = other;
+    sync_cube();
+    let mut sum = 0.0f32;
+    let mut other_sum = 0.0f32;
+    for i in 0..comptime!(THREADS / lanes) {
+        sum += scratch[unit % lanes + i * lanes];
+        other_sum += scratch[unit % lanes + i * lanes + THREADS];
+    }
+    sync_cube();
+    (sum, other_sum)
+}
+
+/// Index of the first pixel of a whole cell.
+#[cube]
+fn first_pixel(place: usize, channel: usize, #[comptime] plan: NormPlan) -> usize {
+    let [height, width, channels] = comptime!(plan.map);
+    let [rows, columns] = comptime!(plan.cells());
+    let row = place / columns % rows * comptime!(plan.cell);
+    let column = place % columns * comptime!(plan.cell);
+    ((place / comptime!(columns * rows) * height + row) * width + column) * channels + channel
+}
+
+/// `part[group, share, 2, c]`: sums of dz and of dz q over a share of the group's whole cells, with `q = (raw - mean) / deviation`. With
+/// the output `y` of a unit with a residual, whose cells are pixels: its ReLU masks the gradient, which is written to `masked`.
 #[cube(launch_unchecked)]
 fn sums_kernel(
     raw: &[f32],
     coefficients: &[f32],
     g: &[f32],
+    y: ComptimeOption<&[f32]>,
+    mut masked: ComptimeOption<&mut [f32]>,
     part: &mut [f32],
     places: u32,
     shares: u32,
@@ -51,7 +81,7 @@ fn sums_kernel(
     #[comptime] plan: NormPlan,
     #[comptime] lanes: usize,
 ) {
-    let [height, width, channels] = comptime!(plan.map);
+    let channels = comptime!(plan.map[2]);
     let [rows, columns] = comptime!(plan.cells());
     let unit = UNIT_POS as usize;
     let group = CUBE_POS_X as usize / shares as usize;
@@ -69,15 +99,17 @@ fn sums_kernel(
         let mut index = start + unit / lanes;
         while index < end {
             let place = pixel_of_group(index, group, comptime!(rows * columns), plan.groups);
-            let column = place % columns;
-            let row = place / columns % rows;
-            let image = place / comptime!(columns * rows);
-            let first = ((image * height + row * comptime!(plan.cell)) * width + column * comptime!(plan.cell))
-                * channels
-                + channel;
-            let (which, value) = winner(raw, first, a, b, plan);
+            let (which, value) = winner(raw, first_pixel(place, channel, plan), a, b, plan);
             if which < 4 {
-                let dz = g[place * channels + channel];
+                let mut dz = g[place * channels + channel];
+                #[comptime]
+                if let ComptimeOption::Some(y) = &y {
+                    dz = select(y[place * channels + channel] > 0.0f32, dz, 0.0f32);
+                }
+                #[comptime]
+                if let ComptimeOption::Some(masked) = &mut masked {
+                    masked[place * channels + channel] = dz;
+                }
                 alone += dz;
                 product += dz * (value - mean) * inverse;
             }
@@ -85,16 +117,8 @@ fn sums_kernel(
         }
     }
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(2 * THREADS));
-    scratch[unit] = alone;
-    scratch[unit + THREADS] = product;
-    sync_cube();
+    let (alone, product) = over_rows(alone, product, &mut scratch, lanes);
     if unit < lanes && channel < channels {
-        alone = 0.0f32;
-        product = 0.0f32;
-        for i in 0..comptime!(THREADS / lanes) {
-            alone += scratch[unit + i * lanes];
-            product += scratch[unit + i * lanes + THREADS];
-        }
         let at = CUBE_POS_X as usize * comptime!(2 * channels) + channel;
         part[at] = alone;
         part[at + channels] = product;
@@ -124,17 +148,7 @@ fn merge_shares(
             i += comptime!(THREADS / lanes);
         }
     }
-    scratch[unit] = alone;
-    scratch[unit + THREADS] = product;
-    sync_cube();
-    alone = 0.0f32;
-    product = 0.0f32;
-    for i in 0..comptime!(THREADS / lanes) {
-        alone += scratch[unit % lanes + i * lanes];
-        product += scratch[unit % lanes + i * lanes + THREADS];
-    }
-    sync_cube();
-    (alone, product)
+    over_rows(alone, product, scratch, lanes)
 }
 
 /// `draw = a (dz - mean(dz) - q mean(dz q))` for every pixel of a share of the group's cells; the first workgroup of a block of channels
@@ -238,17 +252,29 @@ fn cell_gradient(
     }
 }
 
+/// Tensors of a residual, NHWC.
+pub struct Residual {
+    /// Output of the unit.
+    pub y: CubeTensor,
+    /// Place for the gradient of the residual.
+    pub gradient: CubeTensor,
+}
+
 /// Gradients of `raw` (NHWC), scale and shift, out of the gradient `g` of the output (NHWC).
 pub fn backward(
     raw: CubeTensor,
     coefficients: CubeTensor,
     g: CubeTensor,
+    residual: Option<Residual>,
     plan: NormPlan,
 ) -> (CubeTensor, CubeTensor, CubeTensor) {
     let [images, _, _, channels] = raw.meta.shape().dims();
     let lanes = channels.next_power_of_two().min(LANES);
     let across = channels.div_ceil(lanes) as u32;
-    let part = sums(&raw, &coefficients, &g, plan, lanes);
+    // behind the mask, the gradient of the residual is that of the norm's output
+    let (y, masked) = residual.map(|Residual { y, gradient }| (y, gradient)).unzip();
+    let part = sums(&raw, &coefficients, &g, (y, masked.clone()), plan, lanes);
+    let g = masked.unwrap_or(g);
     let [_, shares, _, _] = part.meta.shape().dims();
     let draw = empty(&raw, raw.meta.shape().clone());
     let dscale = empty(&raw, [channels]);
@@ -281,7 +307,14 @@ pub fn backward(
 }
 
 /// Partial sums over the channels, `[groups, shares, 2, c]`.
-fn sums(raw: &CubeTensor, coefficients: &CubeTensor, g: &CubeTensor, plan: NormPlan, lanes: usize) -> CubeTensor {
+fn sums(
+    raw: &CubeTensor,
+    coefficients: &CubeTensor,
+    g: &CubeTensor,
+    (y, masked): (Option<CubeTensor>, Option<CubeTensor>),
+    plan: NormPlan,
+    lanes: usize,
+) -> CubeTensor {
     let [images, _, _, channels] = raw.meta.shape().dims();
     let [rows, columns] = plan.cells();
     let places = images / plan.groups * rows * columns;
@@ -298,6 +331,8 @@ fn sums(raw: &CubeTensor, coefficients: &CubeTensor, g: &CubeTensor, plan: NormP
             raw.clone().into_buffer_arg(),
             coefficients.clone().into_buffer_arg(),
             g.clone().into_buffer_arg(),
+            y.map(CubeTensor::into_buffer_arg).into(),
+            masked.map(CubeTensor::into_buffer_arg).into(),
             part.clone().into_buffer_arg(),
             places as u32,
             shares as u32,

@@ -73,6 +73,7 @@ fn apply_kernel(
     scale: &[f32],
     shift: &[f32],
     moments: &[f32],
+    residual: ComptimeOption<&[f32]>,
     y: &mut [f32],
     coefficients: &mut [f32],
     epsilon: f32,
@@ -108,6 +109,10 @@ fn apply_kernel(
             let at = first + comptime!((i / plan.cell * width + i % plan.cell) * channels);
             best = max(best, fma(raw[at], a, b));
         }
+        #[comptime]
+        if let ComptimeOption::Some(residual) = &residual {
+            best += residual[ABSOLUTE_POS];
+        }
         if comptime!(plan.relu) {
             best = max(best, 0.0f32);
         }
@@ -133,8 +138,15 @@ pub struct Normalised {
     pub running_var: CubeTensor,
 }
 
-/// Normalises the NHWC map `raw` by the partial statistics `part`, `[groups, p, 3, c]`.
-pub fn forward(raw: &CubeTensor, part: CubeTensor, affine: Affine, plan: NormPlan, config: UnitConfig) -> Normalised {
+/// Normalises the NHWC map `raw` by the partial statistics `part`, `[groups, p, 3, c]`, and adds the residual (NHWC) before ReLU.
+pub fn forward(
+    raw: &CubeTensor,
+    part: CubeTensor,
+    affine: Affine,
+    residual: Option<CubeTensor>,
+    plan: NormPlan,
+    config: UnitConfig,
+) -> Normalised {
     let [images, ..] = raw.meta.shape().dims::<4>();
     let [groups, workgroups, _, channels] = part.meta.shape().dims();
     let client = raw.client.clone();
@@ -175,6 +187,7 @@ pub fn forward(raw: &CubeTensor, part: CubeTensor, affine: Affine, plan: NormPla
             into_contiguous(affine.scale).into_buffer_arg(),
             into_contiguous(affine.shift).into_buffer_arg(),
             moments.into_buffer_arg(),
+            residual.map(CubeTensor::into_buffer_arg).into(),
             y.clone().into_buffer_arg(),
             coefficients.clone().into_buffer_arg(),
             config.epsilon,

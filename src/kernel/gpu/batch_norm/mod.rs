@@ -1,4 +1,4 @@
-//! Batch normalisation by partial statistics, with ReLU and 2x2 max pooling in the same pass.
+//! Batch normalisation by partial statistics, with a residual, ReLU and 2x2 max pooling in the same pass.
 //!
 //! A cell is the window of the pooling: one pixel, or 2x2. The last odd row or column has no whole cell: it counts in the
 //! statistics but not in the output.
@@ -6,7 +6,7 @@
 mod backward;
 mod forward;
 
-pub(super) use backward::backward;
+pub(super) use backward::{Residual, backward};
 pub(super) use forward::{Affine, forward};
 
 /// Properties of a normalisation that are known when its kernels are compiled.

@@ -8,11 +8,11 @@ use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use self::gather::{places, stage};
+use self::gather::{stage, write_places};
 use self::statistics::column_moments;
 use super::geometry::{ConvPlan, pixel_of_group};
 use super::layout::{empty, nchw, nhwc};
-use super::matmul::{SIDE, THREADS, Tile, multiply};
+use super::matmul::{SIDE, THREADS, Tile, multiply, next_row};
 use crate::kernel::ConvGeometry;
 
 /// Workgroups of a norm group that collect statistics; each writes one partial result.
@@ -38,24 +38,26 @@ fn tile_product(
 ) {
     let across = UNIT_POS as usize % SIDE;
     let down = UNIT_POS as usize / SIDE;
-    let places = places(first, group, plan, tile);
+    let mut places = Shared::<[u32]>::new_slice(comptime!(2 * tile.rows()));
+    write_places(&mut places, first, group, plan, tile);
     #[unroll]
     for i in 0..comptime!(tile.rows_each * tile.columns_each) {
         sums[i] = 0.0f32;
     }
+    sync_cube();
     for step in 0..comptime!(plan.depth().div_ceil(tile.depth())) {
-        stage(x, w, left, right, &places, step * comptime!(tile.depth()), valid, first_filter, plan, tile);
+        stage(x, w, left, right, &mut places, step * comptime!(tile.depth()), valid, first_filter, plan, tile);
         sync_cube();
-        multiply(left, right, sums, down, across, tile);
+        multiply(left, right, sums, down, across, comptime!(plan.depth().min(tile.depth())), tile);
         sync_cube();
     }
 }
 
-/// Writes a tile of the output, with `added` in every row.
+/// Writes a tile of the output, with `added` in every row. Afterwards the sums are of no use.
 #[cube]
 #[allow(clippy::too_many_arguments, reason = "a kernel's parts take what the kernel has")]
 fn write_tile(
-    sums: &Array<f32>,
+    sums: &mut Array<f32>,
     added: &Array<f32>,
     y: &mut [f32],
     first: usize,
@@ -69,7 +71,6 @@ fn write_tile(
     let columns_each = comptime!(tile.columns_each);
     let across = UNIT_POS as usize % SIDE;
     let down = UNIT_POS as usize / SIDE;
-    #[unroll]
     for i in 0..comptime!(tile.rows_each) {
         if down + i * SIDE < valid {
             let m = pixel_of_group(first + down + i * SIDE, group, comptime!(rows * columns), plan.groups);
@@ -77,10 +78,11 @@ fn write_tile(
             for j in 0..columns_each {
                 let o = first_filter + across + j * SIDE;
                 if o < makes {
-                    y[m * makes + o] = sums[i * columns_each + j] + added[j];
+                    y[m * makes + o] = sums[j] + added[j];
                 }
             }
         }
+        next_row(sums, tile);
     }
 }
 
@@ -137,7 +139,7 @@ fn convolution_kernel(
             squares += select(valid > 0, tile_squares + off * off * count * more / all, 0.0f32);
             count += more;
         }
-        write_tile(&sums, &added, y, first, valid, group, first_filter, plan, tile);
+        write_tile(&mut sums, &added, y, first, valid, group, first_filter, plan, tile);
     }
     #[comptime]
     if let ComptimeOption::Some(part) = part {
