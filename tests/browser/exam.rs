@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use browser_tests::browser::{Page, downloads};
+use browser_tests::browser::Page;
+use browser_tests::drivers::downloads;
 use serde_json::{Value, json};
 
 use crate::QUICK;
