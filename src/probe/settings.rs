@@ -36,8 +36,8 @@ pub struct ProbeSettings {
     pub temperature: f64,
     /// L2 penalties of the linear probe. Of several the validation images choose one, and they rank the layers.
     pub penalties: Vec<f64>,
-    /// Fit the linear probe once, to the training images that are not set aside for validation. A fit to all of them would follow,
-    /// which takes about twice as long in all.
+    /// Fit the linear probe once, to the training images that are not set aside for validation. A fit to all of them would
+    /// follow, and both together take about twice as long.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub once: bool,
 }
@@ -146,7 +146,8 @@ impl ProbeSettings {
                 let aside = aside.len();
                 let seed = self.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
                 format!(
-                    "L2 {only}, fitted to {kept} of the training images; the other {aside} (a sixth of each class{seed}) choose the layer"
+                    "L2 {only}, fitted to {kept} of the training images; the other {aside} (a sixth of each \
+                     class{seed}) choose the layer"
                 )
             }
             ([only], _) => format!("L2 {only}"),
