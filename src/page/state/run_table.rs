@@ -39,6 +39,9 @@ impl PageState {
         self.runs.update(|list| {
             list.set_stored(runs, writable);
             list.forget_missing(shown);
+            if self.link.with_value(|link| link.readers.is_empty()) {
+                list.free();
+            }
         });
         self.read_compared();
         self.finish_reading();
@@ -135,7 +138,7 @@ impl PageState {
 
     /// Shows a run again: its curves, its tables, its settings.
     pub fn open_run(self, id: u64) {
-        if self.phase.get_untracked().is_busy() || self.shown_id() == Some(id) {
+        if !self.can_open() || self.shown_id() == Some(id) {
             return;
         }
         let read = self.runs.with_untracked(|list| list.get(id).is_some_and(|run| run.state.is_some()));
@@ -147,9 +150,11 @@ impl PageState {
         }
     }
 
-    /// True if the engine trains this run, or holds it paused.
+    /// True if the engine trains this run, holds it paused or is about to continue it.
     pub fn is_under_way(self, id: u64) -> bool {
-        self.phase.get().is_busy() && self.tag.with(|tag| tag.as_ref().is_some_and(|tag| tag.id == id))
+        let phase = self.phase.get();
+        (phase.is_busy() || phase == Phase::Loading)
+            && self.tag.with(|tag| tag.as_ref().is_some_and(|tag| tag.id == id))
     }
 
     /// Calls `then` with the logs of all runs, the oldest first, once their events have been read.
@@ -187,7 +192,7 @@ impl PageState {
     }
 
     fn show_kept(self, id: u64) {
-        if self.phase.get_untracked().is_busy() {
+        if !self.can_open() {
             return;
         }
         let listed = self.runs.with_untracked(|list| {

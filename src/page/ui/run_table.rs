@@ -107,7 +107,7 @@ fn Row(id: u64, rows: Memo<Vec<RunRow>>, focus: Callback<()>) -> impl IntoView {
             <td role="cell" data-name="Linear probe">{number(2)}</td>
             <td role="cell" class="actions">
                 <Act testid="run-open" verb="Open" title
-                    closed=Signal::derive(move || is(|row| row.is_shown) || state.phase.get().is_busy())
+                    closed=Signal::derive(move || is(|row| row.is_shown) || !state.can_open())
                     action=move || state.open_run(id)/>
                 <Act testid="run-continue" verb="Continue" title
                     closed=Signal::derive(move || !is(|row| row.can_continue) || !state.can_open())

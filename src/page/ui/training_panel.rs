@@ -20,7 +20,7 @@ const VARIETY_GUIDE: &str = "A network could make its task easy by describing ev
 #[component]
 pub fn Learning() -> impl IntoView {
     let state = expect_context::<PageState>();
-    let loss = Signal::derive(move || state.compared(state.run.with(plot::loss), ChartPart::Loss));
+    let loss = Memo::new(move |_| state.compared(state.run.with(plot::loss), ChartPart::Loss));
     let latest = Memo::new(move |_| {
         state.run.with(|run| run.step.as_ref().map_or_else(|| "–".to_string(), |step| format::number(step.loss)))
     });
@@ -48,10 +48,10 @@ fn Metric() -> impl IntoView {
     let state = expect_context::<PageState>();
     let measure = Memo::new(move |_| state.card.with(|card| card.as_ref().map(|card| card.metric.clone())));
     let method = Memo::new(move |_| state.card.with(|card| card.as_ref().map(|card| card.id.clone())));
-    let plot = move || {
+    let plot = Memo::new(move |_| {
         let own = measure.with(|measure| state.run.with(|run| plot::metric(run, measure.as_ref()?)))?;
         Some(method.with(|id| state.compared(own, ChartPart::Metric(id.as_deref().unwrap_or_default()))))
-    };
+    });
     let value = Memo::new(move |_| {
         let latest = state.run.with(|run| run.metric.last());
         let unit = measure.with(|measure| measure.as_ref().map(|measure| measure.unit));
@@ -61,32 +61,32 @@ fn Metric() -> impl IntoView {
         measure.with(|measure| measure.as_ref().map(|measure| format::title(&measure.name)).unwrap_or_default())
     });
     let guide = Signal::derive(move || measure.with(|measure| measure.as_ref().map(baseline).unwrap_or_default()));
-    view! { <Optional title plot=Signal::derive(plot) value testid="accuracy" guide/> }
+    view! { <Optional title plot value testid="accuracy" guide/> }
 }
 
 /// Chart of the variety of the embeddings, if the run monitors it.
 #[component]
 fn Variety() -> impl IntoView {
     let state = expect_context::<PageState>();
-    let plot = move || state.run.with(plot::variety).map(|own| state.compared(own, ChartPart::Variety));
+    let plot = Memo::new(move |_| state.run.with(plot::variety).map(|own| state.compared(own, ChartPart::Variety)));
     let value = Memo::new(move |_| {
         state.run.with(|run| run.directions.last().map_or_else(|| "–".to_string(), |(_, value)| format::percent(value)))
     });
     let title = "Do different pictures get different descriptions?";
-    view! { <Optional title plot=Signal::derive(plot) value testid="variety" guide=VARIETY_GUIDE/> }
+    view! { <Optional title plot value testid="variety" guide=VARIETY_GUIDE/> }
 }
 
 /// A chart that is absent while there is nothing to draw.
 #[component]
 fn Optional(
     #[prop(into)] title: Signal<String>,
-    plot: Signal<Option<Plot>>,
+    plot: Memo<Option<Plot>>,
     #[prop(into)] value: Signal<String>,
     testid: &'static str,
     #[prop(into)] guide: Signal<String>,
 ) -> impl IntoView {
     let has = Memo::new(move |_| plot.with(Option::is_some));
-    let drawn = Signal::derive(move || plot.get().unwrap_or_else(Plot::empty));
+    let drawn = Memo::new(move |_| plot.get().unwrap_or_else(Plot::empty));
     move || has.get().then(|| view! { <Chart title plot=drawn value testid guide/> })
 }
 
