@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::QUICK;
 
-in_both_browsers!(a_loaded_page_needs_no_server_to_reload_and_resume, a_dead_engine_is_replaced_without_the_server,);
+in_both_browsers!(a_dead_engine_is_replaced_without_the_server);
 
 /// Files of each cache: `{"nolabel / b506e0df96245473": ["index.html", ...]}`.
 const CACHES: &str = r#"
@@ -67,8 +67,9 @@ pub(crate) async fn wait_until_kept(page: &Page) {
     .await;
 }
 
-async fn a_loaded_page_needs_no_server_to_reload_and_resume(make: Make) {
-    let mut page = Page::open_in(make, &format!("/?{QUICK}&steps=30&autostart=1")).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loaded_page_needs_no_server_to_reload_and_resume() {
+    let mut page = Page::open(&format!("/?{QUICK}&steps=30&autostart=1"), &[]).await;
     page.wait_for(&["done"]).await;
     let losses = page.losses().await;
     wait_until_kept(&page).await;

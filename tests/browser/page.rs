@@ -40,8 +40,6 @@ const QUICK: &str = "method=rotation&device=cpu&seed=1&batch=8&probe_every=0";
 in_both_browsers!(
     a_link_runs_by_itself_and_tells_its_events,
     a_run_starts_pauses_steps_and_resets,
-    the_address_holds_all_settings,
-    wrong_values_get_a_sentence,
     a_narrow_window_shows_everything_without_scrolling_sideways,
 );
 #[cfg(target_os = "linux")]
@@ -49,9 +47,6 @@ tests_in!(
     webkit,
     WebKit,
     a_link_runs_by_itself_and_tells_its_events,
-    a_run_starts_pauses_steps_and_resets,
-    the_address_holds_all_settings,
-    wrong_values_get_a_sentence,
     a_narrow_window_shows_everything_without_scrolling_sideways
 );
 
@@ -150,8 +145,9 @@ async fn fresh_losses(page: &Page) -> Vec<f64> {
     losses
 }
 
-async fn the_address_holds_all_settings(make: Make) {
-    let page = Page::open_in(make, "/some/folder/").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_holds_all_settings() {
+    let page = Page::open("/some/folder/", &[]).await;
     page.wait_for(&["ready"]).await;
     assert_eq!((page.value("seed").await, page.value("batch").await), ("1".into(), "64".into()));
     page.choose("device", "cpu").await;
@@ -176,8 +172,9 @@ async fn the_address_holds_all_settings(make: Make) {
     page.close().await;
 }
 
-async fn wrong_values_get_a_sentence(make: Make) {
-    let page = Page::open_in(make, "/?seed=abc&device=tpu&preset=huge").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_values_get_a_sentence() {
+    let page = Page::open("/?seed=abc&device=tpu&preset=huge", &[]).await;
     page.wait_for(&["ready"]).await;
     let said = page.text("message").await;
     assert!(["abc", "tpu", "huge"].iter().all(|word| said.contains(word)), "{said}");

@@ -1,14 +1,11 @@
 //! Runs side by side: kept, compared, named, shown again, deleted, crowded out.
 
 use browser_tests::browser::Page;
-use browser_tests::drivers::Make;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
 use crate::QUICK;
 use crate::saved_runs::storage;
-
-in_both_browsers!(two_runs_stand_side_by_side_and_stay, a_run_is_shown_again_with_its_settings);
 
 /// Digests of all files of each run in the browser's storage, by the number of the run.
 const FILES: &str = r#"
@@ -66,8 +63,9 @@ async fn run(page: &Page, setting: &str, value: &str) {
     page.wait_for_text("safe", "whole run").await;
 }
 
-async fn two_runs_stand_side_by_side_and_stay(make: Make) {
-    let page = Page::open_in(make, &format!("/?{QUICK}&steps=12")).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_stand_side_by_side_and_stay() {
+    let page = Page::open(&format!("/?{QUICK}&steps=12"), &[]).await;
     page.wait_for(&["ready"]).await;
     page.script("navigator.storage.persist = async () => { window.asked = (window.asked ?? 0) + 1; return false; }")
         .await;
@@ -150,8 +148,9 @@ fn assert_same_events(read: &Value, told: &Value) {
     }
 }
 
-async fn a_run_is_shown_again_with_its_settings(make: Make) {
-    let page = Page::open_in(make, &format!("/?{QUICK}&steps=12")).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_shown_again_with_its_settings() {
+    let page = Page::open(&format!("/?{QUICK}&steps=12"), &[]).await;
     page.wait_for(&["ready"]).await;
     run(&page, "seed", "1").await;
     let losses = page.losses().await;

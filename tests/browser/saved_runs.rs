@@ -10,12 +10,7 @@ use browser_tests::drivers::{Make, downloads};
 use crate::QUICK;
 use crate::run_table::rows;
 
-in_both_browsers!(
-    a_run_survives_a_reload_and_a_closed_tab,
-    a_damaged_state_falls_back_to_the_one_before,
-    page_and_command_line_read_each_others_files,
-    a_browser_without_storage_trains_all_the_same,
-);
+in_both_browsers!(a_run_survives_a_reload_and_a_closed_tab, page_and_command_line_read_each_others_files);
 
 #[cfg(target_os = "linux")]
 tests_in!(webkit, WebKit, a_browser_without_file_storage_says_so);
@@ -140,9 +135,10 @@ async fn a_run_survives_a_reload_and_a_closed_tab(make: Make) {
     page.close().await;
 }
 
-async fn a_damaged_state_falls_back_to_the_one_before(make: Make) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_state_falls_back_to_the_one_before() {
     let link = format!("/?{QUICK}&steps=30");
-    let page = Page::open_in(make, &format!("{link}&autostart=1")).await;
+    let page = Page::open(&format!("{link}&autostart=1"), &[]).await;
     page.wait_for(&["done"]).await;
     let whole = page.losses().await;
     let wrongs = ["bytes.map((byte, at) => (at === bytes.length - 100 ? byte ^ 1 : byte))", "bytes.slice(0, 5000)"];
@@ -258,9 +254,10 @@ async fn page_and_command_line_read_each_others_files(make: Make) {
     page.close().await;
 }
 
-async fn a_browser_without_storage_trains_all_the_same(make: Make) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_without_storage_trains_all_the_same() {
     let run = format!("?{QUICK}&steps=20&autostart=1");
-    let page = Page::open_in(make, &format!("/no-storage/{run}")).await;
+    let page = Page::open(&format!("/no-storage/{run}"), &[]).await;
     let refusals = [("no-storage", "private window"), ("full", "no more room")];
     for (variant, words) in refusals {
         page.goto(&format!("/{variant}/{run}")).await;

@@ -4,10 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use browser_tests::browser::Page;
-use browser_tests::drivers::{Make, downloads};
+use browser_tests::drivers::downloads;
 use serde_json::json;
-
-in_both_browsers!(numbers_and_charts_leave_as_they_are_on_the_page);
 
 /// Name of the run on show in the names of its files.
 const RUN: &str = "rotation-fashion-mnist-1";
@@ -86,8 +84,9 @@ async fn saved(page: &Page, button: &str, name: &str) -> Vec<u8> {
     fs::read(file).expect("it can be read")
 }
 
-async fn numbers_and_charts_leave_as_they_are_on_the_page(make: Make) {
-    let page = Page::open_in(make, "/?method=rotation&device=cpu&seed=2&batch=8&steps=12").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_and_charts_leave_as_they_are_on_the_page() {
+    let page = Page::open("/?method=rotation&device=cpu&seed=2&batch=8&steps=12", &[]).await;
     page.wait_for(&["ready"]).await;
     let closed = "return [...document.querySelectorAll('[data-testid^=export]')].every((button) => button.ariaDisabled === 'true')";
     assert_eq!(page.script(closed).await, true, "there is nothing to take away yet");
