@@ -126,6 +126,7 @@ mod tests {
                 learning_rate: 0.1,
                 images_per_second: 100.0,
                 elapsed_seconds: 65.0,
+                fallbacks: Default::default(),
             })
         };
         let events = [Event::Started(started.clone()), step(1), step(2)];
