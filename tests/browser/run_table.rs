@@ -28,6 +28,21 @@ const done = arguments[arguments.length - 1];
 })().catch((error) => done(String(error)));
 "#;
 
+/// The names of all runs in the browser's storage.
+const NAMES: &str = r#"
+const done = arguments[arguments.length - 1];
+(async () => {
+  const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("nolabel");
+  const names = [];
+  for await (const run of root.values()) {
+    if (run.kind !== "directory") continue;
+    const summary = await (await run.getFileHandle("summary.json")).getFile();
+    names.push(await summary.text().then((text) => JSON.parse(text).tag.name, () => ""));
+  }
+  done(names.join());
+})().catch((error) => done(String(error)));
+"#;
+
 /// The events of all runs, by the numbers of the runs.
 const RUNS: &str = r#"
 const done = arguments[arguments.length - 1];
@@ -184,6 +199,7 @@ async fn a_run_is_shown_again_with_its_settings() {
         .chain(names[2..].iter().map(|verb| format!("{verb} the <first> & best")))
         .collect();
     assert_eq!(spoken.await, json!(names));
+    page.wait("the name to be stored", async || storage(&page, NAMES).await.contains("the <first> & best")).await;
     page.reload().await;
     page.wait("the name", async || {
         page.script("return document.querySelectorAll('[data-testid=run-name]')[1]?.value ?? ''").await
