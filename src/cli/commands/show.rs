@@ -10,7 +10,6 @@ use crate::cli::input::load_images;
 use crate::cli::output::atomic_file;
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::page_path;
-use crate::report;
 use crate::cli::output::print;
 use crate::cli::run::open_run::Opened;
 use crate::config::Preset;
@@ -18,6 +17,7 @@ use crate::data::Spec;
 use crate::device::{self, DeviceChoice};
 use crate::format;
 use crate::methods::find;
+use crate::report;
 use crate::session::Session;
 use crate::session::schedule::Pace;
 

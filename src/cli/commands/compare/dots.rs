@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::PROBES;
 use super::show::{name, reading, share};
+use crate::evaluate::aggregate::{Line, ProbeSummary, Section, Spread};
 use crate::report::chart::{Axis, short};
 use crate::report::escape;
-use crate::evaluate::aggregate::{Line, ProbeSummary, Section, Spread};
 
 const WIDTH: f64 = 440.0;
 /// Margin at the sides for the labels of the outermost ticks.

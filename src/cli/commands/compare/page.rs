@@ -2,10 +2,10 @@
 
 use super::show::{Layout, control, controls, name, reading, share, spread, task, title, verdict};
 use super::{PROBES, Table, dots};
-use crate::report::{document, escape, section as part};
 use crate::evaluate::Standing;
 use crate::evaluate::aggregate::{Line, Score, Section};
 use crate::format;
+use crate::report::{document, escape, section as part};
 
 const STYLE: &str = include_str!("style.css");
 /// An empty cell.

@@ -1,10 +1,10 @@
 //! Classifiers trained with labels, as tables and in words.
 
-use crate::report::standing::against;
 use crate::cli::output::table::Table;
 use crate::format;
 use crate::probe::labelled::{FINETUNE, LabelledPlan, Length, SGD};
 use crate::probe::{ProbeRow, Source};
+use crate::report::standing::against;
 use crate::session::folder::{Details, Tuned};
 
 /// The sentence on the batch norm between features and linear layer.

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::report::escape;
-use crate::report::image::Image;
 use crate::format;
 use crate::probe::confusion::Confusion;
+use crate::report::escape;
+use crate::report::image::Image;
 
 /// Most classes in a table with numbers; with more the matrix is an image.
 const READABLE: usize = 20;

@@ -1,11 +1,11 @@
 //! Accuracy with few labels.
 
 use crate::cli::commands::eval::few::{head, how};
-use crate::report::chart::{Across, Chart, Line};
-use crate::report::{escape, small};
 use crate::format;
 use crate::probe::Source;
 use crate::probe::few::{Curve, FewLabels};
+use crate::report::chart::{Across, Chart, Line};
+use crate::report::{escape, small};
 
 /// The curves, their numbers, and the protocol.
 pub(super) fn html(few: &FewLabels) -> String {

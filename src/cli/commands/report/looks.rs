@@ -5,8 +5,6 @@ use std::fmt::Write as _;
 use futures_lite::future::block_on;
 
 use crate::cli::output::exit::Outcome;
-use crate::report::escape;
-use crate::report::image::Image;
 use crate::cli::output::spinner::Spinner;
 use crate::cli::run::open_run::Loaded;
 use crate::data::{Dataset, Split, draw};
@@ -15,6 +13,8 @@ use crate::probe::features::{self, Features};
 use crate::probe::knn;
 use crate::probe::plane::{Plane, plane};
 use crate::probe::tsne::tsne;
+use crate::report::escape;
+use crate::report::image::Image;
 
 /// Training images that neighbours are searched in.
 const GALLERY: usize = 5000;

@@ -185,7 +185,7 @@ impl<B: GpuKernels + PlainGpuKernels> Backward<B, 5> for ResidualUnitNode {
     }
 }
 
-/// [`unit`] of x, w, scale, shift and residual; the graph keeps the output too, whose sign is ReLU's mask.
+/// [`unit()`] of x, w, scale, shift and residual; the graph keeps the output too, whose sign is ReLU's mask.
 #[allow(clippy::type_complexity, reason = "the outputs of the operation")]
 pub(super) fn residual_unit<B: GpuKernels + PlainGpuKernels, C: CheckpointStrategy>(
     parents: [Tracked<B>; 5],
