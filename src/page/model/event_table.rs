@@ -97,6 +97,10 @@ mod tests {
         rows
     }
 
+    fn parsed(text: &str) -> Value {
+        serde_json::from_str(text).expect("JSON")
+    }
+
     #[test]
     fn the_table_holds_each_field_of_each_event() {
         let message = "mind, the \"loss\"\nis not a number".to_string();
@@ -120,7 +124,8 @@ mod tests {
                 let same = match &value {
                     Value::Null => text.is_empty(),
                     Value::String(expected) => text == expected,
-                    other => serde_json::from_str::<Value>(text).expect("JSON") == *other,
+                    // both through digits, which may cost a number its last bit
+                    other => parsed(text) == parsed(&other.to_string()),
                 };
                 assert!(same, "{name}: {text} is not {value}");
             }
