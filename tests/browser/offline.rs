@@ -1,13 +1,10 @@
 //! The page without its server, and between two builds: one cache holds one whole build.
 
 use browser_tests::browser::Page;
-use browser_tests::drivers::Make;
 use browser_tests::host;
 use serde_json::Value;
 
 use crate::QUICK;
-
-in_both_browsers!(a_dead_engine_is_replaced_without_the_server);
 
 /// Files of each cache: `{"nolabel / b506e0df96245473": ["index.html", ...]}`.
 const CACHES: &str = r#"
@@ -91,9 +88,10 @@ async fn a_loaded_page_needs_no_server_to_reload_and_resume() {
     page.close().await;
 }
 
-async fn a_dead_engine_is_replaced_without_the_server(make: Make) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_engine_is_replaced_without_the_server() {
     let _mortal = host::deploy("mortal", MORTAL);
-    let mut page = Page::open_in(make, &format!("/deployed/mortal/?{QUICK}&steps=5000&autostart=1")).await;
+    let mut page = Page::open(&format!("/deployed/mortal/?{QUICK}&steps=5000&autostart=1"), &[]).await;
     page.wait("some steps", async || page.losses().await.len() > 5).await;
     page.click("pause").await;
     page.wait_for(&["paused"]).await;

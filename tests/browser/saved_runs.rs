@@ -10,7 +10,11 @@ use browser_tests::drivers::{Make, downloads};
 use crate::QUICK;
 use crate::run_table::rows;
 
-in_both_browsers!(a_run_survives_a_reload_and_a_closed_tab, page_and_command_line_read_each_others_files);
+in_both_browsers!(
+    a_run_survives_a_reload_and_a_closed_tab,
+    page_and_command_line_read_each_others_files,
+    a_browser_without_storage_trains_all_the_same
+);
 
 #[cfg(target_os = "linux")]
 tests_in!(webkit, WebKit, a_browser_without_file_storage_says_so);
@@ -254,10 +258,9 @@ async fn page_and_command_line_read_each_others_files(make: Make) {
     page.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_browser_without_storage_trains_all_the_same() {
+async fn a_browser_without_storage_trains_all_the_same(make: Make) {
     let run = format!("?{QUICK}&steps=20&autostart=1");
-    let page = Page::open(&format!("/no-storage/{run}"), &[]).await;
+    let page = Page::open_in(make, &format!("/no-storage/{run}")).await;
     let refusals = [("no-storage", "private window"), ("full", "no more room")];
     for (variant, words) in refusals {
         page.goto(&format!("/{variant}/{run}")).await;
