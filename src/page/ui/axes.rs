@@ -110,7 +110,15 @@ fn names(levels: &[Level], plot: &Plot, y: &Scale, frame: &Frame) -> impl IntoVi
         let crowded = ends().any(|end| (0.0..LABEL_ROOM).contains(&(line - y.place(end.1))));
         if crowded { line + LABEL_GAP } else { line - 5.0 }
     });
-    let own: Vec<f64> = own.collect();
+    let mut own: Vec<f64> = own.collect();
+    // the names stand in the order of their lines, also where some are moved below a curve
+    let mut order: Vec<usize> = (0..levels.len()).collect();
+    order.sort_by(|&a, &b| levels[b].value.total_cmp(&levels[a].value));
+    let mut above = f64::NEG_INFINITY;
+    for at in order {
+        own[at] = own[at].max(above + 0.1);
+        above = own[at];
+    }
     let places = spread(&own, LABEL_GAP, (EDGE + 4.0, frame.height - BOTTOM - 4.0));
     let right = number(frame.width - EDGE - 2.0);
     let texts = levels.iter().zip(places).map(|(level, at)| {
