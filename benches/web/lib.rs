@@ -56,6 +56,12 @@ impl Net {
     }
 }
 
+/// Runs when the program is loaded.
+#[wasm_bindgen(start)]
+pub fn start() {
+    nolabel::platform::run_constructors();
+}
+
 /// The network with its optimiser and its batches.
 #[wasm_bindgen]
 pub struct Training {

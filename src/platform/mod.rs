@@ -12,4 +12,4 @@ mod web;
 #[cfg(not(target_family = "wasm"))]
 pub use native::{now, yield_now};
 #[cfg(target_family = "wasm")]
-pub use web::{now, yield_now};
+pub use web::{now, run_constructors, yield_now};

@@ -15,6 +15,20 @@ thread_local! {
     static PORT: Option<MessagePort> = open();
 }
 
+unsafe extern "C" {
+    /// All constructors of the program; the linker makes it.
+    fn __wasm_call_ctors();
+}
+
+/// Runs the program's constructors, which fill registries of Burn's kernel compiler: the first thing that a program does.
+///
+/// Unless a program calls them itself, the linker has every exported function do so, and each call from JavaScript then runs
+/// thousands of constructors again: the menu of the page took 2.4 s to be sent instead of milliseconds.
+pub fn run_constructors() {
+    // SAFETY: the constructors are those of the crate `inventory`, which may run at any time and any number of times
+    unsafe { __wasm_call_ctors() }
+}
+
 /// Seconds since some fixed moment; monotonic.
 pub fn now() -> f64 {
     let global = js_sys::global();

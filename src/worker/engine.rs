@@ -42,6 +42,7 @@ pub(super) struct Engine {
 
 /// Starts the engine in this worker. It runs until the page terminates the worker.
 pub fn run() {
+    platform::run_constructors();
     page::report_panics();
     device::on_lost(|message| page::report_lost_gpu(&message));
     let inbox = Inbox::default();
