@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::link_button::LinkButton;
 use crate::page::model::exam_text::{self, Answer, Line};
 use crate::page::state::store::PageState;
 use crate::session::event::Exam;
@@ -24,11 +25,11 @@ pub fn ExamPanel() -> impl IntoView {
             {move || exam.with(Option::is_none).then(|| view! { <p class="hint">{ANNOUNCEMENT}</p> })}
             {move || running.get().then(|| view! { <Progress/> })}
             <div class="take-away">
-                <Press testid="exam-start" closed action=move || state.start_exam()>"Run the large test now"</Press>
-                <Press testid="export-encoder" closed action=move || state.export_encoder(EncoderFile::Safetensors)>
+                <LinkButton testid="exam-start" closed action=move || state.start_exam()>"Run the large test now"</LinkButton>
+                <LinkButton testid="export-encoder" closed action=move || state.export_encoder(EncoderFile::Safetensors)>
                     "Encoder as safetensors"
-                </Press>
-                <Press testid="export-onnx" closed action=move || state.export_encoder(EncoderFile::Onnx)>"Encoder as ONNX"</Press>
+                </LinkButton>
+                <LinkButton testid="export-onnx" closed action=move || state.export_encoder(EncoderFile::Onnx)>"Encoder as ONNX"</LinkButton>
             </div>
         </div>
     }
@@ -66,21 +67,5 @@ fn Progress() -> impl IntoView {
         <p class="hint">{text}</p>
         <progress aria-label="The large test" max=most value=value></progress>
         <button type="button" class="plain" data-testid="exam-skip" on:click=move |_| state.skip_exam()>"Skip the test"</button>
-    }
-}
-
-/// A button in the style of a link, marked by `aria-disabled` while it is closed.
-#[component]
-fn Press(testid: &'static str, closed: Memo<bool>, action: impl Fn() + 'static, children: Children) -> impl IntoView {
-    view! {
-        <button
-            type="button"
-            class="link"
-            data-testid=testid
-            aria-disabled=move || if closed.get() { "true" } else { "false" }
-            on:click=move |_| if !closed.get_untracked() { action() }
-        >
-            {children()}
-        </button>
     }
 }

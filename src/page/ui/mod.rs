@@ -13,6 +13,7 @@ pub(super) mod field;
 pub(super) mod form;
 pub(super) mod layer_table;
 pub(super) mod legend;
+pub(super) mod link_button;
 pub(super) mod marked;
 pub(super) mod matrix;
 pub(super) mod notice;

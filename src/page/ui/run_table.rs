@@ -4,6 +4,7 @@ use leptos::html::Section;
 use leptos::prelude::*;
 
 use super::legend::Swatch;
+use super::link_button::LinkButton;
 use crate::page::model::run_list::MOST_COMPARED;
 use crate::page::model::run_rows::{self, RunRow};
 use crate::page::state::run_table::LONGEST_NAME;
@@ -74,6 +75,7 @@ fn Row(id: u64, rows: Memo<Vec<RunRow>>, focus: Callback<()>) -> impl IntoView {
         let now = if is(|row| row.is_shown) { now() } else { None };
         now.map(|run| run_rows::numbers(&run)).or_else(|| row.get().map(|row| row.numbers)).unwrap_or_default()
     });
+    let named = move |verb: &'static str| Signal::derive(move || format!("{verb} {}", title()));
     let colour = Memo::new(move |_| row.with(|row| row.as_ref()?.colour));
     let number = move |at: usize| move || numbers.with(|numbers| numbers[at].clone());
     view! {
@@ -106,39 +108,16 @@ fn Row(id: u64, rows: Memo<Vec<RunRow>>, focus: Callback<()>) -> impl IntoView {
             <td role="cell" data-name="Loss">{number(1)}</td>
             <td role="cell" data-name="Linear probe">{number(2)}</td>
             <td role="cell" class="actions">
-                <Act testid="run-open" verb="Open" title
+                <LinkButton testid="run-open" name=named("Open")
                     closed=Signal::derive(move || is(|row| row.is_shown) || !state.can_open())
-                    action=move || state.open_run(id)/>
-                <Act testid="run-continue" verb="Continue" title
+                    action=move || state.open_run(id)>"Open"</LinkButton>
+                <LinkButton testid="run-continue" name=named("Continue")
                     closed=Signal::derive(move || !is(|row| row.can_continue) || !state.can_open())
-                    action=move || state.resume_kept(id)/>
-                <Act testid="run-delete" verb="Delete" title
+                    action=move || state.resume_kept(id)>"Continue"</LinkButton>
+                <LinkButton testid="run-delete" name=named("Delete")
                     closed=Signal::derive(move || !is(|row| row.can_change) || state.is_under_way(id))
-                    action=move || { focus.run(()); state.delete_run(id) }/>
+                    action=move || { focus.run(()); state.delete_run(id) }>"Delete"</LinkButton>
             </td>
         </tr>
-    }
-}
-
-/// A button for one run.
-#[component]
-fn Act(
-    testid: &'static str,
-    verb: &'static str,
-    title: impl Fn() -> String + Send + 'static,
-    closed: Signal<bool>,
-    action: impl Fn() + 'static,
-) -> impl IntoView {
-    view! {
-        <button
-            type="button"
-            class="link"
-            data-testid=testid
-            aria-label=move || format!("{verb} {}", title())
-            aria-disabled=move || if closed.get() { "true" } else { "false" }
-            on:click=move |_| if !closed.get_untracked() { action() }
-        >
-            {verb}
-        </button>
     }
 }

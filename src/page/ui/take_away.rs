@@ -8,6 +8,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::chart_file::Picture;
 use super::legend;
+use super::link_button::LinkButton;
 use crate::page::model::event_table;
 use crate::page::model::run_state::RunState;
 use crate::page::state::file_download::{save, save_address};
@@ -53,12 +54,12 @@ pub fn TakeAway() -> impl IntoView {
     view! {
         <div class="take-away" role="group" aria-label="Runs as files to read">
             <span class="hint">"All runs as"</span>
-            <Export testid="export-csv" label="CSV" closed action=csv/>
-            <Export testid="export-json" label="JSON" closed action=json/>
-            <Export testid="export-report" label="Report" closed=no_report action=move || state.request_report()/>
+            <LinkButton testid="export-csv" closed action=csv>"CSV"</LinkButton>
+            <LinkButton testid="export-json" closed action=json>"JSON"</LinkButton>
+            <LinkButton testid="export-report" closed=no_report action=move || state.request_report()>"Report"</LinkButton>
         </div>
         <div class="take-away" role="group" aria-label="A link that repeats the run">
-            <Export testid="copy-link" label="Copy the link to this run" closed=false action=copy/>
+            <LinkButton testid="copy-link" closed=false action=copy>"Copy the link to this run"</LinkButton>
             <p class="hint" role="status" data-testid="copied">{copied}</p>
         </div>
     }
@@ -95,29 +96,9 @@ pub fn ChartFiles(
     };
     view! {
         <div class="take-away" role="group" aria-label=move || format!("{} as a picture", title.get())>
-            <Export testid="export-png" label="PNG" closed action=png/>
-            <Export testid="export-svg" label="SVG" closed action=svg/>
+            <LinkButton testid="export-png" closed action=png>"PNG"</LinkButton>
+            <LinkButton testid="export-svg" closed action=svg>"SVG"</LinkButton>
         </div>
-    }
-}
-
-#[component]
-fn Export(
-    testid: &'static str,
-    label: &'static str,
-    #[prop(into)] closed: Signal<bool>,
-    action: impl Fn() + 'static,
-) -> impl IntoView {
-    view! {
-        <button
-            type="button"
-            class="link"
-            data-testid=testid
-            aria-disabled=move || if closed.get() { "true" } else { "false" }
-            on:click=move |_| if !closed.get_untracked() { action() }
-        >
-            {label}
-        </button>
     }
 }
 
