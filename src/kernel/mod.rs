@@ -137,48 +137,28 @@ pub fn has_unit(device: &Device, geometry: ConvGeometry) -> bool {
 
 /// Unit in training mode: `y = pool(relu(batch norm(x * w)))`, as [`convolve`], [`batch_norm`] and [`max_pool_2x2`] in a row, and the new
 /// running statistics: for each view in turn `r + momentum (s - r)`, with s the mean over its norm groups of the means and of the
-/// unbiased variances.
+/// unbiased variances. With a residual, `y = relu(batch norm(x * w) + residual)`.
 ///
-/// `x`: `[n, in, h, w]`, `w`: `[out, in, k, k']` -> `[n, out, h' / pool, w' / pool]`, `[out]`, `[out]`.
-///
-/// # Panics
-/// If [`has_unit`] is false.
-pub fn unit(x: Tensor<4>, w: Tensor<4>, norm: NormTensors, config: UnitConfig) -> (Tensor<4>, [Tensor<1>; 2]) {
-    let (y, _, _, mean, var) = <Dispatch as GpuKernels>::unit(
-        x.into_dispatch(),
-        w.into_dispatch(),
-        norm.scale.into_dispatch(),
-        norm.shift.into_dispatch(),
-        norm.running_mean.into_dispatch(),
-        norm.running_var.into_dispatch(),
-        config,
-    );
-    (Tensor::from_dispatch(y), [mean, var].map(Tensor::from_dispatch))
-}
-
-/// [`unit()`] with a residual and without pooling: `y = relu(batch norm(x * w) + residual)`.
-///
-/// `x`: `[n, in, h, w]`, `w`: `[out, in, k, k']`, `residual`: `[n, out, h', w']` -> `[n, out, h', w']`, `[out]`, `[out]`.
+/// `x`: `[n, in, h, w]`, `w`: `[out, in, k, k']` -> `[n, out, h' / pool, w' / pool]`, the dimensions of the residual, `[out]`, `[out]`.
 ///
 /// # Panics
-/// If [`has_unit`] is false, or `config` has pooling or no ReLU.
-pub fn residual_unit(
+/// If [`has_unit`] is false, or if there is a residual and `config` has pooling or no ReLU.
+pub fn unit(
     x: Tensor<4>,
     w: Tensor<4>,
     norm: NormTensors,
-    residual: Tensor<4>,
+    residual: Option<Tensor<4>>,
     config: UnitConfig,
 ) -> (Tensor<4>, [Tensor<1>; 2]) {
-    assert!(config.relu && config.pool == 1, "a unit with a residual has ReLU and no pooling");
-    let (y, _, _, mean, var) = <Dispatch as GpuKernels>::residual_unit(
-        x.into_dispatch(),
-        w.into_dispatch(),
-        norm.scale.into_dispatch(),
-        norm.shift.into_dispatch(),
-        norm.running_mean.into_dispatch(),
-        norm.running_var.into_dispatch(),
-        residual.into_dispatch(),
-        config,
-    );
+    let [x, w] = [x, w].map(Tensor::into_dispatch);
+    let NormTensors { scale, shift, running_mean, running_var } = norm;
+    let [scale, shift, mean, var] = [scale, shift, running_mean, running_var].map(Tensor::into_dispatch);
+    let (y, _, _, mean, var) = match residual.map(Tensor::into_dispatch) {
+        Some(residual) => {
+            assert!(config.relu && config.pool == 1, "a unit with a residual has ReLU and no pooling");
+            <Dispatch as GpuKernels>::residual_unit(x, w, scale, shift, mean, var, residual, config)
+        }
+        None => <Dispatch as GpuKernels>::unit(x, w, scale, shift, mean, var, config),
+    };
     (Tensor::from_dispatch(y), [mean, var].map(Tensor::from_dispatch))
 }

@@ -78,7 +78,7 @@ impl BatchNorm {
     }
 
     /// Norm after a convolution, then a residual and ReLU, the end of a residual block: `[n, in, h, w]` and `[n, c, h', w']` ->
-    /// `[n, c, h', w']`. On a GPU training takes one kernel for all of it ([`kernel::residual_unit`]).
+    /// `[n, c, h', w']`. On a GPU training takes one kernel for all of it ([`kernel::unit()`]).
     pub fn after_convolution_with_residual(&self, conv: &Conv2d, x: Tensor<4>, residual: Tensor<4>) -> Tensor<4> {
         let geometry = conv.geometry();
         if conv.bias.is_some() || !kernel::has_unit(&x.device(), geometry) {
@@ -112,10 +112,7 @@ impl BatchNorm {
         let running_mean = self.running_mean.value();
         let running_var = self.running_var.value();
         let norm = NormTensors { scale, shift, running_mean, running_var };
-        let (y, [mean, var]) = match residual {
-            Some(residual) => kernel::residual_unit(x, w, norm, residual, config),
-            None => kernel::unit(x, w, norm, config),
-        };
+        let (y, [mean, var]) = kernel::unit(x, w, norm, residual, config);
         self.running_mean.set(mean.detach());
         self.running_var.set(var.detach());
         y

@@ -41,7 +41,7 @@ pub(super) fn unit(device: &Device) -> Option<Outputs> {
             running_mean: running.clone(),
             running_var: running,
         };
-        let (y, [mean, _]) = kernel::unit(x.clone(), w.clone(), norm, config);
+        let (y, [mean, _]) = kernel::unit(x.clone(), w.clone(), norm, None, config);
         (y, mean)
     } else {
         let y = kernel::convolve(x.clone(), w.clone(), None, geometry).reshape([3, 6, 35]);
@@ -71,7 +71,7 @@ pub(super) fn residual_unit(device: &Device) -> Option<Outputs> {
         let config = UnitConfig { geometry, groups: 1, views: 1, relu: true, pool: 1, epsilon: EPSILON, momentum: 1.0 };
         let running = Tensor::zeros([6], device);
         let norm = NormTensors { scale, shift: shift.clone(), running_mean: running.clone(), running_var: running };
-        kernel::residual_unit(x.clone(), w.clone(), norm, residual.clone(), config).0
+        kernel::unit(x.clone(), w.clone(), norm, Some(residual.clone()), config).0
     } else {
         let y = kernel::convolve(x.clone(), w.clone(), None, geometry).reshape([3, 6, 25]);
         let normed = kernel::batch_norm(y, scale, shift.clone(), f64::from(EPSILON));

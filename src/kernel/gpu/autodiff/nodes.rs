@@ -24,6 +24,37 @@ fn kernel<B: GpuKernels + PlainGpuKernels>(w: &FloatTensor<B>) -> [usize; 2] {
     [rows, columns]
 }
 
+/// Registers the gradients of a convolution's input x and weights w, where they are asked for, out of the gradient g of its output.
+fn register_convolution<B: GpuKernels + PlainGpuKernels>(
+    gradients: &mut Gradients,
+    parents: [Option<NodeId>; 2],
+    [x, w]: [FloatTensor<B>; 2],
+    g: FloatTensor<B>,
+    geometry: ConvGeometry,
+) {
+    let [parent_x, parent_w] = parents;
+    let kernel = kernel::<B>(&w);
+    if let Some(id) = parent_x {
+        gradients.register::<B>(id, B::input_gradient(w, g.clone(), dims::<B, 4>(&x), geometry));
+    }
+    if let Some(id) = parent_w {
+        gradients.register::<B>(id, B::weight_gradient(x, g, kernel, geometry));
+    }
+}
+
+/// Registers gradients where they are asked for.
+fn register_all<B: GpuKernels + PlainGpuKernels, const N: usize>(
+    gradients: &mut Gradients,
+    parents: [Option<NodeId>; N],
+    values: [FloatTensor<B>; N],
+) {
+    for (parent, value) in parents.into_iter().zip(values) {
+        if let Some(id) = parent {
+            gradients.register::<B>(id, value);
+        }
+    }
+}
+
 #[derive(Debug)]
 struct ConvolutionNode;
 
@@ -31,18 +62,11 @@ impl<B: GpuKernels + PlainGpuKernels> Backward<B, 2> for ConvolutionNode {
     type State = (NodeId, NodeId, ConvGeometry);
 
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let [parent_x, parent_w] = ops.parents;
         let g = gradients.consume::<B>(&ops.node);
         let (x, w, geometry) = ops.state;
-        let [x, w] = [x, w].map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
-        let kernel = kernel::<B>(&w);
-        if let Some(node) = parent_x {
-            let dx = B::input_gradient(w, g.clone(), dims::<B, 4>(&x), geometry);
-            gradients.register::<B>(node.id, dx);
-        }
-        if let Some(node) = parent_w {
-            gradients.register::<B>(node.id, B::weight_gradient(x, g, kernel, geometry));
-        }
+        let factors = [x, w].map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+        let parents = ops.parents.map(|node| node.map(|node| node.id));
+        register_convolution::<B>(gradients, parents, factors, g, geometry);
     }
 }
 
@@ -69,22 +93,17 @@ impl<B: GpuKernels + PlainGpuKernels> Backward<B, 3> for BiasedConvolutionNode {
     type State = (NodeId, NodeId, ConvGeometry);
 
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let [parent_x, parent_w, parent_bias] = ops.parents;
+        let [parent_x, parent_w, parent_bias] = ops.parents.map(|node| node.map(|node| node.id));
         let g = gradients.consume::<B>(&ops.node);
         let (x, w, geometry) = ops.state;
         let [x, w] = [x, w].map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
         let kernel = kernel::<B>(&w);
-        if let Some(node) = parent_x {
-            let dx = B::input_gradient(w, g.clone(), dims::<B, 4>(&x), geometry);
-            gradients.register::<B>(node.id, dx);
+        if let Some(id) = parent_x {
+            gradients.register::<B>(id, B::input_gradient(w, g.clone(), dims::<B, 4>(&x), geometry));
         }
         if parent_w.is_some() || parent_bias.is_some() {
             let (dw, db) = B::weight_and_bias_gradient(x, g, kernel, geometry);
-            for (parent, gradient) in [(parent_w, dw), (parent_bias, db)] {
-                if let Some(node) = parent {
-                    gradients.register::<B>(node.id, gradient);
-                }
-            }
+            register_all::<B, 2>(gradients, [parent_w, parent_bias], [dw, db]);
         }
     }
 }
@@ -112,24 +131,13 @@ impl<B: GpuKernels + PlainGpuKernels> Backward<B, 4> for UnitNode {
     type State = ([NodeId; 2], [FloatTensor<B>; 2], UnitConfig);
 
     fn backward(self, ops: Ops<Self::State, 4>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let [parent_x, parent_w, parent_scale, parent_shift] = ops.parents;
+        let [parent_x, parent_w, parent_scale, parent_shift] = ops.parents.map(|node| node.map(|node| node.id));
         let g = gradients.consume::<B>(&ops.node);
         let (nodes, [raw, coefficients], config) = ops.state;
-        let [x, w] = nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
-        let kernel = kernel::<B>(&w);
+        let factors = nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
         let (draw, dscale, dshift) = B::unit_gradient(raw, coefficients, g, config);
-        if let Some(node) = parent_x {
-            let dx = B::input_gradient(w, draw.clone(), dims::<B, 4>(&x), config.geometry);
-            gradients.register::<B>(node.id, dx);
-        }
-        if let Some(node) = parent_w {
-            gradients.register::<B>(node.id, B::weight_gradient(x, draw, kernel, config.geometry));
-        }
-        for (parent, gradient) in [(parent_scale, dscale), (parent_shift, dshift)] {
-            if let Some(node) = parent {
-                gradients.register::<B>(node.id, gradient);
-            }
-        }
+        register_convolution::<B>(gradients, [parent_x, parent_w], factors, draw, config.geometry);
+        register_all::<B, 2>(gradients, [parent_scale, parent_shift], [dscale, dshift]);
     }
 }
 
@@ -164,24 +172,15 @@ impl<B: GpuKernels + PlainGpuKernels> Backward<B, 5> for ResidualUnitNode {
     type State = ([NodeId; 2], [FloatTensor<B>; 3], UnitConfig);
 
     fn backward(self, ops: Ops<Self::State, 5>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let [parent_x, parent_w, parent_scale, parent_shift, parent_residual] = ops.parents;
+        let [parent_x, parent_w, parent_scale, parent_shift, parent_residual] =
+            ops.parents.map(|node| node.map(|node| node.id));
         let g = gradients.consume::<B>(&ops.node);
         let (nodes, [raw, coefficients, y], config) = ops.state;
-        let [x, w] = nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
-        let kernel = kernel::<B>(&w);
+        let factors = nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
         let (draw, dscale, dshift, dresidual) = B::residual_unit_gradient(raw, coefficients, y, g, config);
-        if let Some(node) = parent_x {
-            let dx = B::input_gradient(w, draw.clone(), dims::<B, 4>(&x), config.geometry);
-            gradients.register::<B>(node.id, dx);
-        }
-        if let Some(node) = parent_w {
-            gradients.register::<B>(node.id, B::weight_gradient(x, draw, kernel, config.geometry));
-        }
-        for (parent, gradient) in [(parent_scale, dscale), (parent_shift, dshift), (parent_residual, dresidual)] {
-            if let Some(node) = parent {
-                gradients.register::<B>(node.id, gradient);
-            }
-        }
+        register_convolution::<B>(gradients, [parent_x, parent_w], factors, draw, config.geometry);
+        let affine = [parent_scale, parent_shift, parent_residual];
+        register_all::<B, 3>(gradients, affine, [dscale, dshift, dresidual]);
     }
 }
 
