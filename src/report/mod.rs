@@ -14,6 +14,9 @@ pub use samples::samples;
 use serde_json::Value;
 
 use crate::config::RunConfig;
+use crate::format;
+use crate::method::Info;
+use crate::session::event::Started;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -66,8 +69,19 @@ pub fn fact(name: &str, value: &str) -> String {
     format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value))
 }
 
-/// The top of a report: title, the task in a sentence, verdicts and facts.
-pub fn header(title: &str, task: &str, verdicts: &str, facts: &[(&str, String)]) -> String {
+/// The top of a report: `title`, the task in a sentence, `verdicts`, and facts about the run after `taken` steps in `seconds`.
+pub fn header(title: &str, task: &str, started: &Started, verdicts: &str, taken: usize, seconds: f64) -> String {
+    let config = &started.config;
+    let [all, total] = [taken, started.total_steps].map(format::thousands);
+    let facts = [
+        ("Preset", config.preset.to_string()),
+        ("Seed", config.seed.to_string()),
+        ("Training images", format::thousands(started.images)),
+        ("Steps", if taken < started.total_steps { format!("{all} of {total}") } else { all }),
+        ("Training took", format::duration(seconds)),
+        ("Device", started.device.clone()),
+        ("Trainable parameters", format::thousands(started.parameters)),
+    ];
     let facts: String = facts.iter().map(|(name, value)| fact(name, value)).collect();
     format!(
         "<header><p class=\"name\">nolabel · report of a run</p><h1>{}</h1><p class=\"lead\">{} No label was shown while \
@@ -84,8 +98,19 @@ pub fn settings(config: &RunConfig) -> Vec<(String, String)> {
     config.settings().iter().map(|(key, value)| (short(key), text(value))).collect()
 }
 
-/// A list of settings.
-pub fn settings_list(entries: &[(String, String)]) -> String {
+/// The section on how to repeat a run: `how` in HTML, the paper, and all settings.
+pub fn reproduce(how: &str, info: &Info, entries: &[(String, String)]) -> String {
     let entries: String = entries.iter().map(|(name, value)| fact(name, value)).collect();
-    format!("<h3>All settings</h3><dl class=\"settings\">{entries}</dl>")
+    let body = format!(
+        "{how}<p>The method: {}, {}. <a href=\"{}\">The paper</a>.</p><h3>All settings</h3><dl class=\"settings\">{entries}</dl>",
+        escape(info.paper),
+        info.year,
+        escape(info.url),
+    );
+    section("Reproduce it", &body)
+}
+
+/// The section on what the network was given and answered.
+pub fn views(info: &Info, samples: &str) -> String {
+    section("Views and predictions", &format!("<p>{}</p>{samples}", with_code(info.lesson)))
 }

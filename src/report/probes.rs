@@ -2,11 +2,12 @@
 
 use super::chart::{Across, Chart, Line};
 use super::standing::against;
-use super::{escape, small};
+use super::{escape, section, small};
 use crate::format;
 use crate::probe::{ProbeRow, Source, Standing, best_control};
 
 const PROBES: [(&str, &str); 2] = [("linear", "Linear probe"), ("knn", "Nearest neighbours (kNN)")];
+const HEADING: &str = "What it learned";
 
 /// A list of verdicts: each probe's best layer against the better control on `images` test images.
 pub fn verdicts(rows: &[ProbeRow], images: usize) -> String {
@@ -23,9 +24,33 @@ fn verdict(rows: &[ProbeRow], images: usize, kind: &str, title: &str) -> Option<
     Some(format!("<li class=\"{class}\"><span>{title}, {}</span><b>{share}</b><span>{words}</span></li>", own.layer))
 }
 
+/// The section on what was learned: `findings` in sentences, charts, the table, and `how` it was measured.
+pub fn learned(rows: &[ProbeRow], findings: &str, how: &str) -> String {
+    let body = format!(
+        "<p>Simple probes classify frozen features. An encoder that does not beat the same encoder before training and the raw \
+         pixels has learned nothing. Small numbers are 95 % intervals for this number of test images (Wilson). {}</p>{}\
+         <div class=\"scroll\">{}</div><p class=\"quiet\">{}</p>",
+        escape(findings),
+        charts(rows),
+        table(rows),
+        escape(how)
+    );
+    section(HEADING, &body)
+}
+
+/// The section in place of [`learned`] where nothing was measured, and why.
+pub fn nothing_learned(why: &str) -> String {
+    section(HEADING, &format!("<p>{}</p>", escape(why)))
+}
+
+/// The probes that measured some of these rows.
+fn kinds(rows: &[ProbeRow]) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    PROBES.iter().filter(|(kind, _)| rows.iter().any(|row| row.probe == *kind))
+}
+
 /// The accuracy at every layer, a chart for each probe.
-pub fn charts(rows: &[ProbeRow]) -> String {
-    let drawn: String = PROBES.iter().map(|(kind, title)| layers_chart(rows, kind, title).html()).collect();
+fn charts(rows: &[ProbeRow]) -> String {
+    let drawn: String = kinds(rows).map(|(kind, title)| layers_chart(rows, kind, title).html()).collect();
     format!("<div class=\"charts\">{drawn}</div>")
 }
 
@@ -50,10 +75,10 @@ fn layers_chart(rows: &[ProbeRow], kind: &str, title: &str) -> Chart {
 }
 
 /// One row for each layer.
-pub fn table(rows: &[ProbeRow]) -> String {
+fn table(rows: &[ProbeRow]) -> String {
     let mut html =
         String::from("<table><thead><tr><th>features of</th><th>layer</th><th class=\"number width\">width</th>");
-    let kinds: Vec<_> = PROBES.iter().filter(|(kind, _)| rows.iter().any(|row| row.probe == *kind)).collect();
+    let kinds: Vec<_> = kinds(rows).collect();
     for (kind, _) in &kinds {
         html.push_str(&format!("<th class=\"number\">{}</th>", if *kind == "knn" { "kNN" } else { "linear" }));
     }

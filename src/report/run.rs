@@ -2,7 +2,7 @@
 
 use super::history::History;
 use super::standing::paired;
-use super::{document, escape, header, probes, samples, section, settings, settings_list, with_code};
+use super::{document, escape, header, probes, reproduce, samples, settings, views};
 use crate::format;
 use crate::method::Info;
 use crate::session::event::{Event, Probe, Started};
@@ -26,57 +26,28 @@ pub struct RunReport<'a> {
 impl RunReport<'_> {
     /// The report as a file.
     pub fn html(&self) -> String {
-        let title = format!("{} on {}", self.info.title, self.started.config.data);
         let history = History::of(self.events.to_vec());
+        let judged = |probe: &Probe| probes::verdicts(&probe.rows, probe.test_images);
+        let verdicts = history.last_probe().map(judged).unwrap_or_default();
+        let link = escape(self.link);
+        let how = format!("<p>This address repeats the run in a browser: <a href=\"{link}\">{link}</a>.</p>");
+        let title = format!("{} on {}", self.info.title, self.started.config.data);
         let body = [
-            self.top(&title, &history),
+            header(&title, self.info.task, self.started, &verdicts, history.last_step(), history.elapsed_seconds()),
             learned(&history),
             history.training_section(self.info),
             history.health_section(),
-            section(
-                "Views and predictions",
-                &format!("<p>{}</p>{}", with_code(self.info.lesson), samples(self.picture)),
-            ),
-            self.again(),
+            views(self.info, &samples(self.picture)),
+            reproduce(&how, self.info, &settings(&self.started.config)),
         ];
         document(&title, "", &body.join("\n"))
-    }
-
-    fn top(&self, title: &str, history: &History) -> String {
-        let Started { config, images, total_steps, parameters, device, .. } = self.started;
-        let [taken, total] = [history.last_step(), *total_steps].map(format::thousands);
-        let facts = [
-            ("Preset", config.preset.to_string()),
-            ("Seed", config.seed.to_string()),
-            ("Training images", format::thousands(*images)),
-            ("Steps", if taken == total { total } else { format!("{taken} of {total}") }),
-            ("Training took", format::duration(history.elapsed_seconds())),
-            ("Device", device.clone()),
-            ("Trainable parameters", format::thousands(*parameters)),
-        ];
-        let judged = |probe: &Probe| probes::verdicts(&probe.rows, probe.test_images);
-        header(title, self.info.task, &history.last_probe().map(judged).unwrap_or_default(), &facts)
-    }
-
-    fn again(&self) -> String {
-        let body = format!(
-            "<p>This address repeats the run in a browser: <a href=\"{}\">{}</a>.</p><p>The method: {}, {}. <a href=\"{}\">The \
-             paper</a>.</p>{}",
-            escape(self.link),
-            escape(self.link),
-            escape(self.info.paper),
-            self.info.year,
-            escape(self.info.url),
-            settings_list(&settings(&self.started.config)),
-        );
-        section("Reproduce it", &body)
     }
 }
 
 /// The section on the accuracies: of the examination, or else of the last round of probes.
 fn learned(history: &History) -> String {
     let Some(probe) = history.last_probe() else {
-        return section("What it learned", "<p>No probe has measured this run yet.</p>");
+        return probes::nothing_learned("No probe has measured this run yet.");
     };
     let paired: Vec<String> = probe.gains.iter().map(paired).collect();
     let how = format!(
@@ -85,16 +56,7 @@ fn learned(history: &History) -> String {
         format::thousands(probe.train_images),
         format::thousands(probe.test_images)
     );
-    let body = format!(
-        "<p>Two simple probes classify frozen features. An encoder that does not beat the same encoder before training and the \
-         raw pixels has learned nothing. Small numbers are 95 % intervals for this number of test images (Wilson). {}</p>{}\
-         <div class=\"scroll\">{}</div><p class=\"quiet\">{}</p>",
-        escape(&paired.join(" ")),
-        probes::charts(&probe.rows),
-        probes::table(&probe.rows),
-        escape(&how)
-    );
-    section("What it learned", &body)
+    probes::learned(&probe.rows, &paired.join(" "), &how)
 }
 
 #[cfg(test)]
@@ -117,18 +79,7 @@ mod tests {
             resumed_at: 0,
             parameters: 1234,
         };
-        let step = |step| {
-            Event::Step(Step {
-                step,
-                epoch: 0.1,
-                loss: 1.0 / step as f64,
-                metric: None,
-                learning_rate: 0.1,
-                images_per_second: 100.0,
-                elapsed_seconds: 65.0,
-                fallbacks: Default::default(),
-            })
-        };
+        let step = |step| Event::Step(Step { step, loss: 1.0 / step as f64, elapsed_seconds: 65.0, ..Step::default() });
         let events = [Event::Started(started.clone()), step(1), step(2)];
         let picture = Picture { step: 2, rows: Vec::new(), figures: Vec::new() };
         let link = "https://example.org/?seed=7&steps=3";

@@ -25,7 +25,7 @@ use crate::methods::find;
 use crate::probe::ProbeSettings;
 use crate::report;
 use crate::report::history::History;
-use crate::session::event::{ProbeRow, Source};
+use crate::session::event::{ProbeRow, Source, Started};
 use crate::session::folder::Evaluation;
 use looks::DrawnLayers;
 use page::Page;
@@ -90,7 +90,7 @@ impl Report {
             info: find(&opened.record.config.method)?.info(),
             record: &opened.record,
             header: &opened.checkpoint.header,
-            started: loaded.session.started(),
+            started: Started { device: opened.record.device.name.clone(), ..loaded.session.started() },
             history: History::of(opened.events()?),
             evaluation,
             samples,

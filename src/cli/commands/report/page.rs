@@ -9,7 +9,7 @@ use crate::data::Dataset;
 use crate::format;
 use crate::method::Info;
 use crate::report::history::History;
-use crate::report::{document, escape, header, probes, section, settings, settings_list, with_code};
+use crate::report::{document, escape, header, probes, reproduce, section, settings, views};
 use crate::session::checkpoint::Header;
 use crate::session::event::Started;
 use crate::session::folder::{Evaluation, Record};
@@ -44,7 +44,7 @@ impl Page<'_> {
             self.classes(),
             self.history.training_section(self.info),
             self.history.health_section(),
-            section("Views and predictions", &format!("<p>{}</p>{}", with_code(self.info.lesson), self.samples)),
+            views(self.info, &self.samples),
             self.nearest(),
             self.map(),
             self.again(),
@@ -53,31 +53,14 @@ impl Page<'_> {
     }
 
     fn top(&self, title: &str) -> String {
-        let config = &self.record.config;
-        let facts = [
-            ("Preset", config.preset.to_string()),
-            ("Seed", config.seed.to_string()),
-            ("Training images", format::thousands(self.started.images)),
-            ("Steps", self.steps()),
-            ("Training took", format::duration(self.header.elapsed_seconds)),
-            ("Device", self.record.device.name.clone()),
-            ("Trainable parameters", format::thousands(self.started.parameters)),
-        ];
         let judged = |evaluation: &Evaluation| probes::verdicts(&evaluation.rows, evaluation.images()[1]);
-        header(title, self.info.task, &self.evaluation.as_ref().map(judged).unwrap_or_default(), &facts)
-    }
-
-    /// `1,170`, `400 of 1,170`.
-    fn steps(&self) -> String {
-        let taken = self.header.step;
-        let total = self.started.total_steps;
-        let all = format::thousands(taken);
-        if taken < total { format!("{all} of {}", format::thousands(total)) } else { all }
+        let verdicts = self.evaluation.as_ref().map(judged).unwrap_or_default();
+        header(title, self.info.task, &self.started, &verdicts, self.header.step, self.header.elapsed_seconds)
     }
 
     fn learned(&self) -> String {
         let Some(evaluation) = &self.evaluation else {
-            return section("What it learned", "<p>These images have no classes, so nothing can be probed.</p>");
+            return probes::nothing_learned("These images have no classes, so nothing can be probed.");
         };
         let rows = evaluation.details.with_supervised(&evaluation.rows);
         let rows = rows.as_slice();
@@ -93,16 +76,7 @@ impl Page<'_> {
             evaluation.device.name,
             evaluation.nolabel,
         );
-        let body = format!(
-            "<p>Two simple probes classify frozen features. An encoder that does not beat the same encoder before training and the \
-             raw pixels has learned nothing. Small numbers are 95 % intervals for this number of test images (Wilson). {}</p>{}<div class=\"scroll\">{}</div>\
-             <p class=\"quiet\">{}</p>",
-            escape(&sentences),
-            probes::charts(rows),
-            probes::table(rows),
-            escape(&how)
-        );
-        section("What it learned", &body)
+        probes::learned(rows, &sentences, &how)
     }
 
     /// Accuracy with few labels, where it was measured.
@@ -160,16 +134,11 @@ impl Page<'_> {
             ("digest of the images".into(), data.sha256.chars().take(16).collect()),
         ];
         entries.extend(settings(&self.record.config));
-        let body = format!(
-            "<p>This command reproduces the run, with nolabel {} on the same images.</p><pre>{}</pre><p>The method: {}, \
-             {}. <a href=\"{}\">The paper</a>.</p>{}",
+        let how = format!(
+            "<p>This command reproduces the run, with nolabel {} on the same images.</p><pre>{}</pre>",
             escape(&self.record.nolabel),
             escape(&self.command),
-            escape(self.info.paper),
-            self.info.year,
-            escape(self.info.url),
-            settings_list(&entries),
         );
-        section("Reproduce it", &body)
+        reproduce(&how, self.info, &entries)
     }
 }
