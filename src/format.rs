@@ -82,6 +82,11 @@ pub fn count(number: usize, what: &str) -> String {
     format!("{} {what}{plural}", thousands(number))
 }
 
+/// The training of an encoder: `trained by simsiam on fashion-mnist for 1,170 steps`.
+pub fn training(method: &str, data: &str, steps: usize) -> String {
+    format!("trained by {method} on {data} for {}", count(steps, "step"))
+}
+
 /// A whole number with separated thousands: `60,000`.
 pub fn thousands(number: usize) -> String {
     let digits = number.to_string();

@@ -57,10 +57,9 @@ impl Engine {
 /// Description of the run's encoder.
 fn about(session: &Session) -> About {
     let config = session.config();
-    let steps = format::count(session.step(), "step");
     About {
         encoder: config.encoder.clone(),
         channels: session.data().train.size().channels,
-        trained: format!("trained by {} on {} for {steps}", config.method, config.data),
+        trained: format::training(&config.method, &config.data, session.step()),
     }
 }

@@ -102,8 +102,7 @@ fn encoder(record: &Record, step: usize, bytes: &[u8]) -> Outcome<(Encoder, Abou
     let mut learner = find(&config.method)?.build(config, &info, &Device::flex())?;
     learner.load(state)?;
     let Size { channels, .. } = size;
-    let steps = format::count(step, "step");
-    let trained = format!("trained by {} on {} for {steps}", config.method, config.data);
+    let trained = format::training(&config.method, &config.data, step);
     Ok((learner.encoder(), About { encoder: config.encoder.clone(), channels, trained }))
 }
 
