@@ -12,7 +12,6 @@
 //!
 //! 2x2 max pooling reads two rows at a time. Burn's pooling searches the windows of each pixel anew and keeps an index of eight
 //! bytes a pixel: beside the faster convolutions that was a fifth of a step.
-
 //!
 //! They are a crate of their own because they are compiled for speed in the browser's program, and everything else for size.
 

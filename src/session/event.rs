@@ -81,7 +81,7 @@ pub struct Started {
 }
 
 /// One training step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Steps taken so far, this one included: the first is 1.
     pub step: usize,

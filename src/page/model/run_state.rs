@@ -159,10 +159,9 @@ pub(crate) mod tests {
             epoch: step as f64 / 10.0,
             loss,
             metric,
-            learning_rate: 0.1,
             images_per_second: 128.0,
             elapsed_seconds: step as f64 * 0.5,
-            fallbacks: Default::default(),
+            ..Step::default()
         })
     }
 

@@ -135,16 +135,7 @@ mod tests {
     use std::fs;
 
     fn step(step: usize) -> Event {
-        Event::Step(Step {
-            step,
-            epoch: 0.1,
-            loss: 1.0 / step as f64,
-            metric: None,
-            learning_rate: 0.1,
-            images_per_second: 5.0,
-            elapsed_seconds: 1.0,
-            fallbacks: Default::default(),
-        })
+        Event::Step(Step { step, loss: 1.0 / step as f64, elapsed_seconds: 1.0, ..Step::default() })
     }
 
     fn probe(step: usize) -> Event {
