@@ -166,7 +166,12 @@ pub fn quoted(word: &str) -> String {
 
 /// The command line of this process, to be copied into a shell.
 pub fn again() -> String {
-    let words = std::env::args().skip(1).map(|word| quoted(&word));
+    again_without("")
+}
+
+/// The same without an argument.
+pub fn again_without(argument: &str) -> String {
+    let words = std::env::args().skip(1).filter(|word| word != argument).map(|word| quoted(&word));
     std::iter::once("nolabel".to_string()).chain(words).collect::<Vec<_>>().join(" ")
 }
 

@@ -1,20 +1,21 @@
-//! Names of data sets on the command line: `NAME`, `NAME:DIR`, or `folder:DIR,size=64` for images of the user's own and
-//! `clips:DIR,size=64` for clips. `?size=64` means the same, but shells take the question mark for a pattern.
+//! Names of data sets on the command line: `NAME`, `NAME:DIR`, or `folder:DIR,size=64` for images of the user's own,
+//! `shards:PATTERN,size=64` for images in tar files and `clips:DIR,size=64` for clips. `?size=64` means the same, but shells take
+//! the question mark for a pattern.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::folder::{self, clips};
+use super::folder::{self, clips, shards};
 use super::{catalogue, shapes};
 use crate::error::{Error, Result};
 
 /// A data set by name and place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// A name of the catalogue, [`shapes::NAME`], [`folder::NAME`] or [`clips::NAME`].
+    /// A name of the catalogue, [`shapes::NAME`], [`folder::NAME`], [`shards::NAME`] or [`clips::NAME`].
     pub name: String,
-    /// The folder it lies in; by default one of the usual ones.
+    /// The folder it lies in, or the pattern of its shards; by default one of the usual folders.
     pub folder: Option<PathBuf>,
     /// Side in pixels that the user's own images are resized to [default: [`folder::SIDE`]].
     pub size: Option<usize>,
@@ -26,9 +27,9 @@ impl Spec {
         Self { name: name.to_string(), folder: None, size: None }
     }
 
-    /// True if it is a folder of the user's own images or clips.
+    /// True if it is images or clips of the user's own.
     pub fn is_folder(&self) -> bool {
-        [folder::NAME, clips::NAME].contains(&self.name.as_str())
+        [folder::NAME, shards::NAME, clips::NAME].contains(&self.name.as_str())
     }
 }
 
@@ -56,7 +57,9 @@ impl FromStr for Spec {
         };
         if path.is_empty() {
             return Err(Error::Config(
-                "say which folder the images lie in, for example folder:my/photos or clips:my/videos".into(),
+                "say which folder the images lie in, for example folder:my/photos, shards:my/train-{000..127}.tar or \
+                 clips:my/videos"
+                    .into(),
             ));
         }
         Ok(Self { folder: Some(at_home(path)), size, ..named })
@@ -106,6 +109,7 @@ mod tests {
             "folder:photos,size=32",
             "folder:a?size=b,size=9",
             "clips:my/videos,size=96",
+            "shards:my/{train,val}-{000..127}.tar,size=224",
             "moving-shapes",
         ];
         for text in texts {

@@ -114,10 +114,7 @@ impl History {
             (_, Verdict::Healthy) => {
                 format!("Healthy at the end, after {} that were not.", format::count(unhealthy, "measurement"))
             }
-            (_, Verdict::NoVariety) => "No variety: all images look the same to the network.".to_string(),
-            (_, Verdict::Collapsing) => "Collapsing: all images get nearly the same embedding.".to_string(),
-            (_, Verdict::DimensionalCollapse) => "Collapsing: images differ in ever fewer directions.".to_string(),
-            (_, Verdict::Stalled) => "Stalled: the loss is where it began.".to_string(),
+            (_, verdict) => format!("{}.", format::title(verdict.words())),
         };
         let Some(seen) = &last.embedding else {
             return format!("{verdict} This method’s loss compares no embeddings, so none can collapse.");

@@ -57,7 +57,7 @@ impl Image {
     }
 
     /// The PNG file: a header, all rows in one chunk without filters, and the end.
-    fn png(&self) -> Vec<u8> {
+    pub fn png(&self) -> Vec<u8> {
         let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
         let mut header = Vec::new();
         header.extend((self.width as u32).to_be_bytes());

@@ -200,6 +200,19 @@ pub enum Verdict {
     Stalled,
 }
 
+impl Verdict {
+    /// The verdict in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Verdict::Healthy => "healthy",
+            Verdict::NoVariety => "no variety: all images look the same to the network",
+            Verdict::Collapsing => "collapsing: all images get nearly the same embedding",
+            Verdict::DimensionalCollapse => "collapsing: images differ in ever fewer directions",
+            Verdict::Stalled => "stalled: the loss is where it began",
+        }
+    }
+}
+
 /// A round of probes: the trained encoder and its controls, measured alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probe {

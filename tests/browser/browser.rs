@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// Time between two looks at the page.
 const POLL: Duration = Duration::from_millis(50);
 
+/// What WebKit's driver says, on a busy machine, of a page that did not answer in its time.
+const LOST: &str = "Could not parse script result";
+
 /// The page in a browser. The fields are dropped in order: first the browser, then its server.
 pub struct Page {
     /// The browser, for operations that have no method here.
@@ -126,11 +129,13 @@ impl Page {
         }
     }
 
-    /// Clicks on the first match of a CSS selector, again where the page moved or replaced it meanwhile.
+    /// Clicks on the first match of a CSS selector once it takes clicks, again where the page moved or replaced it meanwhile. A
+    /// closed control takes none: a click on it would be lost without a word.
     pub async fn press(&self, selector: &str) {
+        let open = format!("{selector}:not([aria-disabled=true])");
         let start = Instant::now();
-        while let Err(error) = self.find(selector).await.click().await {
-            self.give_up_after(start, &format!("`{selector}` to take a click ({error})")).await;
+        while let Err(error) = self.find(&open).await.click().await {
+            self.give_up_after(start, &format!("`{open}` to take a click ({error})")).await;
         }
     }
 
@@ -169,10 +174,18 @@ impl Page {
         field.send_keys(Key::Tab + "").await.expect("it can be left");
     }
 
-    /// The value that a script returns.
+    /// The value that a script returns. Where the driver lost the answer the script runs again, so in WebKit it must change nothing.
     pub async fn script(&self, script: &str) -> Value {
-        let answer = self.driver.execute(script, Vec::new()).await.expect("the script runs");
-        answer.json().clone()
+        let start = Instant::now();
+        loop {
+            match self.driver.execute(script, Vec::new()).await {
+                Ok(answer) => return answer.json().clone(),
+                Err(error) if start.elapsed() < PATIENCE && error.to_string().contains(LOST) => {
+                    tokio::time::sleep(POLL).await;
+                }
+                Err(error) => panic!("the script does not run: {error}"),
+            }
+        }
     }
 
     /// The state of the page: loading, ready, running, paused, done or error.

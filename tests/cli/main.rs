@@ -21,6 +21,7 @@ mod sweep;
 mod train;
 mod transfer;
 mod usage;
+mod watch;
 mod weights;
 
 use std::fs;

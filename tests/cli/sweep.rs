@@ -77,6 +77,51 @@ fn a_sweep_killed_after_its_first_run_does_not_train_it_again() {
 }
 
 #[test]
+fn processes_share_the_runs_of_a_sweep() {
+    let lab = Lab::new();
+    let spawn = || {
+        let mut command = lab.command(&format!("{SWEEP} --no-supervised -q"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
+    };
+    let said = [spawn(), spawn(), spawn()].map(|child| Said::from(child.wait_with_output().expect("ends")));
+    for said in &said {
+        assert_eq!((said.code, &said.out), (Some(0), &lab.succeeds("compare runs --probe knn").out), "{said:?}");
+    }
+    for method in ["rotation", "aet"] {
+        for seed in [1, 2] {
+            assert_eq!(starts(&lab, &format!("runs/{method}-fashion-mnist-{seed}")), 1, "{method} {seed}");
+        }
+    }
+    let left = fs::read_dir(lab.path("runs")).expect("a folder").count();
+    assert_eq!(left, 4, "no claim is left behind");
+}
+
+#[test]
+fn a_sweep_is_listed_as_commands_of_one_run_each() {
+    let lab = Lab::new();
+    let sweep = format!("{SWEEP} --no-supervised");
+    let listed = lab.succeeds(&format!("{sweep} --list")).out;
+    let commands: Vec<&str> = listed.lines().filter_map(|line| line.strip_prefix("nolabel ")).collect();
+    assert_eq!(commands, [1, 2, 3, 4].map(|number| format!("{sweep} --only {number}")));
+    // what another process trains is not waited for, since a scheduler asked for this very run
+    fs::create_dir(lab.path("runs")).expect("a folder");
+    let claim = lab.path("runs/aet-fashion-mnist-1.claim");
+    fs::write(&claim, "another-machine 7 0\n").expect("a file");
+    lab.fails_with(
+        &format!("{} -q", commands[1]),
+        1,
+        &["another process trains this run on another-machine, process 7"],
+    );
+    fs::remove_file(&claim).expect("it was there");
+    let said = lab.succeeds(commands[1]);
+    assert!(said.err.contains("run 2 of 4: aet-fashion-mnist-1") && said.out.contains("aet"), "{said:?}");
+    assert!(!said.out.contains("rotation"), "{said:?}");
+    let listed = lab.succeeds(&format!("{sweep} --list")).out;
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    lab.fails_with(&format!("{sweep} --only 5"), 2, &["the sweep has 4 runs"]);
+}
+
+#[test]
 fn a_sweep_measures_the_supervised_control_by_default() {
     let lab = Lab::new();
     let sweep = SWEEP.replace("rotation,aet", "rotation").replace("--seeds 1,2", "--seeds 1");

@@ -18,7 +18,7 @@ from pathlib import Path
 from harness import run
 
 HERE = Path(__file__).parent
-LIBRARIES = ["torch", "torchvision", "scikit-learn", "onnx", "onnxruntime", "safetensors", "numpy", "pillow"]
+LIBRARIES = ["torch", "torchvision", "scikit-learn", "onnx", "onnxruntime", "safetensors", "tensorboard", "numpy", "pillow"]
 
 
 def compare(name, program, folder):

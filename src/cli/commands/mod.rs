@@ -31,6 +31,7 @@ commands! {
     data::Data,
     devices::Devices,
     train::Train,
+    watch::Watch,
     eval::Eval,
     sweep::Sweep,
     compare::Compare,

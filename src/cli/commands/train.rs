@@ -27,6 +27,8 @@ Examples:
       the data set's files in another folder, a narrower encoder, a folder of your choice
   nolabel train rotation --data folder:my/photos,size=96
       images of your own, resized to squares of 96 pixels (64 without a size)
+  nolabel train simsiam --data 'shards:my/train-{000..127}.tar,size=96'
+      images in tar files as WebDataset has them; shards:DIR takes all of a folder
   nolabel train motion --data moving-shapes
       generated clips of moving shapes; --data clips:my/videos takes your own
   nolabel train simsiam --data cifar-10 --init resnet18.pth --set encoder.kind=resnet18 \\
@@ -41,7 +43,7 @@ Examples:
   nolabel train --from rotation-fashion-mnist-1-step-00001200.safetensors
       continue a run that was downloaded from the page, in runs/rotation-fashion-mnist-1
 
-checkpoints/ holds the last two checkpoints. Each carries its own digest; if the newest is damaged,
+checkpoints/ holds the last two checkpoints, or --keep-last N. Each carries its own digest; if the newest is damaged,
 the one before it is used, with a warning. With --keep-best the folder also holds the best one:
 `nolabel eval RUN/checkpoints/best.safetensors` measures it.
 

@@ -10,11 +10,12 @@ use clap::{Arg, Args, Command};
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::config::{CHOSEN_FIRST, Preset, RunConfig};
 use crate::data::catalogue::CATALOGUE;
-use crate::data::folder::{self, clips};
+use crate::data::folder::{self, clips, shards};
 use crate::data::{Spec, shapes};
 use crate::device::DeviceChoice;
+use crate::format;
 use crate::methods::{METHODS, find};
-use crate::session::folder::Criterion;
+use crate::session::folder::{Criterion, KEPT};
 use crate::view::recipe;
 
 /// The data set of commands that need none to be named.
@@ -33,7 +34,8 @@ pub(crate) fn data_names() -> PossibleValuesParser {
     let own = [
         (shapes::NAME, "Generated clips"),
         (folder::NAME, "Images of your own"),
-        (folder::clips::NAME, "Clips of your own"),
+        (shards::NAME, "Images of your own in tar files"),
+        (clips::NAME, "Clips of your own"),
     ];
     let known = CATALOGUE.iter().map(|entry| (entry.name, entry.title));
     PossibleValuesParser::new(known.chain(own).map(|(name, title)| PossibleValue::new(name).help(title)))
@@ -96,7 +98,10 @@ fn is_path(text: &str) -> bool {
 fn bare_path(text: &str) -> String {
     let clips = format!("`{}:{text}`", clips::NAME);
     if Path::new(text).is_file() {
-        return format!("`{text}` is a file; a film is read as {clips}, and images as `{}:DIR`\n", folder::NAME);
+        let (folder, shards) = (folder::NAME, shards::NAME);
+        return format!(
+            "`{text}` is a file; a film is read as {clips}, a tar file as `{shards}:{text}`, images as `{folder}:DIR`\n"
+        );
     }
     format!("`{text}` is a path; write `{}:{text}` for images of your own, or {clips} for clips\n", folder::NAME)
 }
@@ -106,10 +111,11 @@ pub(crate) fn missing_data() -> Failure {
     let known: Vec<_> = CATALOGUE.iter().map(|entry| entry.name).collect();
     Failure::Usage(format!(
         "name the images with --data: {} (`nolabel data list` shows their folders), {} (generated), {}:DIR for images of your \
-         own, or {}:DIR for clips of your own",
+         own, {}:PATTERN for tar files of them, or {}:DIR for clips of your own",
         known.join(", "),
         shapes::NAME,
         folder::NAME,
+        shards::NAME,
         clips::NAME
     ))
 }
@@ -120,6 +126,7 @@ impl DataSpecs {
         let others = [
             (shapes::NAME, "Generated clips of moving shapes"),
             (folder::NAME, "Images of your own, as folder:DIR"),
+            (shards::NAME, "Images of your own in tar files (WebDataset), as shards:PATTERN"),
             (clips::NAME, "Clips of your own, as clips:DIR: one folder of frames for each clip, or films"),
         ];
         let others = others.map(|(name, help)| PossibleValue::new(name).help(help));
@@ -225,6 +232,10 @@ pub(crate) struct MannerArgs {
     #[arg(long, value_name = "STEPS|TIME", default_value = "1m")]
     pub(crate) save_every: SaveEvery,
 
+    /// Number of checkpoints that are kept, the newest first. With 1 a damaged one leaves nothing to continue from
+    #[arg(long, value_name = "N", default_value_t = KEPT, value_parser = count())]
+    pub(crate) keep_last: usize,
+
     /// Keep the best checkpoint too, as checkpoints/best.safetensors: the one with the lowest loss, or with the highest
     /// effective rank of the embeddings, on average since the checkpoint before. It needs no labels
     #[arg(long, value_name = "loss|rank")]
@@ -233,6 +244,11 @@ pub(crate) struct MannerArgs {
     /// Save and end the run if it collapses or stalls
     #[arg(long)]
     pub(crate) stop_on_collapse: bool,
+
+    /// Write event files for TensorBoard too, in a folder of DIR that is named after the run: losses, measures, health, probes, and
+    /// the pictures of the task after every epoch
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tensorboard: Option<PathBuf>,
 
     /// Probe the features every N steps, on a few thousand images [default: not while training]
     #[arg(long, value_name = "N", value_parser = at_least_one())]
@@ -248,6 +264,11 @@ pub(crate) const STOP_ON_COLLAPSE: &str = " --stop-on-collapse";
 
 fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..)
+}
+
+/// The same for numbers that fit into memory.
+fn count() -> impl TypedValueParser<Value = usize> {
+    clap::builder::RangedU64ValueParser::<usize>::new().range(1..)
 }
 
 impl RunArgs {
@@ -313,6 +334,12 @@ impl MannerArgs {
         }
         if let Some(steps) = self.probe_every {
             words.push_str(&format!(" --probe-every {steps}"));
+        }
+        if self.keep_last != KEPT {
+            words.push_str(&format!(" --keep-last {}", self.keep_last));
+        }
+        if let Some(folder) = &self.tensorboard {
+            words.push_str(&format!(" --tensorboard {}", format::quoted(&folder.display().to_string())));
         }
         if let Some(by) = self.keep_best {
             words.push_str(&format!(" --keep-best {}", by.word()));

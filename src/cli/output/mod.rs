@@ -9,3 +9,4 @@ pub(super) mod progress;
 pub(super) mod run_summary;
 pub(super) mod spinner;
 pub(super) mod table;
+pub(super) mod tensorboard;

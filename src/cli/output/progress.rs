@@ -43,15 +43,15 @@ pub(crate) struct ProgressReporter {
 }
 
 /// Images per second, smoothed.
-#[derive(Default)]
-struct Speed {
+#[derive(Debug, Default)]
+pub(crate) struct Speed {
     heard: usize,
     smooth: f64,
 }
 
 impl Speed {
     /// Adds the latest speed. The first has little weight: it includes work that is done once only.
-    fn hear(&mut self, latest: f64) -> f64 {
+    pub(crate) fn hear(&mut self, latest: f64) -> f64 {
         let weight = (1.0 / self.heard.max(1) as f64).max(LATEST);
         self.smooth += weight * (latest - self.smooth);
         self.heard += 1;
@@ -113,8 +113,26 @@ impl ProgressReporter {
         }
     }
 
-    /// Prints the plan and starts the bar.
+    /// Prints the plan and the device of a training of this process, and starts the bar.
     pub(crate) fn begin(&mut self, started: &Started, device: &Readout) {
+        self.plan(started);
+        self.say(&format!("device: {}; {}", device.name, device.why));
+        if device.kind == Kind::Gpu {
+            self.say("the first steps take longer: GPU kernels are compiled and tuned");
+        }
+        if started.resumed_at > 0 {
+            self.say(&format!("resumed after step {}", format::thousands(started.resumed_at)));
+        }
+        self.open_bar(started, started.resumed_at);
+    }
+
+    /// Prints the plan of a training of another process, and starts the bar after step `taken`.
+    pub(crate) fn join(&mut self, started: &Started, taken: usize) {
+        self.plan(started);
+        self.open_bar(started, taken);
+    }
+
+    fn plan(&mut self, started: &Started) {
         let config = &started.config;
         let Ok(entry) = find(&config.method) else { return };
         let epochs = started.total_steps.div_ceil(started.steps_per_epoch.max(1));
@@ -130,21 +148,17 @@ impl ProgressReporter {
             format::thousands(started.total_steps),
             format::count(started.parameters, "trainable parameter"),
         ));
-        self.say(&format!("device: {}; {}", device.name, device.why));
-        if device.kind == Kind::Gpu {
-            self.say("the first steps take longer: GPU kernels are compiled and tuned");
-        }
-        if started.resumed_at > 0 {
-            self.say(&format!("resumed after step {}", format::thousands(started.resumed_at)));
-        }
+    }
+
+    fn open_bar(&self, started: &Started, taken: usize) {
         if let Face::Bar(bar) = &self.face {
             let style = ProgressStyle::with_template("{prefix}{bar:20} {pos}/{len}  {wide_msg}")
                 .expect("the template is right");
             bar.set_style(style.progress_chars("━╸─"));
-            bar.set_message(if started.resumed_at < started.total_steps { "starting" } else { MEASURING });
+            bar.set_message(if taken < started.total_steps { "starting" } else { MEASURING });
             bar.set_prefix(self.place());
             bar.set_length(started.total_steps as u64);
-            bar.set_position(started.resumed_at as u64);
+            bar.set_position(taken as u64);
             bar.enable_steady_tick(Duration::from_millis(250));
         }
     }
@@ -208,14 +222,18 @@ impl ProgressReporter {
 impl RunTotals {
     fn words(&self, step: &Step, speed: f64, after: Option<f64>) -> String {
         let metric = step.metric.map(|value| format!("  {}", format::measure(&self.metric, value))).unwrap_or_default();
-        let left = (self.total - step.step.min(self.total)) * self.batch;
-        let left = left as f64 / speed.max(1e-9);
+        let left = seconds_left(self.total, step.step, self.batch, speed);
         let overall = after.map_or(String::new(), |after| format!(", {} overall", format::duration(left + after)));
         let left = format::duration(left);
         let speed = if speed < 10.0 { format!("{speed:.1}") } else { format!("{speed:.0}") };
         // the most important comes first: a narrow terminal cuts off the rest
         format!("{left} left{overall}  loss {:.4}{metric}  {speed} images/s", step.loss)
     }
+}
+
+/// Seconds for the steps that are left, at a speed in images per second.
+pub(crate) fn seconds_left(total_steps: usize, taken: usize, batch: usize, speed: f64) -> f64 {
+    (total_steps.saturating_sub(taken) * batch) as f64 / speed.max(1e-9)
 }
 
 /// The best layers of a round of probes, in one line.

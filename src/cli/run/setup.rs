@@ -101,7 +101,7 @@ impl TrainRequest {
         let folder = Folder::create(&path, &record)?;
         if record.start.is_some() {
             // the file may be gone when the run is resumed
-            folder.save(0, &block_on(session.checkpoint())?)?;
+            folder.save(0, &block_on(session.checkpoint())?, self.args.manner.keep_last)?;
         }
         let log = folder.log()?;
         Ok(Run { session, selected, folder, log, earlier: Summary::default(), warnings })
@@ -182,7 +182,7 @@ impl TrainRequest {
             warnings.push(restated(&begun.config.budget().to_string(), &session));
         }
         let folder = Folder::create(&path, record)?;
-        folder.save(session.step(), bytes)?;
+        folder.save(session.step(), bytes, self.args.manner.keep_last)?;
         if session.step() >= session.started().total_steps {
             warnings.push("this run is finished: all its steps were taken; --epochs N trains it further".to_string());
         }

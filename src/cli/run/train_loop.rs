@@ -9,6 +9,7 @@ use crate::cli::input::args::{STOP_ON_COLLAPSE, SaveEvery};
 use crate::cli::output::exit::{Failure, Outcome};
 use crate::cli::output::progress::ProgressReporter;
 use crate::cli::output::run_summary::Summary;
+use crate::cli::output::tensorboard::Board;
 use crate::error::Error;
 use crate::platform;
 use crate::session::event::{Done, Event, Verdict};
@@ -79,7 +80,11 @@ struct Training {
     watcher: ProgressReporter,
     summary: Summary,
     every: SaveEvery,
+    /// Number of checkpoints that are kept.
+    keep_last: usize,
     best: Option<BestCheckpoint>,
+    /// The event file for TensorBoard.
+    board: Option<Board>,
     /// End the run when it collapses or stalls.
     stop_on_collapse: bool,
     /// The latest verdict was not healthy.
@@ -93,12 +98,27 @@ struct Training {
 impl Training {
     fn new(run: Run, watcher: ProgressReporter, wanted: &TrainRequest) -> Outcome<Self> {
         let every = wanted.args.manner.save_every;
+        let keep_last = wanted.args.manner.keep_last;
         let resume = wanted.resume_command(&run.folder);
         let best = wanted.args.manner.keep_best.map(|by| BestCheckpoint::of(by, &run.folder)).transpose()?;
+        let board = wanted.args.manner.tensorboard.as_deref().map(|root| Board::create(root, run.folder.path()));
+        let board = board.transpose()?;
         let saved = (Some(run.session.step()).filter(|&step| step > 0), platform::now());
         let stop_on_collapse = wanted.args.manner.stop_on_collapse;
         let summary = Summary::default();
-        Ok(Self { run, watcher, summary, every, best, stop_on_collapse, unhealthy: false, resume, saved })
+        Ok(Self {
+            run,
+            watcher,
+            summary,
+            every,
+            keep_last,
+            best,
+            board,
+            stop_on_collapse,
+            unhealthy: false,
+            resume,
+            saved,
+        })
     }
 
     fn go(&mut self) -> Result<End, Error> {
@@ -139,6 +159,11 @@ impl Training {
             self.unhealthy = health.verdict != Verdict::Healthy;
         }
         self.best.iter_mut().for_each(|best| best.hear(&event));
+        let Some(board) = &mut self.board else { return Ok(()) };
+        board.hear(&event)?;
+        if matches!(event, Event::Epoch(_)) {
+            board.show(&block_on(self.run.session.picture())?)?;
+        }
         Ok(())
     }
 
@@ -153,7 +178,7 @@ impl Training {
         let step = self.session().step();
         let bytes = block_on(self.session().checkpoint())?;
         self.run.log.sync()?;
-        let path = self.run.folder.save(step, &bytes)?;
+        let path = self.run.folder.save(step, &bytes, self.keep_last)?;
         self.saved = (Some(step), platform::now());
         self.hear(Event::Saved { step, path })?;
         if self.best.as_mut().is_some_and(BestCheckpoint::is_improved) {

@@ -76,12 +76,17 @@ pub(super) fn of_file(path: &Path) -> Content {
     if FILM_ENDS.contains(&end.as_str()) {
         return Content::Film;
     }
-    if IMAGE_ENDS.contains(&end.as_str()) {
+    if is_image_end(&end) {
         return Content::Image(Format::Jpeg);
     }
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     read.map_or(Content::Other, |_| of_bytes(&head))
+}
+
+/// True for the extensions of images, in lower case.
+pub(super) fn is_image_end(end: &str) -> bool {
+    IMAGE_ENDS.contains(&end)
 }
 
 /// True if the name of a file says that it is a raw file of a camera.

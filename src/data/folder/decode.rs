@@ -26,8 +26,12 @@ pub(super) fn square(path: &Path, side: usize) -> Result<Planes, Wrong> {
     if content::is_raw(path) {
         return Err(unread("camera raw"));
     }
-    let bytes = read(path)?;
-    let (image, orientation) = decode(&bytes)?;
+    square_of(&read(path)?, side)
+}
+
+/// The same for the content of a file.
+pub(super) fn square_of(bytes: &[u8], side: usize) -> Result<Planes, Wrong> {
+    let (image, orientation) = decode(bytes)?;
     squared(image, orientation, side as u32)
 }
 

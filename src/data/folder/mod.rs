@@ -19,6 +19,7 @@ mod png;
 mod reader;
 #[cfg(test)]
 mod sample;
+pub mod shards;
 mod summary;
 mod tiff;
 mod tree;

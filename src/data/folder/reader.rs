@@ -8,6 +8,7 @@ use super::decode::{self, Planes};
 use super::depth::{self, Depth};
 use super::held_out::{hash_of, held_out, inside};
 use super::layout::{Item, counted};
+use super::limits::Wrong;
 use crate::data::{Reading, Size, Split};
 use crate::error::Result;
 
@@ -15,6 +16,14 @@ use crate::error::Result;
 pub(super) const NAMED: usize = 10;
 /// Files per processor between two reports.
 const ROUND: usize = 32;
+
+/// A file of an image with its content, packed or decoded, or what is wrong with it.
+pub(super) struct ImageFile<T> {
+    /// The name within the data set.
+    pub(super) name: String,
+    pub(super) class: u16,
+    pub(super) content: Result<T, Wrong>,
+}
 
 /// Reads files and counts them.
 pub(super) struct Reader<'a> {
@@ -36,22 +45,35 @@ impl<'a> Reader<'a> {
 
     /// Adds the images of these files.
     pub(super) fn read(&mut self, items: &[Item], images: &mut Images) {
-        for round in items.chunks(ROUND * rayon::current_num_threads()) {
+        for round in items.chunks(Self::round()) {
             let squares: Vec<_> = round.par_iter().map(|item| decode::square(&item.path, self.side)).collect();
-            for (item, square) in round.iter().zip(squares) {
-                match square {
-                    Ok(planes) => {
-                        if let Planes::Sixteen(values) = &planes {
-                            self.depth.add(values);
-                        }
-                        images.push(&planes, item.class, self.name(&item.path));
-                    }
-                    Err(why) => self.unread.push(format!("{} is left out: {why}", item.path.display())),
-                }
-            }
-            self.done += round.len();
-            (self.tell)(Reading::Files { done: self.done, total: self.total });
+            let named = round.iter().map(|item| (self.name(&item.path), item.class));
+            let decoded =
+                named.zip(squares).map(|((name, class), content)| ImageFile { name, class, content }).collect();
+            self.add_round(decoded, images);
         }
+    }
+
+    /// Files that are decoded between two reports.
+    pub(super) fn round() -> usize {
+        ROUND * rayon::current_num_threads()
+    }
+
+    /// Adds decoded files, and names those that cannot be read.
+    pub(super) fn add_round(&mut self, decoded: Vec<ImageFile<Planes>>, images: &mut Images) {
+        self.done += decoded.len();
+        for ImageFile { name, class, content } in decoded {
+            match content {
+                Ok(planes) => {
+                    if let Planes::Sixteen(values) = &planes {
+                        self.depth.add(values);
+                    }
+                    images.push(&planes, class, name);
+                }
+                Err(why) => self.unread.push(format!("{} is left out: {why}", self.root.join(name).display())),
+            }
+        }
+        (self.tell)(Reading::Files { done: self.done, total: self.total });
     }
 
     /// The name of a file within the folder; of a film that is read alone, its own.

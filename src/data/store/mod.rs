@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Entry, File, Part};
-use super::folder::clips;
+use super::folder::{clips, shards};
 use super::format::{self, Opened};
 use super::{Dataset, Reading, Spec, folder, shapes};
 use crate::digest::hex;
@@ -33,6 +33,7 @@ const BYTE_CLASSES: usize = 256;
 pub fn load(spec: &Spec, tell: &mut dyn FnMut(Reading)) -> Result<Dataset> {
     match &spec.folder {
         Some(root) if spec.name == clips::NAME => clips::load(root, spec.size.unwrap_or(folder::SIDE), tell),
+        Some(pattern) if spec.name == shards::NAME => shards::load(pattern, spec.size.unwrap_or(folder::SIDE), tell),
         Some(root) if spec.is_folder() => folder::load(root, spec.size.unwrap_or(folder::SIDE), tell),
         None if spec.name == shapes::NAME => shapes::dataset(shapes::SIDE, |count| {
             (0..count).into_par_iter().map(|number| shapes::clip(number, shapes::SIDE)).collect()

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::session::checkpoint::{self, Header};
 
 pub(super) const CHECKPOINTS: &str = "checkpoints";
-/// Checkpoints that are kept: one to resume from, and one in case that one is damaged.
-const KEPT: usize = 2;
+/// Checkpoints that are kept unless said otherwise: one to resume from, and one in case that one is damaged.
+pub const KEPT: usize = 2;
 const SUFFIX: &str = ".safetensors";
 /// The best checkpoint, where `--keep-best` asks for it.
 pub(super) const BEST: &str = "best.safetensors";
@@ -47,16 +47,16 @@ impl Checkpoint {
 }
 
 impl Folder {
-    /// Writes a checkpoint and deletes older ones; returns its path within the run.
+    /// Writes a checkpoint and deletes all but the last `kept`; returns its path within the run.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn save(&self, step: usize, bytes: &[u8]) -> Result<String> {
+    pub fn save(&self, step: usize, bytes: &[u8], kept: usize) -> Result<String> {
         let folder = self.path().join(CHECKPOINTS);
         fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
         let name = format!("step-{step:08}{SUFFIX}");
         write::whole(&folder, &name, bytes)?;
-        for (_, path) in self.checkpoints()?.into_iter().skip(KEPT) {
+        for (_, path) in self.checkpoints()?.into_iter().skip(kept.max(1)) {
             fs::remove_file(&path).map_err(Error::file(&path))?;
         }
         Ok(format!("{CHECKPOINTS}/{name}"))
@@ -181,13 +181,17 @@ mod tests {
     fn the_last_two_are_kept_by_number_not_by_name() {
         let (here, folder) = folder();
         for step in [7, 99_999_999, 100_000_000] {
-            folder.save(step, &bytes(step)).expect("saved");
+            folder.save(step, &bytes(step), KEPT).expect("saved");
         }
-        let steps: Vec<usize> = folder.checkpoints().expect("a list").into_iter().map(|(step, _)| step).collect();
-        assert_eq!(steps, [100_000_000, 99_999_999]);
+        let steps = || folder.checkpoints().expect("a list").into_iter().map(|(step, _)| step).collect::<Vec<_>>();
+        assert_eq!(steps(), [100_000_000, 99_999_999]);
         assert_eq!(folder.newest().expect("whole").map(|found| found.header.step), Some(100_000_000));
         let files = fs::read_dir(here.path().join(CHECKPOINTS)).expect("a folder").count();
         assert_eq!(files, 2, "nothing else is left behind");
+        folder.save(100_000_001, &bytes(100_000_001), 3).expect("saved");
+        assert_eq!(steps(), [100_000_001, 100_000_000, 99_999_999]);
+        folder.save(100_000_002, &bytes(100_000_002), 1).expect("saved");
+        assert_eq!(steps(), [100_000_002]);
     }
 
     #[test]
@@ -195,8 +199,8 @@ mod tests {
         let (_here, folder) = folder();
         // packed once: the order of the file's metadata is not always the same
         let older = bytes(10);
-        folder.save(10, &older).expect("saved");
-        folder.save(20, &bytes(20)).expect("saved");
+        folder.save(10, &older, KEPT).expect("saved");
+        folder.save(20, &bytes(20), KEPT).expect("saved");
         let wanted = Checkpoint { bytes: older, ..folder.newest().expect("whole").expect("a checkpoint") }.sha256();
         let found = folder.with_digest(&wanted).expect("readable");
         assert_eq!(found.map(|found| (found.header.step, found.sha256())), Some((10, wanted)));
@@ -208,7 +212,7 @@ mod tests {
         let (_here, folder) = folder();
         assert_eq!(folder.best(), None);
         for step in [1, 2, 3] {
-            folder.save(step, &bytes(step)).expect("saved");
+            folder.save(step, &bytes(step), KEPT).expect("saved");
         }
         assert_eq!(folder.save_best(&bytes(1)).expect("saved"), "checkpoints/best.safetensors");
         let steps: Vec<usize> = folder.checkpoints().expect("a list").into_iter().map(|(step, _)| step).collect();
@@ -220,8 +224,8 @@ mod tests {
     #[test]
     fn a_checkpoint_of_another_version_is_not_damaged() {
         let (_here, folder) = folder();
-        folder.save(10, &bytes(10)).expect("saved");
-        folder.save(20, &written(20, checkpoint::VERSION + 1)).expect("saved");
+        folder.save(10, &bytes(10), KEPT).expect("saved");
+        folder.save(20, &written(20, checkpoint::VERSION + 1), KEPT).expect("saved");
         let refused = folder.newest().expect_err("nobody here can read it");
         assert!(matches!(&refused, Error::Version(_)), "{refused}");
         let refused = refused.to_string();
@@ -232,9 +236,9 @@ mod tests {
     fn a_damaged_checkpoint_falls_back_to_the_previous() {
         let (_here, folder) = folder();
         assert_eq!(folder.newest().expect("none is no error"), None);
-        folder.save(10, &bytes(10)).expect("saved");
+        folder.save(10, &bytes(10), KEPT).expect("saved");
         let cut = bytes(20);
-        folder.save(20, &cut[..cut.len() - 1]).expect("saved");
+        folder.save(20, &cut[..cut.len() - 1], KEPT).expect("saved");
         let found = folder.newest().expect("the first is whole").expect("a checkpoint");
         assert_eq!((found.header.step, found.damaged.len()), (10, 1));
         folder.set_aside(&found.damaged).expect("renamed");

@@ -8,7 +8,7 @@ use super::Folder;
 use crate::error::{Error, Result};
 use crate::session::event::Event;
 
-const FILE: &str = "events.jsonl";
+pub(super) const FILE: &str = "events.jsonl";
 
 /// The file, open at its end.
 #[derive(Debug)]

@@ -6,16 +6,18 @@ mod checkpoints;
 mod evaluation;
 mod events;
 mod record;
+mod tail;
 mod write;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 pub use best::{BestCheckpoint, Criterion};
-pub use checkpoints::Checkpoint;
+pub use checkpoints::{Checkpoint, KEPT};
 pub use evaluation::{Details, Evaluation, Tuned, Untrained};
 pub use events::Log;
 pub use record::{DataRecord, Record, Start};
+pub use tail::{News, Tail};
 
 use crate::error::{Error, Result};
 use checkpoints::CHECKPOINTS;
@@ -108,6 +110,13 @@ impl Folder {
         Ok(())
     }
 
+    /// True if another process is writing to the run. Asking takes the lock for a moment, shared with others who ask; a process
+    /// that begins in that moment finds it taken, so ask seldom.
+    pub fn is_being_written(&self) -> bool {
+        let lock = File::open(self.path.join(LOCK));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// The run's folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -172,7 +181,10 @@ mod tests {
         let first = lock(here.path()).expect("nobody else");
         let refused = lock(here.path()).expect_err("the first holds it").to_string();
         assert!(refused.contains("another nolabel"), "{refused}");
+        let folder = Folder { path: here.path().to_path_buf(), lock: None };
+        assert!(folder.is_being_written());
         drop(first);
+        assert!(!folder.is_being_written());
         lock(here.path()).expect("the first has gone");
     }
 }

@@ -1,10 +1,13 @@
 //! `nolabel sweep`: trains and measures many runs, one after the other.
 
+mod claim;
 mod clock;
 mod plan;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -27,8 +30,12 @@ use crate::format;
 use crate::platform;
 use crate::probe::ProbeSettings;
 use crate::session::folder::{Place, place};
+use claim::{Claim, Claims};
 use clock::Clock;
 use plan::{ALL, Member, State, SweepMeasure};
+
+/// Time between two looks at runs that other processes train.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,10 +48,16 @@ Examples:
       every method that can learn from these images, for a few steps
   nolabel sweep rotation,simsiam --data fashion-mnist --seeds 1,2,3 --dry-run
       lists the runs and the state of each
+  nolabel sweep rotation,simsiam --data fashion-mnist --seeds 1,2,3 --list | parallel -j 2
+      one command a run, for GNU parallel or for the array of a cluster's scheduler
 
 The same command again continues a sweep that was stopped: finished runs are not repeated, an
 interrupted run is resumed from its checkpoint. Seeds or values may be added. A run that fails does
 not end the sweep; it is named at the end and tried again by the next command.
+
+Several of these commands at once, also on machines that share the folder, share the runs: each
+claims a run before it trains it. The run of a process that was killed is taken over and resumed, at
+once on the same machine, else after a minute. --only N is for schedulers that hand out numbers.
 
 --images is the number of images to probe with, as for `nolabel eval`. To train on fewer images:
 --set images=5000.";
@@ -104,6 +117,14 @@ pub(crate) struct Sweep {
     #[arg(long)]
     dry_run: bool,
 
+    /// Print one command for each run that is not done
+    #[arg(long, conflicts_with_all = ["dry_run", "only"])]
+    list: bool,
+
+    /// Train and measure only the run of this number in the list; the first is 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    only: Option<u32>,
+
     #[command(flatten)]
     manner: MannerArgs,
 }
@@ -149,9 +170,25 @@ impl Sweep {
         if self.dry_run {
             return print::out(&text);
         }
+        if self.list {
+            return list(&members);
+        }
+        let chosen = self.chosen(&members)?;
         self.say(&text);
-        let failed = self.go(&mut members, &measure)?;
-        self.conclude(&members, &measure.settings, &failed)
+        let failed = self.go(&mut members, &chosen, &measure)?;
+        let chosen: Vec<&Member> = chosen.iter().map(|&place| &members[place]).collect();
+        self.conclude(&chosen, &measure.settings, &failed)
+    }
+
+    /// The places of the runs that this process is to see done.
+    fn chosen(&self, members: &[Member]) -> Outcome<Vec<usize>> {
+        let Some(number) = self.only else { return Ok((0..members.len()).collect()) };
+        let place = number as usize - 1;
+        if place < members.len() {
+            return Ok(vec![place]);
+        }
+        let count = format::count(members.len(), "run");
+        Err(Failure::Usage(format!("--only {number}: the sweep has {count}")))
     }
 
     fn wanted(&self) -> plan::SweepRequest<'_> {
@@ -198,49 +235,78 @@ impl Sweep {
         text
     }
 
-    /// Trains and measures the runs; returns the names of those that failed, each with the reason.
-    fn go(&self, members: &mut [Member], measure: &SweepMeasure) -> Outcome<Vec<(String, String)>> {
-        let mut failed = Vec::new();
-        let mut clock = Clock::of(members);
-        let mut loaded = None;
-        for place in 0..members.len() {
-            if members[place].is_done() {
-                continue;
-            }
-            let images = match &loaded {
-                Some(images) => images,
-                None => loaded.insert(load_images::load(&self.data, self.manner.quiet)?),
-            };
-            let later = &members[place + 1..];
-            let position = SweepPosition {
-                number: place + 1,
-                of: members.len(),
-                again: format::again(),
-                after: clock.left(later),
-            };
-            let member = &members[place];
-            self.say(&format!("\nrun {} of {}: {}", position.number, position.of, member.name()));
-            let done = catch_unwind(AssertUnwindSafe(|| self.one(member, images, position, measure)));
-            match done
-                .unwrap_or_else(|_| Err(Failure::Failed("the program panicked; please report its message".into())))
-            {
-                Ok([training, measuring]) => {
-                    clock.hear(member, training, measuring);
-                    members[place].state = State::Done { seconds: training };
-                    let left = clock.left(&members[place + 1..]).filter(|left| *left > 0.0);
-                    let left =
-                        left.map_or(String::new(), |left| format!("; about {} left overall", format::duration(left)));
-                    self.say(&format!("trained and measured in {}{left}", format::duration(training + measuring)));
-                }
-                Err(Failure::Stopped) => return Err(Failure::Stopped),
-                Err(Failure::Failed(sentence) | Failure::Usage(sentence)) => {
-                    print::err(&format!("{} failed: {sentence}", member.name()));
-                    failed.push((member.name(), sentence));
+    /// Trains and measures the chosen runs, and waits for those that other processes train; returns the names of those that
+    /// failed, each with the reason.
+    fn go(&self, members: &mut [Member], chosen: &[usize], measure: &SweepMeasure) -> Outcome<Vec<(String, String)>> {
+        let mut work = Work { clock: Clock::of(members), loaded: None, failed: Vec::new() };
+        let mut claims = Claims::default();
+        let mut open: Vec<usize> = chosen.iter().copied().filter(|&place| !members[place].is_done()).collect();
+        let mut waits = false;
+        while !open.is_empty() {
+            let before = open.len();
+            let mut others = Vec::new();
+            for place in open {
+                match claims.take(&members[place].path)? {
+                    Some(claim) => {
+                        // another process may have done it since
+                        plan::look(&mut members[place..=place], &self.data, measure)?;
+                        if !members[place].is_done() {
+                            self.attempt(members, place, measure, &mut work, claim)?;
+                        }
+                    }
+                    None if self.only.is_some() => return Err(claim::taken(&members[place].path)),
+                    None => others.push(place),
                 }
             }
-            interrupt::release(parting());
+            if others.len() == before {
+                if !waits {
+                    self.say(&format!("\nwaiting for {} of other processes", format::count(before, "run")));
+                }
+                waits = true;
+                thread::sleep(LOOK_EVERY);
+            }
+            open = others;
         }
-        Ok(failed)
+        Ok(work.failed)
+    }
+
+    /// Trains and measures a run that this process has claimed.
+    fn attempt(
+        &self,
+        members: &mut [Member],
+        place: usize,
+        measure: &SweepMeasure,
+        work: &mut Work,
+        claim: Claim,
+    ) -> Outcome {
+        let images = match &work.loaded {
+            Some(images) => images,
+            None => work.loaded.insert(load_images::load(&self.data, self.manner.quiet)?),
+        };
+        let later: &[Member] = if self.only.is_some() { &[] } else { &members[place + 1..] };
+        let after = work.clock.left(later);
+        let position = SweepPosition { number: place + 1, of: members.len(), again: format::again(), after };
+        let member = &members[place];
+        self.say(&format!("\nrun {} of {}: {}", position.number, position.of, member.name()));
+        let done = catch_unwind(AssertUnwindSafe(|| self.one(member, images, position, measure)));
+        drop(claim);
+        match done.unwrap_or_else(|_| Err(Failure::Failed("the program panicked; please report its message".into()))) {
+            Ok([training, measuring]) => {
+                work.clock.hear(member, training, measuring);
+                let left = work.clock.left(later).filter(|left| *left > 0.0);
+                let left =
+                    left.map_or(String::new(), |left| format!("; about {} left overall", format::duration(left)));
+                members[place].state = State::Done { seconds: training };
+                self.say(&format!("trained and measured in {}{left}", format::duration(training + measuring)));
+            }
+            Err(Failure::Stopped) => return Err(Failure::Stopped),
+            Err(Failure::Failed(sentence) | Failure::Usage(sentence)) => {
+                print::err(&format!("{} failed: {sentence}", member.name()));
+                work.failed.push((member.name(), sentence));
+            }
+        }
+        interrupt::release(parting());
+        Ok(())
     }
 
     /// Trains and measures one run; returns the seconds of both.
@@ -287,7 +353,7 @@ impl Sweep {
     }
 
     /// Prints the table of results; a failure where runs failed.
-    fn conclude(&self, members: &[Member], settings: &ProbeSettings, failed: &[(String, String)]) -> Outcome {
+    fn conclude(&self, members: &[&Member], settings: &ProbeSettings, failed: &[(String, String)]) -> Outcome {
         let done: Vec<PathBuf> =
             members.iter().filter(|member| member.is_done()).map(|member| member.path.clone()).collect();
         if !done.is_empty() {
@@ -309,6 +375,23 @@ impl Sweep {
             print::err(text);
         }
     }
+}
+
+/// What a process keeps from one run of a sweep to the next.
+struct Work {
+    clock: Clock,
+    /// The images, once they have been read.
+    loaded: Option<Dataset>,
+    /// Names of the runs that failed, each with the reason.
+    failed: Vec<(String, String)>,
+}
+
+/// Prints a command for each run that is not done.
+fn list(members: &[Member]) -> Outcome {
+    let again = format::again_without("--list");
+    let open = (1..=members.len()).filter(|number| !members[number - 1].is_done());
+    let lines: Vec<String> = open.map(|number| format!("{again} --only {number}")).collect();
+    if lines.is_empty() { Ok(()) } else { print::out(&lines.join("\n")) }
 }
 
 fn parting() -> String {
