@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// Time between two looks at the page.
 const POLL: Duration = Duration::from_millis(50);
 
-/// What WebKit's driver says, on a busy machine, of a page that did not answer in its time.
+/// The error of WebKit's driver for a page that, on a busy machine, did not answer in its time.
 const LOST: &str = "Could not parse script result";
 
 /// The page in a browser. The fields are dropped in order: first the browser, then its server.

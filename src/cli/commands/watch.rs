@@ -110,7 +110,7 @@ fn follow(folder: &Folder, tail: &mut Tail, standing: &mut Standing) -> Outcome<
     }
 }
 
-/// What becomes of a run.
+/// The state of a run as its folder tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {

@@ -377,7 +377,7 @@ impl Sweep {
     }
 }
 
-/// What a process keeps from one run of a sweep to the next.
+/// Kept by a process from one run of a sweep to the next.
 struct Work {
     clock: Clock,
     /// The images, once they have been read.
