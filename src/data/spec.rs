@@ -3,7 +3,7 @@
 //! the question mark for a pattern.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::folder::{self, clips, shards};
@@ -30,6 +30,11 @@ impl Spec {
     /// True if it is images or clips of the user's own.
     pub fn is_folder(&self) -> bool {
         [folder::NAME, shards::NAME, clips::NAME].contains(&self.name.as_str())
+    }
+
+    /// The folder, where one is named that is not there. The shards of a pattern are looked for when they are read.
+    pub fn missing_folder(&self) -> Option<&Path> {
+        self.folder.as_deref().filter(|folder| self.name != shards::NAME && !folder.exists())
     }
 }
 

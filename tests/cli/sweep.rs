@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use crate::resume::assert_same;
-use crate::{Lab, Said, TRAINING};
+use crate::{Lab, Said, TRAINING, wait_until};
 use nolabel::session::event::Event;
 
 /// Four runs of seconds.
@@ -15,14 +14,6 @@ const SWEEP: &str = "sweep rotation,aet --data fashion-mnist:images --seeds 1,2 
 /// Number of times that a run was started or resumed.
 fn starts(lab: &Lab, run: &str) -> usize {
     lab.events(run).iter().filter(|event| matches!(event, Event::Started(_))).count()
-}
-
-fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !so() {
-        assert!(begun.elapsed() < Duration::from_secs(120), "{what} does not come");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 #[test]
@@ -106,12 +97,17 @@ fn a_sweep_is_listed_as_commands_of_one_run_each() {
     // what another process trains is not waited for, since a scheduler asked for this very run
     fs::create_dir(lab.path("runs")).expect("a folder");
     let claim = lab.path("runs/aet-fashion-mnist-1.claim");
-    fs::write(&claim, "another-machine 7 0\n").expect("a file");
-    lab.fails_with(
-        &format!("{} -q", commands[1]),
-        1,
-        &["another process trains this run on another-machine, process 7"],
-    );
+    let mut child =
+        lab.command(&format!("{} -q", commands[1])).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let mut beat = 0;
+    wait_until("the refusal", || {
+        beat += 1;
+        fs::write(&claim, format!("another-machine 7 {beat}\n")).expect("a file");
+        child.try_wait().expect("it can be asked").is_some()
+    });
+    let said = Said::from(child.wait_with_output().expect("ended"));
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("another process trains this run on another-machine, process 7"), "{said:?}");
     fs::remove_file(&claim).expect("it was there");
     let said = lab.succeeds(commands[1]);
     assert!(said.err.contains("run 2 of 4: aet-fashion-mnist-1") && said.out.contains("aet"), "{said:?}");

@@ -2,20 +2,10 @@
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{Lab, Said, TRAINING};
-
-/// Waits until `reached` holds.
-fn wait(what: &str, mut reached: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !reached() {
-        assert!(start.elapsed() < Duration::from_secs(120), "waited too long for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+use crate::{Lab, Said, TRAINING, wait_until};
 
 fn spawn(lab: &Lab, arguments: &str) -> Child {
     lab.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
@@ -54,7 +44,7 @@ fn a_killed_run_is_told_from_one_that_is_trained() {
     fs::write(&path, &text[..end + 9]).expect("a file");
     let said = lab.run("watch run");
     assert_eq!(said.code, Some(1), "{said:?}");
-    assert!(said.out.contains("ended without being saved") && said.out.contains("step 6 of 12"), "{said:?}");
+    assert!(said.out.contains(": failed or killed, on CPU") && said.out.contains("step 6 of 12"), "{said:?}");
     assert!(said.out.contains("last checkpoint: step 4"), "{said:?}");
     assert!(said.err.contains("failed or was killed; continue with\n  nolabel train --resume --out run"), "{said:?}");
     assert_eq!(told(&lab, "run")["state"], "killed");
@@ -68,11 +58,11 @@ fn a_run_is_followed_until_its_cluster_ends_it() {
     let training = format!("{TRAINING} --epochs 40 --save-every 1h -q");
     lab.succeeds(&format!("{training} --out whole"));
     let mut child = spawn(&lab, &format!("{training} --out run"));
-    wait("some steps", || lab.path("run/run.toml").is_file() && told(&lab, "run")["step"].as_u64() >= Some(3));
+    wait_until("some steps", || lab.path("run/run.toml").is_file() && told(&lab, "run")["step"].as_u64() >= Some(3));
     let said = lab.succeeds("watch run --once");
     assert!(said.out.contains(": being trained, on CPU") && said.out.contains(" left"), "{said:?}");
     let watcher = spawn(&lab, "watch run");
-    wait("further steps", || told(&lab, "run")["step"].as_u64() >= Some(40));
+    wait_until("further steps", || told(&lab, "run")["step"].as_u64() >= Some(40));
     let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
     assert!(asked.success());
     assert_eq!(child.wait().expect("ends").code(), Some(130));

@@ -66,7 +66,7 @@ impl Watch {
             state = follow(&folder, &mut tail, &mut standing)?;
         }
         if self.json {
-            print::json(&standing.summary(state))?;
+            print::json(&standing.status(state))?;
         } else {
             print::out(&standing.words(state))?;
         }
@@ -120,7 +120,7 @@ enum State {
     Finished,
     /// It was saved and stopped before its last step.
     Stopped,
-    /// Its process ended without a word: it was killed, or failed.
+    /// Its process was killed, or failed.
     Killed,
 }
 
@@ -133,12 +133,11 @@ struct Standing {
     saved: Option<usize>,
     done: Option<Done>,
     speed: Speed,
-    images_per_second: f64,
 }
 
 /// Where a run stands, for programs.
 #[derive(Debug, Serialize)]
-struct Summary {
+struct Status {
     state: State,
     step: usize,
     total_steps: Option<usize>,
@@ -166,7 +165,7 @@ impl Standing {
                 self.speed = Speed::default();
             }
             Event::Step(step) => {
-                self.images_per_second = self.speed.hear(step.images_per_second);
+                self.speed.hear(step.images_per_second);
                 self.step = Some(step.clone());
             }
             Event::Health(health) => self.health = Some(health.clone()),
@@ -197,8 +196,8 @@ impl Standing {
 
     /// Estimated seconds until the last step, once the speed is known.
     fn seconds_left(&self) -> Option<f64> {
-        let started = self.started.as_ref().filter(|_| self.images_per_second > 0.0)?;
-        Some(seconds_left(started.total_steps, self.taken(), started.config.batch, self.images_per_second))
+        let started = self.started.as_ref()?;
+        Some(seconds_left(started.total_steps, self.taken(), started.config.batch, self.speed.images_per_second()?))
     }
 
     /// The lines about the run.
@@ -214,7 +213,7 @@ impl Standing {
             State::Training => "being trained",
             State::Finished => "finished",
             State::Stopped => "saved and stopped",
-            State::Killed => "ended without being saved",
+            State::Killed => "failed or killed",
         };
         let mut lines =
             vec![format!("{} on {}, seed {}: {what}, on {}", config.method, config.data, config.seed, started.device)];
@@ -237,15 +236,15 @@ impl Standing {
         lines.join("\n")
     }
 
-    fn summary(&self, state: State) -> Summary {
+    fn status(&self, state: State) -> Status {
         let training = state == State::Training;
-        Summary {
+        Status {
             state,
             step: self.taken(),
             total_steps: self.started.as_ref().map(|started| started.total_steps),
             epoch: self.step.as_ref().map(|step| step.epoch),
             loss: self.step.as_ref().map(|step| step.loss),
-            images_per_second: Some(self.images_per_second).filter(|speed| *speed > 0.0),
+            images_per_second: self.speed.images_per_second(),
             seconds_left: self.seconds_left().filter(|_| training),
             health: self.verdict(),
             last_checkpoint: self.saved,

@@ -50,6 +50,11 @@ pub(crate) struct Speed {
 }
 
 impl Speed {
+    /// The smoothed speed, once there is one.
+    pub(crate) fn images_per_second(&self) -> Option<f64> {
+        Some(self.smooth).filter(|speed| *speed > 0.0)
+    }
+
     /// Adds the latest speed. The first has little weight: it includes work that is done once only.
     pub(crate) fn hear(&mut self, latest: f64) -> f64 {
         let weight = (1.0 / self.heard.max(1) as f64).max(LATEST);

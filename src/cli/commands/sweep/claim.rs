@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -21,6 +23,8 @@ use crate::error::Error;
 const BEAT: Duration = Duration::from_secs(5);
 /// Time without a sign of life after which a run is taken over.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Stands for the name of a machine that has none of its own.
+const UNNAMED: &str = "unnamed";
 
 /// A run that this process may train; given back when dropped.
 pub(super) struct Claim {
@@ -40,7 +44,11 @@ struct Owner {
 
 impl Owner {
     fn here() -> Self {
-        Self { host: host(), process: std::process::id() }
+        Self::on(host())
+    }
+
+    fn on(host: Option<&str>) -> Self {
+        Self { host: host.unwrap_or(UNNAMED).to_string(), process: std::process::id() }
     }
 
     fn of(content: &str) -> Option<Self> {
@@ -53,18 +61,32 @@ impl Owner {
     }
 }
 
-/// The name of this machine; empty where the system does not tell it.
-fn host() -> String {
-    let file = fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = file.or_else(|| ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|key| std::env::var(key).ok()));
-    name.unwrap_or_default().split_whitespace().collect()
+/// The name of this machine in one word; `None` where the system tells none, or the one that every machine has.
+fn host() -> Option<&'static str> {
+    static HOST: OnceLock<Option<String>> = OnceLock::new();
+    let find = || {
+        let ask = || Some(String::from_utf8_lossy(&Command::new("hostname").output().ok()?.stdout).into_owned());
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(ask)?;
+        let name: String = name.split_whitespace().collect();
+        Some(name).filter(|name| !name.is_empty() && name != "localhost")
+    };
+    HOST.get_or_init(find).as_deref()
 }
 
 /// The claims of a sweep as this process sees them.
 #[derive(Default)]
 pub(super) struct Claims {
-    /// The content of each claim of others, and the time since which it stands still.
-    seen: HashMap<PathBuf, (String, Instant)>,
+    /// The claims of others by their files.
+    seen: HashMap<PathBuf, Seen>,
+}
+
+/// A claim of another process.
+struct Seen {
+    content: String,
+    /// The time since which the content stands still.
+    since: Instant,
+    /// True if it changed while this process looked on.
+    gave_sign: bool,
 }
 
 impl Claims {
@@ -83,21 +105,27 @@ impl Claims {
         if !self.is_left(&path) {
             return Ok(None);
         }
-        let left = self.seen.remove(&path).map(|(content, _)| content).unwrap_or_default();
+        let left = self.seen.remove(&path).map(|seen| seen.content).unwrap_or_default();
         if remove(&path, &left)? { Claim::make(&path) } else { Ok(None) }
+    }
+
+    /// True if the owner of a run's claim gave a sign of life since this process first looked.
+    pub(super) fn gave_sign(&self, run: &Path) -> bool {
+        self.seen.get(&file_of(run)).is_some_and(|seen| seen.gave_sign)
     }
 
     /// True if the owner of a claim is gone.
     fn is_left(&mut self, path: &Path) -> bool {
         let Ok(content) = fs::read_to_string(path) else { return false };
-        let is_ours = Owner::of(&content).is_some_and(|owner| !owner.host.is_empty() && owner.host == host());
+        let is_ours = Owner::of(&content).is_some_and(|owner| host() == Some(owner.host.as_str()));
         let is_unlocked =
             || File::open(path).is_ok_and(|file| !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)));
-        let (known, since) = self.seen.entry(path.to_path_buf()).or_insert_with(|| (content.clone(), Instant::now()));
-        if *known != content {
-            (*known, *since) = (content, Instant::now());
+        let first = || Seen { content: content.clone(), since: Instant::now(), gave_sign: false };
+        let seen = self.seen.entry(path.to_path_buf()).or_insert_with(first);
+        if seen.content != content {
+            *seen = Seen { content, since: Instant::now(), gave_sign: true };
         }
-        is_ours && is_unlocked() || since.elapsed() >= PATIENCE
+        is_ours && is_unlocked() || seen.since.elapsed() >= PATIENCE
     }
 }
 
@@ -111,7 +139,7 @@ fn file_of(run: &Path) -> PathBuf {
 /// Removes a claim whose content is still `left`; false where another process was faster.
 fn remove(path: &Path, left: &str) -> Outcome<bool> {
     // renamed first: of several processes only one succeeds
-    let aside = path.with_extension(format!("claim-{}-{}", host(), std::process::id()));
+    let aside = path.with_extension(format!("claim-{}-{}", Owner::here().host, std::process::id()));
     match fs::rename(path, &aside) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         renamed => renamed.map_err(Error::file(path))?,
@@ -218,11 +246,21 @@ mod tests {
         fs::write(&path, other.line(3)).expect("a file");
         assert!(claims.take(&run).expect("readable").is_none(), "its owner may live");
         let long_ago = Instant::now().checked_sub(PATIENCE).expect("the machine runs for a minute");
-        claims.seen.insert(path.clone(), (other.line(2), long_ago));
-        assert!(claims.take(&run).expect("readable").is_none(), "it gave a sign");
-        claims.seen.insert(path.clone(), (other.line(3), long_ago));
+        assert!(!claims.gave_sign(&run));
+        let before = |beat| Seen { content: other.line(beat), since: long_ago, gave_sign: false };
+        claims.seen.insert(path.clone(), before(2));
+        assert!(claims.take(&run).expect("readable").is_none() && claims.gave_sign(&run));
+        claims.seen.insert(path.clone(), before(3));
         assert!(claims.take(&run).expect("a folder").is_some());
         assert_eq!(fs::read_dir(here.path()).expect("a folder").count(), 0, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_machine_without_a_name_knows_its_own_claims() {
+        for host in [None, Some("node7")] {
+            let owner = Owner::on(host);
+            assert_eq!(Owner::of(&owner.line(5)), Some(owner));
+        }
     }
 
     #[test]

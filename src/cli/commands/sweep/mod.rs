@@ -254,7 +254,10 @@ impl Sweep {
                             self.attempt(members, place, measure, &mut work, claim)?;
                         }
                     }
-                    None if self.only.is_some() => return Err(claim::taken(&members[place].path)),
+                    // one that is left behind, by a machine that went down, is taken over after a while
+                    None if self.only.is_some() && claims.gave_sign(&members[place].path) => {
+                        return Err(claim::taken(&members[place].path));
+                    }
                     None => others.push(place),
                 }
             }

@@ -226,7 +226,7 @@ pub(super) fn look(members: &mut [Member], data: &Spec, measure: &SweepMeasure) 
         };
     }
     let to_train = members.iter().any(|member| matches!(member.state, State::New | State::Begun { .. }));
-    match data.folder.filter(|folder| to_train && data.name != folder::shards::NAME && !folder.exists()) {
+    match data.missing_folder().filter(|_| to_train) {
         Some(folder) => {
             Err(Failure::Failed(format!("there is no folder {} to read the images from", folder.display())))
         }
