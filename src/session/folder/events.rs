@@ -73,7 +73,7 @@ impl Log {
     }
 
     fn lines(&self, keep: impl FnMut(&Event) -> bool) -> Result<u64> {
-        lines(&self.path, keep)
+        lines(&self.path, 0, keep)
     }
 }
 
@@ -86,7 +86,7 @@ impl Folder {
         let path = self.path().join(FILE);
         let mut events = Vec::new();
         if path.exists() {
-            lines(&path, |event| {
+            lines(&path, 0, |event| {
                 events.push(event.clone());
                 true
             })?;
@@ -109,12 +109,13 @@ impl Folder {
     }
 }
 
-/// Reads line by line until `keep` returns false; returns the offset at which the last kept line ends. A last line without a
-/// line break, as a killed process leaves it, is not kept.
-fn lines(path: &Path, mut keep: impl FnMut(&Event) -> bool) -> Result<u64> {
+/// Reads line by line from the offset `start` until `keep` returns false; returns the offset at which the last kept line ends. Lines
+/// that are no event are skipped; a last line without a line break, as a killed process leaves it, is not kept.
+pub(super) fn lines(path: &Path, start: u64, mut keep: impl FnMut(&Event) -> bool) -> Result<u64> {
     let mut file = BufReader::new(File::open(path).map_err(Error::file(path))?);
+    file.seek(SeekFrom::Start(start)).map_err(Error::file(path))?;
     let mut line = Vec::new();
-    let mut end = 0;
+    let mut end = start;
     loop {
         line.clear();
         let count = file.read_until(b'\n', &mut line).map_err(Error::file(path))?;

@@ -110,11 +110,10 @@ impl Folder {
         Ok(())
     }
 
-    /// True if another process is writing to the run. Asking takes the lock for a moment, shared with others who ask; a process
-    /// that begins in that moment finds it taken, so ask seldom.
+    /// True if another process is writing to the run, or may be: on a file system without locks nobody can tell. Asking takes the
+    /// lock for a moment, shared with others who ask; a process that begins in that moment finds it taken, so ask seldom.
     pub fn is_being_written(&self) -> bool {
-        let lock = File::open(self.path.join(LOCK));
-        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        File::open(self.path.join(LOCK)).is_ok_and(|lock| lock.try_lock_shared().is_err())
     }
 
     /// The run's folder.

@@ -1,11 +1,10 @@
 //! `events.jsonl` read while another process writes it.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::PathBuf;
+use std::{fs, io};
 
 use super::Folder;
-use super::events::FILE;
+use super::events::{FILE, lines};
 use crate::error::{Error, Result};
 use crate::session::event::Event;
 
@@ -40,32 +39,18 @@ impl Tail {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn news(&mut self) -> Result<News> {
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
+        let length = match fs::metadata(&self.path) {
+            Ok(file) => file.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(News::default()),
             Err(error) => return Err(Error::file(&self.path)(error)),
         };
-        self.read_on(file).map_err(Error::file(&self.path))
-    }
-
-    fn read_on(&mut self, file: File) -> io::Result<News> {
-        let from_start = file.metadata()?.len() < self.read;
-        if from_start {
-            self.read = 0;
-        }
-        let mut file = BufReader::new(file);
-        file.seek(SeekFrom::Start(self.read))?;
+        let from_start = length < self.read;
         let mut events = Vec::new();
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let count = file.read_until(b'\n', &mut line)?;
-            if line.last() != Some(&b'\n') {
-                return Ok(News { from_start, events });
-            }
-            events.extend(serde_json::from_slice::<Event>(&line));
-            self.read += count as u64;
-        }
+        self.read = lines(&self.path, if from_start { 0 } else { self.read }, |event| {
+            events.push(event.clone());
+            true
+        })?;
+        Ok(News { from_start, events })
     }
 }
 
@@ -73,7 +58,7 @@ impl Tail {
 mod tests {
     use super::*;
     use crate::session::event::Step;
-    use std::fs::{self, OpenOptions};
+    use std::fs::OpenOptions;
     use std::io::Write;
 
     fn step(step: usize) -> Event {
