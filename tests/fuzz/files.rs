@@ -58,7 +58,7 @@ impl Subject {
 pub fn subjects(lab: &Path) -> Vec<Subject> {
     fs::create_dir_all(lab.join("home")).expect("a folder");
     let run = a_run(lab);
-    let mut all = vec![idx(lab), cifar(lab), tar(lab)];
+    let mut all = vec![idx(lab), cifar(lab), tar(lab), shards(lab)];
     all.extend([("png", "png"), ("jpeg", "jpg"), ("webp", "webp")].map(|(name, ending)| pictures(lab, name, ending)));
     all.extend(weights(lab, &run));
     all.extend(run_files(&run));
@@ -165,6 +165,30 @@ fn tar(lab: &Path) -> Subject {
         commands: vec![format!("{UNPACK} {{file}} out")],
         is_text: false,
         packing: Some(Packing { open: |_| packing::archive(), close: |bytes| packing::gzip(&bytes) }),
+    }
+}
+
+/// Tar files of images with their classes, one packed.
+fn shards(lab: &Path) -> Subject {
+    let template = lab.join("shards");
+    fs::create_dir_all(template.join("images")).expect("a folder");
+    let shard = |first: usize| {
+        let sample = |number: usize| {
+            let class = (number % 2).to_string().into_bytes();
+            [(format!("{number}.cls"), class), (format!("{number}.png"), encoded("png", number))]
+        };
+        packing::tar((first..first + 8).flat_map(sample))
+    };
+    fs::write(template.join("images/train-0.tar"), shard(0)).expect("a file");
+    fs::write(template.join("images/train-1.tar.gz"), packing::gzip(&shard(8))).expect("a file");
+    fs::write(template.join("images/val-0.tar"), shard(16)).expect("a file");
+    Subject {
+        name: "shards",
+        template,
+        files: ["train-0.tar", "train-1.tar.gz", "val-0.tar"].map(|name| format!("images/{name}")).into(),
+        commands: vec![format!("train rotation --data shards:images,size={SIDE} {STEP}")],
+        is_text: false,
+        packing: None,
     }
 }
 

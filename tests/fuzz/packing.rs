@@ -36,12 +36,18 @@ fn file(name: &'static str, content: &[u8]) -> File {
 
 /// An archive of the data set, not yet packed.
 pub fn archive() -> Vec<u8> {
+    let files = [("readme.html", &b"hello"[..])].into_iter().chain(FILES);
+    tar(files.map(|(name, content)| (format!("set/{name}"), content.to_vec())))
+}
+
+/// A tar file of these files.
+pub fn tar(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
-    for (name, content) in [("readme.html", &b"hello"[..])].into_iter().chain(FILES) {
+    for (name, content) in files {
         let mut header = Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
-        builder.append_data(&mut header, format!("set/{name}"), content).expect("memory");
+        builder.append_data(&mut header, name, content.as_slice()).expect("memory");
     }
     builder.into_inner().expect("memory")
 }

@@ -23,14 +23,14 @@ pub(super) enum Planes {
 
 /// The centre square of an image, shrunk or enlarged to `side` pixels. Transparency is left out.
 pub(super) fn square(path: &Path, side: usize) -> Result<Planes, Wrong> {
-    if content::is_raw(path) {
-        return Err(unread("camera raw"));
-    }
-    square_of(&read(path)?, side)
+    square_of(path, &read(path)?, side)
 }
 
-/// The same for the content of a file.
-pub(super) fn square_of(bytes: &[u8], side: usize) -> Result<Planes, Wrong> {
+/// The same for the content of a file of this name.
+pub(super) fn square_of(name: &Path, bytes: &[u8], side: usize) -> Result<Planes, Wrong> {
+    if content::is_raw(name) {
+        return Err(unread("camera raw"));
+    }
     let (image, orientation) = decode(bytes)?;
     squared(image, orientation, side as u32)
 }

@@ -245,9 +245,9 @@ impl Reader<'_> {
     fn decode(&mut self, round: &mut Vec<ImageFile<Vec<u8>>>, images: &mut Images) {
         let side = self.side;
         let decoded = std::mem::take(round).into_par_iter().map(|file| ImageFile {
+            content: file.content.and_then(|bytes| decode::square_of(Path::new(&file.name), &bytes, side)),
             name: file.name,
             class: file.class,
-            content: file.content.and_then(|bytes| decode::square_of(&bytes, side)),
         });
         let decoded: Vec<_> = decoded.collect();
         self.add_round(decoded, images);
@@ -375,6 +375,8 @@ mod tests {
             ("6.cls", cls("a")),
             ("7.png", gray(7)),
             ("7.cls", cls("a")),
+            ("8.nef", gray(8)),
+            ("8.cls", cls("a")),
         ];
         let here =
             folder(&[("train.tar", tar(&files)), ("test.tar", tar(&files[..2])), ("spare.tar", tar(&files[..2]))]);
@@ -385,6 +387,7 @@ mod tests {
         for words in [
             "a second image of the key 1 is left out",
             "train.tar/6.png is left out: ",
+            "train.tar/8.nef is left out: it is of the format camera raw",
             "1 image without a label",
             "1 label without an image",
             "1 shard named after no half",
